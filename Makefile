@@ -1,0 +1,63 @@
+# make help lists what there is to make. PYTHON=... chooses the Python that .venv is made of.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint clean
+
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+SUITABLE   := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+BIN        := .venv/bin
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+
+demo: .venv/.stamp-demo  ## the tour: losses written, checked, compiled and trained with
+	@$(BIN)/python examples/demo.py
+
+test: lint  ## everything a change must pass: lint, then every test and doctest
+	@$(BIN)/python -m pytest -n 2
+
+lint: .venv/.stamp-test  ## ruff and mypy
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m mypy
+
+clean:  ## remove .venv and whatever else was made here
+	@rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp-demo: pyproject.toml
+	@$(call install,demo)
+	@touch $@
+
+.venv/.stamp-test: pyproject.toml
+	@$(call install,dev)
+	@touch .venv/.stamp-demo $@
+
+# The file .unfinished is there while an install is under way. A .venv that one left behind, or whose Python is gone, has no stamps.
+ifneq ($(shell test -x $(BIN)/python && test ! -e .venv/.unfinished && echo whole),whole)
+.PHONY: .venv/.stamp-demo .venv/.stamp-test
+endif
+
+# $(call install,EXTRA) gives .venv the project, editable, with EXTRA; a .venv that cannot be trusted is made anew.
+define install
+set -eu; \
+if [ -e .venv/.unfinished ] || ! $(BIN)/python -c '$(SUITABLE)' 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+    python=; \
+    for each in $(CANDIDATES); do \
+        if "$$each" -c '$(SUITABLE)' </dev/null >/dev/null 2>&1; then python=$$each; break; fi; \
+    done; \
+    if [ -z "$$python" ]; then \
+        echo "lossdsl needs Python 3.11, 3.12 or 3.13; tried: $(CANDIDATES). Name one with: make PYTHON=/path/to/python3" >&2; exit 1; \
+    fi; \
+    if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+        echo "$$python has no ensurepip and so cannot make a virtual environment; on Debian and Ubuntu the package python3-venv brings it." >&2; exit 1; \
+    fi; \
+    rm -rf .venv; mkdir .venv; touch .venv/.unfinished; \
+    "$$python" -m venv .venv; \
+fi; \
+touch .venv/.unfinished; \
+echo "Installing lossdsl[$(1)] into .venv with $$($(BIN)/python --version); the first time takes minutes."; \
+$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input -e '.[$(1)]'; \
+rm .venv/.unfinished
+endef
