@@ -1,0 +1,308 @@
+"""Constructors: nodes with the folding that never changes a value.
+
+Constants are added, multiplied and raised to whole powers as exact fractions. `0 + e`, `1*e` and the like go away;
+`0*e` goes away as well, for a loss means its value in real arithmetic, where no `e` is infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+from lossdsl.ir.axes import LAST, Axes
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Length, Position, Reduce, is_whole, walk
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import AGGREGATES, OPS
+
+MAX_EXPONENT = 1024
+"""The largest power of a constant that is worked out exactly; beyond that it is left to run time."""
+
+
+def const(value: float | int | Fraction) -> Const:
+    """A constant; a float stands for the shortest decimal that reads back as it."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return Const(value)
+        value = Fraction(repr(value))
+    return Const(Fraction(value))
+
+
+ZERO, ONE, TWO = const(0), const(1), const(2)
+
+
+def is_const(expr: Expr, value: float | None = None) -> bool:
+    return isinstance(expr, Const) and (value is None or expr.value == value)
+
+
+def exact(expr: Expr) -> Fraction | None:
+    """The value of a finite constant, else None."""
+    return expr.value if isinstance(expr, Const) and isinstance(expr.value, Fraction) else None
+
+
+def number(expr: Expr) -> Expr:
+    """`expr` as a real number: conditions count as 0 and 1, whole numbers as themselves."""
+    if isinstance(expr, Flag):
+        return ONE if expr.value else ZERO
+    if expr.kind is Kind.BOOL:
+        return Call(OPS["truth"], (expr,))
+    if expr.kind is Kind.INT:
+        return Call(OPS["real"], (expr,))
+    return expr
+
+
+def call(name: str, *args: Expr) -> Expr:
+    """An elementwise operation, with its arguments brought to the kinds that it takes, and folded."""
+    op = OPS[name]
+    if not op.takes and not (all(map(is_whole, args)) and _stays_whole(name)):
+        args = tuple(map(number, args))
+    elif name == "where" and not all(map(is_whole, args[1:])):
+        args = (args[0], number(args[1]), number(args[2]))
+    folded = _FOLDS[name](*args) if name in _FOLDS else None
+    return Call(op, args) if folded is None else folded
+
+
+def _stays_whole(name: str) -> bool:
+    return name in ("add", "sub", "mul", "neg", "max", "min", "stop", "lt", "le", "gt", "ge", "eq", "ne")
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    return call("add", a, b)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    return call("sub", a, b)
+
+
+def mul(a: Expr, b: Expr) -> Expr:
+    return call("mul", a, b)
+
+
+def div(a: Expr, b: Expr) -> Expr:
+    return call("div", a, b)
+
+
+def neg(a: Expr) -> Expr:
+    return call("neg", a)
+
+
+def power(a: Expr, b: Expr) -> Expr:
+    return call("pow", a, b)
+
+
+def where(c: Expr, a: Expr, b: Expr) -> Expr:
+    return call("where", c, a, b)
+
+
+def total(expr: Expr, over: Axes) -> Expr:
+    """The sum over those axes that `expr` has."""
+    present = over & expr.axes
+    return Reduce(AGGREGATES["sum"], number(expr), present) if present else expr
+
+
+def average(expr: Expr, over: Axes = frozenset({LAST})) -> Expr:
+    """The mean over those axes that `expr` has."""
+    present = over & expr.axes
+    return Reduce(AGGREGATES["mean"], number(expr), present) if present else number(expr)
+
+
+def length(expr: Expr, over: Axes) -> Expr:
+    """How many positions `expr` has along axes, measured on the smallest part of it that has them."""
+    while isinstance(expr, Call):
+        parts = [arg for arg in expr.args if over <= arg.axes]
+        if not parts:
+            break
+        expr = parts[0]
+    return number(Length(expr, over))
+
+
+def spread(expr: Expr, over: Axes) -> Expr:
+    """`expr`, varying along axes that it may lack: the same value at each position."""
+    for axis in over - expr.axes:
+        expr = Call(OPS["where"], (call("ge", Position(axis), ZERO), expr, ZERO))
+    return expr
+
+
+# --- folding ------------------------------------------------------------------------------------------------------
+
+
+def _fold_add(a: Expr, b: Expr) -> Expr | None:
+    x, y = exact(a), exact(b)
+    if x is not None and y is not None:
+        return const(x + y)
+    if x == 0:
+        return b
+    return a if y == 0 else None
+
+
+def _fold_sub(a: Expr, b: Expr) -> Expr | None:
+    x, y = exact(a), exact(b)
+    if x is not None and y is not None:
+        return const(x - y)
+    if x == 0:
+        return neg(b)
+    return a if y == 0 else None
+
+
+def _fold_mul(a: Expr, b: Expr) -> Expr | None:
+    x, y = exact(a), exact(b)
+    if x is not None and y is not None:
+        return const(x * y)
+    if x == 0 or y == 0:
+        return ZERO
+    if x == 1:
+        return b
+    if y == 1:
+        return a
+    if x == -1:
+        return neg(b)
+    return neg(a) if y == -1 else None
+
+
+def _fold_div(a: Expr, b: Expr) -> Expr | None:
+    x, y = exact(a), exact(b)
+    if y is not None and y != 0:
+        if x is not None:
+            return const(x / y)
+        if y == 1:
+            return a
+        if y == -1:
+            return neg(a)
+    return ZERO if x == 0 and y is None else None
+
+
+def _fold_neg(a: Expr) -> Expr | None:
+    if isinstance(a, Const):
+        return Const(-a.value)
+    return a.args[0] if isinstance(a, Call) and a.op.name == "neg" else None
+
+
+def _fold_pow(a: Expr, b: Expr) -> Expr | None:
+    x, y = exact(a), exact(b)
+    if y == 1:
+        return a
+    if y == 0:
+        return ONE
+    if x is None or y is None or y.denominator != 1 or abs(y) > MAX_EXPONENT or (x == 0 and y < 0):
+        return None
+    return const(x ** int(y)) if _bits(x) * abs(y) < 4096 else None
+
+
+def _bits(x: Fraction) -> int:
+    return x.numerator.bit_length() + x.denominator.bit_length()
+
+
+def _fold_where(c: Expr, a: Expr, b: Expr) -> Expr | None:
+    if isinstance(c, Flag):
+        return a if c.value else b
+    return a if a is b else None
+
+
+def _fold_compare(test: Callable[[float | Fraction, float | Fraction], bool]) -> Callable[[Expr, Expr], Expr | None]:
+    def fold(a: Expr, b: Expr) -> Expr | None:
+        if isinstance(a, Const) and isinstance(b, Const):
+            return Flag(test(a.value, b.value))
+        return None
+
+    return fold
+
+
+def _fold_and(a: Expr, b: Expr) -> Expr | None:
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Flag):
+            return other if one.value else one
+    return a if a is b else None
+
+
+def _fold_or(a: Expr, b: Expr) -> Expr | None:
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Flag):
+            return one if one.value else other
+    return a if a is b else None
+
+
+def _fold_not(a: Expr) -> Expr | None:
+    if isinstance(a, Flag):
+        return Flag(not a.value)
+    return a.args[0] if isinstance(a, Call) and a.op.name == "not" else None
+
+
+def _fold_extreme(pick: Callable[[Fraction, Fraction], Fraction]) -> Callable[[Expr, Expr], Expr | None]:
+    def fold(a: Expr, b: Expr) -> Expr | None:
+        x, y = exact(a), exact(b)
+        return const(pick(x, y)) if x is not None and y is not None else None
+
+    return fold
+
+
+def _fold_at_zero(result: Expr) -> Callable[[Expr], Expr | None]:
+    return lambda a: result if is_const(a, 0) else None
+
+
+def _fold_abs(a: Expr) -> Expr | None:
+    if isinstance(a, Const):
+        value: Fraction | float = abs(a.value)
+        return Const(value)
+    return None
+
+
+_FOLDS: dict[str, Callable[..., Expr | None]] = {
+    "add": _fold_add,
+    "sub": _fold_sub,
+    "mul": _fold_mul,
+    "div": _fold_div,
+    "neg": _fold_neg,
+    "pow": _fold_pow,
+    "where": _fold_where,
+    "lt": _fold_compare(lambda a, b: a < b),
+    "le": _fold_compare(lambda a, b: a <= b),
+    "gt": _fold_compare(lambda a, b: a > b),
+    "ge": _fold_compare(lambda a, b: a >= b),
+    "eq": _fold_compare(lambda a, b: a == b),
+    "ne": _fold_compare(lambda a, b: a != b),
+    "and": _fold_and,
+    "or": _fold_or,
+    "not": _fold_not,
+    "max": _fold_extreme(max),
+    "min": _fold_extreme(min),
+    "exp": _fold_at_zero(ONE),
+    "log": lambda a: ZERO if is_const(a, 1) else None,
+    "log1p": _fold_at_zero(ZERO),
+    "expm1": _fold_at_zero(ZERO),
+    "sqrt": lambda a: a if is_const(a, 0) or is_const(a, 1) else None,
+    "abs": _fold_abs,
+}
+
+
+# --- passes over whole expressions --------------------------------------------------------------------------------
+
+
+def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
+    """`node` over other children, folded anew."""
+    if all(new is old for new, old in zip(children, node.children, strict=True)):
+        return node
+    return call(node.op.name, *children) if isinstance(node, Call) else node.rebuilt(children)
+
+
+def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr]) -> tuple[Expr, ...]:
+    """The roots with `change` applied to every node, children first, each node once."""
+    roots = tuple(roots)
+    done: dict[Expr, Expr] = {}
+    for node in walk(*roots):
+        done[node] = change(rebuild(node, tuple(done[child] for child in node.children)))
+    return tuple(done[root] for root in roots)
+
+
+def substitute(expr: Expr, replacements: dict[Expr, Expr]) -> Expr:
+    """`expr` with nodes exchanged; what is put in is not searched again."""
+    done: dict[Expr, Expr] = dict(replacements)
+    for node in walk(expr):
+        if node not in done:
+            done[node] = rebuild(node, tuple(done[child] for child in node.children))
+    return done[expr]
+
+
+def depends(expr: Expr, on: Iterable[Expr]) -> bool:
+    """Whether one of the nodes `on` is part of `expr`."""
+    wanted = set(on)
+    return any(node in wanted for node in walk(expr))

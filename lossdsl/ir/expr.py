@@ -1,0 +1,366 @@
+"""Expressions: frozen, interned nodes, each with its axes and its kind.
+
+Two expressions that are written alike are one object, so equality is identity and shared parts are shared. Places in
+the source ride beside the nodes (`Loss.spans`), never inside them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
+
+from lossdsl.ir.axes import LAST, NONE, Axes, Axis
+from lossdsl.ir.op import Aggregate, Kind, Op
+
+
+class _Interned(type):
+    """Makes the constructor of a node return the node that exists already, if one does."""
+
+    _pool: ClassVar[WeakValueDictionary[tuple[Any, ...], Any]] = WeakValueDictionary()
+    _lock = threading.RLock()
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        node = super().__call__(*args, **kwargs)
+        node.axes, node.kind, node.is_static  # noqa: B018 - settled now, while the children's are known: no recursion later
+        key = (cls, *(getattr(node, name) for name in cls._key()))
+        with _Interned._lock:
+            return _Interned._pool.setdefault(key, node)
+
+    def _key(cls) -> tuple[str, ...]:
+        return tuple(f.name for f in fields(cls) if f.init)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Expr(metaclass=_Interned):
+    """A node; see the subclasses. `children` are the expressions that it is made of."""
+
+    def __repr__(self) -> str:
+        from lossdsl.ir.text import formula
+
+        return f"<{formula(self)}>"
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return ()
+
+    @cached_property
+    def axes(self) -> Axes:
+        raise NotImplementedError
+
+    @cached_property
+    def kind(self) -> Kind:
+        return Kind.REAL
+
+    @cached_property
+    def is_static(self) -> bool:
+        """Whether it is settled by the parameters alone, as one plain number."""
+        return False
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        """The same node over other children."""
+        return self
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Const(Expr):
+    """A number, exactly as it was written (`0.1` is one tenth); the infinities and nan are floats."""
+
+    value: Fraction | float
+
+    @cached_property
+    def axes(self) -> Axes:
+        return NONE
+
+    @cached_property
+    def is_static(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Flag(Expr):
+    """A condition that is settled: true or false."""
+
+    value: bool
+
+    @cached_property
+    def axes(self) -> Axes:
+        return NONE
+
+    @cached_property
+    def kind(self) -> Kind:
+        return Kind.BOOL
+
+    @cached_property
+    def is_static(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Input(Expr):
+    """The element at hand of an input tensor (or of one component of a packed one)."""
+
+    name: str
+    over: Axes
+    whole: bool = False
+
+    @cached_property
+    def axes(self) -> Axes:
+        return self.over
+
+    @cached_property
+    def kind(self) -> Kind:
+        return Kind.INT if self.whole else Kind.REAL
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Param(Expr):
+    """A real parameter: one number, or a vector over the last axis."""
+
+    name: str
+    over: Axes = NONE
+
+    @cached_property
+    def axes(self) -> Axes:
+        return self.over
+
+    @cached_property
+    def is_static(self) -> bool:
+        return not self.over
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Call(Expr):
+    """An elementwise operation; its arguments meet by the names of their axes."""
+
+    op: Op
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+    @cached_property
+    def axes(self) -> Axes:
+        return NONE.union(*(arg.axes for arg in self.args))
+
+    @cached_property
+    def kind(self) -> Kind:
+        return _kind_of(self.op, self.args)
+
+    @cached_property
+    def is_static(self) -> bool:
+        return self.op.name != "stop" and all(arg.is_static for arg in self.args)
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Call(self.op, children)
+
+
+def _kind_of(op: Op, args: tuple[Expr, ...]) -> Kind:
+    """Whole numbers stay whole under + - * and a choice; everything else is as the row says."""
+    if op.name in ("add", "sub", "mul", "neg", "where", "max", "min", "stop"):
+        values = args[1:] if op.name == "where" else args
+        if all(is_whole(arg) for arg in values) and any(arg.kind is Kind.INT for arg in values):
+            return Kind.INT
+    return op.gives
+
+
+def is_whole(expr: Expr) -> bool:
+    """Whether an expression is a whole number by its type, or a constant that is one."""
+    return expr.kind is Kind.INT or (
+        isinstance(expr, Const) and isinstance(expr.value, Fraction) and expr.value.denominator == 1
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reduce(Expr):
+    """An aggregate of `arg` over axes that it has and loses."""
+
+    op: Aggregate
+    arg: Expr
+    over: Axes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg,)
+
+    @cached_property
+    def axes(self) -> Axes:
+        return self.arg.axes - self.over
+
+    @cached_property
+    def kind(self) -> Kind:
+        return self.op.gives
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Reduce(self.op, children[0], self.over)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Along(Expr):
+    """Something along axes that keeps them: cumsum (or its `reverse`), rank, sort and unsort by a key."""
+
+    op: Aggregate
+    args: tuple[Expr, ...]
+    over: Axes
+    reverse: bool = False
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+    @cached_property
+    def axes(self) -> Axes:
+        return self.over.union(*(arg.axes for arg in self.args))
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Along(self.op, children, self.over, self.reverse)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rename(Expr):
+    """`arg` with the axis `old` called `new`. Where `arg` has `new` already, the diagonal of the two."""
+
+    arg: Expr
+    old: Axis
+    new: Axis
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg,)
+
+    @cached_property
+    def axes(self) -> Axes:
+        return (self.arg.axes - {self.old}) | {self.new}
+
+    @cached_property
+    def kind(self) -> Kind:
+        return self.arg.kind
+
+    @property
+    def is_diagonal(self) -> bool:
+        return self.new in self.arg.axes
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Rename(children[0], self.old, self.new)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gather(Expr):
+    """The element of `arg` at the position `index` (a whole number, held inside the range) of an axis."""
+
+    arg: Expr
+    axis: Axis
+    index: Expr
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg, self.index)
+
+    @cached_property
+    def axes(self) -> Axes:
+        return (self.arg.axes - {self.axis}) | self.index.axes
+
+    @cached_property
+    def kind(self) -> Kind:
+        return self.arg.kind
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Gather(children[0], self.axis, children[1])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Slice(Expr):
+    """The elements `start` to `stop` (exclusive; negative counts from the end) of the last axis."""
+
+    arg: Expr
+    start: int | None
+    stop: int | None
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg,)
+
+    @cached_property
+    def axes(self) -> Axes:
+        return self.arg.axes
+
+    @cached_property
+    def kind(self) -> Kind:
+        return self.arg.kind
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Slice(children[0], self.start, self.stop)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Unslice(Expr):
+    """Zeros like `like`, but `arg` at the elements `start` to `stop` of the last axis: the transpose of Slice."""
+
+    arg: Expr
+    like: Expr
+    start: int | None
+    stop: int | None
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg, self.like)
+
+    @cached_property
+    def axes(self) -> Axes:
+        return self.arg.axes | {LAST}
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Unslice(children[0], children[1], self.start, self.stop)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Position(Expr):
+    """The number of the position at hand along an axis, from 0."""
+
+    axis: Axis
+
+    @cached_property
+    def axes(self) -> Axes:
+        return frozenset({self.axis})
+
+    @cached_property
+    def kind(self) -> Kind:
+        return Kind.INT
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Length(Expr):
+    """How many positions `arg` has along axes. Nothing of `arg` is computed for it but its shape."""
+
+    arg: Expr
+    over: Axes
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.arg,)
+
+    @cached_property
+    def axes(self) -> Axes:
+        return NONE
+
+    def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
+        return Length(children[0], self.over)
+
+
+def walk(*roots: Expr) -> Iterator[Expr]:
+    """Every node below the roots once, children before parents."""
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(node.children) if child not in seen)

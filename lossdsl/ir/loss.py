@@ -1,0 +1,160 @@
+"""What a checked loss is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes
+from lossdsl.ir.expr import Expr, Input, Param
+from lossdsl.ir.interval import NONNEGATIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval
+from lossdsl.source import Source, Span
+
+DOMAINS: dict[str, Interval] = {
+    "real": REALS,
+    "positive": POSITIVE,
+    "nonneg": NONNEGATIVE,
+    "prob": UNIT,
+    "simplex": UNIT,
+    "logprob": Interval(high=0.0),
+    "logits": REALS,
+    "binary": UNIT,
+    "sign": SIGNED_UNIT,
+    "count": NONNEGATIVE,
+    "onehot": UNIT,
+    "unit": SIGNED_UNIT,
+}
+"""The words that say which values an input takes."""
+
+LAYOUTS: dict[str, Axes] = {
+    "label": frozenset({BATCH, SPACE}),
+    "scalar": frozenset({BATCH, SPACE}),
+    "vector": frozenset({LAST}),
+    "matrix": frozenset({ROWS, LAST}),
+}
+"""The words that say which axes an input has."""
+
+ELEMENT: Axes = frozenset({BATCH, SPACE, LAST})
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """An input of a loss: one tensor, or several components in equal blocks of its last axis."""
+
+    nodes: tuple[Input, ...]
+    domain: str = "real"
+    layout: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the input is called: `x`, or `(m, s)` for a packed one."""
+        names = [node.name for node in self.nodes]
+        return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+    @property
+    def identifier(self) -> str:
+        """The name as one word: `m_s` for a packed input."""
+        return "_".join(node.name for node in self.nodes)
+
+    @property
+    def over(self) -> Axes:
+        return LAYOUTS.get(self.layout, ELEMENT)
+
+    @property
+    def is_label(self) -> bool:
+        return self.layout == "label"
+
+    @property
+    def is_real(self) -> bool:
+        return not self.is_label
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """A parameter: `kind` is real, bool, int, vector or matrix. `default` is None where a value must be given."""
+
+    name: str
+    kind: str
+    default: float | bool | int | None
+    span: Span | None = None
+
+    @property
+    def over(self) -> Axes:
+        return LAYOUTS.get(self.kind, NONE)
+
+    @property
+    def node(self) -> Param:
+        return Param(self.name, self.over)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A worked value. The numbers are exact; `expected` carries the decimals that were written."""
+
+    bindings: Mapping[str, object]
+    expected: object
+    span: Span
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A property that the author promises."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A condition on parameters, checked when they are bound."""
+
+    condition: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Written:
+    """A number of an example: its exact value, and one unit of the last digit that was written."""
+
+    value: Fraction | float
+    unit: Fraction
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A resolved loss: what every later stage works on.
+
+    `value` is the last expression before the final average; `result` has it averaged over the last axis, and its axes
+    are those of what the loss returns (batch and space, or none for one number). `spans` says where a node was first
+    written, `names` what the author called it.
+    """
+
+    name: str
+    doc: str
+    inputs: tuple[InputSpec, ...]
+    parameters: tuple[ParameterSpec, ...]
+    value: Expr
+    result: Expr
+    source: Source
+    settled: Mapping[str, bool | int] = field(default_factory=dict)
+    requirements: tuple[Requirement, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    examples: tuple[Example, ...] = ()
+    spans: Mapping[Expr, Span] = field(default_factory=dict)
+    names: Mapping[Expr, str] = field(default_factory=dict)
+
+    @property
+    def prediction(self) -> InputSpec:
+        """The input that a model makes: the second, or the only one."""
+        return self.inputs[1] if len(self.inputs) > 1 else self.inputs[0]
+
+    @property
+    def target(self) -> InputSpec | None:
+        """The first of several inputs; None for a loss of the prediction alone."""
+        return self.inputs[0] if len(self.inputs) > 1 else None
+
+    def input(self, name: str) -> InputSpec | None:
+        """The input called so (`(m, s)`, `m_s` and `m,s` all name a packed one)."""
+        wanted = name.strip("()").replace(" ", "").replace(",", "_")
+        return next((spec for spec in self.inputs if spec.identifier == wanted), None)

@@ -1,0 +1,80 @@
+"""Which tensors must agree in length along which axis: those that meet in the formula."""
+
+from __future__ import annotations
+
+from lossdsl.ir.axes import LAST, Axis
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Param, Reduce, Rename, Slice, Unslice, walk
+
+Place = tuple[str, Axis]
+"""An input or parameter by name, and one of its axes."""
+
+
+class _Groups:
+    """Disjoint sets."""
+
+    def __init__(self) -> None:
+        self.parent: dict[object, object] = {}
+
+    def find(self, item: object) -> object:
+        self.parent.setdefault(item, item)
+        while self.parent[item] != item:
+            item = self.parent[item]
+        return item
+
+    def join(self, one: object, other: object) -> None:
+        self.parent[self.find(one)] = self.find(other)
+
+
+def meetings(value: Expr) -> list[frozenset[Place]]:
+    """The sets of places that must have one length. Slices count by themselves."""
+    groups = _Groups()
+    homes: dict[Expr, dict[Axis, object]] = {}
+    for node in walk(value):
+        homes[node] = _homes(node, homes, groups)
+    found: dict[object, set[Place]] = {}
+    for item in list(groups.parent):
+        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], Axis):
+            found.setdefault(groups.find(item), set()).add(item)
+    return [frozenset(group) for group in found.values() if len(group) > 1]
+
+
+def _homes(node: Expr, homes: dict[Expr, dict[Axis, object]], groups: _Groups) -> dict[Axis, object]:
+    match node:
+        case Input(name) | Param(name):
+            for axis in node.axes:
+                groups.find((name, axis))
+            return {axis: (name, axis) for axis in node.axes}
+        case Rename(arg, old, new):
+            inner = dict(homes[arg])
+            home = inner.pop(old, None)
+            if new in inner and home is not None:
+                groups.join(inner[new], home)
+            elif home is not None:
+                inner[new] = home
+            return inner
+        case Gather(arg, axis, index):
+            inner = {a: home for a, home in homes[arg].items() if a != axis}
+            return _joined([inner, homes[index]], groups)
+        case Slice(arg, start, stop):
+            inner = dict(homes[arg])
+            if LAST in inner:
+                inner[LAST] = ("slice", inner[LAST], start, stop)
+            return inner
+        case Unslice(arg, like):
+            return {**homes[arg], LAST: homes[like].get(LAST, ("like", LAST))}
+        case Reduce(_, arg, over):
+            return {axis: home for axis, home in homes[arg].items() if axis not in over}
+        case Call() | Along():
+            return _joined([homes[child] for child in node.children], groups)
+    return {}
+
+
+def _joined(parts: list[dict[Axis, object]], groups: _Groups) -> dict[Axis, object]:
+    result: dict[Axis, object] = {}
+    for part in parts:
+        for axis, home in part.items():
+            if axis in result:
+                groups.join(result[axis], home)
+            else:
+                result[axis] = home
+    return result

@@ -1,0 +1,82 @@
+"""What is known of an operation: the shape of a row of the table in `ops`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from lossdsl.ir.interval import REALS, Interval
+
+
+class Kind(Enum):
+    """What a value is. Truth values and whole numbers become real numbers wherever arithmetic wants them."""
+
+    BOOL = "condition"
+    INT = "whole number"
+    REAL = "number"
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """An elementwise operation.
+
+    `args` are the names of its arguments, one letter each, as the texts of the row use them; `takes` their kinds.
+    `derivative` has one text in the language an argument, in terms of the arguments, or "" for a slope that is 0
+    everywhere it exists; it fixes the convention at kinks. `exact` is its meaning over the exact numbers of a namespace
+    `m` (mpmath's or sympy's). `spelling` has one Python expression a target, over the same letters.
+    `domain` has an interval an argument in which value and slope are finite, and `safe` a number to put there where an
+    argument leaves its domain in a piece that is not selected (`None`: everything is safe). `bounds` gives the interval
+    of the result from those of the arguments. `sample` is the interval from which tests draw each argument.
+    """
+
+    name: str
+    args: str
+    doc: str
+    exact: Callable[..., Any]
+    derivative: tuple[str, ...] = ()
+    spelling: Mapping[str, str] = field(default_factory=dict)
+    takes: tuple[Kind, ...] = ()
+    gives: Kind = Kind.REAL
+    domain: tuple[Interval, ...] = ()
+    safe: tuple[float | None, ...] = ()
+    bounds: Callable[..., Interval] = lambda *_: REALS
+    sample: tuple[Interval, ...] = ()
+    infix: str = ""
+    precedence: int = 100
+    public: bool = True
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    @property
+    def arity(self) -> int:
+        return len(self.args)
+
+    def domain_of(self, position: int) -> Interval:
+        return self.domain[position] if self.domain else REALS
+
+    def sample_of(self, position: int) -> Interval:
+        return self.sample[position] if self.sample else Interval(-3.0, 3.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregate:
+    """An operation that takes axes away (`keeps` is false) or works along them (`keeps` is true).
+
+    `empty` is the value over no element at all. `spelling` has one Python function name a target, called with the array
+    and the axis. An aggregate without `spelling` is `lowered`: the resolver writes it in terms of others.
+    """
+
+    name: str
+    doc: str
+    empty: float | None = None
+    keeps: bool = False
+    takes: Kind = Kind.REAL
+    gives: Kind = Kind.REAL
+    spelling: Mapping[str, str] = field(default_factory=dict)
+    public: bool = True
+
+    def __repr__(self) -> str:
+        return f"<aggregate {self.name}>"

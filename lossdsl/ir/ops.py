@@ -1,0 +1,280 @@
+"""The op table: every operation of the language, one row each.
+
+Parser, resolver, printer, targets, gradient, tests, documentation and "did you mean" all read it. A new operation is a
+new row and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+
+from lossdsl.ir.interval import INF, NONNEGATIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval, point
+from lossdsl.ir.op import Aggregate, Kind, Op
+
+BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
+NONZERO = Interval(low=0.0, low_open=True)  # as a domain: the guard tests `!= 0`, the sign does not matter
+TAME = Interval(high=0.0)  # where an exponential cannot overflow
+SMALL = (Interval(-3.0, 3.0),)
+PLUS = (Interval(0.05, 4.0),)
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else INF
+
+
+def _log(value: float) -> float:
+    return -INF if value <= 0 else math.log(value) if value < INF else INF
+
+
+def _spell(numpy: str, tensorflow: str = "", python: str = "") -> dict[str, str]:
+    """The spellings of a row; one text that uses only operators serves all targets."""
+    same = numpy if not numpy.startswith(("np.", "special.")) else ""
+    found = {"numpy": numpy, "tensorflow": tensorflow or same, "python": python or same}
+    return {target: text for target, text in found.items() if text}
+
+
+def _everywhere(function: str) -> dict[str, str]:
+    """An operation that has one name in numpy, tensorflow and math."""
+    return _spell(f"np.{function}(a)", f"tf.math.{function}(a)", f"math.{function}(a)")
+
+
+_ROWS = (
+    Op("pi", "", "3.14159…", lambda m: m.pi, (), _spell("math.pi"), bounds=lambda: point(math.pi), public=False),
+    # --- arithmetic -------------------------------------------------------------------------------------------------
+    Op("add", "ab", "sum", lambda m, a, b: a + b, ("1", "1"), _spell("a + b"),
+       bounds=lambda a, b: a + b, infix="+", precedence=50, public=False),
+    Op("sub", "ab", "difference", lambda m, a, b: a - b, ("1", "-1"), _spell("a - b"),
+       bounds=lambda a, b: a - b, infix="-", precedence=50, public=False),
+    Op("mul", "ab", "product", lambda m, a, b: a * b, ("b", "a"), _spell("a * b"),
+       bounds=lambda a, b: a * b, infix="*", precedence=60, public=False),
+    Op("div", "ab", "quotient", lambda m, a, b: a / b, ("1/b", "-(a/b)/b"), _spell("a / b"),
+       domain=(REALS, NONZERO), safe=(None, 1.0), bounds=lambda a, b: a * b.reciprocal(), sample=(*SMALL, *PLUS),
+       infix="/", precedence=60, public=False),
+    Op("neg", "a", "negative", lambda m, a: -a, ("-1",), _spell("-a"),
+       bounds=lambda a: -a, infix="-", precedence=70, public=False),
+    Op("pow", "ab", "power, also written a^b", lambda m, a, b: m.power(a, b), ("b*a^(b - 1)", "xlogy(a^b, a)"),
+       _spell("a ** b", "", "math.pow(a, b)"), domain=(POSITIVE, REALS), safe=(1.0, None),
+       bounds=lambda a, b: a.power(b), sample=(*PLUS, *SMALL), infix="^", precedence=80),
+    Op("square", "a", "square", lambda m, a: a * a, ("2*a",), _spell("np.square(a)", "tf.math.square(a)", "a * a"),
+       bounds=lambda a: a.power(point(2.0))),
+    Op("abs", "a", "absolute value; slope 0 at 0", lambda m, a: m.abs(a), ("sign(a)",),
+       _spell("np.abs(a)", "tf.math.abs(a)", "abs(a)"), bounds=lambda a: a.absolute()),
+    Op("sign", "a", "-1, 0 or 1", lambda m, a: m.sign(a), ("",),
+       _spell("np.sign(a)", "tf.math.sign(a)", "float((a > 0) - (a < 0))"),
+       bounds=lambda a: a.through(lambda v: (v > 0) - (v < 0), strictly=False)),
+    Op("sqrt", "a", "square root", lambda m, a: m.sqrt(a), ("0.5/sqrt(a)",), _everywhere("sqrt"),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(math.sqrt), sample=PLUS),
+    Op("cbrt", "a", "real cube root", lambda m, a: m.sign(a) * m.power(m.abs(a), m.ratio(1, 3)),
+       ("1/(3*cbrt(a)^2)",), _spell("np.cbrt(a)", "tf.math.sign(a) * tf.math.pow(tf.math.abs(a), 1 / 3)", "math.cbrt(a)"),
+       domain=(NONZERO,), safe=(1.0,), bounds=lambda a: a.through(math.cbrt), sample=PLUS),
+    # --- exponentials and logarithms --------------------------------------------------------------------------------
+    Op("exp", "a", "exponential", lambda m, a: m.exp(a), ("exp(a)",), _everywhere("exp"),
+       domain=(TAME,), safe=(0.0,), bounds=lambda a: a.through(_exp).meet(NONNEGATIVE) if a.low > -INF else
+       Interval(0.0, _exp(a.high), True, a.high_open)),
+    Op("exp2", "a", "power of 2", lambda m, a: m.power(2, a), ("log(2)*exp2(a)",),
+       _spell("np.exp2(a)", "tf.math.pow(tf.cast(2, a.dtype), a)", "math.exp2(a)"), domain=(TAME,), safe=(0.0,),
+       bounds=lambda a: POSITIVE),
+    Op("expm1", "a", "exp(a) - 1, accurate near 0", lambda m, a: m.exp(a) - 1, ("exp(a)",), _everywhere("expm1"),
+       domain=(TAME,), safe=(0.0,), bounds=lambda a: Interval(-1.0, INF, True).meet(a.through(lambda v: _exp(v) - 1))),
+    Op("log", "a", "natural logarithm", lambda m, a: m.log(a), ("1/a",), _everywhere("log"),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
+    Op("log2", "a", "logarithm to base 2", lambda m, a: m.log(a) / m.log(2), ("1/(a*log(2))",),
+       _spell("np.log2(a)", "tf.math.log(a) / math.log(2.0)", "math.log2(a)"),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
+    Op("log10", "a", "logarithm to base 10", lambda m, a: m.log(a) / m.log(10), ("1/(a*log(10))",),
+       _spell("np.log10(a)", "tf.math.log(a) / math.log(10.0)", "math.log10(a)"),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
+    Op("log1p", "a", "log(1 + a), accurate near 0", lambda m, a: m.log(1 + a), ("1/(1 + a)",), _everywhere("log1p"),
+       domain=(Interval(-1.0, INF, True),), safe=(0.0,), bounds=lambda a: a.through(lambda v: _log(1 + v)), sample=PLUS),
+    Op("logaddexp", "ab", "log(exp(a) + exp(b))", lambda m, a, b: m.log(m.exp(a) + m.exp(b)),
+       ("sigmoid(a - b)", "sigmoid(b - a)"),
+       _spell("np.logaddexp(a, b)", "tf.math.maximum(a, b) + tf.math.log1p(tf.math.exp(-tf.math.abs(a - b)))",
+              "max(a, b) + math.log1p(math.exp(-abs(a - b)))")),
+    Op("xlogy", "ab", "a*log(b), and 0 where a is 0", lambda m, a, b: m.xlogy(a, b), ("log(b)", "a/b"),
+       _spell("special.xlogy(a, b)", "tf.math.xlogy(a, b)", "(a * math.log(b) if a else 0.0)"),
+       domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS)),
+    # --- trigonometry -----------------------------------------------------------------------------------------------
+    Op("sin", "a", "sine", lambda m, a: m.sin(a), ("cos(a)",), _everywhere("sin"), bounds=lambda a: SIGNED_UNIT),
+    Op("cos", "a", "cosine", lambda m, a: m.cos(a), ("-sin(a)",), _everywhere("cos"), bounds=lambda a: SIGNED_UNIT),
+    Op("tan", "a", "tangent", lambda m, a: m.tan(a), ("1 + tan(a)^2",), _everywhere("tan"), domain=(SIGNED_UNIT,), safe=(0.0,),
+       sample=(Interval(-1.4, 1.4),)),
+    Op("asin", "a", "inverse sine", lambda m, a: m.asin(a), ("1/sqrt((1 - a)*(1 + a))",),
+       _spell("np.arcsin(a)", "tf.math.asin(a)", "math.asin(a)"), sample=(Interval(-0.95, 0.95),),
+       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), bounds=lambda a: Interval(-math.pi / 2, math.pi / 2)),
+    Op("acos", "a", "inverse cosine", lambda m, a: m.acos(a), ("-1/sqrt((1 - a)*(1 + a))",),
+       _spell("np.arccos(a)", "tf.math.acos(a)", "math.acos(a)"), sample=(Interval(-0.95, 0.95),),
+       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), bounds=lambda a: Interval(0.0, math.pi)),
+    Op("atan", "a", "inverse tangent", lambda m, a: m.atan(a), ("1/(1 + a^2)",),
+       _spell("np.arctan(a)", "tf.math.atan(a)", "math.atan(a)"), bounds=lambda a: a.through(math.atan)),
+    # --- hyperbolic functions ---------------------------------------------------------------------------------------
+    Op("sinh", "a", "hyperbolic sine", lambda m, a: m.sinh(a), ("cosh(a)",), _everywhere("sinh"), domain=(SIGNED_UNIT,), safe=(0.0,)),
+    Op("cosh", "a", "hyperbolic cosine", lambda m, a: m.cosh(a), ("sinh(a)",), _everywhere("cosh"), domain=(SIGNED_UNIT,), safe=(0.0,),
+       bounds=lambda a: Interval(1.0, INF)),
+    Op("tanh", "a", "hyperbolic tangent", lambda m, a: m.tanh(a), ("(1 - tanh(a))*(1 + tanh(a))",), _everywhere("tanh"),
+       bounds=lambda a: a.through(math.tanh).meet(Interval(-1.0, 1.0, True, True))),
+    Op("asinh", "a", "inverse hyperbolic sine", lambda m, a: m.asinh(a), ("1/sqrt(1 + a^2)",),
+       _spell("np.arcsinh(a)", "tf.math.asinh(a)", "math.asinh(a)"), bounds=lambda a: a.through(math.asinh)),
+    Op("acosh", "a", "inverse hyperbolic cosine", lambda m, a: m.acosh(a), ("1/sqrt((a - 1)*(a + 1))",),
+       _spell("np.arccosh(a)", "tf.math.acosh(a)", "math.acosh(a)"), sample=(Interval(1.1, 5.0),),
+       domain=(Interval(1.0, INF, True),), safe=(2.0,), bounds=lambda a: NONNEGATIVE),
+    Op("atanh", "a", "inverse hyperbolic tangent", lambda m, a: m.atanh(a), ("1/((1 - a)*(1 + a))",),
+       _spell("np.arctanh(a)", "tf.math.atanh(a)", "math.atanh(a)"), sample=(Interval(-0.95, 0.95),),
+       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,)),
+    # --- the functions of machine learning --------------------------------------------------------------------------
+    Op("sigmoid", "a", "1/(1 + exp(-a))", lambda m, a: 1 / (1 + m.exp(-a)), ("sigmoid(a)*sigmoid(-a)",),
+       _spell("special.expit(a)", "tf.math.sigmoid(a)", "0.5 * (1.0 + math.tanh(0.5 * a))"),
+       bounds=lambda a: Interval(0.0, 1.0, True, True)),
+    Op("log_sigmoid", "a", "log(sigmoid(a))", lambda m, a: -m.log(1 + m.exp(-a)), ("sigmoid(-a)",),
+       _spell("np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a)))",
+              "tf.math.minimum(a, 0) - tf.math.log1p(tf.math.exp(-tf.math.abs(a)))",
+              "min(a, 0.0) - math.log1p(math.exp(-abs(a)))"), bounds=lambda a: Interval(-INF, 0.0, True, True)),
+    Op("softplus", "a", "log(1 + exp(a))", lambda m, a: m.log(1 + m.exp(a)), ("sigmoid(a)",),
+       _spell("np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))",
+              "tf.math.maximum(a, 0) + tf.math.log1p(tf.math.exp(-tf.math.abs(a)))",
+              "max(a, 0.0) + math.log1p(math.exp(-abs(a)))"), bounds=lambda a: POSITIVE),
+    Op("log_cosh", "a", "log(cosh(a))", lambda m, a: m.log(m.cosh(a)), ("tanh(a)",),
+       _spell("np.where(np.abs(a) < 1, np.log1p(0.5 * np.square(2 * np.sinh(0.5 * np.clip(a, -1, 1)))), "
+              "np.abs(a) - math.log(2.0) + np.log1p(np.exp(-2 * np.abs(a))))",
+              "_log_cosh(a)", "abs(a) - math.log(2.0) + math.log1p(math.exp(-2 * abs(a)))"),
+       bounds=lambda a: NONNEGATIVE, public=False),
+    Op("relu", "a", "max(0, a); slope 0 at 0", lambda m, a: m.where(m.gt(a, 0), a, 0), ("a > 0",),
+       _spell("np.maximum(a, 0)", "tf.nn.relu(a)", "max(a, 0.0)"), bounds=lambda a: a.through(lambda v: max(v, 0.0))),
+    # --- special functions ------------------------------------------------------------------------------------------
+    Op("erf", "a", "error function", lambda m, a: m.erf(a), ("2/sqrt(pi)*exp(-a^2)",),
+       _spell("special.erf(a)", "tf.math.erf(a)", "math.erf(a)"), bounds=lambda a: a.through(math.erf)),
+    Op("erfc", "a", "1 - erf(a)", lambda m, a: m.erfc(a), ("-2/sqrt(pi)*exp(-a^2)",),
+       _spell("special.erfc(a)", "tf.math.erfc(a)", "math.erfc(a)"), bounds=lambda a: Interval(0.0, 2.0, True, True)),
+    Op("norm_cdf", "a", "distribution function of the standard normal", lambda m, a: m.erfc(-a / m.sqrt(2)) / 2,
+       ("exp(-0.5*a^2)/sqrt(2*pi)",),
+       _spell("special.ndtr(a)", "tf.math.erfc(-a / math.sqrt(2.0)) * 0.5", "0.5 * math.erfc(-a / math.sqrt(2.0))"),
+       bounds=lambda a: Interval(0.0, 1.0, True, True)),
+    Op("log_norm_cdf", "a", "log(norm_cdf(a))", lambda m, a: m.log(m.erfc(-a / m.sqrt(2)) / 2),
+       ("exp(-0.5*a^2 - log_norm_cdf(a))/sqrt(2*pi)",), _spell("special.log_ndtr(a)", "_log_norm_cdf(a)"),
+       bounds=lambda a: Interval(-INF, 0.0, True, True)),
+    Op("lgamma", "a", "logarithm of |gamma|", lambda m, a: m.loggamma(a), ("digamma(a)",),
+       _spell("special.gammaln(a)", "tf.math.lgamma(a)", "math.lgamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS),
+    Op("digamma", "a", "derivative of lgamma", lambda m, a: m.digamma(a), ("trigamma(a)",),
+       _spell("special.digamma(a)", "tf.math.digamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS),
+    Op("trigamma", "a", "derivative of digamma", lambda m, a: m.polygamma(1, a), ("polygamma2(a)",),
+       _spell("special.polygamma(1, a)", "tf.math.polygamma(tf.ones_like(a), a)"), domain=(POSITIVE,), safe=(1.0,),
+       sample=PLUS, public=False),
+    Op("polygamma2", "a", "derivative of trigamma", lambda m, a: m.polygamma(2, a), ("",),
+       _spell("special.polygamma(2, a)", "tf.math.polygamma(2 * tf.ones_like(a), a)"), domain=(POSITIVE,), safe=(1.0,),
+       sample=PLUS, public=False),
+    Op("log_i0", "a", "logarithm of the modified Bessel function of order 0", lambda m, a: m.log(m.besseli(0, a)),
+       ("i1_over_i0(a)",),
+       _spell("np.log(special.i0e(a)) + np.abs(a)", "tf.math.log(tf.math.bessel_i0e(a)) + tf.math.abs(a)"),
+       bounds=lambda a: NONNEGATIVE),
+    Op("i1_over_i0", "a", "ratio of modified Bessel functions", lambda m, a: m.besseli(1, a) / m.besseli(0, a),
+       ("1 - i1_over_i0(a)*(i1_over_i0(a) + 1/a)",),
+       _spell("special.i1e(a) / special.i0e(a)", "tf.math.bessel_i1e(a) / tf.math.bessel_i0e(a)"),
+       sample=PLUS, bounds=lambda a: Interval(-1.0, 1.0, True, True), public=False),
+    # --- steps ------------------------------------------------------------------------------------------------------
+    Op("floor", "a", "largest whole number below", lambda m, a: m.floor(a), ("",),
+       _spell("np.floor(a)", "tf.math.floor(a)", "float(math.floor(a))"), bounds=lambda a: a.through(lambda v: v - 1) .join(a)),
+    Op("ceil", "a", "smallest whole number above", lambda m, a: m.ceil(a), ("",),
+       _spell("np.ceil(a)", "tf.math.ceil(a)", "float(math.ceil(a))"), bounds=lambda a: a.through(lambda v: v + 1).join(a)),
+    Op("round", "a", "nearest whole number, ties to even", lambda m, a: m.round(a), ("",),
+       _spell("np.round(a)", "tf.math.round(a)", "float(round(a))")),
+    Op("mod", "ab", "remainder with the sign of b", lambda m, a, b: a - b * m.floor(a / b), ("1", "-floor(a/b)"),
+       _spell("np.mod(a, b)", "tf.math.floormod(a, b)", "a % b"), domain=(REALS, NONZERO), safe=(None, 1.0),
+       sample=(*SMALL, *PLUS)),
+    # --- choices ----------------------------------------------------------------------------------------------------
+    Op("max", "ab", "larger of the two; a tie goes to the first", lambda m, a, b: m.where(m.ge(a, b), a, b),
+       ("a >= b", "a < b"), _spell("np.maximum(a, b)", "tf.math.maximum(a, b)", "max(a, b)"),
+       bounds=lambda a, b: Interval(max(a.low, b.low), max(a.high, b.high),
+                                    a.low_open if a.low > b.low else b.low_open if b.low > a.low
+                                    else a.low_open and b.low_open)),
+    Op("min", "ab", "smaller of the two; a tie goes to the first", lambda m, a, b: m.where(m.le(a, b), a, b),
+       ("a <= b", "a > b"), _spell("np.minimum(a, b)", "tf.math.minimum(a, b)", "min(a, b)"),
+       bounds=lambda a, b: Interval(min(a.low, b.low), min(a.high, b.high), high_open=
+                                    a.high_open if a.high < b.high else b.high_open if b.high < a.high
+                                    else a.high_open and b.high_open)),
+    Op("where", "cab", "a where the condition holds, b elsewhere", lambda m, c, a, b: m.where(c, a, b),
+       ("", "c", "not c"), _spell("np.where(c, a, b)", "tf.where(c, a, b)", "(a if c else b)"),
+       takes=(BOOL, REAL, REAL), bounds=lambda c, a, b: a.join(b)),
+    Op("lt", "ab", "less than", lambda m, a, b: m.lt(a, b), (), _spell("a < b"), gives=BOOL, infix="<", precedence=40,
+       public=False),
+    Op("le", "ab", "at most", lambda m, a, b: m.le(a, b), (), _spell("a <= b"), gives=BOOL, infix="<=", precedence=40,
+       public=False),
+    Op("gt", "ab", "greater than", lambda m, a, b: m.gt(a, b), (), _spell("a > b"), gives=BOOL, infix=">", precedence=40,
+       public=False),
+    Op("ge", "ab", "at least", lambda m, a, b: m.ge(a, b), (), _spell("a >= b"), gives=BOOL, infix=">=", precedence=40,
+       public=False),
+    Op("eq", "ab", "equal", lambda m, a, b: m.eq(a, b), (), _spell("a == b"), gives=BOOL, infix="==", precedence=40,
+       public=False),
+    Op("ne", "ab", "not equal", lambda m, a, b: m.ne(a, b), (), _spell("a != b"), gives=BOOL, infix="!=", precedence=40,
+       public=False),
+    Op("and", "ab", "both", lambda m, a, b: m.both(a, b), (), _spell("a & b", "", "(a and b)"), takes=(BOOL, BOOL),
+       gives=BOOL, infix="and", precedence=20, public=False),
+    Op("or", "ab", "at least one of the two", lambda m, a, b: m.either(a, b), (), _spell("a | b", "", "(a or b)"),
+       takes=(BOOL, BOOL), gives=BOOL, infix="or", precedence=10, public=False),
+    Op("not", "a", "negation", lambda m, a: m.negate(a), (), _spell("~a", "", "not a"), takes=(BOOL,), gives=BOOL,
+       infix="not", precedence=30, public=False),
+    Op("isnan", "a", "whether a is not a number", lambda m, a: m.isnan(a), (),
+       _spell("np.isnan(a)", "tf.math.is_nan(a)", "math.isnan(a)"), gives=BOOL),
+    # --- changes of kind, and what algebra does not see -------------------------------------------------------------
+    Op("truth", "a", "1 where a condition holds, else 0", lambda m, a: m.where(a, 1, 0), ("",),
+       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)"), takes=(BOOL,), bounds=lambda a: UNIT, public=False),
+    Op("real", "a", "a whole number as a number", lambda m, a: a, ("",),
+       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)"), takes=(INT,), bounds=lambda a: a, public=False),
+    Op("whole", "a", "the whole number below, as an index", lambda m, a: m.floor(a), ("",),
+       _spell("np.floor(a).astype(int)", "tf.cast(tf.math.floor(a), tf.int32)", "math.floor(a)"), gives=INT, public=False),
+    Op("stop", "a", "a, through which no gradient passes", lambda m, a: m.stop(a), ("",),
+       _spell("a", "tf.stop_gradient(a)"), bounds=lambda a: a),
+)  # fmt: skip
+
+OPS = {row.name: row for row in _ROWS}
+
+
+def _reduction(
+    name: str, doc: str, empty: float | None, numpy: str, tensorflow: str, takes: Kind = REAL, gives: Kind = REAL
+) -> Aggregate:
+    return Aggregate(name, doc, empty, False, takes, gives, {"numpy": numpy, "tensorflow": tensorflow})
+
+
+_AGGREGATE_ROWS = (
+    _reduction("sum", "sum; 0 over nothing", 0.0, "np.sum", "tf.math.reduce_sum"),
+    _reduction("mean", "mean; 0 over nothing", 0.0, "np.mean", "tf.math.reduce_mean"),
+    _reduction("prod", "product; 1 over nothing", 1.0, "np.prod", "tf.math.reduce_prod"),
+    _reduction("max", "largest; the first of several gets the gradient; -inf over nothing", -INF, "np.max",
+               "tf.math.reduce_max"),
+    _reduction("min", "smallest; the first of several gets the gradient; inf over nothing", INF, "np.min",
+               "tf.math.reduce_min"),
+    _reduction("logsumexp", "log(sum(exp(e))); -inf over nothing", -INF, "special.logsumexp", "tf.math.reduce_logsumexp"),
+    _reduction("any", "whether the condition holds somewhere", None, "np.any", "tf.math.reduce_any", takes=BOOL,
+               gives=BOOL),
+    _reduction("all", "whether the condition holds everywhere", None, "np.all", "tf.math.reduce_all", takes=BOOL,
+               gives=BOOL),
+    _reduction("argmax", "position of the largest, from 0; the first of several", None, "np.argmax", "tf.math.argmax",
+               gives=INT),
+    _reduction("argmin", "position of the smallest, from 0; the first of several", None, "np.argmin", "tf.math.argmin",
+               gives=INT),
+    Aggregate("count", "how often the condition holds; 0 over nothing", 0.0, takes=BOOL),
+    Aggregate("len", "number of elements"),
+    Aggregate("norm", "sqrt(sum(e^2)); slope 0 at 0", 0.0),
+    Aggregate("var", "mean squared difference from the mean"),
+    Aggregate("std", "square root of var; slope 0 at 0"),
+    Aggregate("dot", "sum(a*b)"),
+    Aggregate("softmax", "exp(e)/sum(exp(e))", keeps=True),
+    Aggregate("log_softmax", "e - logsumexp(e)", keeps=True),
+    Aggregate("normalize", "e/norm(e), and 0 where norm(e) is 0", keeps=True),
+    Aggregate("cumsum", "sum of all elements up to this one", keeps=True),
+    Aggregate("sort", "in ascending order; `sort(e, key)` in ascending order of key", keeps=True),
+    Aggregate("rank", "1 for the largest, 2 for the next; the first of several comes first", keeps=True),
+    Aggregate("unsort", "inverse of sort: puts e, which is in order of key, back into place", keeps=True, public=False),
+)  # fmt: skip
+
+AGGREGATES = {row.name: row for row in _AGGREGATE_ROWS}
+
+CONSTANTS = {"pi": math.pi, "inf": INF, "epsilon": 1e-7}
+"""Names that stand for numbers. `epsilon` is Keras's fuzz factor. `pi` has a row too, for it is no fraction."""
+
+SYNTAX = ("where", "cases", "onehot", "clip")
+"""Functions that the resolver writes in terms of others."""
+
+
+def function_names() -> list[str]:
+    """Every name that the language itself gives a meaning to, as a function or a constant."""
+    rows = [name for table in (OPS, AGGREGATES) for name, row in table.items() if row.public]
+    return sorted({*rows, *CONSTANTS, *SYNTAX})

@@ -1,0 +1,128 @@
+"""Expressions as text in the language, for messages, `lossdsl show` and the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+
+from lossdsl.ir.axes import LAST, Axes, names
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    walk,
+)
+
+_ATOM = 100
+
+
+def decimal(value: Fraction | float) -> str:
+    """A constant as an author would write it: a decimal if it is one, else a quotient."""
+    if isinstance(value, float):
+        return "inf" if value > 0 else "-inf" if value < 0 else "nan"
+    if value.denominator == 1 and abs(value.numerator) < 10**15:
+        return str(value.numerator)
+    nearest = Decimal(repr(float(value)))
+    if Fraction(nearest) == value:
+        return str(nearest).lower().replace("e+", "e")
+    return f"{value.numerator}/{value.denominator}" if value.denominator < 10**6 else repr(float(value))
+
+
+def formula(expr: Expr, known: Mapping[Expr, str] | None = None) -> str:
+    """One line in the language; `known` gives names to parts."""
+    done: dict[Expr, tuple[str, int]] = {}
+    names_of = dict(known or {})
+    for node in walk(expr):
+        done[node] = (names_of[node], _ATOM) if node in names_of else _one(node, done)
+    return done[expr][0]
+
+
+def definitions(expr: Expr) -> list[str]:
+    """The lines of a body: each part that is used more than once gets a name, the last line is the value."""
+    uses: dict[Expr, int] = {}
+    for node in walk(expr):
+        for child in node.children:
+            uses[child] = uses.get(child, 0) + 1
+    known: dict[Expr, str] = {}
+    lines: list[str] = []
+    for node in walk(expr):
+        if uses.get(node, 0) > 1 and node.children and node is not expr:
+            text = formula(node, known)
+            if len(text) > 3:
+                name = f"u{len(known) + 1}"
+                lines.append(f"{name} = {text}")
+                known[node] = name
+    return [*lines, formula(expr, known)]
+
+
+def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
+    def text(child: Expr, above: int) -> str:
+        inner, precedence = done[child]
+        return f"({inner})" if precedence < above else inner
+
+    def inside(child: Expr) -> str:
+        return done[child][0]
+
+    match node:
+        case Const(value):
+            shown = decimal(value)
+            return shown, 60 if "/" in shown else 70 if shown.startswith("-") else _ATOM
+        case Flag(value):
+            return ("true" if value else "false"), _ATOM
+        case Input(name) | Param(name):
+            return name, _ATOM
+        case Position(axis):
+            return (axis.name if axis.is_index else f"position[{axis.name}]"), _ATOM
+        case Length(arg, over):
+            return f"len{_over(over)}({inside(arg)})", _ATOM
+        case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
+            return done[value]
+        case Call(op, args) if op.infix:
+            level = op.precedence
+            if len(args) == 1:
+                gap = " " if op.infix.isalpha() else ""
+                return f"{op.infix}{gap}{text(args[0], level)}", level
+            right = level if op.name in ("add", "and", "or") else level + 1
+            if op.name == "pow":
+                return f"{text(args[0], level + 1)}^{text(args[1], level)}", level
+            gap = "" if op.infix in "*/" else " "
+            if op.name == "mul" and isinstance(args[1], Call) and args[1].op.name == "mul":
+                right = level
+            return f"{text(args[0], level)}{gap}{op.infix}{gap}{text(args[1], right)}", level
+        case Call(op, ()):
+            return op.name, _ATOM
+        case Call(op, args):
+            return f"{op.name}({', '.join(map(inside, args))})", _ATOM
+        case Reduce(op, arg, over):
+            return f"{op.name}{_over(over)}({inside(arg)})", _ATOM
+        case Along(op, args, over, reverse):
+            return f"{op.name}{'_reversed' if reverse else ''}{_over(over)}({', '.join(map(inside, args))})", _ATOM
+        case Rename(arg, old, new):
+            return f"{text(arg, _ATOM)}[{old.name} -> {new.name}]", _ATOM
+        case Gather(arg, _, index):
+            return f"{text(arg, _ATOM)}[{inside(index)}]", _ATOM
+        case Slice(arg, start, stop):
+            return f"{text(arg, _ATOM)}[{_bound(start)}:{_bound(stop)}]", _ATOM
+        case Unslice(arg, _, start, stop):
+            return f"pad({inside(arg)}, {_bound(start)}:{_bound(stop)})", _ATOM
+    raise AssertionError(f"no text for {type(node).__name__}")
+
+
+def _over(over: Axes) -> str:
+    return "" if over == frozenset({LAST}) else f"[{names(over)}]"
+
+
+def _bound(value: int | None) -> str:
+    return "" if value is None else str(value)
