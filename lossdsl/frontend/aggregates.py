@@ -1,0 +1,200 @@
+"""Aggregates, written in terms of the few that the targets know: sum, mean, prod, max, min, any, all, arg… and along.
+
+A filter becomes a choice between an element and the value that does not count (0 for a sum, -inf for a maximum), so
+empty selections have their values and their gradients by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Reduce
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import AGGREGATES, OPS
+
+_INF = Const(float("inf"))
+_MINUS_INF = Const(float("-inf"))
+
+
+class Selection(NamedTuple):
+    """Axes, the condition that picks elements (None: all of them), and what gives the axes their length."""
+
+    over: Axes
+    condition: Expr | None
+    sized: Callable[[Axes], Expr]
+
+
+def _reduce(name: str, expr: Expr, over: Axes) -> Expr:
+    return Reduce(AGGREGATES[name], expr, over) if over else expr
+
+
+def _masked(expr: Expr, chosen: Selection, otherwise: Expr) -> Expr:
+    expr = b.number(expr)
+    return expr if chosen.condition is None else b.where(chosen.condition, expr, otherwise)
+
+
+def _times_missing(expr: Expr, chosen: Selection) -> Expr:
+    """A sum over an axis along which nothing varies is the length of that axis times the term."""
+    missing = chosen.over - expr.axes
+    return b.mul(chosen.sized(missing), expr) if missing else expr
+
+
+def sum_(expr: Expr, chosen: Selection) -> Expr:
+    masked = _masked(expr, chosen, b.ZERO)
+    rest = chosen._replace(over=chosen.over - masked.axes)
+    return _times_missing(_reduce("sum", masked, chosen.over & masked.axes), rest)
+
+
+def count(condition: Expr, chosen: Selection) -> Expr:
+    return sum_(b.number(condition), chosen)
+
+
+def mean(expr: Expr, chosen: Selection) -> Expr:
+    if chosen.condition is None:
+        return _reduce("mean", b.number(expr), chosen.over & expr.axes)
+    number = count(Flag(True), chosen)
+    return b.div(sum_(expr, chosen), b.call("max", number, b.ONE))
+
+
+def prod(expr: Expr, chosen: Selection) -> Expr:
+    masked = _masked(expr, chosen, b.ONE)
+    missing = chosen.over - masked.axes
+    result = _reduce("prod", masked, chosen.over & masked.axes)
+    return b.power(result, chosen.sized(missing)) if missing else result
+
+
+def max_(expr: Expr, chosen: Selection) -> Expr:
+    masked = _masked(expr, chosen, _MINUS_INF)
+    return _reduce("max", masked, chosen.over & masked.axes)
+
+
+def min_(expr: Expr, chosen: Selection) -> Expr:
+    masked = _masked(expr, chosen, _INF)
+    return _reduce("min", masked, chosen.over & masked.axes)
+
+
+def any_(condition: Expr, chosen: Selection) -> Expr:
+    if chosen.condition is not None:
+        condition = b.call("and", chosen.condition, condition)
+    return _reduce("any", condition, chosen.over & condition.axes)
+
+
+def all_(condition: Expr, chosen: Selection) -> Expr:
+    if chosen.condition is not None:
+        condition = b.call("or", b.call("not", chosen.condition), condition)
+    return _reduce("all", condition, chosen.over & condition.axes)
+
+
+def _argument(name: str, otherwise: Expr) -> Callable[[Expr, Selection], Expr]:
+    def lowered(expr: Expr, chosen: Selection) -> Expr:
+        return Reduce(AGGREGATES[name], _masked(expr, chosen, otherwise), chosen.over)
+
+    return lowered
+
+
+def len_(expr: Expr, chosen: Selection) -> Expr:
+    if chosen.condition is not None:
+        return count(Flag(True), chosen)
+    return b.length(expr, chosen.over) if chosen.over <= expr.axes else chosen.sized(chosen.over)
+
+
+def _shift(expr: Expr, chosen: Selection) -> Expr:
+    """The largest element, as a constant: subtracting it keeps exp from overflowing and changes no slope."""
+    largest = max_(expr, chosen)
+    finite = b.call("lt", b.call("abs", largest), _INF)
+    return Call(OPS["stop"], (b.where(finite, largest, b.ZERO),))
+
+
+def logsumexp(expr: Expr, chosen: Selection) -> Expr:
+    expr = b.number(expr)
+    shift = _shift(expr, chosen)
+    total = sum_(b.call("exp", b.sub(expr, shift)), chosen)
+    if chosen.condition is None:
+        return b.add(b.call("log", total), shift)
+    return b.where(b.call("gt", total, b.ZERO), b.add(b.call("log", total), shift), _MINUS_INF)
+
+
+def norm(expr: Expr, chosen: Selection) -> Expr:
+    expr = b.number(expr)
+    squares = sum_(b.power(expr, b.TWO), chosen)
+    return b.where(b.call("gt", squares, b.ZERO), b.call("sqrt", squares), b.ZERO)
+
+
+def var(expr: Expr, chosen: Selection) -> Expr:
+    expr = b.number(expr)
+    return mean(b.power(b.sub(expr, mean(expr, chosen)), b.TWO), chosen)
+
+
+def std(expr: Expr, chosen: Selection) -> Expr:
+    variance = var(expr, chosen)
+    return b.where(b.call("gt", variance, b.ZERO), b.call("sqrt", variance), b.ZERO)
+
+
+def softmax(expr: Expr, chosen: Selection) -> Expr:
+    exponential = b.call("exp", b.sub(b.number(expr), _shift(expr, chosen)))
+    return b.div(_masked(exponential, chosen, b.ZERO), sum_(exponential, chosen))
+
+
+def log_softmax(expr: Expr, chosen: Selection) -> Expr:
+    shifted = b.sub(b.number(expr), _shift(expr, chosen))
+    return b.sub(shifted, b.call("log", sum_(b.call("exp", shifted), chosen)))
+
+
+def normalize(expr: Expr, chosen: Selection) -> Expr:
+    length = norm(expr, chosen)
+    return b.div(b.number(expr), b.where(b.call("gt", length, b.ZERO), length, b.ONE))
+
+
+def cumsum(expr: Expr, chosen: Selection) -> Expr:
+    return Along(AGGREGATES["cumsum"], (b.spread(_masked(expr, chosen, b.ZERO), chosen.over),), chosen.over)
+
+
+def rank(expr: Expr, chosen: Selection) -> Expr:
+    return Along(AGGREGATES["rank"], (b.spread(_masked(expr, chosen, _MINUS_INF), chosen.over),), chosen.over)
+
+
+def sort(expr: Expr, chosen: Selection, key: Expr | None = None) -> Expr:
+    values = b.spread(b.number(expr), chosen.over)
+    keys = values if key is None else b.spread(b.number(key), chosen.over)
+    return Along(AGGREGATES["sort"], (values, keys), chosen.over)
+
+
+def dot(left: Expr, chosen: Selection, right: Expr) -> Expr:
+    return sum_(b.mul(b.number(left), b.number(right)), chosen)
+
+
+LOWERED: dict[str, Callable[..., Expr]] = {
+    "sum": sum_,
+    "mean": mean,
+    "prod": prod,
+    "max": max_,
+    "min": min_,
+    "any": any_,
+    "all": all_,
+    "argmax": _argument("argmax", _MINUS_INF),
+    "argmin": _argument("argmin", _INF),
+    "count": count,
+    "len": len_,
+    "logsumexp": logsumexp,
+    "norm": norm,
+    "var": var,
+    "std": std,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "normalize": normalize,
+    "cumsum": cumsum,
+    "rank": rank,
+    "sort": sort,
+    "dot": dot,
+}
+"""Each public aggregate's meaning: a function of its argument, what it ranges over, and any further argument."""
+
+ARITY = {"sort": (1, 2), "dot": (2, 2)}
+UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax")
+
+
+def wants_condition(name: str) -> bool:
+    return AGGREGATES[name].takes is Kind.BOOL

@@ -1,0 +1,443 @@
+"""Expressions of the syntax tree into expressions of the IR: names, kinds, axes and indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
+from lossdsl.frontend import aggregates
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.scope import WORDS, Function, Indexed, Scope
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import BATCH, DOMAINS, LAST, NONE, ROWS, SPACE, Axes, Axis, names
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Gather, Input, Position, Rename, Slice
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, function_names
+from lossdsl.source import Span
+
+_INFIX = {row.infix: row.name for row in OPS.values() if row.infix and row.arity == 2}
+_COMPARISONS = {row.infix for row in OPS.values() if row.gives is Kind.BOOL and row.takes == () and row.infix}
+MAX_DEPTH = 150
+MAX_NODES = 50_000
+
+
+class Resolver:
+    """Turns syntax into expressions.
+
+    `sized` gives, for an axis, an expression that has it: what a length or a position is measured on. `call_loss`
+    resolves a loss used as a function. `spans` collects where each node was first written.
+    """
+
+    def __init__(
+        self,
+        sized: Callable[[Axis, Span], Expr],
+        call_loss: Callable[[Resolver, s.Call, Scope], Expr | None],
+        spans: dict[Expr, Span] | None = None,
+    ) -> None:
+        self.spans: dict[Expr, Span] = {} if spans is None else spans
+        self.sized = sized
+        self.call_loss = call_loss
+        self._depth = 0
+        self._nodes = 0
+
+    # --- entry points
+
+    def resolve(self, node: s.Node, scope: Scope) -> Expr:
+        """The expression that `node` means in `scope`."""
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > MAX_DEPTH:
+            raise LossLimitError(
+                f"the expression is nested more than {MAX_DEPTH} deep", node.span, "give the inner parts names"
+            )
+        if self._nodes > MAX_NODES:
+            raise LossLimitError(f"the loss has more than {MAX_NODES} operations", node.span)
+        try:
+            found = self._resolve(node, scope)
+        finally:
+            self._depth -= 1
+        if found.children:
+            self.spans.setdefault(found, node.span)
+        return found
+
+    def condition(self, node: s.Node, scope: Scope) -> Expr:
+        """A condition; a number is an error."""
+        found = self.resolve(node, scope)
+        if found.kind is not Kind.BOOL:
+            raise LossTypeError(
+                f"`{node.span.text}` is a number where a condition belongs",
+                node.span,
+                "compare it with something, as in `e > 0`",
+            )
+        return found
+
+    # --- one method a kind of node
+
+    def _resolve(self, node: s.Node, scope: Scope) -> Expr:
+        match node:
+            case s.Number(_, exact):
+                return b.const(exact)
+            case s.Truth(_, flag):
+                return Flag(flag)
+            case s.Name(span, text):
+                return self._name(text, span, scope)
+            case s.Self():
+                return Position(DOMAINS[scope.domain])
+            case s.Unary(_, "not", operand):
+                return b.call("not", self.condition(operand, scope))
+            case s.Unary(_, sign, operand):
+                value = self.resolve(operand, scope)
+                value = value if value.kind is Kind.INT else b.number(value)
+                return b.neg(value) if sign == "-" else value
+            case s.Chain():
+                return self._chain(node, scope)
+            case s.Power(_, base, exponent):
+                return b.power(b.number(self.resolve(base, scope)), b.number(self.resolve(exponent, scope)))
+            case s.Cases():
+                return self._cases(node, scope)
+            case s.Call():
+                return self._call(node, scope)
+            case s.Aggregate():
+                return self._aggregate(node, scope)
+            case s.Subscript():
+                return self._subscript(node, scope)
+            case s.ListValue(span):
+                raise LossTypeError("a list stands in examples only", span)
+        raise AssertionError(f"no meaning for {type(node).__name__}")
+
+    def _name(self, text: str, span: Span, scope: Scope) -> Expr:
+        meaning = scope.names.get(text)
+        match meaning:
+            case Expr():
+                return meaning
+            case Axis():
+                return Position(meaning)
+            case Function(arguments):
+                shown = ", ".join(arguments)
+                raise LossTypeError(f"`{text}` is a function", span, f"call it: `{text}({shown})`")
+            case Indexed(_, indices):
+                shown = ", ".join(axis.name for axis in indices)
+                raise LossTypeError(f"`{text}` has free indices", span, f"say which element: `{text}[{shown}]`")
+        if text in CONSTANTS:
+            return b.const(CONSTANTS[text]) if text != "pi" else Call(PI, ())
+        if text in function_names():
+            raise LossTypeError(f"`{text}` is a function", span, f"call it: `{text}(…)`")
+        if text in WORDS:
+            raise LossNameError(f"`{text}` is an axis", span, f"it stands in square brackets, as in `sum[{text}](e)`")
+        raise LossNameError(f"`{text}` is not defined", span, scope.hint(text))
+
+    def _chain(self, node: s.Chain, scope: Scope) -> Expr:
+        symbols = [symbol for symbol, _ in node.rest]
+        if symbols[0] in ("and", "or"):
+            result = self.condition(node.first, scope)
+            for symbol, operand in node.rest:
+                result = b.call(symbol, result, self.condition(operand, scope))
+            return result
+        operands = [node.first, *(operand for _, operand in node.rest)]
+        inner = replace(scope, domain=self._domain_of(operands, scope))
+        values = [self.resolve(operand, inner) for operand in operands]
+        values = [value if value.kind is Kind.INT else b.number(value) for value in values]
+        if symbols[0] in _COMPARISONS:
+            result = b.call(_INFIX[symbols[0]], values[0], values[1])
+            for symbol, left, right in zip(symbols[1:], values[1:], values[2:], strict=False):
+                result = b.call("and", result, b.call(_INFIX[symbol], left, right))
+            return result
+        result = values[0]
+        for (symbol, operand), value in zip(node.rest, values[1:], strict=True):
+            result = b.call(_INFIX[symbol], result, value)
+            if result.children:
+                self.spans.setdefault(result, node.first.span | operand.span)
+        return result
+
+    def _domain_of(self, operands: list[s.Node], scope: Scope) -> str:
+        """Along which axis `self` counts beside these operands: that of an index among them."""
+        for operand in operands:
+            if isinstance(operand, s.Name):
+                meaning = scope.names.get(operand.text)
+                if isinstance(meaning, Axis):
+                    return meaning.domain
+        return scope.domain
+
+    def _cases(self, node: s.Cases, scope: Scope) -> Expr:
+        result: Expr = UNDEFINED if node.otherwise is None else b.number(self.resolve(node.otherwise, scope))
+        pieces = [(self.condition(c, scope), b.number(self.resolve(v, scope))) for c, v in node.pieces]
+        for condition, value in reversed(pieces):
+            result = b.where(condition, value, result)
+        return result
+
+    # --- calls
+
+    def _call(self, node: s.Call, scope: Scope) -> Expr:
+        name, args = node.function.text, node.args
+        meaning = scope.names.get(name)
+        if isinstance(meaning, Function):
+            return self._local(node, meaning, scope)
+        if meaning is not None:
+            raise LossTypeError(
+                f"`{name}` is not a function", node.function.span, f"a product is written `{name}*(…)`"
+            )
+        loss = self.call_loss(self, node, scope)
+        if loss is not None:
+            return loss
+        if node.keywords:
+            raise LossTypeError(
+                f"`{name}` takes no parameters after `;`", node.keywords[0][0].span, "only losses have parameters"
+            )
+        if name in ("max", "min") and len(args) > 1:
+            values = [self._element(arg, scope) for arg in args]
+            result = values[0]
+            for value in values[1:]:
+                result = b.call(name, result, value)
+            return result
+        if name in AGGREGATES and AGGREGATES[name].public:
+            everything = aggregates.Selection(frozenset({LAST}), None, self._sized(node))
+            return self._apply(name, node, args, everything, scope)
+        if name == "where":
+            self._count(node, 3)
+            pieces = [self.resolve(arg, scope) for arg in args[1:]]
+            return b.where(self.condition(args[0], scope), *pieces)
+        if name == "clip":
+            self._count(node, 3)
+            value, low, high = (self._element(arg, scope) for arg in args)
+            return b.call("min", b.call("max", value, low), high)
+        if name == "onehot":
+            self._count(node, 1)
+            label = self._index(args[0], scope)
+            self.sized(LAST, node.span)
+            return b.number(b.call("eq", Position(LAST), label))
+        if name in OPS and OPS[name].public:
+            self._count(node, OPS[name].arity)
+            return b.call(name, *(self._element(arg, scope) for arg in args))
+        if name in CONSTANTS:
+            raise LossTypeError(f"`{name}` is a number, not a function", node.function.span)
+        raise LossNameError(f"there is no function `{name}`", node.function.span, scope.hint(name))
+
+    def _element(self, node: s.Node, scope: Scope) -> Expr:
+        value = self.resolve(node, scope)
+        return value if value.kind is Kind.INT else b.number(value)
+
+    def _count(self, node: s.Call, wanted: int) -> None:
+        if len(node.args) != wanted:
+            plural = "" if wanted == 1 else "s"
+            raise LossTypeError(
+                f"`{node.function.text}` takes {wanted} argument{plural}, not {len(node.args)}", node.span
+            )
+
+    def _local(self, node: s.Call, function: Function, scope: Scope) -> Expr:
+        if len(node.args) != len(function.arguments) or node.keywords:
+            shown = f"{node.function.text}({', '.join(function.arguments)})"
+            raise LossTypeError(f"`{shown}` takes {len(function.arguments)}, not {len(node.args)}", node.span)
+        inner = replace(function.scope, depth=max(function.scope.depth, scope.depth), domain=scope.domain)
+        for name, arg in zip(function.arguments, node.args, strict=True):
+            inner = inner.plus(name, self.resolve(arg, scope))
+        return self.resolve(function.body, inner)
+
+    # --- aggregates
+
+    def _aggregate(self, node: s.Aggregate, scope: Scope) -> Expr:
+        if not isinstance(node.function, s.Name) or node.function.text not in AGGREGATES:
+            shown = node.function.span.text
+            raise LossTypeError(
+                f"`{shown}` is not an aggregate", node.function.span, scope.hint(shown) or "as in `sum[batch](e)`"
+            )
+        name = node.function.text
+        over: Axes = NONE
+        inner = scope
+        for item in node.items:
+            match item:
+                case s.At(_, s.Name(_, word)) if word in WORDS:
+                    over |= {BATCH, SPACE, LAST} if word == "all" else {DOMAINS[word]}
+                case s.At(_, s.Name(span, word)):
+                    inner, axis = inner.bind_index(s.Word(span, word), "last")
+                    over |= {axis}
+                case s.Bound(_, word, domain):
+                    inner, axis = inner.bind_index(word, self.domain(domain))
+                    over |= {axis}
+                case _:
+                    raise LossTypeError(
+                        "an aggregate ranges over axes or new indices",
+                        item.span,
+                        "as in `sum[batch](e)` or `sum[j](x[j])`",
+                    )
+        condition = None if node.condition is None else self.condition(node.condition, inner)
+        if condition is not None and name in aggregates.UNFILTERED:
+            raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span)
+        for axis in over:
+            self.sized(axis, node.span)
+        return self._apply(name, node, node.args, aggregates.Selection(over, condition, self._sized(node)), inner)
+
+    def _apply(
+        self, name: str, node: s.Node, args: tuple[s.Node, ...], chosen: aggregates.Selection, scope: Scope
+    ) -> Expr:
+        least, most = aggregates.ARITY.get(name, (1, 1))
+        if not least <= len(args) <= most:
+            raise LossTypeError(f"`{name}` takes {most} argument{'' if most == 1 else 's'}, not {len(args)}", node.span)
+        take = self.condition if aggregates.wants_condition(name) else self._element
+        values = [take(arg, scope) for arg in args]
+        if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
+            lacking = names(chosen.over - values[0].axes)
+            raise LossTypeError(f"`{args[0].span.text}` has no axis `{lacking}` to measure", args[0].span)
+        return aggregates.LOWERED[name](values[0], chosen, *values[1:])
+
+    def _sized(self, node: s.Node) -> Callable[[Axes], Expr]:
+        def length(over: Axes) -> Expr:
+            result: Expr = b.ONE
+            for axis in over:
+                home = DOMAINS[axis.domain]
+                result = b.mul(result, b.length(self.sized(axis, node.span), frozenset({home})))
+            return result
+
+        return length
+
+    def domain(self, word: s.Word) -> str:
+        if word.text not in DOMAINS:
+            raise LossNameError(
+                f"`{word.text}` is no axis", word.span, "an index runs over `batch`, `space`, `last` or `rows`"
+            )
+        return word.text
+
+    # --- subscripts
+
+    def _subscript(self, node: s.Subscript, scope: Scope) -> Expr:
+        if node.condition is not None:
+            raise LossTypeError(
+                "only an aggregate has a filter", node.condition.span, "as in `sum[j if t[j] > 0](x[j])`"
+            )
+        if isinstance(node.target, s.Name):
+            meaning = scope.names.get(node.target.text)
+            if isinstance(meaning, Indexed):
+                return self._element_of(node, meaning, scope)
+        target = self.resolve(node.target, scope)
+        moves: list[_Move] = []
+        free = list(target.axes)
+        for item in node.items:
+            move = self._move(item, target, node, scope)
+            if move is None:
+                continue
+            if isinstance(move, s.Range):
+                target = self._slice(target, move, scope)
+                continue
+            if move.axis not in free:
+                raise LossTypeError(f"`{node.target.span.text}` has no axis `{move.axis.name}` here", item.span)
+            free.remove(move.axis)
+            moves.append(move)
+        return _moved(target, moves)
+
+    def _move(self, item: s.Item, target: Expr, node: s.Subscript, scope: Scope) -> _Move | s.Range | None:
+        """What an item does to a tensor: the axis is told by the kind of the index."""
+        if isinstance(item, s.Range):
+            return item
+        if not isinstance(item, s.At):
+            raise LossTypeError("a new index belongs to an aggregate or a definition", item.span)
+        if isinstance(item.value, s.Self):
+            return None
+        if isinstance(item.value, s.Name):
+            meaning = scope.names.get(item.value.text)
+            if isinstance(meaning, Axis):
+                home = DOMAINS[meaning.domain]
+                if home not in target.axes:
+                    raise LossTypeError(
+                        f"`{node.target.span.text}` has no axis `{home.name}`",
+                        item.span,
+                        f"`{meaning.name}` runs over `{home.name}`; its axes are {names(target.axes)}",
+                    )
+                return _Move(home, meaning)
+        axis = ROWS if ROWS in target.axes else LAST
+        if axis not in target.axes:
+            raise LossTypeError(
+                f"`{node.target.span.text}` has no elements to choose from",
+                node.span,
+                f"its axes are {names(target.axes)}",
+            )
+        return _Move(axis, self._index(item.value, scope))
+
+    def _element_of(self, node: s.Subscript, meaning: Indexed, scope: Scope) -> Expr:
+        name = node.target.span.text
+        if len(node.items) != len(meaning.indices):
+            raise LossTypeError(f"`{name}` has {len(meaning.indices)} indices, not {len(node.items)}", node.span)
+        moves = []
+        for item, axis in zip(node.items, meaning.indices, strict=True):
+            if not isinstance(item, s.At):
+                raise LossTypeError("one element is wanted here", item.span)
+            value: Axis | Expr
+            found = scope.names.get(item.value.text) if isinstance(item.value, s.Name) else None
+            if isinstance(item.value, s.Self):
+                value = DOMAINS[axis.domain]
+            elif isinstance(found, Axis):
+                if found.domain != axis.domain:
+                    raise LossTypeError(
+                        f"`{found.name}` runs over `{found.domain}`, this index of `{name}` over `{axis.domain}`",
+                        item.span,
+                    )
+                value = found
+            else:
+                value = self._index(item.value, scope)
+            moves.append(_Move(axis, value))
+        return _moved(meaning.value, [move for move in moves if move.axis in meaning.value.axes])
+
+    def _index(self, node: s.Node, scope: Scope) -> Expr:
+        """A whole number: a label, or something computed."""
+        value = self.resolve(node, scope)
+        if value.kind is Kind.BOOL:
+            raise LossTypeError(f"`{node.span.text}` is a condition, not an index", node.span)
+        if isinstance(value, Input) and value.kind is not Kind.INT and LAST in value.axes:
+            raise LossTypeError(
+                f"`{node.span.text}` is not a label",
+                node.span,
+                f"declare it so in the header: `{node.span.text}: label`; an index variable is bound by `sum[j](…)`",
+            )
+        exact = b.exact(value)
+        if exact is not None and exact.denominator != 1:
+            raise LossTypeError(f"`{node.span.text}` is not a whole number", node.span)
+        return value if value.kind is Kind.INT or exact is not None else Call(OPS["whole"], (value,))
+
+    def _slice(self, target: Expr, item: s.Range, scope: Scope) -> Expr:
+        if LAST not in target.axes:
+            raise LossTypeError("there is no axis `last` to take a slice of", item.span)
+        bounds = []
+        for end in (item.start, item.stop):
+            value = None if end is None else b.exact(self.resolve(end, scope))
+            if end is not None and (value is None or value.denominator != 1):
+                raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, "as in `x[1:]`")
+            bounds.append(None if value is None else int(value))
+        return Slice(target, bounds[0], bounds[1])
+
+
+class _Move(NamedTuple):
+    """An axis, and what takes its place: another axis, or an element of it."""
+
+    axis: Axis
+    value: Axis | Expr
+
+
+def _moved(target: Expr, moves: list[_Move]) -> Expr:
+    """All moves at once: an axis that is on its way steps aside first if its place is taken."""
+    renames = [(move.axis, move.value) for move in moves if isinstance(move.value, Axis) and move.value != move.axis]
+    leaving = {old for old, _ in renames}
+    waiting = []
+    for count, (old, new) in enumerate(renames):
+        if new in leaving and new in target.axes:
+            aside = Axis(f"aside{count}", old.domain, 1_000_000 + count)
+            target = renamed(target, old, aside)
+            waiting.append((aside, new))
+        else:
+            waiting.append((old, new))
+    for old, new in waiting:
+        target = renamed(target, old, new)
+    for move in moves:
+        if isinstance(move.value, Expr):
+            target = Gather(target, move.axis, move.value)
+    return target
+
+
+def renamed(expr: Expr, old: Axis, new: Axis) -> Expr:
+    """`Rename`, with a detour of one axis undone."""
+    if isinstance(expr, Rename) and expr.new == old and not expr.is_diagonal and old not in expr.arg.axes:
+        return expr.arg if expr.old == new else renamed(expr.arg, expr.old, new)
+    return Rename(expr, old, new)
+
+
+PI = OPS["pi"]
+UNDEFINED = Const(float("nan"))

@@ -1,0 +1,177 @@
+"""What a text that breaks the grammar was probably meant to be."""
+
+from __future__ import annotations
+
+from lossdsl.errors import LossLimitError, LossSyntaxError
+from lossdsl.source import Source, Span
+
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
+
+_CHARACTERS = {
+    "|": "write an absolute value as `abs(e)`, and `or` for a choice of conditions",
+    "&": "write `and`",
+    "!": "write `not`, or `!=` for unequal",
+    "{": "use round brackets, and `cases(c1: a, c2: b, else: c)` for pieces",
+    "}": "use round brackets, and `cases(c1: a, c2: b, else: c)` for pieces",
+    ";": "put each definition on a line of its own; `;` stands only before parameters",
+    "@": "write `dot(a, b)` or `sum(a*b)`",
+    "%": "write `mod(a, b)`",
+    "~": "write `not`",
+    "'": "only documentation is text, and it stands in triple double quotes",
+    '"': 'only documentation is text, and it stands in triple double quotes, """like this"""',
+    "−": "write the minus sign as `-`",
+    "–": "write the minus sign as `-`",
+    "×": "write a product as `*`",
+    "·": "write a product as `*`",
+    "÷": "write a quotient as `/`",
+    "≤": "write `<=`",
+    "≥": "write `>=`",
+    "≠": "write `!=`",
+    "²": "write a square as `^2`",
+    "³": "write a cube as `^3`",
+    "√": "write `sqrt(e)`",
+    "∞": "write `inf`",
+    "∑": "write `sum(e)`",
+}
+
+_PYTHON = {
+    "lambda": "a local function is written `f(u) = expr`",
+    "def": "a loss starts with `loss name(t, x)`, a local function is written `f(u) = expr`",
+    "return": "the last line is the loss; no `return` is needed",
+    "import": "a formula uses the functions of the language only",
+}
+
+
+def check_brackets(source: Source, deepest: int) -> None:
+    """Raises for a bracket that has no partner, which names the culprit better than the parser can."""
+    text = source.text
+    stack: list[int] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == "#":
+            at = _end_of_line(text, at)
+            continue
+        if text.startswith('"""', at):
+            end = text.find('"""', at + 3)
+            if end < 0:
+                raise LossSyntaxError(
+                    "the documentation is not closed", Span(source, at, at + 3), 'close it with another `"""`'
+                )
+            at = end + 3
+            continue
+        if char in "([":
+            stack.append(at)
+            if len(stack) > deepest:
+                raise LossLimitError(
+                    f"brackets are nested more than {deepest} deep",
+                    Span(source, at, at + 1),
+                    "give the inner parts names: `e = …` on a line of its own",
+                )
+        elif char in ")]":
+            if not stack:
+                raise LossSyntaxError(f"`{char}` closes nothing", Span(source, at, at + 1), "remove it")
+            opened = stack.pop()
+            if _PAIRS[text[opened]] != char:
+                raise LossSyntaxError(
+                    f"`{text[opened]}` is closed by `{char}`",
+                    Span(source, at, at + 1),
+                    f"write `{_PAIRS[text[opened]]}`",
+                )
+        at += 1
+    if stack:
+        opened = stack[-1]
+        raise LossSyntaxError(
+            f"`{text[opened]}` is never closed", Span(source, opened, opened + 1), f"add `{_PAIRS[text[opened]]}`"
+        )
+
+
+def _end_of_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def explain_character(source: Source, at: int) -> LossSyntaxError:
+    """A character, or a word that stands where it cannot."""
+    text = source.text
+    char = text[at]
+    if char.isdigit() or char == ".":
+        end = at
+        while end < len(text) and (text[end].isalnum() or text[end] in "._"):
+            end += 1
+        written = text[at:end]
+        cut = next((i for i, c in enumerate(written) if c.isalpha()), len(written))
+        hint = f"write the product as `{written[:cut]}*{written[cut:]}`" if 0 < cut < len(written) else None
+        return LossSyntaxError(f"`{written}` is not a number", Span(source, at, max(end, at + 1)), hint)
+    if char.isalpha() or char == "_":
+        end = at
+        while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+            end += 1
+        return _word(source, at, end)
+    shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
+    return LossSyntaxError(f"{shown} has no meaning here", Span(source, at, at + 1), _CHARACTERS.get(char))
+
+
+def _word(source: Source, start: int, end: int) -> LossSyntaxError:
+    word = source.text[start:end]
+    before = source.text[:start].rstrip(" \t")
+    previous = before[before.rfind("\n") + 1 :].split()[-1:] or [""]
+    if word in ("lambda", "for", "else", "in", "if", "loss", "require", "expect", "example", "self", "true", "false"):
+        hint = {
+            "if": "a choice is written `where(condition, a, b)`; a filter `sum[j if condition](e)`",
+            "else": "a choice is written `where(condition, a, b)` or `cases(c: a, else: b)`",
+        }.get(word)
+        return LossSyntaxError(f"the word `{word}` cannot stand here", Span(source, start, end), hint)
+    if previous[0] in _PYTHON:
+        first = before.rfind(previous[0])
+        return LossSyntaxError(
+            f"`{previous[0]}` is not part of the language",
+            Span(source, first, first + len(previous[0])),
+            _PYTHON[previous[0]],
+        )
+    return LossSyntaxError(
+        f"`{word}` follows something that it does not belong to",
+        Span(source, start, end),
+        "an operator is missing before it; a product is written `a*b`",
+    )
+
+
+def explain_token(source: Source, kind: str, start: int, end: int, expected: set[str]) -> LossSyntaxError:
+    """A word or sign that is known, in a place where the grammar has no use for it."""
+    span = Span(source, start, max(end, start + 1))
+    written = source.text[start:end]
+    starts_operand = "NUMBER" in expected
+    if kind == "$END":
+        last = max(0, len(source.text.rstrip()) - 1)
+        if not source.text.strip():
+            return LossSyntaxError("the text is empty", None, "a formula such as `(t - x)^2` is a loss")
+        return LossSyntaxError("the text ends too early", Span(source, last, last + 1), _missing(expected))
+    if kind == "_NL":
+        last = max(0, len(source.text[:start].rstrip()) - 1)
+        return LossSyntaxError("the line ends too early", Span(source, last, last + 1), _missing(expected))
+    if written == "=" and "EQUAL" not in expected:
+        return LossSyntaxError("`=` cannot stand here", span, "a comparison is written `==`")
+    if written in ("<", ">", "<=", ">=", "==", "!=") and starts_operand:
+        return LossSyntaxError(f"`{written}` has nothing on its left", span, "a comparison has a number on each side")
+    if kind == "NAME" or kind == "NUMBER" or (kind.isalpha() and written.isalpha()):
+        if (written.isalpha() and not starts_operand) or kind == "NUMBER":
+            return _word(source, start, end)
+        return _word(source, start, end) if not starts_operand else LossSyntaxError(
+            f"the word `{written}` cannot stand here", span
+        )
+    if starts_operand:
+        return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
+    hint = _CHARACTERS.get(written)
+    if kind in ("LPAR", "LSQB"):
+        hint = "an operator is missing before it; a product is written `a*b`"
+    return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _missing(expected))
+
+
+def _missing(expected: set[str]) -> str | None:
+    if "NUMBER" in expected:
+        return "a value is missing after it"
+    if "EQUAL" in expected and "RPAR" not in expected:
+        return "`=` and a value are missing after it"
+    if "RPAR" in expected:
+        return "`)` is missing after it"
+    return None

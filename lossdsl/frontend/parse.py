@@ -1,0 +1,329 @@
+"""Text into a syntax tree. The only door to lark."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token, v_args
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+from lark.visitors import Transformer_NonRecursive
+
+from lossdsl.errors import LossLimitError, LossSyntaxError
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.messages import check_brackets, explain_character, explain_token
+from lossdsl.source import Source, Span
+
+MAX_LENGTH = 200_000
+MAX_NESTING = 60
+MAX_EXPONENT = 4000
+
+
+def parse(source: Source) -> s.FileText:
+    """The losses of a text.
+
+    Raises LossSyntaxError where the text does not follow `grammars/lossdsl.lark`, LossLimitError where it is too long
+    or nested too deeply.
+    """
+    lines = _lines(source)
+    return s.FileText(source, tuple(_group(source, lines)))
+
+
+@cache
+def parse_expression(text: str) -> s.Node:
+    """One expression of the project's own (a row of a table), which is known to be right."""
+    (line,) = _lines(Source(text, "<table>"))
+    if not isinstance(line, s.Formula):
+        raise AssertionError(f"not an expression: {text}")
+    return line.value
+
+
+def _lines(source: Source) -> list[s.Node]:
+    if len(source.text) > MAX_LENGTH:
+        raise LossLimitError(f"the text has {len(source.text)} characters; at most {MAX_LENGTH} are read")
+    check_brackets(source, MAX_NESTING)
+    try:
+        lines: list[s.Node] = _Builder(source).transform(_parser().parse(source.text))
+    except UnexpectedInput as error:
+        raise _explained(error, source) from None
+    except VisitError as error:
+        raise error.orig_exc from None
+    return lines
+
+
+def _explained(error: UnexpectedInput, source: Source) -> LossSyntaxError:
+    if isinstance(error, UnexpectedCharacters):
+        return explain_character(source, error.pos_in_stream)
+    if isinstance(error, UnexpectedToken):
+        token = error.token
+        end = len(source.text.rstrip())
+        start = end if token.type == "$END" else token.start_pos or 0
+        stop = start if token.type == "$END" else token.end_pos or start + 1
+        return explain_token(source, token.type, start, stop, set(error.accepts or error.expected))
+    raise AssertionError("lark raised an error of an unknown kind")
+
+
+def grammar_path() -> Path:
+    """Where the grammar lies: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "grammars" / "lossdsl.lark"
+    return inside if inside.exists() else package.parent / "grammars" / "lossdsl.lark"
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(
+        grammar_path().read_text(encoding="utf-8"),
+        parser="lalr",
+        lexer="contextual",
+        postlex=_LineBreaks(),
+        propagate_positions=True,
+        maybe_placeholders=True,
+    )
+
+
+class _LineBreaks:
+    """Drops the line breaks that end no line: those inside brackets and before the first line."""
+
+    always_accept = ("_NL",)
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        depth = 0
+        started = False
+        for token in stream:
+            if token.type == "_NL":
+                if started and depth == 0:
+                    yield token
+                continue
+            depth += token.value in ("(", "[")
+            depth -= token.value in (")", "]")
+            started = True
+            yield token
+
+
+class _Builder(Transformer_NonRecursive[Token, Any]):
+    """Lark's tree as nodes of `syntax`."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.source = source
+
+    def _span(self, meta: Any) -> Span:
+        return Span(self.source, meta.start_pos, meta.end_pos)
+
+    def _word(self, token: Token) -> s.Word:
+        span = Span(self.source, token.start_pos or 0, token.end_pos or 0)
+        return s.Word(span, unicodedata.normalize("NFC", str(token)))
+
+    # --- lines
+
+    def start(self, lines: list[s.Node]) -> list[s.Node]:
+        return lines
+
+    @v_args(meta=True)
+    def docstring(self, meta: Any, children: list[Any]) -> s.Node:
+        first, *rest = str(children[0])[3:-3].split("\n")
+        return s.Docstring(self._span(meta), f"{first.strip()}\n{textwrap.dedent(chr(10).join(rest))}".strip())
+
+    @v_args(meta=True)
+    def header(self, meta: Any, children: list[Any]) -> s.Node:
+        name, inputs, parameters = children
+        return s.Header(self._span(meta), self._word(name), tuple(inputs), tuple(parameters or ()))
+
+    def inputs(self, children: list[s.InputDecl]) -> list[s.InputDecl]:
+        return children
+
+    def parameters(self, children: list[s.ParameterDecl]) -> list[s.ParameterDecl]:
+        return children
+
+    def kinds(self, children: list[Token]) -> tuple[s.Word, ...]:
+        return tuple(map(self._word, children))
+
+    @v_args(meta=True)
+    def input(self, meta: Any, children: list[Any]) -> s.InputDecl:
+        name, kinds = children
+        return s.InputDecl(self._span(meta), (self._word(name),), kinds or ())
+
+    @v_args(meta=True)
+    def packed(self, meta: Any, children: list[Any]) -> s.InputDecl:
+        *names, kinds = children
+        return s.InputDecl(self._span(meta), tuple(map(self._word, names)), kinds or ())
+
+    @v_args(meta=True)
+    def parameter(self, meta: Any, children: list[Any]) -> s.ParameterDecl:
+        name, kinds, default = children
+        return s.ParameterDecl(self._span(meta), self._word(name), kinds or (), default)
+
+    @v_args(meta=True)
+    def require(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Require(self._span(meta), children[0])
+
+    @v_args(meta=True)
+    def expect(self, meta: Any, children: list[Any]) -> s.Node:
+        text = str(children[0]).rstrip()
+        span = self._span(meta)
+        return s.Expect(Span(span.source, span.start, span.start + len(text)), text.removeprefix("expect").strip())
+
+    @v_args(meta=True)
+    def example(self, meta: Any, children: list[Any]) -> s.Node:
+        _, *bindings, expected = children
+        return s.Example(self._span(meta), tuple(bindings), expected)
+
+    def binding(self, children: list[Any]) -> tuple[s.Word, s.Node]:
+        return self._word(children[0]), children[1]
+
+    def packed_binding(self, children: list[Any]) -> tuple[s.Word, s.Node]:
+        *names, value = children
+        words = [self._word(name) for name in names]
+        return s.Word(words[0].span | words[-1].span, "_".join(word.text for word in words)), value
+
+    @v_args(meta=True)
+    def definition(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Definition(self._span(meta), *children)
+
+    @v_args(meta=True)
+    def formula(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Formula(self._span(meta), children[0])
+
+    # --- expressions
+
+    @v_args(meta=True)
+    def list_value(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.ListValue(self._span(meta), tuple(child for child in children if child is not None))
+
+    def _chain(self, meta: Any, children: list[Any]) -> s.Node:
+        pairs = zip(children[1::2], children[2::2], strict=True)
+        return s.Chain(self._span(meta), children[0], tuple((str(op), operand) for op, operand in pairs))
+
+    comparison = sum = product = v_args(meta=True)(_chain)
+
+    @v_args(meta=True)
+    def either(self, meta: Any, children: list[s.Node]) -> s.Node:
+        return s.Chain(self._span(meta), children[0], tuple(("or", child) for child in children[1:]))
+
+    @v_args(meta=True)
+    def both(self, meta: Any, children: list[s.Node]) -> s.Node:
+        return s.Chain(self._span(meta), children[0], tuple(("and", child) for child in children[1:]))
+
+    @v_args(meta=True)
+    def not_(self, meta: Any, children: list[s.Node]) -> s.Node:
+        return s.Unary(self._span(meta), "not", children[0])
+
+    @v_args(meta=True)
+    def signed(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Unary(self._span(meta), str(children[0]), children[1])
+
+    @v_args(meta=True)
+    def raised(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Power(self._span(meta), children[0], children[2])
+
+    @v_args(meta=True)
+    def subscript(self, meta: Any, children: list[Any]) -> s.Node:
+        target, items, condition = children
+        return s.Subscript(self._span(meta), target, tuple(items), condition)
+
+    @v_args(meta=True)
+    def aggregate(self, meta: Any, children: list[Any]) -> s.Node:
+        target, items, condition, args = children
+        return s.Aggregate(self._span(meta), target, tuple(items), condition, tuple(args))
+
+    @v_args(meta=True)
+    def number(self, meta: Any, children: list[Token]) -> s.Node:
+        text = str(children[0])
+        span = self._span(meta)
+        digits, _, exponent = text.lower().partition("e")
+        if exponent and abs(int(exponent)) > MAX_EXPONENT:
+            raise LossLimitError(f"the exponent {exponent} is too large; at most {MAX_EXPONENT} is read", span)
+        scale = Fraction(10) ** int(exponent or 0)
+        unit = scale / 10 ** len(digits.partition(".")[2])
+        return s.Number(span, Fraction(digits.rstrip(".") or "0") * scale, unit)
+
+    @v_args(meta=True)
+    def name(self, meta: Any, children: list[Token]) -> s.Node:
+        return s.Name(self._span(meta), self._word(children[0]).text)
+
+    @v_args(meta=True)
+    def self_(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Self(self._span(meta))
+
+    @v_args(meta=True)
+    def true(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Truth(self._span(meta), True)
+
+    @v_args(meta=True)
+    def false(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Truth(self._span(meta), False)
+
+    @v_args(meta=True)
+    def group(self, meta: Any, children: list[Any]) -> s.Node:
+        inner: s.Node = children[0]
+        return replace(inner, span=self._span(meta))
+
+    @v_args(meta=True)
+    def call(self, meta: Any, children: list[Any]) -> s.Node:
+        name, args, keywords = children
+        return s.Call(self._span(meta), self._word(name), tuple(args or ()), tuple(keywords or ()))
+
+    @v_args(meta=True)
+    def cases(self, meta: Any, children: list[Any]) -> s.Node:
+        *pieces, otherwise = children
+        return s.Cases(self._span(meta), tuple(pieces), otherwise)
+
+    def piece(self, children: list[s.Node]) -> tuple[s.Node, s.Node]:
+        return children[0], children[1]
+
+    def arguments(self, children: list[s.Node]) -> list[s.Node]:
+        return children
+
+    def keywords(self, children: list[Any]) -> list[Any]:
+        return children
+
+    def keyword(self, children: list[Any]) -> tuple[s.Word, s.Node]:
+        return self._word(children[0]), children[1]
+
+    def items(self, children: list[s.Item]) -> list[s.Item]:
+        return children
+
+    @v_args(meta=True)
+    def at(self, meta: Any, children: list[s.Node]) -> s.Item:
+        return s.At(children[0].span, children[0])
+
+    @v_args(meta=True)
+    def bound(self, meta: Any, children: list[Token]) -> s.Item:
+        return s.Bound(self._span(meta), self._word(children[0]), self._word(children[1]))
+
+    @v_args(meta=True)
+    def range(self, meta: Any, children: list[Any]) -> s.Item:
+        return s.Range(self._span(meta), children[0], children[1])
+
+
+def _group(source: Source, lines: list[s.Node]) -> Iterator[s.LossText]:
+    """Lines into losses: a documentation string or a header starts a new one."""
+    doc = ""
+    header: s.Header | None = None
+    body: list[s.Node] = []
+    for line in lines:
+        if isinstance(line, s.Docstring | s.Header) and (header is not None or body):
+            yield _loss_text(doc, header, body)
+            doc, header, body = "", None, []
+        if isinstance(line, s.Docstring):
+            doc = line.text
+        elif isinstance(line, s.Header):
+            header = line
+        else:
+            body.append(line)
+    if header is None and not body:
+        end = len(source.text)
+        raise LossSyntaxError("there is no loss in this text", Span(source, max(0, end - 1), end))
+    yield _loss_text(doc, header, body)
+
+
+def _loss_text(doc: str, header: s.Header | None, body: list[s.Node]) -> s.LossText:
+    first: s.Node = header if header is not None else body[0]
+    return s.LossText(doc, header, tuple(body), first.span | (body[-1].span if body else first.span))

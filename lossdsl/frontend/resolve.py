@@ -1,0 +1,514 @@
+"""A parsed text into an `ir.Loss`: headers, lines, and losses that call losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from lossdsl.errors import (
+    LossNameError,
+    LossParameterError,
+    LossSyntaxError,
+    LossTypeError,
+    did_you_mean,
+)
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
+from lossdsl.frontend.scope import RESERVED, Function, Indexed, Meaning, Scope
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axis, names
+from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
+from lossdsl.ir.loss import (
+    DOMAINS,
+    ELEMENT,
+    LAYOUTS,
+    Example,
+    Expectation,
+    InputSpec,
+    Loss,
+    ParameterSpec,
+    Requirement,
+    Written,
+)
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, SYNTAX, function_names
+from lossdsl.source import Span
+
+PARAMETER_KINDS = ("bool", "int", "vector", "matrix", "real")
+
+Finder = Callable[[str], s.FileText | None]
+"""Gives the text of a built-in loss by name, or None."""
+
+
+def resolve(file: s.FileText, settled: Mapping[str, bool | int] | None = None, find: Finder = lambda _: None) -> Loss:
+    """The last loss of a file, checked.
+
+    `settled` gives values to `bool` and `int` parameters, which fold away; those not given take their defaults. Raises
+    LossNameError, LossTypeError, LossParameterError or LossSyntaxError.
+    """
+    *helpers, main = file.losses
+    known: dict[str, s.LossText] = {}
+    for helper in helpers:
+        if helper.header is None:
+            raise LossSyntaxError(
+                "a file of several losses needs a header for each", helper.span, "begin it with `loss name(t, x)`"
+            )
+        known[helper.header.name.text] = helper
+    header = main.header if main.header is not None else _implied_header(main)
+    return _Main(file, known, find).resolve(main, header, dict(settled or {}))
+
+
+def declared(file: s.FileText) -> tuple[tuple[InputSpec, ...], tuple[ParameterSpec, ...]]:
+    """The inputs and parameters of a file's loss, before anything else is looked at."""
+    main = file.losses[-1]
+    header = main.header if main.header is not None else _implied_header(main)
+    return tuple(map(_input_spec, header.inputs)), tuple(map(_parameter_spec, header.parameters))
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+
+def _implied_header(loss: s.LossText) -> s.Header:
+    """The header of a bare formula: inputs t and x, and a parameter for every other free name, in order."""
+    defined: set[str] = set()
+    free: dict[str, Span] = {}
+    for line in loss.lines:
+        if isinstance(line, s.Definition):
+            _free_names(line.right, defined | _bound_names(line.left), free)
+            left = line.left
+            while isinstance(left, s.Subscript):
+                left = left.target
+            if isinstance(left, s.Name):
+                defined.add(left.text)
+            elif isinstance(left, s.Call):
+                defined.add(left.function.text)
+        elif isinstance(line, s.Formula):
+            _free_names(line.value, defined, free)
+        elif isinstance(line, s.Require):
+            _free_names(line.condition, defined, free)
+    start = Span(loss.span.source, loss.span.start, loss.span.start)
+    parameters = tuple(s.ParameterDecl(span, s.Word(span, name), (), None) for name, span in free.items())
+    inputs = tuple(s.InputDecl(start, (s.Word(start, name),), ()) for name in ("t", "x"))
+    return s.Header(start, s.Word(start, "loss"), inputs, parameters)
+
+
+def _bound_names(left: s.Node) -> set[str]:
+    if isinstance(left, s.Call):
+        return {arg.text for arg in left.args if isinstance(arg, s.Name)}
+    if isinstance(left, s.Subscript):
+        return _indices(left.items)
+    return set()
+
+
+def _indices(items: tuple[s.Item, ...]) -> set[str]:
+    found = {item.value.text for item in items if isinstance(item, s.At) and isinstance(item.value, s.Name)}
+    return found | {item.name.text for item in items if isinstance(item, s.Bound)}
+
+
+def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], depth: int = 0) -> None:
+    if node is None or depth > MAX_DEPTH:
+        return
+    deeper = depth + 1
+    match node:
+        case s.Name(span, text):
+            if text not in bound and text not in ("t", "x") and text not in function_names():
+                found.setdefault(text, span)
+        case s.Unary(_, _, operand):
+            _free_names(operand, bound, found, deeper)
+        case s.Chain(_, first, rest):
+            for operand in (first, *(operand for _, operand in rest)):
+                _free_names(operand, bound, found, deeper)
+        case s.Power(_, base, exponent):
+            _free_names(base, bound, found, deeper)
+            _free_names(exponent, bound, found, deeper)
+        case s.Call(_, _, args, keywords):
+            for arg in (*args, *(value for _, value in keywords)):
+                _free_names(arg, bound, found, deeper)
+        case s.Cases(_, pieces, otherwise):
+            for condition, value in pieces:
+                _free_names(condition, bound, found, deeper)
+                _free_names(value, bound, found, deeper)
+            _free_names(otherwise, bound, found, deeper)
+        case s.Aggregate(_, _, items, condition, args):
+            inner = bound | _indices(items)
+            for arg in (condition, *args):
+                _free_names(arg, inner, found, deeper)
+        case s.Subscript(_, target, items, condition):
+            _free_names(target, bound, found, deeper)
+            for item in items:
+                if isinstance(item, s.At):
+                    _free_names(item.value, bound, found, deeper)
+                elif isinstance(item, s.Range):
+                    _free_names(item.start, bound, found, deeper)
+                    _free_names(item.stop, bound, found, deeper)
+            _free_names(condition, bound, found, deeper)
+
+
+def _input_spec(declaration: s.InputDecl) -> InputSpec:
+    domain, layout = "real", ""
+    for word in declaration.kinds:
+        if word.text in DOMAINS:
+            domain = word.text
+        elif word.text in LAYOUTS:
+            layout = word.text
+        else:
+            raise LossNameError(
+                f"`{word.text}` is not a kind of input",
+                word.span,
+                did_you_mean(word.text, [*DOMAINS, *LAYOUTS]) or f"one of {', '.join([*DOMAINS, *LAYOUTS])}",
+            )
+    if len(declaration.names) > 1 and layout:
+        raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
+    over = LAYOUTS.get(layout, ELEMENT)
+    nodes = tuple(Input(word.text, over, layout == "label") for word in declaration.names)
+    return InputSpec(nodes, domain, layout)
+
+
+def _parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
+    kind = "real"
+    for word in declaration.kinds:
+        if word.text not in PARAMETER_KINDS:
+            raise LossNameError(
+                f"`{word.text}` is not a kind of parameter",
+                word.span,
+                did_you_mean(word.text, PARAMETER_KINDS) or f"one of {', '.join(PARAMETER_KINDS)}",
+            )
+        kind = word.text
+    if declaration.name.text in RESERVED:
+        raise LossNameError(
+            f"`{declaration.name.text}` is an option of `compile`",
+            declaration.name.span,
+            "give the parameter another name",
+        )
+    default = None if declaration.default is None else _default(declaration, kind)
+    return ParameterSpec(declaration.name.text, kind, default, declaration.span)
+
+
+def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
+    node = declaration.default
+    assert node is not None
+    value = constant(node)
+    if kind == "bool":
+        if not isinstance(value, Flag):
+            raise LossTypeError(f"the default of `{declaration.name.text}` is `true` or `false`", node.span)
+        return value.value
+    exact = b.exact(value)
+    if isinstance(value, Flag) or not isinstance(value, Const):
+        raise LossTypeError("a default is a number", node.span)
+    if kind == "int":
+        if exact is None or exact.denominator != 1:
+            raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span)
+        return int(exact)
+    return float(value.value)
+
+
+def constant(node: s.Node) -> Expr:
+    """The value of an expression without names."""
+
+    def nothing(axis: Axis, span: Span) -> Expr:
+        raise LossTypeError("only plain numbers can stand here", span)
+
+    def no_loss(resolver: Resolver, call: s.Call, scope: Scope) -> Expr | None:
+        return None
+
+    return Resolver(nothing, no_loss).resolve(node, Scope())
+
+
+# --- bodies -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Body:
+    """What the lines of a loss amount to."""
+
+    value: Expr | None = None
+    requirements: list[Requirement] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+
+
+class _Main:
+    """The resolution of one file."""
+
+    def __init__(self, file: s.FileText, helpers: dict[str, s.LossText], find: Finder) -> None:
+        self.file = file
+        self.helpers = helpers
+        self.find = find
+        self.inputs: tuple[InputSpec, ...] = ()
+        self.parameters: tuple[ParameterSpec, ...] = ()
+        self.requirements: list[Requirement] = []
+        self.stack: list[str] = []
+        self.names: dict[Expr, str] = {}
+
+    def resolve(self, loss: s.LossText, header: s.Header, settled: dict[str, bool | int]) -> Loss:
+        self._check_names(header)
+        self.inputs = tuple(map(_input_spec, header.inputs))
+        self.parameters = tuple(map(_parameter_spec, header.parameters))
+        names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
+        values: dict[str, bool | int] = {}
+        for spec in self.parameters:
+            if spec.kind in ("bool", "int"):
+                values[spec.name] = self._settled(spec, settled)
+                names_[spec.name] = _settled_node(values[spec.name])
+            else:
+                names_[spec.name] = spec.node
+        resolver = Resolver(self._sized, self._call_loss)
+        scope = Scope(names_, self.helpers)
+        body = self._lines(resolver, loss, scope)
+        if body.value is None:
+            raise LossSyntaxError(
+                "the loss has no value", header.name.span if loss.header else loss.span, "its last line is a formula"
+            )
+        value = b.number(body.value)
+        self._check_end(value, resolver)
+        result = b.average(value)
+        spans = dict(resolver.spans)
+        if value in spans:
+            spans.setdefault(result, spans[value])
+        return Loss(
+            name=header.name.text,
+            doc=loss.doc,
+            inputs=self.inputs,
+            parameters=self.parameters,
+            value=value,
+            result=result,
+            source=self.file.source,
+            settled=values,
+            requirements=(*self.requirements, *body.requirements),
+            expectations=tuple(body.expectations),
+            examples=tuple(body.examples),
+            spans=spans,
+            names={node: text for node, text in self.names.items() if node.children},
+        )
+
+    def _check_names(self, header: s.Header) -> None:
+        scope = Scope()
+        words = [(word, "input") for spec in header.inputs for word in spec.names]
+        words += [(spec.name, "parameter") for spec in header.parameters]
+        for word, what in words:
+            scope.check_free(word, what)
+            scope = scope.plus(word.text, b.ZERO)
+
+    def _settled(self, spec: ParameterSpec, settled: Mapping[str, bool | int]) -> bool | int:
+        value = settled.get(spec.name, spec.default)
+        if value is None:
+            raise LossParameterError(
+                f"the parameter `{spec.name}` has no value", spec.span, f"give it one: `{spec.name}=…`"
+            )
+        return bool(value) if spec.kind == "bool" else int(value)
+
+    def _sized(self, axis: Axis, span: Span) -> Expr:
+        """An input on which the length of an axis can be measured, the prediction first."""
+        home = {"batch": BATCH, "space": SPACE, "last": LAST, "rows": ROWS}[axis.domain]
+        order = self.inputs[1:2] + self.inputs[:1] + self.inputs[2:]
+        nodes: list[Expr] = [node for spec in order for node in spec.nodes]
+        nodes += [spec.node for spec in self.parameters if spec.over]
+        for node in nodes:
+            if home in node.axes:
+                return node
+        raise LossTypeError(f"nothing here has an axis `{home.name}`", span)
+
+    def _lines(self, resolver: Resolver, loss: s.LossText, scope: Scope) -> _Body:
+        body = _Body()
+        parameters = {spec.name for spec in self.parameters}
+        for line in loss.lines:
+            match line:
+                case s.Definition(_, left, right):
+                    scope = self._define(resolver, left, right, scope)
+                case s.Formula(span, node):
+                    if body.value is not None:
+                        raise LossSyntaxError(
+                            "this is a second value", span, "a loss has one last line; give the earlier one a name"
+                        )
+                    body.value = resolver.resolve(node, scope)
+                case s.Require(_, node):
+                    allowed = Scope({n: m for n, m in scope.names.items() if n in parameters}, {}, scope.depth)
+                    condition = resolver.condition(node, allowed)
+                    body.requirements.append(Requirement(condition, node.span))
+                case s.Expect(span, text):
+                    body.expectations.append(Expectation(text, span))
+                case s.Example():
+                    body.examples.append(self._example(line))
+                case _:
+                    raise AssertionError(f"no meaning for {type(line).__name__}")
+        return body
+
+    def _define(self, resolver: Resolver, left: s.Node, right: s.Node, scope: Scope) -> Scope:
+        match left:
+            case s.Name(span, text):
+                scope.check_free(s.Word(span, text), "definition")
+                value = resolver.resolve(right, scope)
+                self.names.setdefault(value, text)
+                return scope.plus(text, value)
+            case s.Call(_, function, args, ()) if args and all(isinstance(arg, s.Name) for arg in args):
+                scope.check_free(function, "function")
+                words = tuple(arg.text for arg in args if isinstance(arg, s.Name))
+                return scope.plus(function.text, Function(words, right, scope))
+            case s.Subscript(_, s.Name(span, text), items, None):
+                scope.check_free(s.Word(span, text), "definition")
+                inner, indices = scope, []
+                for item in items:
+                    match item:
+                        case s.Bound(_, name, domain):
+                            inner, axis = inner.bind_index(name, resolver.domain(domain))
+                        case s.At(_, s.Name(at, name)):
+                            inner, axis = inner.bind_index(s.Word(at, name), "last")
+                        case _:
+                            raise LossSyntaxError(
+                                "a definition has index names in brackets", item.span, "`s[i, j] = …`"
+                            )
+                    resolver.sized(axis, item.span)
+                    indices.append(axis)
+                value = resolver.resolve(right, inner)
+                self.names.setdefault(value, text)
+                return scope.plus(text, Indexed(value, tuple(indices)))
+        raise LossSyntaxError(
+            "the left side of `=` is not a name", left.span, "a comparison is written `==`; a definition `e = t - x`"
+        )
+
+    def _check_end(self, value: Expr, resolver: Resolver) -> None:
+        left = value.axes - SAMPLE - {LAST}
+        if left:
+            raise LossTypeError(
+                f"the loss still depends on {names(left)}",
+                resolver.spans.get(value),
+                "reduce it, as in `mean[rows](e)`",
+            )
+        if not any(isinstance(node, Input) for node in walk(value)):
+            raise LossTypeError("the loss depends on no input", resolver.spans.get(value) or self.file.losses[-1].span)
+
+    # --- losses that call losses
+
+    def _call_loss(self, resolver: Resolver, call: s.Call, scope: Scope) -> Expr | None:
+        name = call.function.text
+        text = scope.losses.get(name)
+        losses: Mapping[str, s.LossText] = scope.losses
+        if text is None:
+            if name in OPS or name in AGGREGATES or name in CONSTANTS or name in SYNTAX:
+                return None
+            found = self.find(name)
+            if found is None:
+                return None
+            text = found.losses[-1]
+            losses = {loss.header.name.text: loss for loss in found.losses[:-1] if loss.header is not None}
+        else:
+            before = list(scope.losses)[: list(scope.losses).index(name)]
+            losses = {n: scope.losses[n] for n in before}
+        if name in self.stack:
+            raise LossNameError(f"`{name}` calls itself", call.span)
+        self.stack.append(name)
+        try:
+            return self._inlined(resolver, call, text, losses, scope)
+        finally:
+            self.stack.pop()
+
+    def _inlined(
+        self, resolver: Resolver, call: s.Call, text: s.LossText, losses: Mapping[str, s.LossText], scope: Scope
+    ) -> Expr:
+        header = text.header
+        assert header is not None
+        words = [word for spec in header.inputs for word in spec.names]
+        if len(call.args) != len(words):
+            shown = ", ".join(word.text for word in words)
+            raise LossTypeError(
+                f"`{header.name.text}` takes {len(words)} inputs ({shown}), not {len(call.args)}", call.span
+            )
+        meanings: dict[str, Meaning] = {}
+        specs = [spec for spec in map(_input_spec, header.inputs) for _ in spec.nodes]
+        for word, spec, arg in zip(words, specs, call.args, strict=True):
+            value = resolver.resolve(arg, scope)
+            if spec.is_label and value.kind is not Kind.INT:
+                raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span)
+            meanings[word.text] = value if spec.is_label else b.number(value)
+        given = {word.text: (word, node) for word, node in call.keywords}
+        for parameter in map(_parameter_spec, header.parameters):
+            if parameter.name in given:
+                word, node = given.pop(parameter.name)
+                value = resolver.resolve(node, scope)
+                if parameter.kind == "bool" and not isinstance(value, Flag):
+                    raise LossTypeError(f"`{parameter.name}` is `true` or `false`", node.span)
+                if parameter.kind == "int" and not isinstance(value, Const):
+                    raise LossTypeError(f"`{parameter.name}` is a whole number", node.span)
+                meanings[parameter.name] = value if parameter.kind in ("bool", "int") else b.number(value)
+            elif parameter.default is not None:
+                meanings[parameter.name] = _settled_node(parameter.default)
+            else:
+                raise LossParameterError(
+                    f"the parameter `{parameter.name}` of `{header.name.text}` has no value",
+                    call.span,
+                    f"give it one after a semicolon: `{header.name.text}(…; {parameter.name}=…)`",
+                )
+        for name, (word, _) in given.items():
+            known = [spec.name.text for spec in header.parameters]
+            raise LossParameterError(
+                f"`{header.name.text}` has no parameter `{name}`",
+                word.span,
+                did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else None),
+            )
+        inner = Scope(meanings, losses, scope.depth, scope.domain)
+        value_: Expr | None = None
+        for line in text.lines:
+            match line:
+                case s.Definition(_, left, right):
+                    inner = self._define(resolver, left, right, inner)
+                case s.Formula(_, node):
+                    value_ = resolver.resolve(node, inner)
+                case s.Require(_, node):
+                    self._require(resolver, node, inner, call)
+        if value_ is None:
+            raise LossSyntaxError("the loss has no value", text.span)
+        return value_
+
+    def _require(self, resolver: Resolver, node: s.Node, scope: Scope, call: s.Call) -> None:
+        """What a called loss requires becomes a requirement here, if it is settled by parameters."""
+        condition = resolver.condition(node, scope)
+        if isinstance(condition, Flag) and not condition.value:
+            raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", call.span)
+        if not isinstance(condition, Flag) and not any(isinstance(part, Input) for part in walk(condition)):
+            self.requirements.append(Requirement(condition, call.span))
+
+    # --- examples
+
+    def _example(self, line: s.Example) -> Example:
+        known = [spec.identifier for spec in self.inputs] + [spec.name for spec in self.parameters]
+        bindings: dict[str, object] = {}
+        for word, node in line.bindings:
+            if word.text not in known:
+                raise LossNameError(
+                    f"`{word.text}` is no input or parameter",
+                    word.span,
+                    did_you_mean(word.text, known) or f"there are {', '.join(known)}",
+                )
+            if word.text in bindings:
+                raise LossNameError(f"`{word.text}` has a value already", word.span)
+            bindings[word.text] = _written(node)
+        missing = [spec.identifier for spec in self.inputs if spec.identifier not in bindings]
+        missing += [p.name for p in self.parameters if p.default is None and p.name not in bindings]
+        if missing:
+            raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span)
+        return Example(bindings, _written(line.expected), line.span)
+
+
+def _settled_node(value: float | int | bool) -> Expr:
+    return Flag(value) if isinstance(value, bool) else b.const(value)
+
+
+def _written(node: s.Node) -> object:
+    """Numbers of an example with the digits that were written: nested lists of Written, or a truth value."""
+    if isinstance(node, s.ListValue):
+        return [_written(element) for element in node.elements]
+    if isinstance(node, s.Number):
+        return Written(node.value, node.unit)
+    if isinstance(node, s.Unary) and node.op in "+-":
+        inner = _written(node.operand)
+        if isinstance(inner, Written):
+            return replace(inner, value=-inner.value if node.op == "-" else inner.value)
+    value = constant(node)
+    if isinstance(value, Flag):
+        return value.value
+    if isinstance(value, Const):
+        return Written(value.value, Fraction(0))
+    raise LossTypeError("an example holds plain numbers and lists of them", node.span)
+
+

@@ -1,0 +1,209 @@
+"""The syntax tree: frozen nodes, each with its place in the source. Nothing is known yet of what names mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lossdsl.source import Source, Span
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of a text; `span` is where it stands."""
+
+    span: Span
+
+
+@dataclass(frozen=True)
+class Word(Node):
+    """A name as it was written."""
+
+    text: str
+
+
+# --- expressions --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    """A number: its exact value, and one unit of the last digit that was written."""
+
+    value: Fraction
+    unit: Fraction
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    text: str
+
+
+@dataclass(frozen=True)
+class Self(Node):
+    """`self`, the position at hand."""
+
+
+@dataclass(frozen=True)
+class Truth(Node):
+    value: bool
+
+
+@dataclass(frozen=True)
+class Unary(Node):
+    """`op` is `-`, `+` or `not`."""
+
+    op: str
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Chain(Node):
+    """Operations of one precedence, from left to right: `first op1 e1 op2 e2 …`. Comparisons chain."""
+
+    first: Node
+    rest: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True)
+class Power(Node):
+    base: Node
+    exponent: Node
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    function: Word
+    args: tuple[Node, ...]
+    keywords: tuple[tuple[Word, Node], ...] = ()
+
+
+@dataclass(frozen=True)
+class Cases(Node):
+    pieces: tuple[tuple[Node, Node], ...]
+    otherwise: Node | None
+
+
+@dataclass(frozen=True)
+class Item(Node):
+    """What stands between square brackets."""
+
+
+@dataclass(frozen=True)
+class At(Item):
+    value: Node
+
+
+@dataclass(frozen=True)
+class Bound(Item):
+    """`j in batch`."""
+
+    name: Word
+    domain: Word
+
+
+@dataclass(frozen=True)
+class Range(Item):
+    """`start:stop`."""
+
+    start: Node | None
+    stop: Node | None
+
+
+@dataclass(frozen=True)
+class Subscript(Node):
+    target: Node
+    items: tuple[Item, ...]
+    condition: Node | None
+
+
+@dataclass(frozen=True)
+class Aggregate(Node):
+    """`sum[items if condition](args)`."""
+
+    function: Node
+    items: tuple[Item, ...]
+    condition: Node | None
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class ListValue(Node):
+    """`[…]`, which stands in examples only."""
+
+    elements: tuple[Node, ...]
+
+
+# --- lines --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InputDecl(Node):
+    names: tuple[Word, ...]
+    kinds: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class ParameterDecl(Node):
+    name: Word
+    kinds: tuple[Word, ...]
+    default: Node | None
+
+
+@dataclass(frozen=True)
+class Docstring(Node):
+    text: str
+
+
+@dataclass(frozen=True)
+class Header(Node):
+    name: Word
+    inputs: tuple[InputDecl, ...]
+    parameters: tuple[ParameterDecl, ...]
+
+
+@dataclass(frozen=True)
+class Require(Node):
+    condition: Node
+
+
+@dataclass(frozen=True)
+class Expect(Node):
+    text: str
+
+
+@dataclass(frozen=True)
+class Example(Node):
+    bindings: tuple[tuple[Word, Node], ...]
+    expected: Node
+
+
+@dataclass(frozen=True)
+class Definition(Node):
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Formula(Node):
+    value: Node
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LossText:
+    """One loss of a file: its documentation, its header (None for a bare formula), and the lines after it."""
+
+    doc: str
+    header: Header | None
+    lines: tuple[Node, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class FileText:
+    """A whole text: its losses in order; the last is the file's, the others are its helpers."""
+
+    source: Source
+    losses: tuple[LossText, ...]
