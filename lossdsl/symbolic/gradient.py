@@ -1,0 +1,262 @@
+"""The gradient of a loss: reverse mode over the IR.
+
+Elementwise slopes come from the op table, aggregates and indices have a rule each, below. A choice (`where`, `max`,
+`min`) is differentiated piece by piece, with the choice left outermost: what a piece does where it is not selected, be
+it NaN or infinite, cannot reach the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import LAST, Axes
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Expr,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    walk,
+)
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import AGGREGATES
+from lossdsl.symbolic.language import expression
+
+SEED = "upstream"
+_CHOICES = ("where", "max", "min", "relu")
+
+
+def seed_for(value: Expr) -> Input:
+    """The input that stands for the derivative of what comes after a loss with respect to each of its values."""
+    return Input(SEED, value.axes)
+
+
+def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE) -> dict[Expr, Expr]:
+    """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`."""
+    wanted = tuple(wrt)
+    active = _active(value, wanted)
+    adjoints = _Adjoints()
+    adjoints.add(value, seed)
+    for node in reversed(list(walk(value))):
+        if node in active and node in adjoints.of and node not in wanted:
+            _push(node, adjoints.of[node], active, adjoints)
+    return {node: adjoints.of.get(node, b.ZERO) for node in wanted}
+
+
+class _Adjoints:
+    """The derivatives gathered so far, each brought to the axes of its node."""
+
+    def __init__(self) -> None:
+        self.of: dict[Expr, Expr] = {}
+
+    def add(self, node: Expr, contribution: Expr) -> None:
+        contribution = b.total(contribution, contribution.axes - node.axes)
+        before = self.of.get(node)
+        self.of[node] = contribution if before is None else b.add(before, contribution)
+
+
+def _active(value: Expr, wanted: tuple[Expr, ...]) -> set[Expr]:
+    """The nodes through which a gradient flows."""
+    active: set[Expr] = set(wanted)
+    for node in walk(value):
+        if node.kind is Kind.REAL and any(child in active for child in _differentiable(node)):
+            active.add(node)
+    return active
+
+
+def _differentiable(node: Expr) -> tuple[Expr, ...]:
+    """The children that a small change of which changes the node."""
+    match node:
+        case Call(op, _) if op.name == "stop" or not any(op.derivative):
+            return ()
+        case Reduce(op, _) if op.name not in ("sum", "mean", "prod", "max", "min"):
+            return ()
+        case Along(op, args):
+            return () if op.name == "rank" else args[:1]
+        case Gather(arg, _, _) | Unslice(arg, _, _, _):
+            return (arg,)
+        case Length():
+            return ()
+    return node.children
+
+
+def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> None:
+    """Hands the derivative with respect to a node on to its children."""
+    match node:
+        case Call(op, args) if op.name in _CHOICES:
+            condition, first, second = _choice(node)
+            for leaf, slopes in _piecewise(condition, first, second, active).items():
+                adjoints.add(leaf, _selected(condition, adjoint, *slopes))
+        case Call(op, args):
+            for child, slope in zip(args, slopes_of(node), strict=True):
+                if child in active and slope is not None:
+                    adjoints.add(child, b.mul(adjoint, slope))
+        case Reduce(op, arg, over) if arg in active:
+            adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint))
+        case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
+            adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
+        case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
+            other = "unsort" if op.name == "sort" else "sort"
+            adjoints.add(arg, Along(AGGREGATES[other], (b.spread(adjoint, over), key), over))
+        case Rename(arg, old, new) if node.is_diagonal:
+            adjoints.add(arg, b.where(b.call("eq", Position(old), Position(new)), adjoint, b.ZERO))
+        case Rename(arg, old, new):
+            adjoints.add(arg, Rename(adjoint, new, old) if new in adjoint.axes else adjoint)
+        case Gather(arg, axis, index):
+            adjoints.add(arg, b.where(b.call("eq", Position(axis), _inside(arg, axis, index)), adjoint, b.ZERO))
+        case Slice(arg, start, stop):
+            adjoints.add(arg, Unslice(b.spread(adjoint, frozenset({LAST})), arg, start, stop))
+        case Unslice(arg, _, start, stop):
+            adjoints.add(arg, Slice(adjoint, start, stop))
+
+
+def _inside(arg: Expr, axis: object, index: Expr) -> Expr:
+    """A whole number as `Gather` reads it: negative ones count from the end."""
+    exact = b.exact(index)
+    if exact is not None and exact < 0:
+        (home,) = [a for a in arg.axes if a == axis]
+        return b.add(b.length(arg, frozenset({home})), index)
+    return index
+
+
+# --- elementwise --------------------------------------------------------------------------------------------------
+
+
+def slopes_of(node: Call) -> list[Expr | None]:
+    """The partial derivatives of an operation with respect to its arguments; None where it is 0 everywhere."""
+    letters = dict(zip(node.op.args, node.args, strict=True))
+    texts = node.op.derivative or ("",) * node.op.arity
+    return [b.number(expression(text, letters)) if text else None for text in texts]
+
+
+def _choice(node: Call) -> tuple[Expr, Expr, Expr]:
+    """A choice as (condition, value if it holds, value if not)."""
+    if node.op.name == "where":
+        return node.args[0], node.args[1], node.args[2]
+    if node.op.name == "relu":
+        return b.call("gt", node.args[0], b.ZERO), node.args[0], b.ZERO
+    first, second = node.args
+    return b.call("ge" if node.op.name == "max" else "le", first, second), first, second
+
+
+def _selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr:
+    """The choice between two slopes, times the adjoint: outside if that is finite, else inside, so that 0 stays 0."""
+    if _is_finite(adjoint):
+        return b.mul(adjoint, b.where(condition, first, second))
+    return b.where(condition, b.mul(adjoint, first), b.mul(adjoint, second))
+
+
+def _is_finite(adjoint: Expr) -> bool:
+    """Whether an adjoint is a plain factor: made of constants, lengths and the seed only."""
+    return all(not isinstance(node, Input | Param) or node.name == SEED for node in _counted(adjoint))
+
+
+def _counted(adjoint: Expr) -> Iterable[Expr]:
+    stack, seen = [adjoint], set()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            if not isinstance(node, Length):
+                stack.extend(node.children)
+
+
+def _piecewise(condition: Expr, first: Expr, second: Expr, active: set[Expr]) -> dict[Expr, tuple[Expr, Expr]]:
+    """For each node of a cut below both pieces, the slopes of the two pieces with respect to it."""
+    cut = _cut((first, second), active)
+    slopes = [_slopes(piece, cut, active) for piece in (first, second)]
+    return {leaf: (slopes[0].get(leaf, b.ZERO), slopes[1].get(leaf, b.ZERO)) for leaf in cut}
+
+
+def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
+    """The nodes that every path from the pieces to the inputs passes: one (such as e = t - x) if there is one."""
+    order = list(walk(*pieces))
+    heights: dict[Expr, int] = {}
+    tame: set[Expr] = set()
+    for node in order:
+        is_call = isinstance(node, Call)
+        heights[node] = 1 + max((heights[child] for child in node.children), default=0) if is_call else 0
+        if not is_call or (_is_tame(node) and all(child in tame for child in node.children)):
+            tame.add(node)
+    frontier = {piece for piece in pieces if piece in active}
+    while not (len(frontier) == 1 and frontier <= tame):
+        open_nodes = [node for node in frontier if _is_open(node, active)]
+        if not open_nodes:
+            break
+        highest = max(open_nodes, key=lambda node: heights[node])
+        frontier.remove(highest)
+        frontier.update(child for child in highest.children if child in active)
+    return [node for node in order if node in frontier]
+
+
+def _is_open(node: Expr, active: set[Expr]) -> bool:
+    return isinstance(node, Call) and any(child in active for child in _differentiable(node))
+
+
+def _is_tame(node: Expr) -> bool:
+    """Whether the slopes of an operation are finite wherever its arguments are, so that a choice may stand above it."""
+    if not isinstance(node, Call):
+        return True
+    if node.op.name in ("div", "pow"):
+        return node.args[1].is_static and (node.op.name == "div" or (b.exact(node.args[1]) or 0) >= 1)
+    return not any(safe is not None for safe in node.op.safe) and node.op.name not in _CHOICES
+
+
+def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+    """The slopes of one piece with respect to the nodes of a cut, elementwise."""
+    found: dict[Expr, Expr] = {piece: b.ONE}
+    if piece not in active:
+        return {}
+    stop = set(cut)
+    for node in reversed(list(walk(piece))):
+        slope = found.get(node)
+        if slope is None or node in stop or node not in active or not isinstance(node, Call):
+            continue
+        if node.op.name in _CHOICES:
+            condition, first, second = _choice(node)
+            inner = [_slopes(part, cut, active) for part in (first, second)]
+            for leaf in cut:
+                pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
+                if any(part is not b.ZERO for part in pair):
+                    _accumulate(found, leaf, _selected(condition, slope, pair[0], pair[1]))
+        else:
+            for child, partial in zip(node.args, slopes_of(node), strict=True):
+                if child in active and partial is not None:
+                    _accumulate(found, child, b.mul(slope, partial))
+    return {leaf: found[leaf] for leaf in cut if leaf in found}
+
+
+def _accumulate(found: dict[Expr, Expr], node: Expr, slope: Expr) -> None:
+    found[node] = b.add(found[node], slope) if node in found else slope
+
+
+# --- aggregates ---------------------------------------------------------------------------------------------------
+
+
+def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    if name == "sum":
+        return adjoint
+    if name == "mean":
+        return b.div(adjoint, b.length(arg, over))
+    if name == "prod":
+        is_zero = b.call("eq", arg, b.ZERO)
+        zeros = b.total(b.number(is_zero), over)
+        others = Reduce(AGGREGATES["prod"], b.where(is_zero, b.ONE, arg), over)
+        rest = b.where(
+            is_zero,
+            b.where(b.call("eq", zeros, b.ONE), others, b.ZERO),
+            b.where(b.call("eq", zeros, b.ZERO), b.div(others, arg), b.ZERO),
+        )
+        return b.mul(adjoint, rest)
+    ties = b.call("eq", arg, node)
+    first = b.call("eq", Along(AGGREGATES["cumsum"], (b.spread(b.number(ties), over),), over), b.ONE)
+    return b.where(b.call("and", ties, first), adjoint, b.ZERO)

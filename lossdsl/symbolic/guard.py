@@ -1,0 +1,89 @@
+"""Makes every piece of a choice safe to evaluate everywhere.
+
+Where a piece is not selected, the arguments of its operations may leave the domain (`log` of a negative number), and
+although the result is then thrown away, automatic differentiation through the code would turn it into NaN. So such an
+argument is replaced by a harmless one where its piece is not selected. This is the one module that knows how.
+"""
+
+from __future__ import annotations
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.ops import NONZERO
+from lossdsl.symbolic.ranges import Ranges
+
+
+def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
+    """The roots with every piece of every choice made safe."""
+    done: dict[Expr, Expr] = {}
+    for node in walk(*roots):
+        new = b.rebuild(node, tuple(done[child] for child in node.children))
+        if isinstance(new, Call) and new.op.name == "where":
+            condition, first, second = new.args
+            new = b.where(
+                condition, _safe(first, condition, known), _safe(second, b.call("not", condition), known)
+            )
+        done[node] = new
+    return tuple(done[root] for root in roots)
+
+
+def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
+    """`piece` with the arguments of its elementwise operations replaced where `selected` does not hold."""
+    if not isinstance(piece, Call) or not any(_unsafe(node, known) for node in _region(piece)):
+        return piece
+    done: dict[Expr, Expr] = {}
+    for node in _region(piece):
+        if not isinstance(node, Call):
+            done[node] = node
+            continue
+        args = [done.get(arg, arg) for arg in node.args]
+        for position, safe in _unsafe(node, known):
+            original = node.args[position]
+            if original.is_static and not selected.is_static:
+                continue
+            if not _is_guarded(original, selected):
+                args[position] = b.where(selected, args[position], b.const(safe))
+        done[node] = b.rebuild(node, tuple(args))
+    return done[piece]
+
+
+def _region(piece: Expr) -> list[Expr]:
+    """The elementwise operations of a piece, children first."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(piece, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            if isinstance(node, Call):
+                stack.extend((child, False) for child in reversed(node.children))
+    return order
+
+
+def _is_guarded(arg: Expr, selected: Expr) -> bool:
+    return isinstance(arg, Call) and arg.op.name == "where" and arg.args[0] is selected
+
+
+def _unsafe(node: Expr, known: Ranges) -> list[tuple[int, float]]:
+    """The arguments of an operation that may leave its domain, with what to put there instead."""
+    if not isinstance(node, Call) or not node.op.safe:
+        return []
+    found = []
+    for position, safe in enumerate(node.op.safe):
+        if safe is None:
+            continue
+        domain, values = node.op.domain_of(position), known[node.args[position]]
+        if node.op.name == "pow":
+            exponent = b.exact(node.args[1])
+            if exponent is not None and exponent.denominator == 1:
+                if exponent >= 0:
+                    continue
+                domain = NONZERO
+        inside = values.is_nonzero if domain is NONZERO else values.within(domain)
+        if not inside:
+            found.append((position, safe))
+    return found
