@@ -1,0 +1,171 @@
+"""The stages of the compiler, in order, on one page.
+
+    text ─► tree ─► loss ─► stable ─► gradient ─► numpy, tensorflow
+
+Each stage is kept by name, so that `lossdsl show NAME --stage STAGE` can print it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from lossdsl import catalog
+from lossdsl.frontend import syntax
+from lossdsl.frontend.parse import parse
+from lossdsl.frontend.resolve import declared, resolve
+from lossdsl.ir.axes import names
+from lossdsl.ir.expr import Expr
+from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.ir.meets import Place, meetings
+from lossdsl.ir.text import definitions, formula
+from lossdsl.source import Source
+from lossdsl.symbolic.gradient import gradient, seed_for
+from lossdsl.symbolic.guard import guarded
+from lossdsl.symbolic.ranges import Ranges, ranges
+from lossdsl.symbolic.rules import stable, tidy
+from lossdsl.targets import code
+
+TARGETS = tuple(code.PRINTERS)
+STAGES = ("text", "tree", "loss", "stable", "gradient", *TARGETS)
+
+
+def parsed(source: Source) -> syntax.FileText:
+    """The syntax tree of a text."""
+    return parse(source)
+
+
+def parameters(file: syntax.FileText) -> tuple[ParameterSpec, ...]:
+    """The parameters that a file's loss declares (or, for a bare formula, implies)."""
+    return declared(file)[1]
+
+
+def builtin(name: str) -> syntax.FileText | None:
+    """The syntax tree of a built-in loss."""
+    source = catalog.read(name)
+    return None if source is None else parse(source)
+
+
+def program(file: syntax.FileText, settled: Mapping[str, bool | int] | None = None) -> Program:
+    """Everything that is made of a file, given its `bool` and `int` parameters; made when it is asked for."""
+    return Program(file, resolve(file, settled, builtin))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A loss and its later stages."""
+
+    file: syntax.FileText
+    loss: Loss
+
+    @cached_property
+    def known(self) -> Ranges:
+        """What is known of the values of expressions."""
+        return ranges(self.loss)
+
+    @cached_property
+    def stable(self) -> Expr:
+        """The loss in the form that keeps its digits."""
+        return tidy(stable((self.loss.result,), self.known))[0]
+
+    @cached_property
+    def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
+        """The gradient of the sum of all values in each real input, one expression a component."""
+        return self._gradients(seeded=False)
+
+    @cached_property
+    def pullbacks(self) -> dict[InputSpec, tuple[Expr, ...]]:
+        """The same, of the sum of values each times its own upstream derivative."""
+        return self._gradients(seeded=True)
+
+    def _gradients(self, *, seeded: bool) -> dict[InputSpec, tuple[Expr, ...]]:
+        specs = [spec for spec in self.loss.inputs if spec.is_real]
+        leaves = [node for spec in specs for node in spec.nodes]
+        slopes = gradient(self.stable, leaves, seed_for(self.stable)) if seeded else gradient(self.stable, leaves)
+        improved = tidy(stable((slopes[leaf] for leaf in leaves), self.known))
+        found = dict(zip(leaves, improved, strict=True))
+        return {spec: tuple(found[node] for node in spec.nodes) for spec in specs}
+
+    @cached_property
+    def meetings(self) -> list[frozenset[Place]]:
+        """The sets of (input, axis) that must have one length."""
+        return meetings(self.loss.result)
+
+    def module(self, target: str) -> ast.Module:
+        """Python for a target: `value`, `gradient_NAME` for each real input, and `pullback` for all of them at once."""
+        (value,) = guarded((self.stable,), self.known)
+        functions = [code.value_function(self.loss, value, target)]
+        for spec, exprs in self.gradients.items():
+            safe = guarded(exprs, self.known)
+            functions.append(code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}"))
+        pairs = [(spec, guarded(exprs, self.known)) for spec, exprs in self.pullbacks.items()]
+        functions.append(code.gradient_function(self.loss, pairs, target, "pullback", seed_for(self.stable)))
+        return code.module(functions, target)
+
+    def requirements(self) -> ast.Module:
+        """Python that tells of each requirement whether it holds."""
+        conditions = [requirement.condition for requirement in self.loss.requirements]
+        return code.module([code.condition_function(self.loss, conditions)], "numpy")
+
+    def show(self, stage: str) -> str:
+        """A stage as text."""
+        if stage == "text":
+            return self.loss.source.text.rstrip("\n")
+        if stage == "tree":
+            return _tree(self.file)
+        if stage == "loss":
+            return _loss(self.loss, self.loss.result)
+        if stage == "stable":
+            return "\n".join(definitions(self.stable))
+        if stage == "gradient":
+            lines = []
+            for spec, exprs in self.gradients.items():
+                for node, expr in zip(spec.nodes, exprs, strict=True):
+                    *before, last = definitions(expr)
+                    lines += [f"# d/d{node.name}", *before, last]
+            return "\n".join(lines)
+        return ast.unparse(self.module(stage))
+
+
+def _loss(loss: Loss, value: Expr) -> str:
+    """The resolved loss: its inputs and parameters with their axes, and what it computes."""
+    lines = [f"loss {loss.name}"]
+    for spec in loss.inputs:
+        kind = " ".join(word for word in (spec.domain, spec.layout) if word)
+        lines.append(f"  input {spec.name}: {kind}; axes {names(spec.over)}")
+    for parameter in loss.parameters:
+        settled = f" = {loss.settled[parameter.name]}" if parameter.name in loss.settled else ""
+        lines.append(f"  parameter {parameter.name}: {parameter.kind}{settled}")
+    lines += [f"  require {formula(requirement.condition)}" for requirement in loss.requirements]
+    lines += [f"  {line}" for line in definitions(value)]
+    lines.append(f"  axes of the result: {names(value.axes)}")
+    return "\n".join(lines)
+
+
+def _tree(node: object, depth: int = 0) -> str:
+    """A syntax tree, one node a line, with its place."""
+    pad = "  " * depth
+    if isinstance(node, syntax.FileText):
+        return "\n".join(_tree(loss, depth) for loss in node.losses)
+    if isinstance(node, syntax.LossText):
+        parts = [part for part in (node.header, *node.lines) if part is not None]
+        return "\n".join([f"{pad}LossText", *(_tree(part, depth + 1) for part in parts)])
+    if isinstance(node, syntax.Node):
+        own = []
+        below = []
+        for field in node.__dataclass_fields__:
+            value = getattr(node, field)
+            if field == "span":
+                continue
+            if isinstance(value, syntax.Node | tuple):
+                below.append(_tree(value, depth + 1))
+            elif value is not None:
+                own.append(f"{value}")
+        place = f"{node.span.line}:{node.span.column}"
+        head = f"{pad}{type(node).__name__} {' '.join(own)}".rstrip()
+        return "\n".join([f"{head}  @{place}", *(text for text in below if text)])
+    if isinstance(node, tuple):
+        return "\n".join(text for text in (_tree(part, depth) for part in node) if text)
+    return f"{pad}{node}" if node is not None else ""

@@ -1,0 +1,427 @@
+"""Expressions into Python: what all targets share.
+
+A `Printer` turns expressions into statements and trees, one temporary for each part that is used more than once. What a
+target spells differently is a method of its subclass, or a column of the op table.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import ClassVar
+
+from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis, ordered
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    is_whole,
+    walk,
+)
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import OPS
+from lossdsl.targets.layout import Layout, is_flexible, kept
+from lossdsl.targets.template import assign, fill, literal, name
+
+_INLINE = 8
+"""How deeply trees nest before a part gets a name: for readers, and for Python's own parser."""
+
+
+def identifier(text: str, taken: set[str]) -> str:
+    """A Python name for a name of the language, not among those taken."""
+    found = f"{text}_" if keyword.iskeyword(text) else text
+    while found in taken:
+        found += "_"
+    return found
+
+
+class Printer:
+    """Statements for the expressions of one function.
+
+    `leaves` gives the Python names of inputs and parameters, `names` what the author called the parts. Afterwards
+    `body` holds the statements and `helpers` the names of the helper functions that they call.
+    """
+
+    target: ClassVar[str]
+    module_names: ClassVar[tuple[str, ...]] = ("np", "tf", "special", "math")
+
+    def __init__(
+        self,
+        roots: tuple[Expr, ...],
+        leaves: Mapping[str, str],
+        names: Mapping[Expr, str] | None = None,
+        taken: tuple[str, ...] = (),
+    ) -> None:
+        self.roots = roots
+        self.leaves = dict(leaves)
+        self.names = dict(names or {})
+        self.taken = {*taken, *self.leaves.values(), "dtype", *self.module_names, "float", "max", "min", "abs", "round"}
+        self.layout = Layout(is_flexible(roots))
+        self.kept = kept(roots)
+        self.body: list[ast.stmt] = []
+        self.helpers: set[str] = set()
+        self.done: dict[Expr, ast.expr] = {}
+        self.depth: dict[Expr, int] = {}
+        self.plain: set[Expr] = set()
+        self.sizes: dict[Axis, Input | Param] = {}
+        self.counter = 0
+        self.uses: dict[Expr, int] = {}
+        self._count()
+
+    def _count(self) -> None:
+        for node in walk(*self.roots):
+            for child in node.children:
+                self.uses[child] = self.uses.get(child, 0) + 1
+        for root in self.roots:
+            self.uses[root] = self.uses.get(root, 0) + 1
+
+    # --- printing
+
+    def print(self) -> list[ast.expr]:
+        """The trees of the roots; `body` then holds what stands before them."""
+        for node in walk(*self.roots):
+            tree = self._tree(node)
+            inner = max((self.depth.get(child, 0) for child in node.children), default=0)
+            self.depth[node] = inner + 1 if node.children else 0
+            if self._deserves_name(node, tree):
+                target = self._name(node)
+                self.body.append(assign(target, tree))
+                tree = name(target)
+                self.depth[node] = 0
+            self.done[node] = tree
+        return [self.done[root] for root in self.roots]
+
+    def _deserves_name(self, node: Expr, tree: ast.expr) -> bool:
+        if not node.children or isinstance(tree, ast.Name | ast.Constant):
+            return False
+        if isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Name | ast.Constant):
+            return False
+        if isinstance(node, Rename) and not isinstance(tree, ast.Call):
+            return False
+        if node in self.roots and self.uses[node] == 1:
+            return False
+        return self.uses[node] > 1 or node in self.names or self.depth[node] > _INLINE
+
+    def _name(self, node: Expr) -> str:
+        wanted = self.names.get(node)
+        if wanted is None:
+            self.counter += 1
+            wanted = f"v{self.counter}"
+        found = identifier(wanted, self.taken)
+        self.taken.add(found)
+        return found
+
+    def has(self, node: Expr) -> Axes:
+        """The axes for which the printed array has a dimension."""
+        return node.axes | {LAST} if node in self.kept else node.axes
+
+    def meet(self, node: Expr, want: Axes) -> ast.expr:
+        """The tree of `node`, with room for the axes of `want`."""
+        tree = self.done[node]
+        if node.is_static or not node.axes:
+            return tree
+        index = self.layout.index(self.has(node), want)
+        return tree if index is None else self.subscript(tree, index)
+
+    def subscript(self, tree: ast.expr, index: list[object]) -> ast.expr:
+        """`tree[…]` with `None`, `...`, slices and numbers."""
+        items: list[ast.expr] = [
+            ast.Slice(
+                None if item.start is None else literal(item.start), None if item.stop is None else literal(item.stop)
+            )
+            if isinstance(item, slice)
+            else ast.Constant(item)  # type: ignore[arg-type]
+            for item in index
+        ]
+        return ast.Subscript(tree, items[0] if len(items) == 1 else ast.Tuple(items, ast.Load()), ast.Load())
+
+    def is_plain(self, node: Expr) -> bool:
+        """Whether the printed value is a plain Python number rather than an array."""
+        return node in self.plain
+
+    def _tree(self, node: Expr) -> ast.expr:
+        match node:
+            case Const(value):
+                self.plain.add(node)
+                return constant(value)
+            case Flag(value):
+                self.plain.add(node)
+                return ast.Constant(value)
+            case Input(key) | Param(key):
+                if node.is_static:
+                    self.plain.add(node)
+                return name(self.leaves[key])
+            case Call():
+                return self._call(node)
+            case Reduce():
+                return self._reduce(node)
+            case Length(arg, over):
+                return self.length(arg, over)
+            case Position(axis):
+                return self.arange(axis)
+            case Rename(arg, old, new):
+                return self._rename(arg, old, new, node)
+            case Gather():
+                return self._gather(node)
+            case Slice(arg, start, stop):
+                return self.subscript(self.done[arg], [..., slice(start, stop)])
+            case Unslice(arg, like, start, stop):
+                self.helpers.add("_unslice")
+                return fill("_unslice(a, like, i, j)", a=self.done[arg], like=self.done[like], i=start, j=stop)
+            case Along():
+                return self._along(node)
+        raise AssertionError(f"no code for {type(node).__name__}")
+
+    # --- elementwise
+
+    def _call(self, node: Call) -> ast.expr:
+        op, args = node.op, node.args
+        if op.name == "pow":
+            short = self._short_power(node)
+            if short is not None:
+                return short
+        want = self.has(node)
+        whole = any(arg.kind is Kind.INT for arg in args) and all(map(is_whole, args))
+        trees = [self._whole(arg) if whole and isinstance(arg, Const) else self.meet(arg, want) for arg in args]
+        if op.name == "where" and self.is_plain(args[0]):
+            if all(self.is_plain(arg) for arg in args):
+                self.plain.add(node)
+            return fill("(a if c else b)", c=trees[0], a=trees[1], b=trees[2])
+        if all(self.is_plain(arg) for arg in args):
+            if "python" in op.spelling:
+                self.plain.add(node)
+                return fill(op.spelling["python"], **dict(zip(op.args, trees, strict=True)))
+            trees = [self.lift(tree) for tree in trees]
+        text = op.spelling[self.target]
+        self._need(text)
+        numbers = [i for i, arg in enumerate(args) if arg.kind is not Kind.BOOL]
+        if "(" in text and numbers and self.is_plain(args[numbers[0]]) and len(numbers) > 1:
+            trees[numbers[0]] = self.lift(trees[numbers[0]], args[numbers[-1]])
+        return fill(text, **dict(zip(op.args, trees, strict=True)))
+
+    def _whole(self, arg: Expr) -> ast.expr:
+        return literal(int(arg.value)) if isinstance(arg, Const) else self.done[arg]
+
+    def _short_power(self, node: Call) -> ast.expr | None:
+        """Powers that have a better spelling than `**`."""
+        base, exponent = node.args
+        value = exponent.value if isinstance(exponent, Const) else None
+        if self.is_plain(base):
+            if value is not None and value == int(value):
+                self.plain.add(node)
+                return fill("a ** k", a=self.done[base], k=int(value))
+            return None
+        short = {Fraction(2): "square", Fraction(1, 2): "sqrt"}.get(value) if isinstance(value, Fraction) else None
+        tree = self.meet(base, self.has(node))
+        if short is not None:
+            return fill(OPS[short].spelling[self.target], a=tree)
+        if value == -1:
+            return fill("1.0 / a", a=tree)
+        if value == 3:
+            return fill("a * square", a=tree, square=fill(OPS["square"].spelling[self.target], a=tree))
+        return None
+
+    def _need(self, text: str) -> None:
+        for part in text.replace("(", " ").replace(",", " ").split():
+            if part.startswith("_"):
+                self.helpers.add(part)
+
+    # --- axes
+
+    def _reduce(self, node: Reduce) -> ast.expr:
+        contraction = self._contraction(node)
+        if contraction is not None:
+            return contraction
+        dims = self.layout.dims(self.has(node.arg))
+        tree = self.done[node.arg]
+        if node.op.spelling[self.target] in ("np.argmax", "np.argmin", "tf.math.argmax", "tf.math.argmin"):
+            return self.argument(node)
+        if node.over == frozenset({LAST}):
+            keep = node in self.kept
+            return self.reduced(node.op.spelling[self.target], tree, -1, keep)
+        if node.over >= node.arg.axes or (self.layout.flexible and node.over == node.arg.axes):
+            return self.reduced(node.op.spelling[self.target], tree, None, False)
+        places = tuple(place for place, axis in enumerate(dims) if axis in node.over)
+        result = self.reduced(node.op.spelling[self.target], tree, places[0] if len(places) == 1 else places, False)
+        return self.subscript(result, [..., None]) if node in self.kept else result
+
+    def _contraction(self, node: Reduce) -> ast.expr | None:
+        """A sum of products that would be larger than its factors: a matrix product in disguise."""
+        product = node.arg
+        if node.op.name != "sum" or node in self.kept or self.layout.flexible or self.uses[product] > 1:
+            return None
+        if not isinstance(product, Call) or product.op.name != "mul":
+            return None
+        left, right = product.args
+        if product in self.names or not (left.axes < product.axes and right.axes < product.axes):
+            return None
+        letters = {axis: chr(ord("a") + place) for place, axis in enumerate(ordered(product.axes))}
+        if any(part in self.kept for part in product.args):
+            return None
+        shapes = ["".join(letters[axis] for axis in ordered(part.axes)) for part in (left, right, node)]
+        text = f"{shapes[0]},{shapes[1]}->{shapes[2]}"
+        return self.einsum(text, self.done[left], self.done[right])
+
+    def _rename(self, arg: Expr, old: Axis, new: Axis, node: Rename) -> ast.expr:
+        dims = self.layout.dims(arg.axes)
+        tree = self.done[arg]
+        if node.is_diagonal:
+            tree = self.diagonal(tree, len(dims), dims.index(old), dims.index(new))
+            dims = (*(axis for axis in dims if axis not in (old, new)), new)
+        else:
+            dims = tuple(new if axis == old else axis for axis in dims)
+        target = self.layout.dims(node.axes)
+        order = tuple(dims.index(axis) for axis in target)
+        return tree if order == tuple(range(len(order))) else self.transpose(tree, order)
+
+    def _gather(self, node: Gather) -> ast.expr:
+        arg, axis, index = node.arg, node.axis, node.index
+        dims = self.layout.dims(arg.axes)
+        tree = self.done[arg]
+        if isinstance(index, Const):
+            place = int(index.value)
+            if axis == LAST:
+                return self.subscript(tree, [..., place])
+            return self.subscript(tree, [*[slice(None)] * dims.index(axis), place])
+        at = self._whole(index)
+        if arg.axes == {axis}:
+            return self.take(tree, at, 0)
+        rest = arg.axes - {axis}
+        in_order = ordered(index.axes | rest) == (*ordered(index.axes), *ordered(rest))
+        if not rest & index.axes and dims[0] == axis and in_order:
+            return self.take(tree, at, 0)
+        if axis == LAST and rest == index.axes:
+            return self.take_last(tree, at)
+        self.helpers.add("_take_along")
+        everything = ordered(arg.axes | index.axes)
+        return fill(
+            "_take_along(a, i, k)",
+            a=self.meet_fully(arg, everything),
+            i=self.meet_fully(index, everything),
+            k=everything.index(axis),
+        )
+
+    def meet_fully(self, node: Expr, dims: tuple[Axis, ...]) -> ast.expr:
+        """The tree of `node` with a dimension for each of `dims`."""
+        present = [axis in node.axes for axis in dims]
+        tree = self.done[node]
+        return tree if all(present) else self.subscript(tree, [slice(None) if there else None for there in present])
+
+    def _along(self, node: Along) -> ast.expr:
+        op, over = node.op.name, node.over
+        trees = [self.meet(arg, node.axes) for arg in node.args]
+        dims = self.layout.dims(node.axes)
+        if over == frozenset({LAST}):
+            first, count = -1, 1
+        else:
+            places = [place for place, axis in enumerate(dims) if axis in over]
+            first, count = places[0], len(places)
+        helper = {"cumsum": "_cumsum", "rank": "_rank", "sort": "_sort", "unsort": "_unsort"}[op]
+        self.helpers.update((helper, "_along"))
+        more: list[object] = [node.reverse] if op == "cumsum" else []
+        call = fill(f"{helper}()")
+        assert isinstance(call, ast.Call)
+        call.args = [*trees, literal(first), literal(count), *map(literal, more)]
+        return call
+
+    # --- sizes
+
+    def shape_of(self, node: Expr, axis: Axis) -> tuple[ast.expr, int]:
+        """An array that has the axis, and the number of the dimension."""
+        home = {"batch": BATCH, "space": SPACE, "last": LAST, "rows": ROWS}[axis.domain]
+        wanted = axis if axis in node.axes else home
+        if self.layout.flexible:
+            return self.done[node], -1
+        return self.done[node], self.layout.dims(self.has(node)).index(wanted)
+
+    def measured(self, axis: Axis) -> tuple[ast.expr, int]:
+        """A leaf on which to measure an axis for counting positions."""
+        home = {"batch": BATCH, "space": SPACE, "last": LAST, "rows": ROWS}[axis.domain]
+        leaf = self.sizes[home]
+        if self.layout.flexible:
+            return name(self.leaves[leaf.name]), -1
+        return name(self.leaves[leaf.name]), self.layout.dims(leaf.axes).index(home)
+
+    # --- what a target spells in its own way
+
+    def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
+        """A plain number as an array of the working dtype (where one with `like` may not stand as it is)."""
+        raise NotImplementedError
+
+    def split(self, tree: ast.expr, count: int) -> ast.expr:
+        """The components of a packed input."""
+        raise NotImplementedError
+
+    def joined(self, parts: list[ast.expr]) -> ast.expr:
+        """The inverse of `split`."""
+        raise NotImplementedError
+
+    def dtype_of(self, tree: ast.expr) -> ast.expr:
+        return fill("a.dtype", a=tree)
+
+    def shape(self, tree: ast.expr) -> ast.expr:
+        raise NotImplementedError
+
+    def reshape(self, tree: ast.expr, shape: ast.expr) -> ast.expr:
+        raise NotImplementedError
+
+    def flat(self, tree: ast.expr, has_last: bool) -> ast.expr:
+        """An input with all of space as one dimension."""
+        raise NotImplementedError
+
+    def filled(self, tree: ast.expr, shape: ast.expr, is_plain: bool) -> ast.expr:
+        """`tree` broadcast to a shape."""
+        raise NotImplementedError
+
+    def length(self, arg: Expr, over: Axes) -> ast.expr:
+        raise NotImplementedError
+
+    def arange(self, axis: Axis) -> ast.expr:
+        raise NotImplementedError
+
+    def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
+        raise NotImplementedError
+
+    def argument(self, node: Reduce) -> ast.expr:
+        raise NotImplementedError
+
+    def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
+        raise NotImplementedError
+
+    def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
+        raise NotImplementedError
+
+    def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
+        raise NotImplementedError
+
+    def take(self, tree: ast.expr, index: ast.expr, axis: int) -> ast.expr:
+        raise NotImplementedError
+
+    def take_last(self, tree: ast.expr, index: ast.expr) -> ast.expr:
+        raise NotImplementedError
+
+
+def constant(value: Fraction | float) -> ast.expr:
+    """A number as Python writes it."""
+    if isinstance(value, float):
+        return fill({float("inf"): "math.inf", float("-inf"): "-math.inf"}.get(value, "math.nan"))
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return fill("math.inf" if value > 0 else "-math.inf")
+    return fill(repr(nearest))
+
+
