@@ -1,0 +1,75 @@
+"""Loss functions written as in the paper, checked, differentiated and compiled for Keras.
+
+    lossdsl.compile("huber.loss", delta=0.5)     a keras.losses.Loss
+    lossdsl.load("huber", delta=0.5).numpy(t, x) the same on numpy arrays, without Keras
+
+Importing this package loads neither Keras nor numpy; what is needed is loaded when it is asked for. Once it is
+imported, Keras models that were saved with one of its losses load without `custom_objects`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lossdsl._registration import register_with_keras
+from lossdsl.errors import (
+    LossConfigError,
+    LossError,
+    LossFileError,
+    LossLimitError,
+    LossNameError,
+    LossParameterError,
+    LossShapeError,
+    LossSyntaxError,
+    LossTypeError,
+)
+
+if TYPE_CHECKING:
+    from lossdsl.checks import check
+    from lossdsl.config import from_config, from_yaml
+    from lossdsl.runtime.keras_loss import compile
+    from lossdsl.runtime.spec import load
+
+__version__ = "0.1.0"
+
+_LATE = {
+    "check": "lossdsl.checks",
+    "compile": "lossdsl.runtime.keras_loss",
+    "from_config": "lossdsl.config",
+    "from_yaml": "lossdsl.config",
+    "load": "lossdsl.runtime.spec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'lossdsl' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_LATE[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+register_with_keras()
+
+__all__ = [
+    "LossConfigError",
+    "LossError",
+    "LossFileError",
+    "LossLimitError",
+    "LossNameError",
+    "LossParameterError",
+    "LossShapeError",
+    "LossSyntaxError",
+    "LossTypeError",
+    "__version__",
+    "check",
+    "compile",
+    "from_config",
+    "from_yaml",
+    "load",
+]

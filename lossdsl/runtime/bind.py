@@ -1,0 +1,120 @@
+"""Values for parameters: given ones checked, defaults filled in, requirements tested."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossdsl import pipeline
+from lossdsl.errors import LossParameterError, did_you_mean
+from lossdsl.frontend.syntax import FileText
+from lossdsl.ir.loss import ParameterSpec
+from lossdsl.runtime.execute import functions
+
+Value = float | int | bool | tuple[float, ...]
+
+
+def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
+    """A value for each parameter of a file's loss, in order.
+
+    Raises LossParameterError for a name that is no parameter, a value of the wrong kind, and a parameter without one.
+    """
+    specs = pipeline.parameters(file)
+    known = [spec.name for spec in specs]
+    header = file.losses[-1].header
+    label = header.name.text if header is not None else "the formula"
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else "it has none")
+            raise LossParameterError(f"{label} has no parameter `{name}`", None, hint, (name,), is_unknown=True)
+    values: dict[str, Value] = {}
+    for spec in specs:
+        if spec.name in given:
+            values[spec.name] = _checked(spec, given[spec.name])
+        elif spec.default is not None:
+            values[spec.name] = (float(spec.default),) if spec.kind == "vector" else spec.default
+        else:
+            raise LossParameterError(
+                f"the parameter `{spec.name}` has no value",
+                spec.span,
+                _how_to_give(spec, header is None),
+                (spec.name,),
+            )
+    return values
+
+
+def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
+    example = {"vector": "[…]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
+    text = f"give it one, as in `compile(…, {spec.name}={example})` or `params: {{{spec.name}: {example}}}` in YAML"
+    if bare:
+        from lossdsl.ir.ops import function_names
+
+        near = did_you_mean(spec.name, [*function_names(), "t", "x"])
+        if near is not None and len(spec.name) > 1:
+            return f"{text}; or {near}"
+    return text
+
+
+def _checked(spec: ParameterSpec, value: Any) -> Value:
+    """A plain Python value of the parameter's kind."""
+
+    def wrong(wanted: str) -> LossParameterError:
+        return LossParameterError(f"`{spec.name}` is {wanted}, not {value!r}", spec.span, None, (spec.name,))
+
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        value = value.item()
+    if spec.kind == "bool":
+        if not isinstance(value, bool):
+            raise wrong("true or false")
+        return bool(value)
+    if spec.kind == "vector":
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+            return (float(value),)
+        try:
+            row = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise wrong("a vector of numbers") from None
+        if row.ndim != 1 or row.size == 0:
+            raise wrong("a vector of numbers")
+        return tuple(float(number) for number in row)
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise wrong("a number")
+    if spec.kind == "int":
+        whole = float(value)
+        if whole != math.floor(whole):
+            raise wrong("a whole number")
+        return int(whole)
+    result = float(value)
+    if math.isnan(result):
+        raise wrong("a number")
+    return result
+
+
+def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -> None:
+    """Raises LossParameterError for the first requirement that does not hold."""
+    loss = program.loss
+    if not loss.requirements:
+        return
+    arguments = [_argument(values[spec.name]) for spec in loss.parameters if spec.name not in loss.settled]
+    with np.errstate(all="ignore"):
+        held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
+    for requirement, holds in zip(loss.requirements, held, strict=True):
+        if not holds:
+            names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", requirement.span.text))
+            shown = ", ".join(f"{name} = {values[name]!r}" for name in names) or "its value"
+            raise LossParameterError(
+                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates", requirement.span, None, names
+            )
+
+
+def _argument(value: Value) -> Any:
+    return np.asarray(value, dtype=float) if isinstance(value, tuple) else value
+
+
+def settled(specs: tuple[ParameterSpec, ...], values: Mapping[str, Value]) -> dict[str, bool | int]:
+    """The values that fold away at compile time."""
+    return {spec.name: values[spec.name] for spec in specs if spec.kind in ("bool", "int")}  # type: ignore[misc]

@@ -1,0 +1,95 @@
+"""What lossdsl uses of Keras that is not public, in one place, with a way out where a version lacks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+
+try:
+    from keras.src.backend import get_keras_mask as _get_mask
+except ImportError:
+    _get_mask = None
+try:
+    from keras.src.losses.loss import reduce_weighted_values as _reduce
+except ImportError:
+    _reduce = None
+
+
+def mask_of(tensor: Any) -> Any:
+    """The mask that a layer left on its output, or None."""
+    found: Any = _get_mask(tensor) if _get_mask is not None else None
+    return found if found is not None else getattr(tensor, "_keras_mask", None)
+
+
+def reduced(values: Any, weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
+    """Values under weights and a mask (both of the shape of the values, or None), reduced as Keras does.
+
+    Under `sum_over_batch_size` a mask divides by the number of values that count; under `mean_with_sample_weight` the
+    sum of the weights divides.
+    """
+    function: Callable[..., Any] | None = _reduce
+    if function is not None:
+        return function(values, sample_weight=weight, mask=mask, reduction=reduction, dtype=dtype)
+    if mask is not None:
+        on = ops.cast(mask, values.dtype)
+        if reduction in ("mean", "sum_over_batch_size"):
+            on = on * ops.divide_no_nan(ops.cast(ops.size(on), values.dtype), ops.sum(on))
+        weight = on if weight is None else weight * on
+    if weight is not None:
+        values = values * weight
+    if reduction in (None, "none"):
+        return values
+    total = ops.sum(values)
+    if reduction == "sum":
+        return total
+    by_weight = reduction == "mean_with_sample_weight" and weight is not None
+    divisor = ops.sum(weight) if by_weight else ops.cast(ops.size(values), values.dtype)
+    return ops.divide_no_nan(total, divisor)
+
+
+def has_rank(tensor: Any) -> bool:
+    """Whether the rank of a tensor is known; in a TensorFlow graph traced for several ranks it is not."""
+    return getattr(tensor.shape, "rank", 0) is not None
+
+
+def ranked(tensor: Any, prediction: Any, trimmed: bool, label: str) -> Any:
+    """A TensorFlow tensor of unknown rank in the shape of the prediction (`trimmed`: without its last axis).
+
+    Only trailing axes of length 1 may come or go; the graph checks that when it runs.
+    """
+    import tensorflow as tf
+
+    def core(shape: Any) -> Any:
+        """The lengths up to the last that is not 1."""
+        return tf.boolean_mask(shape, tf.cumsum(tf.cast(shape != 1, tf.int32), reverse=True) > 0)
+
+    wanted = tf.shape(prediction)[:-1] if trimmed else tf.shape(prediction)
+    given = tf.shape(tensor)
+    agrees = tf.strings.reduce_join(tf.strings.as_string(core(given)), separator=",") == tf.strings.reduce_join(
+        tf.strings.as_string(core(wanted)), separator=","
+    )
+    check = tf.debugging.Assert(agrees, [f"{label} and the prediction have shapes that do not agree:", given, wanted])
+    with tf.control_dependencies([check] if check is not None else []):
+        result = tf.reshape(tensor, wanted)
+    rank = prediction.shape.rank
+    result.set_shape(prediction.shape[: rank - 1] if trimmed else prediction.shape)
+    return result
+
+
+def agreeing(tensor: Any, prediction: Any, places: dict[int, int], label: str) -> Any:
+    """A TensorFlow tensor whose lengths at some places equal those of the prediction, checked when the graph runs."""
+    import tensorflow as tf
+
+    checks = [
+        tf.debugging.assert_equal(
+            tf.shape(tensor)[one], tf.shape(prediction)[other], f"{label} and the prediction do not agree in shape"
+        )
+        for one, other in places.items()
+        if tensor.shape[one] is None
+    ]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return tf.identity(tensor)

@@ -1,0 +1,169 @@
+"""Shapes of what a loss is called with: what is aligned, what is refused. Knows shapes only, no arrays.
+
+`t` and `x` must agree, up to one trailing axis of length 1; everything else is an error that shows both shapes. Where a
+length is not known yet (None, in a graph), it is not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lossdsl.errors import LossShapeError
+from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
+from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.meets import Place
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done to one tensor: a trailing axis taken off or put on, then a batch axis put in front."""
+
+    squeeze: bool = False
+    expand: bool = False
+    lead: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done to each tensor, and whether the whole is one sample (so that results lose their batch axis)."""
+
+    steps: Mapping[str, Step]
+    single: bool
+
+
+def plan(
+    inputs: Sequence[InputSpec],
+    prediction: InputSpec,
+    shapes: Mapping[str, Shape],
+    meetings: Sequence[frozenset[Place]],
+    *,
+    rank_one_is_batch: bool,
+    loss: str,
+) -> Plan:
+    """How the tensors are brought to the axes of their inputs.
+
+    A prediction of rank 1 whose elements have a last axis is one sample, whose only axis is `last` (as in Keras's loss
+    functions and in `example` lines); with `rank_one_is_batch` it is a batch of samples with one element each (as in
+    `fit`, where the first axis is always the batch).
+    """
+    steps: dict[str, Step] = {}
+    rank = len(shapes[prediction.identifier])
+    lead = False
+    if LAST in prediction.over and BATCH in prediction.over:
+        if rank == 0:
+            steps[prediction.identifier] = Step(expand=True, lead=True)
+            lead = True
+        elif rank == 1:
+            lead = not rank_one_is_batch
+            steps[prediction.identifier] = Step(lead=True) if lead else Step(expand=True)
+        else:
+            steps[prediction.identifier] = Step()
+        places = max(rank - 1, 0) if not (rank == 1 and rank_one_is_batch) else 1
+    else:
+        others = [len(shapes[s.identifier]) for s in inputs if LAST in s.over and BATCH in s.over]
+        squeeze = rank >= 1 and shapes[prediction.identifier][-1] == 1 and bool(others) and rank == max(others)
+        squeeze = squeeze or (not others and rank > 1 and shapes[prediction.identifier][-1] == 1)
+        places = rank - squeeze
+        lead = places == 0
+        steps[prediction.identifier] = Step(squeeze=squeeze, lead=lead)
+    for spec in inputs:
+        if spec is not prediction:
+            steps[spec.identifier] = _step(spec, shapes, prediction, places, lead, loss)
+    result = Plan(steps, lead)
+    _compare(inputs, prediction, shapes, result, meetings, loss)
+    return result
+
+
+def _step(
+    spec: InputSpec, shapes: Mapping[str, Shape], prediction: InputSpec, places: int, lead: bool, loss: str
+) -> Step:
+    """The step of an input other than the prediction, whose sample axes (batch and space) number `places`."""
+    shape = shapes[spec.identifier]
+    if BATCH not in spec.over:
+        if len(shape) != len(spec.over):
+            raise LossShapeError(
+                f"{loss}: `{spec.name}` is a {spec.layout} and has rank {len(spec.over)}, not shape {show(shape)}"
+            )
+        return Step()
+    wanted = places + (1 if LAST in spec.over else 0)
+    if len(shape) == wanted:
+        return Step(lead=lead)
+    if len(shape) == wanted + 1 and shape[-1] == 1:
+        return Step(squeeze=True, lead=lead)
+    if LAST in spec.over and len(shape) == wanted - 1 and _last(shapes, prediction) in (1, None):
+        return Step(expand=True, lead=lead)
+    if LAST in spec.over and len(shape) == wanted - 1 and LAST not in prediction.over:
+        return Step(expand=True, lead=lead)
+    raise _mismatch(spec, prediction, shapes, loss)
+
+
+def _last(shapes: Mapping[str, Shape], prediction: InputSpec) -> int | None:
+    shape = shapes[prediction.identifier]
+    return shape[-1] if len(shape) > 1 else 1
+
+
+def _compare(
+    inputs: Sequence[InputSpec],
+    prediction: InputSpec,
+    shapes: Mapping[str, Shape],
+    found: Plan,
+    meetings: Sequence[frozenset[Place]],
+    loss: str,
+) -> None:
+    """Refuses lengths that differ where tensors meet."""
+    by_node = {node.name: spec for spec in inputs for node in spec.nodes}
+    for spec in inputs:
+        last = shapes[spec.identifier][-1] if shapes[spec.identifier] else None
+        if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
+            raise LossShapeError(
+                f"{loss}: the last axis of `{spec.name}` has length {last}, "
+                f"which is no multiple of its {len(spec.nodes)} components"
+            )
+    for group in meetings:
+        lengths: dict[tuple[int | None, ...], InputSpec] = {}
+        for name, axis in sorted(group, key=lambda place: (by_node.get(place[0]) is not prediction, place[0])):
+            if name not in by_node:
+                continue  # a parameter: its length is looked at where it is stretched
+            spec = by_node[name]
+            length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
+            for known, other in lengths.items():
+                if len(known) != len(length) or any(
+                    a is not None and b is not None and a != b for a, b in zip(known, length, strict=True)
+                ):
+                    raise _mismatch(spec, other, shapes, loss)
+            lengths.setdefault(length, spec)
+
+
+def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int | None, ...]:
+    """The lengths of a tensor along an axis, after its step."""
+    if step.squeeze:
+        shape = shape[:-1]
+    if step.expand:
+        shape = (*shape, 1)
+    if step.lead:
+        shape = (1, *shape)
+    if axis == LAST:
+        last = shape[-1]
+        return (None if last is None else last // len(spec.nodes),)
+    if axis == BATCH:
+        return shape[:1]
+    if axis == SPACE:
+        return shape[1:-1] if LAST in spec.over else shape[1:]
+    return shape[:1]
+
+
+def _mismatch(spec: InputSpec, other: InputSpec, shapes: Mapping[str, Shape], loss: str) -> LossShapeError:
+    one, two = show(shapes[spec.identifier]), show(shapes[other.identifier])
+    return LossShapeError(
+        f"{loss}: `{spec.name}` has shape {one} and `{other.name}` has shape {two}, which do not agree",
+        None,
+        "shapes agree up to one trailing axis of length 1; nothing is broadcast",
+    )
+
+
+def show(shape: Shape) -> str:
+    """A shape for a reader: `(32, 3)`, with `?` for what is not known yet."""
+    return f"({', '.join('?' if n is None else str(n) for n in shape)}{',' if len(shape) == 1 else ''})"

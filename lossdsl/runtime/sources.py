@@ -1,0 +1,57 @@
+"""What a user names a loss by, into its text: a path, a built-in's name, a formula, or a whole file as text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lossdsl import catalog
+from lossdsl.errors import LossFileError, did_you_mean
+from lossdsl.source import Source
+
+MAX_BYTES = 1_000_000
+
+
+def read(source: str | os.PathLike[str] | Source) -> Source:
+    """The text that `source` names.
+
+    A path, or text that ends in `.loss`, is a file, if there is one, else the built-in of that name. One word that is
+    the name of a built-in is that built-in. Everything else is a formula or the text of a file. Raises LossFileError.
+    """
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, os.PathLike):
+        return _file(Path(source))
+    if not isinstance(source, str):
+        raise LossFileError(f"a loss is named by text or a path, not by {type(source).__name__}")
+    if "\n" not in source and source.endswith(".loss"):
+        return _file(Path(source))
+    word = source.strip()
+    if word.isidentifier() and word not in ("t", "x"):
+        found = catalog.read(word)
+        if found is not None:
+            return found
+        known = catalog.names()
+        hint = did_you_mean(word, known) or f"built-in losses: {', '.join(known)}"
+        raise LossFileError(f"there is no built-in loss `{word}`", None, hint)
+    return Source(source)
+
+
+def _file(path: Path) -> Source:
+    if path.is_file():
+        if path.stat().st_size > MAX_BYTES:
+            raise LossFileError(f"{path} has more than {MAX_BYTES} bytes; that is no loss")
+        try:
+            return Source(path.read_text(encoding="utf-8-sig"), str(path))
+        except UnicodeDecodeError as error:
+            raise LossFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
+        except OSError as error:
+            raise LossFileError(f"{path} cannot be read: {error.strerror}") from None
+    if path.is_dir():
+        raise LossFileError(f"{path} is a folder", None, "name a file in it")
+    if path.parent == Path() and path.suffix == ".loss":
+        found = catalog.read(path.stem)
+        if found is not None:
+            return found
+    known = [f"{name}.loss" for name in catalog.names()]
+    raise LossFileError(f"there is no file {path}", None, did_you_mean(path.name, known))

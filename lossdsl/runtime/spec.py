@@ -1,0 +1,119 @@
+"""What `lossdsl.load` gives: a loss with its parameters bound, without Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lossdsl import pipeline
+from lossdsl.errors import LossTypeError
+from lossdsl.runtime.bind import Value, bound, check_requirements, settled
+from lossdsl.runtime.sources import read
+from lossdsl.runtime.twin import Twin
+from lossdsl.source import Source
+
+
+class LoadedLoss:
+    """A checked loss with a value for each of its parameters.
+
+    `name`, `parameters` (by name), `source` (its text), `doc`, `latex`; `numpy` computes it on arrays.
+    """
+
+    def __init__(self, source: Source, axis: tuple[int, ...], parameters: Mapping[str, Any]) -> None:
+        self.origin = source
+        self.axis = axis
+        file = pipeline.parsed(source)
+        values = bound(file, parameters)
+        self.program = pipeline.program(file, settled(pipeline.parameters(file), values))
+        self.parameters: Mapping[str, Value] = MappingProxyType(values)
+        check_requirements(self.program, values)
+
+    @property
+    def name(self) -> str:
+        """The name in the header; `loss` for a bare formula."""
+        return self.program.loss.name
+
+    @property
+    def source(self) -> str:
+        """The text that was compiled."""
+        return self.origin.text
+
+    @property
+    def doc(self) -> str:
+        """The documentation of the loss."""
+        return self.program.loss.doc
+
+    @property
+    def latex(self) -> str:
+        """The formula as LaTeX, without delimiters."""
+        return self.program.latex
+
+    @cached_property
+    def numpy(self) -> Twin:
+        """The loss on numpy arrays."""
+        return Twin(self)
+
+    def arguments(self, last: int | None) -> list[Any]:
+        """The values of the parameters that the generated functions take, vectors stretched to length `last`."""
+        found: list[Any] = []
+        for spec in self.program.loss.parameters:
+            if spec.name in self.program.loss.settled:
+                continue
+            value = self.parameters[spec.name]
+            if isinstance(value, tuple):
+                row = np.asarray(value, dtype=float)
+                found.append(np.broadcast_to(row, (last,)) if row.size == 1 and last is not None else row)
+            else:
+                found.append(value)
+        return found
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(spec.name for spec in self.program.loss.inputs)
+        values = ", ".join(f"{name}={_shown(value)}" for name, value in self.parameters.items())
+        return f"<loss {self.name}({inputs}{'; ' if values else ''}{values})>"
+
+
+def _shown(value: Value) -> str:
+    return f"[{', '.join(map(repr, value))}]" if isinstance(value, tuple) else repr(value)
+
+
+def axes_of(axis: Any) -> tuple[int, ...]:
+    """`axis` as a tuple of whole numbers. Raises LossTypeError."""
+    items = axis if isinstance(axis, tuple | list) else (axis,)
+    if not items or any(isinstance(item, bool) or not isinstance(item, int) for item in items):
+        raise LossTypeError(f"`axis` is a whole number or several, not {axis!r}")
+    return tuple(items)
+
+
+def load(
+    source: str | os.PathLike[str] | Source | Mapping[str, Any],
+    *,
+    axis: int | tuple[int, ...] = -1,
+    **parameters: Any,
+) -> LoadedLoss:
+    """A loss without Keras.
+
+    Args:
+        source: a path (`pathlib.Path`, or text that ends in `.loss`), a built-in's name, the text of a formula or file,
+            or a mapping as in YAML (`{"huber": {"delta": 0.5}}`).
+        axis: the axis or axes that play `last`, by default the last one.
+        **parameters: values for the parameters of the loss, by name.
+
+    Raises:
+        LossError: the kind says what was wrong; the message says where, and what to do.
+
+    >>> import lossdsl
+    >>> loss = lossdsl.load("where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))", d=1.0)
+    >>> float(loss.numpy([0.0, 0.0], [0.5, 3.0]))
+    1.3125
+    """
+    if isinstance(source, Mapping):
+        from lossdsl.config import load_mapping
+
+        return load_mapping(source, axis=axis, **parameters)
+    return LoadedLoss(read(source), axes_of(axis), parameters)

@@ -1,0 +1,185 @@
+"""The numpy twin: a loss and its gradient on arrays, without Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
+from lossdsl.ir.axes import LAST
+from lossdsl.ir.loss import InputSpec
+from lossdsl.runtime.execute import functions
+from lossdsl.runtime.shapes import Plan, Step, plan
+
+if TYPE_CHECKING:
+    from lossdsl.runtime.spec import LoadedLoss
+
+Array = NDArray[Any]
+
+
+class Twin:
+    """One value a sample, from arrays: `twin(t, x)`.
+
+    Inputs come by position in the header's order, or by name. A prediction of rank 1 is one sample (its axis is
+    `last`), so the result is one number; of rank 2 and more, the first axis is the batch. Work is done in the dtype of
+    the prediction if that is a floating one, else in float64. Raises LossShapeError where shapes do not agree.
+
+    >>> import lossdsl
+    >>> huber = lossdsl.load("huber", delta=1.0)
+    >>> huber.numpy([[0.0], [0.0]], [[0.5], [3.0]])
+    array([0.125, 2.5  ])
+    >>> huber.numpy.grad([[0.0], [0.0]], [[0.5], [3.0]])
+    array([[0.5],
+           [1. ]])
+    """
+
+    def __init__(self, spec: LoadedLoss) -> None:
+        self._spec = spec
+        self._functions: dict[str, Callable[..., Any]] | None = None
+
+    def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
+        """One value a sample (or a sample and place); one number for a loss of the whole batch."""
+        call = self._prepared(inputs, named)
+        with np.errstate(all="ignore"):
+            return call.leave(self._compiled()["value"](*call.arguments, *self._spec.arguments(call.last)))
+
+    def grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
+        """The derivative of the sum of all values with respect to an input, by default the prediction."""
+        return self.value_and_grad(*inputs, wrt=wrt, **named)[1]
+
+    def value_and_grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> tuple[Any, Array]:
+        """Value and gradient at once."""
+        spec = self._wrt(wrt)
+        call = self._prepared(inputs, named)
+        arguments = (*call.arguments, *self._spec.arguments(call.last))
+        compiled = self._compiled()
+        with np.errstate(all="ignore"):
+            value = call.leave(compiled["value"](*arguments))
+            (slope,) = compiled[f"gradient_{spec.identifier}"](*arguments)
+        return value, call.restore(spec, slope)
+
+    def _wrt(self, wrt: str | None) -> InputSpec:
+        loss = self._spec.program.loss
+        if wrt is None:
+            return loss.prediction
+        spec = loss.input(wrt)
+        if spec is None:
+            names = [one.name for one in loss.inputs]
+            raise LossTypeError(f"{loss.name} has no input `{wrt}`", None, did_you_mean(wrt, names))
+        if not spec.is_real:
+            raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it")
+        return spec
+
+    def _compiled(self) -> dict[str, Callable[..., Any]]:
+        if self._functions is None:
+            self._functions = functions(self._spec.program.module("numpy"), self._spec.name)
+        return self._functions
+
+    def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
+        loss = self._spec.program.loss
+        given: dict[str, ArrayLike] = {}
+        if len(inputs) > len(loss.inputs):
+            if len(loss.inputs) == 1 and len(inputs) == 2:
+                inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
+            else:
+                raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
+        for spec, value in zip(loss.inputs, inputs, strict=False):
+            given[spec.identifier] = value
+        for name, value in named.items():
+            found = loss.input(name)
+            if found is None or found.identifier in given:
+                names = ", ".join(one.name for one in loss.inputs)
+                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, f"its inputs are {names}")
+            given[found.identifier] = value
+        missing = [one.name for one in loss.inputs if one.identifier not in given]
+        if missing:
+            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}")
+        return _Call(self._spec, given)
+
+
+class _Call:
+    """The arrays of one call, aligned, and the way back for its results."""
+
+    def __init__(self, spec: LoadedLoss, given: dict[str, ArrayLike]) -> None:
+        loss = spec.program.loss
+        self.axis = spec.axis
+        raw = {one.identifier: _array(one, given[one.identifier], loss.name) for one in loss.inputs}
+        prediction = raw[loss.prediction.identifier]
+        dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
+        self.shapes = {name: array.shape for name, array in raw.items()}
+        moved: dict[str, Array] = {}
+        for one in loss.inputs:
+            array = raw[one.identifier]
+            array = array.astype(np.int64, copy=False) if one.is_label else array.astype(dtype, copy=False)
+            moved[one.identifier] = self._last(one, array, prediction.ndim)
+        self.moved_shapes = {name: array.shape for name, array in moved.items()}
+        self.plan: Plan = plan(
+            loss.inputs,
+            loss.prediction,
+            self.moved_shapes,
+            spec.program.meetings,
+            rank_one_is_batch=False,
+            loss=loss.name,
+        )
+        self.arguments = [_stepped(moved[one.identifier], self.plan.steps[one.identifier]) for one in loss.inputs]
+        self.last = _last_length(loss.inputs, loss.prediction, self.arguments)
+        self.dtype = dtype
+
+    def _last(self, spec: InputSpec, array: Array, rank: int) -> Array:
+        """The array with the axes that play `last` at its end, as one."""
+        if self.axis == (-1,) or LAST not in spec.over or array.ndim != rank or rank < 2:
+            return array
+        places = sorted(axis % array.ndim for axis in self.axis)
+        rest = [place for place in range(array.ndim) if place not in places]
+        joined = np.transpose(array, [*rest, *places])
+        return joined.reshape(*(array.shape[place] for place in rest), -1)
+
+    def leave(self, value: Any) -> Any:
+        """A result as the caller sees it: without the batch axis that a single sample was given."""
+        value = np.asarray(value, dtype=self.dtype)
+        value = value[0] if self.plan.single and value.ndim else value
+        return value[()] if value.ndim == 0 else value
+
+    def restore(self, spec: InputSpec, slope: Array) -> Array:
+        """A gradient in the shape that its input was given in."""
+        shape = self.shapes[spec.identifier]
+        slope = np.asarray(slope, dtype=self.dtype)
+        if self.moved_shapes[spec.identifier] != shape:
+            places = sorted(axis % len(shape) for axis in self.axis)
+            rest = [place for place in range(len(shape)) if place not in places]
+            order = [*rest, *places]
+            slope = slope.reshape([shape[place] for place in order])
+            return np.transpose(slope, np.argsort(order))
+        return slope.reshape(shape)
+
+
+def _array(spec: InputSpec, value: ArrayLike, loss: str) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise LossShapeError(f"{loss}: `{spec.name}` is no array: its rows differ in length") from None
+    if array.dtype.kind not in "buif":
+        raise LossShapeError(f"{loss}: `{spec.name}` holds {array.dtype}, not numbers")
+    if spec.is_label and array.dtype.kind == "f" and not np.all(array == np.floor(array)):
+        raise LossShapeError(f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole")
+    return array
+
+
+def _stepped(array: Array, step: Step) -> Array:
+    if step.squeeze:
+        array = array[..., 0]
+    if step.expand:
+        array = array[..., None]
+    return array[None] if step.lead else array
+
+
+def _last_length(inputs: Sequence[InputSpec], prediction: InputSpec, arguments: Sequence[Array]) -> int | None:
+    """The length of the last axis, to which a vector parameter given as one number is stretched."""
+    order = sorted(zip(inputs, arguments, strict=True), key=lambda pair: pair[0] is not prediction)
+    for spec, array in order:
+        if LAST in spec.over:
+            return int(array.shape[-1]) // len(spec.nodes)
+    return None
