@@ -195,6 +195,10 @@ def _bits(x: Fraction) -> int:
 def _fold_where(c: Expr, a: Expr, b: Expr) -> Expr | None:
     if isinstance(c, Flag):
         return a if c.value else b
+    if isinstance(a, Call) and a.op.name == "where" and a.args[0] is c:
+        return where(c, a.args[1], b)
+    if isinstance(b, Call) and b.op.name == "where" and b.args[0] is c:
+        return where(c, a, b.args[2])
     return a if a is b else None
 
 

@@ -26,11 +26,22 @@ def _log(value: float) -> float:
     return -INF if value <= 0 else math.log(value) if value < INF else INF
 
 
-def _spell(numpy: str, tensorflow: str = "", python: str = "") -> dict[str, str]:
-    """The spellings of a row; one text that uses only operators serves all targets."""
-    same = numpy if not numpy.startswith(("np.", "special.")) else ""
-    found = {"numpy": numpy, "tensorflow": tensorflow or same, "python": python or same}
-    return {target: text for target, text in found.items() if text}
+def _spell(numpy: str, tensorflow: str = "", python: str = "", torch: str = "", keras: str = "") -> dict[str, str]:
+    """The spellings of a row.
+
+    One text that uses only operators serves all targets. JAX has numpy's and scipy's names, torch and `keras.ops` have
+    numpy's where nothing else is said; `keras.ops` has no special functions ("-" for none).
+    """
+    same = "" if "np." in numpy or "special." in numpy or ".astype" in numpy else numpy
+    found = {
+        "numpy": numpy,
+        "tensorflow": tensorflow or same,
+        "python": python or same,
+        "jax": numpy.replace("np.", "jnp.").replace("special.", "jsp."),
+        "torch": torch or numpy.replace("np.", "torch.").replace("special.", "torch.special."),
+        "keras": keras or ("-" if "special." in numpy else numpy.replace("np.", "ops.")),
+    }
+    return {target: text for target, text in found.items() if text and text != "-"}
 
 
 def _everywhere(function: str) -> dict[str, str]:
@@ -65,7 +76,8 @@ _ROWS = (
     Op("sqrt", "a", "square root", lambda m, a: m.sqrt(a), ("0.5/sqrt(a)",), _everywhere("sqrt"),
        domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(math.sqrt), sample=PLUS),
     Op("cbrt", "a", "real cube root", lambda m, a: m.sign(a) * m.power(m.abs(a), m.ratio(1, 3)),
-       ("1/(3*cbrt(a)^2)",), _spell("np.cbrt(a)", "tf.math.sign(a) * tf.math.pow(tf.math.abs(a), 1 / 3)", "math.cbrt(a)"),
+       ("1/(3*cbrt(a)^2)",), _spell("np.cbrt(a)", "tf.math.sign(a) * tf.math.pow(tf.math.abs(a), 1 / 3)", "math.cbrt(a)",
+              "torch.sign(a) * torch.abs(a) ** (1 / 3)"),
        domain=(NONZERO,), safe=(1.0,), bounds=lambda a: a.through(math.cbrt), sample=PLUS),
     # --- exponentials and logarithms --------------------------------------------------------------------------------
     Op("exp", "a", "exponential", lambda m, a: m.exp(a), ("exp(a)",), _everywhere("exp"),
@@ -90,8 +102,9 @@ _ROWS = (
        ("sigmoid(a - b)", "sigmoid(b - a)"),
        _spell("np.logaddexp(a, b)", "tf.math.maximum(a, b) + tf.math.log1p(tf.math.exp(-tf.math.abs(a - b)))",
               "max(a, b) + math.log1p(math.exp(-abs(a - b)))")),
-    Op("xlogy", "ab", "a*log(b), and 0 where a is 0", lambda m, a, b: m.xlogy(a, b), ("log(b)", "a/b"),
-       _spell("special.xlogy(a, b)", "tf.math.xlogy(a, b)", "(a * math.log(b) if a else 0.0)"),
+    Op("xlogy", "ab", "a*log(b), and 0 where a is 0", lambda m, a, b: m.xlogy(a, b), ("log(b)", "where(a == 0, 0, a/b)"),
+       _spell("special.xlogy(a, b)", "tf.math.xlogy(a, b)", "(a * math.log(b) if a else 0.0)",
+              keras="ops.where(a == 0, 0.0, a * ops.log(ops.where(a == 0, 1.0, b)))"),
        domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS)),
     # --- trigonometry -----------------------------------------------------------------------------------------------
     Op("sin", "a", "sine", lambda m, a: m.sin(a), ("cos(a)",), _everywhere("sin"), bounds=lambda a: SIGNED_UNIT),
@@ -122,26 +135,26 @@ _ROWS = (
        domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,)),
     # --- the functions of machine learning --------------------------------------------------------------------------
     Op("sigmoid", "a", "1/(1 + exp(-a))", lambda m, a: 1 / (1 + m.exp(-a)), ("sigmoid(a)*sigmoid(-a)",),
-       _spell("special.expit(a)", "tf.math.sigmoid(a)", "0.5 * (1.0 + math.tanh(0.5 * a))"),
+       _spell("special.expit(a)", "tf.math.sigmoid(a)", "0.5 * (1.0 + math.tanh(0.5 * a))", keras="ops.sigmoid(a)"),
        bounds=lambda a: Interval(0.0, 1.0, True, True)),
     Op("log_sigmoid", "a", "log(sigmoid(a))", lambda m, a: -m.log(1 + m.exp(-a)), ("sigmoid(-a)",),
        _spell("np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a)))",
               "tf.math.minimum(a, 0) - tf.math.log1p(tf.math.exp(-tf.math.abs(a)))",
-              "min(a, 0.0) - math.log1p(math.exp(-abs(a)))"), bounds=lambda a: Interval(-INF, 0.0, True, True)),
+              "min(a, 0.0) - math.log1p(math.exp(-abs(a)))",
+              "torch.clamp(a, max=0) - torch.log1p(torch.exp(-torch.abs(a)))"), bounds=lambda a: Interval(-INF, 0.0, True, True)),
     Op("softplus", "a", "log(1 + exp(a))", lambda m, a: m.log(1 + m.exp(a)), ("sigmoid(a)",),
        _spell("np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))",
               "tf.math.maximum(a, 0) + tf.math.log1p(tf.math.exp(-tf.math.abs(a)))",
-              "max(a, 0.0) + math.log1p(math.exp(-abs(a)))"), bounds=lambda a: POSITIVE),
+              "max(a, 0.0) + math.log1p(math.exp(-abs(a)))",
+              "torch.clamp(a, min=0) + torch.log1p(torch.exp(-torch.abs(a)))"), bounds=lambda a: POSITIVE),
     Op("log_cosh", "a", "log(cosh(a))", lambda m, a: m.log(m.cosh(a)), ("tanh(a)",),
-       _spell("np.where(np.abs(a) < 1, np.log1p(0.5 * np.square(2 * np.sinh(0.5 * np.clip(a, -1, 1)))), "
-              "np.abs(a) - math.log(2.0) + np.log1p(np.exp(-2 * np.abs(a))))",
-              "_log_cosh(a)", "abs(a) - math.log(2.0) + math.log1p(math.exp(-2 * abs(a)))"),
+       _spell("_log_cosh(a)", "_log_cosh(a)", "abs(a) - math.log(2.0) + math.log1p(math.exp(-2 * abs(a)))"),
        bounds=lambda a: NONNEGATIVE, public=False),
     Op("relu", "a", "max(0, a); slope 0 at 0", lambda m, a: m.where(m.gt(a, 0), a, 0), ("a > 0",),
-       _spell("np.maximum(a, 0)", "tf.nn.relu(a)", "max(a, 0.0)"), bounds=lambda a: a.through(lambda v: max(v, 0.0))),
+       _spell("np.maximum(a, 0)", "tf.nn.relu(a)", "max(a, 0.0)", "torch.relu(a)"), bounds=lambda a: a.through(lambda v: max(v, 0.0))),
     # --- special functions ------------------------------------------------------------------------------------------
     Op("erf", "a", "error function", lambda m, a: m.erf(a), ("2/sqrt(pi)*exp(-a^2)",),
-       _spell("special.erf(a)", "tf.math.erf(a)", "math.erf(a)"), bounds=lambda a: a.through(math.erf)),
+       _spell("special.erf(a)", "tf.math.erf(a)", "math.erf(a)", keras="ops.erf(a)"), bounds=lambda a: a.through(math.erf)),
     Op("erfc", "a", "1 - erf(a)", lambda m, a: m.erfc(a), ("-2/sqrt(pi)*exp(-a^2)",),
        _spell("special.erfc(a)", "tf.math.erfc(a)", "math.erfc(a)"), bounds=lambda a: Interval(0.0, 2.0, True, True)),
     Op("norm_cdf", "a", "distribution function of the standard normal", lambda m, a: m.erfc(-a / m.sqrt(2)) / 2,
@@ -169,6 +182,10 @@ _ROWS = (
        ("1 - i1_over_i0(a)*(i1_over_i0(a) + 1/a)",),
        _spell("special.i1e(a) / special.i0e(a)", "tf.math.bessel_i1e(a) / tf.math.bessel_i0e(a)"),
        sample=PLUS, bounds=lambda a: Interval(-1.0, 1.0, True, True), public=False),
+    Op("log_bessel_i", "ab", "logarithm of the modified Bessel function of order a at b > 0; no slope in the order",
+       lambda m, a, b: m.log(m.besseli(a, b)), ("", "exp(log_bessel_i(a + 1, b) - log_bessel_i(a, b)) + a/b"),
+       {**_spell("np.log(special.ive(a, b)) + b", "_log_bessel_i(a, b)", keras="-"), "jax": "_log_bessel_i(a, b)",
+        "torch": "_log_bessel_i(a, b)"}, domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS)),
     # --- steps ------------------------------------------------------------------------------------------------------
     Op("floor", "a", "largest whole number below", lambda m, a: m.floor(a), ("",),
        _spell("np.floor(a)", "tf.math.floor(a)", "float(math.floor(a))"), bounds=lambda a: a.through(lambda v: v - 1) .join(a)),
@@ -177,7 +194,7 @@ _ROWS = (
     Op("round", "a", "nearest whole number, ties to even", lambda m, a: m.round(a), ("",),
        _spell("np.round(a)", "tf.math.round(a)", "float(round(a))")),
     Op("mod", "ab", "remainder with the sign of b", lambda m, a, b: a - b * m.floor(a / b), ("1", "-floor(a/b)"),
-       _spell("np.mod(a, b)", "tf.math.floormod(a, b)", "a % b"), domain=(REALS, NONZERO), safe=(None, 1.0),
+       _spell("np.mod(a, b)", "tf.math.floormod(a, b)", "a % b", "torch.remainder(a, b)"), domain=(REALS, NONZERO), safe=(None, 1.0),
        sample=(*SMALL, *PLUS)),
     # --- choices ----------------------------------------------------------------------------------------------------
     Op("max", "ab", "larger of the two; a tie goes to the first", lambda m, a, b: m.where(m.ge(a, b), a, b),
@@ -215,13 +232,15 @@ _ROWS = (
        _spell("np.isnan(a)", "tf.math.is_nan(a)", "math.isnan(a)"), gives=BOOL),
     # --- changes of kind, and what algebra does not see -------------------------------------------------------------
     Op("truth", "a", "1 where a condition holds, else 0", lambda m, a: m.where(a, 1, 0), ("",),
-       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)"), takes=(BOOL,), bounds=lambda a: UNIT, public=False),
+       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)", "a.to(dtype)", "ops.cast(a, dtype)"), takes=(BOOL,), bounds=lambda a: UNIT, public=False),
     Op("real", "a", "a whole number as a number", lambda m, a: a, ("",),
-       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)"), takes=(INT,), bounds=lambda a: a, public=False),
+       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)", "a.to(dtype)", "ops.cast(a, dtype)"), takes=(INT,), bounds=lambda a: a, public=False),
     Op("whole", "a", "the whole number below, as an index", lambda m, a: m.floor(a), ("",),
-       _spell("np.floor(a).astype(int)", "tf.cast(tf.math.floor(a), tf.int32)", "math.floor(a)"), gives=INT, public=False),
+       _spell("np.floor(a).astype(int)", "tf.cast(tf.math.floor(a), tf.int32)", "math.floor(a)", "torch.floor(a).long()",
+              "ops.cast(ops.floor(a), 'int32')"), gives=INT, public=False),
     Op("stop", "a", "a, through which no gradient passes", lambda m, a: m.stop(a), ("",),
-       _spell("a", "tf.stop_gradient(a)"), bounds=lambda a: a),
+       {**_spell("a", "tf.stop_gradient(a)", "a", "a.detach()", "ops.stop_gradient(a)"),
+        "jax": "jax.lax.stop_gradient(a)"}, bounds=lambda a: a),
 )  # fmt: skip
 
 OPS = {row.name: row for row in _ROWS}
@@ -230,7 +249,15 @@ OPS = {row.name: row for row in _ROWS}
 def _reduction(
     name: str, doc: str, empty: float | None, numpy: str, tensorflow: str, takes: Kind = REAL, gives: Kind = REAL
 ) -> Aggregate:
-    return Aggregate(name, doc, empty, False, takes, gives, {"numpy": numpy, "tensorflow": tensorflow})
+    torch = {"np.max": "torch.amax", "np.min": "torch.amin"}.get(numpy, numpy.replace("np.", "torch."))
+    spelling = {
+        "numpy": numpy,
+        "tensorflow": tensorflow,
+        "jax": numpy.replace("np.", "jnp."),
+        "torch": torch,
+        "keras": numpy.replace("np.", "ops."),
+    }
+    return Aggregate(name, doc, empty, False, takes, gives, spelling)
 
 
 _AGGREGATE_ROWS = (
@@ -241,7 +268,7 @@ _AGGREGATE_ROWS = (
                "tf.math.reduce_max"),
     _reduction("min", "smallest; the first of several gets the gradient; inf over nothing", INF, "np.min",
                "tf.math.reduce_min"),
-    _reduction("logsumexp", "log(sum(exp(e))); -inf over nothing", -INF, "special.logsumexp", "tf.math.reduce_logsumexp"),
+    Aggregate("logsumexp", "log(sum(exp(e))); -inf over nothing", -INF),
     _reduction("any", "whether the condition holds somewhere", None, "np.any", "tf.math.reduce_any", takes=BOOL,
                gives=BOOL),
     _reduction("all", "whether the condition holds everywhere", None, "np.all", "tf.math.reduce_all", takes=BOOL,

@@ -15,7 +15,8 @@ from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import ParameterSpec
 from lossdsl.runtime.execute import functions
 
-Value = float | int | bool | tuple[float, ...]
+Value = float | int | bool | tuple[float, ...] | tuple[tuple[float, ...], ...]
+"""A parameter's value as plain Python: a vector is a tuple, a matrix a tuple of rows."""
 
 
 def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
@@ -36,7 +37,7 @@ def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
         if spec.name in given:
             values[spec.name] = _checked(spec, given[spec.name])
         elif spec.default is not None:
-            values[spec.name] = (float(spec.default),) if spec.kind == "vector" else spec.default
+            values[spec.name] = _checked(spec, spec.default)
         else:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value",
@@ -48,7 +49,7 @@ def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
-    example = {"vector": "[…]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
+    example = {"vector": "[…]", "matrix": "[[…], […]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
     text = f"give it one, as in `compile(…, {spec.name}={example})` or `params: {{{spec.name}: {example}}}` in YAML"
     if bare:
         from lossdsl.ir.ops import function_names
@@ -81,6 +82,14 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
         if row.ndim != 1 or row.size == 0:
             raise wrong("a vector of numbers")
         return tuple(float(number) for number in row)
+    if spec.kind == "matrix":
+        try:
+            rows = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise wrong("a matrix: rows of numbers, of one length") from None
+        if rows.ndim != 2 or rows.size == 0:
+            raise wrong("a matrix: rows of numbers, of one length")
+        return tuple(tuple(map(float, row)) for row in rows)
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise wrong("a number")
     if spec.kind == "int":

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from lossdsl.errors import LossConfigError, LossShapeError, LossTypeError
-from lossdsl.ir.axes import LAST, SPACE
+from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.kernels import kernel
@@ -86,7 +86,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
             "dtype": None if self._given_dtype is None else self._dtype_policy.name,
             "source": self.spec.source,
             "parameters": {
-                name: list(value) if isinstance(value, tuple) else value
+                name: np.asarray(value).tolist() if isinstance(value, tuple) else value
                 for name, value in self.spec.parameters.items()
             },
             "axis": axis[0] if len(axis) == 1 else list(axis),
@@ -121,6 +121,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
             self.spec.program.meetings,
             rank_one_is_batch=True,
             loss=self.name,
+            parameters=self.spec.parameter_shapes,
         )
         inputs = [_stepped(moved[spec.identifier], found.steps[spec.identifier]) for spec in loss.inputs]
         prediction = inputs[loss.inputs.index(loss.prediction)]
@@ -131,8 +132,9 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
             mask = self._aligned_mask(mask, prediction, loss.prediction)
             inputs = [_masked(spec, tensor, mask) for spec, tensor in zip(loss.inputs, inputs, strict=True)]
         values = self._kernel()(inputs, self.spec.arguments(_last_of(loss.prediction, prediction)))
-        if len(values.shape) == 0:
-            values = values * ops.ones_like(ops.reshape(prediction, (ops.shape(prediction)[0], -1))[:, 0])
+        if BATCH not in loss.result.axes:
+            samples = ops.ones((ops.shape(prediction)[0], *[1] * len(values.shape)), dtype=values.dtype)
+            values = samples * values
         if mask is not None:
             mask = _fitted(mask, values)
             values = ops.where(mask, values, ops.zeros_like(values))

@@ -59,5 +59,75 @@ def _tensorflow(spec: LoadedLoss) -> Kernel:
     return call  # type: ignore[no-any-return]
 
 
-_MAKERS: dict[str, Callable[[LoadedLoss], Kernel]] = {"tensorflow": _tensorflow}
+def _jax(spec: LoadedLoss) -> Kernel:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    code = functions(spec.program.module("jax"), spec.name)
+    value, pullback = code["value"], code["pullback"]
+    is_real = [one.is_real for one in spec.program.loss.inputs]
+
+    def call(inputs: list[Any], parameters: list[Any]) -> Any:
+        dtype = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)].dtype
+        settings = [value if isinstance(value, float) else jnp.asarray(value, dtype) for value in parameters]
+
+        @jax.custom_vjp
+        def with_gradient(*tensors: Any) -> Any:
+            return value(*tensors, *settings)
+
+        def forward(*tensors: Any) -> tuple[Any, tuple[Any, ...]]:
+            return with_gradient(*tensors), tensors
+
+        def backward(tensors: tuple[Any, ...], upstream: Any) -> tuple[Any, ...]:
+            slopes = iter(pullback(*tensors, *settings, upstream))
+            nothing = jax.dtypes.float0
+            return tuple(
+                next(slopes) if real else np.zeros(tensor.shape, nothing)
+                for real, tensor in zip(is_real, tensors, strict=True)
+            )
+
+        with_gradient.defvjp(forward, backward)
+        return with_gradient(*inputs)
+
+    return call
+
+
+def _torch(spec: LoadedLoss) -> Kernel:
+    import torch
+
+    code = functions(spec.program.module("torch"), spec.name)
+    value, pullback = code["value"], code["pullback"]
+    is_real = [one.is_real for one in spec.program.loss.inputs]
+
+    def call(inputs: list[Any], parameters: list[Any]) -> Any:
+        like = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)]
+        settings = [
+            value if isinstance(value, float) else torch.as_tensor(value, dtype=like.dtype, device=like.device)
+            for value in parameters
+        ]
+
+        class WithGradient(torch.autograd.Function):
+            """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
+
+            @staticmethod
+            def forward(context: Any, *tensors: Any) -> Any:
+                context.save_for_backward(*tensors)
+                return value(*tensors, *settings)
+
+            @staticmethod
+            def backward(context: Any, upstream: Any) -> Any:
+                slopes = iter(pullback(*context.saved_tensors, *settings, upstream))
+                return tuple(next(slopes) if real else None for real in is_real)
+
+        return WithGradient.apply(*inputs)
+
+    return call
+
+
+_MAKERS: dict[str, Callable[[LoadedLoss], Kernel]] = {
+    "tensorflow": _tensorflow,
+    "jax": _jax,
+    "torch": _torch,
+}
 

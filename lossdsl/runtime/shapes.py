@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
@@ -42,8 +43,9 @@ def plan(
     *,
     rank_one_is_batch: bool,
     loss: str,
+    parameters: Mapping[str, Shape] = MappingProxyType({}),
 ) -> Plan:
-    """How the tensors are brought to the axes of their inputs.
+    """How the tensors are brought to the axes of their inputs; `parameters` are the shapes of vectors and matrices.
 
     A prediction of rank 1 whose elements have a last axis is one sample, whose only axis is `last` (as in Keras's loss
     functions and in `example` lines); with `rank_one_is_batch` it is a batch of samples with one element each (as in
@@ -73,7 +75,7 @@ def plan(
         if spec is not prediction:
             steps[spec.identifier] = _step(spec, shapes, prediction, places, lead, loss)
     result = Plan(steps, lead)
-    _compare(inputs, prediction, shapes, result, meetings, loss)
+    _compare(inputs, prediction, shapes, result, meetings, loss, parameters)
     return result
 
 
@@ -97,7 +99,8 @@ def _step(
         return Step(expand=True, lead=lead)
     if LAST in spec.over and len(shape) == wanted - 1 and LAST not in prediction.over:
         return Step(expand=True, lead=lead)
-    raise _mismatch(spec, prediction, shapes, loss)
+    one, two = shapes[spec.identifier], shapes[prediction.identifier]
+    raise _mismatch((spec.name, one), (prediction.name, two), loss)
 
 
 def _last(shapes: Mapping[str, Shape], prediction: InputSpec) -> int | None:
@@ -112,6 +115,7 @@ def _compare(
     found: Plan,
     meetings: Sequence[frozenset[Place]],
     loss: str,
+    parameters: Mapping[str, Shape],
 ) -> None:
     """Refuses lengths that differ where tensors meet."""
     by_node = {node.name: spec for spec in inputs for node in spec.nodes}
@@ -123,18 +127,23 @@ def _compare(
                 f"which is no multiple of its {len(spec.nodes)} components"
             )
     for group in meetings:
-        lengths: dict[tuple[int | None, ...], InputSpec] = {}
+        lengths: dict[tuple[int | None, ...], tuple[str, Shape]] = {}
         for name, axis in sorted(group, key=lambda place: (by_node.get(place[0]) is not prediction, place[0])):
-            if name not in by_node:
-                continue  # a parameter: its length is looked at where it is stretched
-            spec = by_node[name]
-            length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
+            if name in by_node:
+                spec = by_node[name]
+                who = spec.name, shapes[spec.identifier]
+                length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
+            elif name in parameters:
+                who = name, parameters[name]
+                length = parameters[name][-1:] if axis == LAST else parameters[name][:1]
+            else:
+                continue  # a vector given as one number
             for known, other in lengths.items():
                 if len(known) != len(length) or any(
                     a is not None and b is not None and a != b for a, b in zip(known, length, strict=True)
                 ):
-                    raise _mismatch(spec, other, shapes, loss)
-            lengths.setdefault(length, spec)
+                    raise _mismatch(who, other, loss)
+            lengths.setdefault(length, who)
 
 
 def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int | None, ...]:
@@ -155,10 +164,9 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int 
     return shape[:1]
 
 
-def _mismatch(spec: InputSpec, other: InputSpec, shapes: Mapping[str, Shape], loss: str) -> LossShapeError:
-    one, two = show(shapes[spec.identifier]), show(shapes[other.identifier])
+def _mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str) -> LossShapeError:
     return LossShapeError(
-        f"{loss}: `{spec.name}` has shape {one} and `{other.name}` has shape {two}, which do not agree",
+        f"{loss}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not agree",
         None,
         "shapes agree up to one trailing axis of length 1; nothing is broadcast",
     )

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from lossdsl import catalog
-from lossdsl.errors import LossFileError, did_you_mean
+from lossdsl.errors import LossFileError, did_you_mean, near_miss
 from lossdsl.source import Source
 
 MAX_BYTES = 1_000_000
@@ -53,5 +53,5 @@ def _file(path: Path) -> Source:
         found = catalog.read(path.stem)
         if found is not None:
             return found
-    known = [f"{name}.loss" for name in catalog.names()]
-    raise LossFileError(f"there is no file {path}", None, did_you_mean(path.name, known))
+    near = near_miss(path.stem, catalog.names())
+    raise LossFileError(f"there is no file {path}", None, f"did you mean `{near}.loss`?" if near else None)

@@ -58,6 +58,12 @@ class LoadedLoss:
         """The loss on numpy arrays."""
         return Twin(self)
 
+    @cached_property
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of vector and matrix parameters; a vector given as one number fits every length and has none."""
+        rows = {name: np.shape(value) for name, value in self.parameters.items() if isinstance(value, tuple)}
+        return {name: shape for name, shape in rows.items() if shape != (1,)}
+
     def arguments(self, last: int | None) -> list[Any]:
         """The values of the parameters that the generated functions take, vectors stretched to length `last`."""
         found: list[Any] = []
@@ -67,7 +73,7 @@ class LoadedLoss:
             value = self.parameters[spec.name]
             if isinstance(value, tuple):
                 row = np.asarray(value, dtype=float)
-                found.append(np.broadcast_to(row, (last,)) if row.size == 1 and last is not None else row)
+                found.append(np.broadcast_to(row, (last,)) if row.shape == (1,) and last is not None else row)
             else:
                 found.append(value)
         return found

@@ -123,6 +123,7 @@ class _Call:
             spec.program.meetings,
             rank_one_is_batch=False,
             loss=loss.name,
+            parameters=spec.parameter_shapes,
         )
         self.arguments = [_stepped(moved[one.identifier], self.plan.steps[one.identifier]) for one in loss.inputs]
         self.last = _last_length(loss.inputs, loss.prediction, self.arguments)

@@ -7,6 +7,7 @@ it NaN or infinite, cannot reach the result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from lossdsl.ir import build as b
@@ -29,6 +30,7 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.symbolic.language import expression
+from lossdsl.symbolic.ranges import Ranges
 
 SEED = "upstream"
 _CHOICES = ("where", "max", "min", "relu")
@@ -98,7 +100,7 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
         case Call(op, args):
             for child, slope in zip(args, slopes_of(node), strict=True):
                 if child in active and slope is not None:
-                    adjoints.add(child, b.mul(adjoint, slope))
+                    adjoints.add(child, _times(adjoint, slope))
         case Reduce(op, arg, over) if arg in active:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
@@ -134,7 +136,32 @@ def slopes_of(node: Call) -> list[Expr | None]:
     """The partial derivatives of an operation with respect to its arguments; None where it is 0 everywhere."""
     letters = dict(zip(node.op.args, node.args, strict=True))
     texts = node.op.derivative or ("",) * node.op.arity
-    return [b.number(expression(text, letters)) if text else None for text in texts]
+    slopes = [b.number(expression(text, letters)) if text else None for text in texts]
+    if node.op.name in ("sqrt", "pow") and slopes[0] is not None:
+        slopes[0] = _rooted(node, slopes[0])
+    return slopes
+
+
+def _rooted(node: Call, slope: Expr) -> Expr:
+    """The slope of a root, with 0 where its argument is at a minimum of 0.
+
+    `sqrt(e^2)` and `abs(e)^0.6` have a point or a cusp there, as `abs` has, where the slopes of root and argument are
+    infinity and 0; their product, nan, would end a training that fits one sample exactly. Which arguments have such a
+    minimum is read off their form; an input that is merely declared `nonneg` keeps the infinite slope of its root at 0.
+    """
+    base = node.args[0]
+    known = Ranges()[base]
+    if not known.is_nonnegative or known.is_positive:
+        return slope
+    inside = b.call("gt", base, b.ZERO)
+    if node.op.name == "pow":
+        exponent = b.exact(node.args[1])
+        if exponent is not None and not 0 < exponent < 1:
+            return slope
+        if exponent is None and not node.args[1].is_static:
+            return slope
+        inside = b.call("or", b.call("ge", node.args[1], b.ONE), inside)
+    return b.where(inside, slope, b.ZERO)
 
 
 def _choice(node: Call) -> tuple[Expr, Expr, Expr]:
@@ -152,6 +179,15 @@ def _selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr
     if _is_finite(adjoint):
         return b.mul(adjoint, b.where(condition, first, second))
     return b.where(condition, b.mul(adjoint, first), b.mul(adjoint, second))
+
+
+def _times(adjoint: Expr, slope: Expr) -> Expr:
+    """Their product, inside the choice if the adjoint is one against 0, so that 0 stays 0 beside an infinite slope."""
+    if isinstance(adjoint, Call) and adjoint.op.name == "where" and not b.exact(slope):
+        condition, first, second = adjoint.args
+        if first is b.ZERO or second is b.ZERO:
+            return b.where(condition, b.mul(first, slope), b.mul(second, slope))
+    return b.mul(adjoint, slope)
 
 
 def _is_finite(adjoint: Expr) -> bool:
@@ -181,14 +217,13 @@ def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
     """The nodes that every path from the pieces to the inputs passes: one (such as e = t - x) if there is one."""
     order = list(walk(*pieces))
     heights: dict[Expr, int] = {}
-    tame: set[Expr] = set()
+    degrees: dict[Expr, float] = {}
     for node in order:
         is_call = isinstance(node, Call)
         heights[node] = 1 + max((heights[child] for child in node.children), default=0) if is_call else 0
-        if not is_call or (_is_tame(node) and all(child in tame for child in node.children)):
-            tame.add(node)
+        degrees[node] = _degree(node, [degrees[child] for child in node.children]) if is_call else float(node in active)
     frontier = {piece for piece in pieces if piece in active}
-    while not (len(frontier) == 1 and frontier <= tame):
+    while not (len(frontier) == 1 and all(degrees[node] <= 2 for node in frontier)):
         open_nodes = [node for node in frontier if _is_open(node, active)]
         if not open_nodes:
             break
@@ -202,13 +237,25 @@ def _is_open(node: Expr, active: set[Expr]) -> bool:
     return isinstance(node, Call) and any(child in active for child in _differentiable(node))
 
 
-def _is_tame(node: Expr) -> bool:
-    """Whether the slopes of an operation are finite wherever its arguments are, so that a choice may stand above it."""
-    if not isinstance(node, Call):
-        return True
-    if node.op.name in ("div", "pow"):
-        return node.args[1].is_static and (node.op.name == "div" or (b.exact(node.args[1]) or 0) >= 1)
-    return not any(safe is not None for safe in node.op.safe) and node.op.name not in _CHOICES
+def _degree(node: Call, below: list[float]) -> float:
+    """How fast an operation grows, as the degree of a polynomial; infinite if it may have infinite slopes.
+
+    A choice may stand above what grows like a square at the most: its slopes are then as large as the inputs, so that
+    none overflows where its piece is not selected.
+    """
+    name = node.op.name
+    if name == "mul":
+        return sum(below)
+    if name == "square":
+        return 2 * below[0]
+    if name == "pow":
+        exponent = b.exact(node.args[1])
+        return below[0] * float(exponent) if exponent is not None and exponent >= 1 == exponent.denominator else math.inf
+    if name == "div":
+        return below[0] if node.args[1].is_static else math.inf
+    if name in _CHOICES or any(safe is not None for safe in node.op.safe):
+        return math.inf
+    return max(below, default=0.0)
 
 
 def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:

@@ -13,7 +13,7 @@ from functools import cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
-from lossdsl.ir.expr import Call, Const, Expr, Input
+from lossdsl.ir.expr import Call, Const, Expr, Input, Reduce
 from lossdsl.ir.interval import POSITIVE, Interval
 from lossdsl.symbolic.language import expression
 from lossdsl.symbolic.ranges import Ranges
@@ -147,6 +147,8 @@ def tidy(roots: Iterable[Expr]) -> tuple[Expr, ...]:
 
 
 def _tidied(node: Expr) -> Expr:
+    if isinstance(node, Reduce) and node.op.name in ("sum", "mean"):
+        return _pulled(node)
     if not isinstance(node, Call):
         return node
     if node.op.name == "mul":
@@ -164,6 +166,19 @@ def _tidied(node: Expr) -> Expr:
     if node.op.name == "neg" and isinstance(node.args[0], Call) and node.args[0].op.name == "sub":
         return b.sub(node.args[0].args[1], node.args[0].args[0])
     return node
+
+
+def _pulled(node: Reduce) -> Expr:
+    """A sum or mean with the factors that do not vary along its axes outside, where they are applied once."""
+    sign, factors, divisors = _factors(node.arg)
+    outside = [factor for factor in factors if not factor.axes & node.over]
+    below = [divisor for divisor in divisors if not divisor.axes & node.over]
+    if sign == 1 and not any(part is not b.ONE for part in (*outside, *below)):
+        return node
+    inside = _product(1, [f for f in factors if f not in outside], [d for d in divisors if d not in below])
+    if not node.over <= inside.axes:
+        return node
+    return _product(sign, [Reduce(node.op, inside, node.over), *outside], below)
 
 
 def _negated(node: Expr) -> Expr | None:

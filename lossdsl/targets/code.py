@@ -9,17 +9,31 @@ from dataclasses import dataclass
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import InputSpec, Loss
-from lossdsl.targets import numpy, tensorflow
+from lossdsl.targets import jax, numpy, tensorflow, torch
 from lossdsl.targets.printer import Printer, identifier
 from lossdsl.targets.template import assign, fill, literal, name, statements
 
-PRINTERS: dict[str, type[Printer]] = {"numpy": numpy.NumpyPrinter, "tensorflow": tensorflow.TensorFlowPrinter}
-HELPERS = {"numpy": numpy.HELPERS, "tensorflow": tensorflow.HELPERS}
+PRINTERS: dict[str, type[Printer]] = {
+    "numpy": numpy.NumpyPrinter,
+    "tensorflow": tensorflow.TensorFlowPrinter,
+    "jax": jax.JaxPrinter,
+    "torch": torch.TorchPrinter,
+}
+HELPERS = {
+    "numpy": numpy.HELPERS,
+    "tensorflow": tensorflow.HELPERS,
+    "jax": jax.HELPERS,
+    "torch": torch.HELPERS,
+}
 _IMPORTS = {
     "math": "import math",
     "np": "import numpy as np",
     "special": "from scipy import special",
     "tf": "import tensorflow as tf",
+    "jax": "import jax",
+    "jnp": "import jax.numpy as jnp",
+    "jsp": "import jax.scipy.special as jsp",
+    "torch": "import torch",
 }
 
 
@@ -131,7 +145,10 @@ class _Builder:
                     body.append(assign(argument, printer.flat(name(argument), LAST in spec.over)))
             if self.seed is not None and SPACE in self.seed.axes:
                 argument = printer.leaves[self.seed.name]
-                body.append(assign(argument, printer.flat(name(argument), False)))
+                upstream = name(argument)
+                whole = SAMPLE <= self.seed.axes
+                flat = printer.flat(upstream, False) if whole else printer.reshape(upstream, literal((-1,)))
+                body.append(assign(argument, flat))
         for spec in self.loss.inputs:
             if len(spec.nodes) > 1:
                 targets = [ast.Name(printer.leaves[node.name], ast.Store()) for node in spec.nodes]
@@ -139,6 +156,8 @@ class _Builder:
                 body.append(ast.Assign([ast.Tuple(list(targets), ast.Store())], value))
         if "dtype" in used:
             body.append(assign("dtype", printer.dtype_of(name(self._argument(self.loss.prediction)))))
+        if "device" in used:
+            body.append(assign("device", fill("a.device", a=name(self._argument(self.loss.prediction)))))
         return Function(self.plain(function, [*body, *printer.body, *end]), frozenset(printer.helpers))
 
     def plain(self, function: str, body: list[ast.stmt]) -> ast.FunctionDef:
@@ -146,12 +165,13 @@ class _Builder:
         if self.printer.body and self.printer.body[0] not in body:
             body = [*self.printer.body, *body]
         arguments = [ast.arg(argument) for argument in (*self.arguments, *self.parameters)]
-        return ast.FunctionDef(
+        tree = ast.FunctionDef(
             name=function,
             args=ast.arguments(posonlyargs=[], args=arguments, kwonlyargs=[], kw_defaults=[], defaults=[]),
             body=body,
             decorator_list=[],
         )
+        return self.printer.finished(tree)
 
 
 def _names_in(nodes: Sequence[ast.AST]) -> set[str]:

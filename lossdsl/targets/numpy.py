@@ -6,6 +6,7 @@ import ast
 
 from lossdsl.ir.axes import Axes, Axis
 from lossdsl.ir.expr import Expr, Reduce
+from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -75,7 +76,7 @@ class NumpyPrinter(Printer):
         return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
 
 
-HELPERS = {
+HELPERS = special.helpers(special.NUMPY) | {
     "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range."""

@@ -56,6 +56,8 @@ class Printer:
     """
 
     target: ClassVar[str]
+    lifts_all: ClassVar[bool] = False
+    counts_plainly: ClassVar[bool] = True
     module_names: ClassVar[tuple[str, ...]] = ("np", "tf", "special", "math")
 
     def __init__(
@@ -68,7 +70,7 @@ class Printer:
         self.roots = roots
         self.leaves = dict(leaves)
         self.names = dict(names or {})
-        self.taken = {*taken, *self.leaves.values(), "dtype", *self.module_names, "float", "max", "min", "abs", "round"}
+        self.taken = {*taken, *self.leaves.values(), "dtype", "device", *self.module_names, "float", "max", "min", "abs", "round"}
         self.layout = Layout(is_flexible(roots))
         self.kept = kept(roots)
         self.body: list[ast.stmt] = []
@@ -200,6 +202,12 @@ class Printer:
             if all(self.is_plain(arg) for arg in args):
                 self.plain.add(node)
             return fill("(a if c else b)", c=trees[0], a=trees[1], b=trees[2])
+        counts = [self._is_count(arg) for arg in args]
+        if any(counts) and all(self.is_plain(arg) or count for arg, count in zip(args, counts, strict=True)):
+            # the dtype's own arithmetic: Python's raises where a length of 0 divides
+            trees = [self.lift(tree) if count else tree for tree, count in zip(trees, counts, strict=True)]
+        elif self.lifts_all and "(" in op.spelling[self.target]:
+            trees = [self.lift(tree) if count else tree for tree, count in zip(trees, counts, strict=True)]
         if all(self.is_plain(arg) for arg in args):
             if "python" in op.spelling:
                 self.plain.add(node)
@@ -208,9 +216,15 @@ class Printer:
         text = op.spelling[self.target]
         self._need(text)
         numbers = [i for i, arg in enumerate(args) if arg.kind is not Kind.BOOL]
-        if "(" in text and numbers and self.is_plain(args[numbers[0]]) and len(numbers) > 1:
+        if self.lifts_all and "(" in text and len(numbers) > 1:
+            trees = [self.lift(tree) if self.is_plain(arg) else tree for tree, arg in zip(trees, args, strict=True)]
+        elif "(" in text and len(numbers) > 1 and self.is_plain(args[numbers[0]]):
             trees[numbers[0]] = self.lift(trees[numbers[0]], args[numbers[-1]])
         return fill(text, **dict(zip(op.args, trees, strict=True)))
+
+    def _is_count(self, node: Expr) -> bool:
+        """Whether the printed value is a plain whole number that Python read off a shape."""
+        return self.counts_plainly and isinstance(node, Length)
 
     def _whole(self, arg: Expr) -> ast.expr:
         return literal(int(arg.value)) if isinstance(arg, Const) else self.done[arg]
@@ -226,6 +240,8 @@ class Printer:
             return None
         short = {Fraction(2): "square", Fraction(1, 2): "sqrt"}.get(value) if isinstance(value, Fraction) else None
         tree = self.meet(base, self.has(node))
+        if self._is_count(base):
+            tree = self.lift(tree)
         if short is not None:
             return fill(OPS[short].spelling[self.target], a=tree)
         if value == -1:
@@ -247,7 +263,7 @@ class Printer:
             return contraction
         dims = self.layout.dims(self.has(node.arg))
         tree = self.done[node.arg]
-        if node.op.spelling[self.target] in ("np.argmax", "np.argmin", "tf.math.argmax", "tf.math.argmin"):
+        if node.op.name in ("argmax", "argmin"):
             return self.argument(node)
         if node.over == frozenset({LAST}):
             keep = node in self.kept
@@ -354,6 +370,10 @@ class Printer:
         if self.layout.flexible:
             return name(self.leaves[leaf.name]), -1
         return name(self.leaves[leaf.name]), self.layout.dims(leaf.axes).index(home)
+
+    def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
+        """The whole function, after a last look."""
+        return tree
 
     # --- what a target spells in its own way
 

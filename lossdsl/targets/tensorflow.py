@@ -6,12 +6,14 @@ import ast
 
 from lossdsl.ir.axes import Axes, Axis
 from lossdsl.ir.expr import Expr, Reduce
+from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
 
 class TensorFlowPrinter(Printer):
     target = "tensorflow"
+    counts_plainly = False
 
     def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
         return fill("tf.constant(a, dtype)", a=tree)
@@ -82,7 +84,7 @@ class TensorFlowPrinter(Printer):
         return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
 
 
-HELPERS = {
+HELPERS = special.helpers(special.TENSORFLOW) | {
     "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""
@@ -90,25 +92,6 @@ def _flat(a, has_last):
     if has_last:
         return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:-1]), a.shape[-1] or shape[-1]])
     return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:])])
-''',
-    "_log_cosh": '''
-def _log_cosh(a):
-    """log(cosh(a)), without overflow and accurate near 0; cosh itself loses digits under XLA."""
-    size = tf.math.abs(a)
-    half = tf.math.expm1(-tf.math.minimum(size, 1.0))
-    near = tf.math.log1p(0.5 * tf.math.square(half) / (1.0 + half))
-    return tf.where(size < 1.0, near, size - math.log(2.0) + tf.math.log1p(tf.math.exp(-2.0 * size)))
-''',
-    "_log_norm_cdf": '''
-def _log_norm_cdf(a):
-    """log of the normal distribution function; an asymptotic series far out on the left."""
-    left = tf.math.minimum(a, -8.0)
-    u = 1.0 / tf.math.square(left)
-    series = tf.math.log1p(-u * (1.0 - 3.0 * u * (1.0 - 5.0 * u * (1.0 - 7.0 * u * (1.0 - 9.0 * u)))))
-    far = -0.5 * tf.math.square(left) - tf.math.log(-left) - 0.5 * math.log(2.0 * math.pi) + series
-    near = tf.math.log(0.5 * tf.math.erfc(-tf.math.maximum(a, -8.0) / math.sqrt(2.0)))
-    middle = tf.math.log1p(-0.5 * tf.math.erfc(tf.math.maximum(a, 0.0) / math.sqrt(2.0)))
-    return tf.where(a < -8.0, far, tf.where(a > 0.0, middle, near))
 ''',
     "_take": '''
 def _take(a, index, axis):

@@ -1,0 +1,363 @@
+"""A loss as a LaTeX formula, in the form in which its author wrote it.
+
+An element of a tensor has a subscript where an enclosing sum, or an index of the author's, runs over its axis; the
+sample at hand has none. Amounts that only keep a computation from overflowing are left out, for they cancel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Mapping
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import LAST, Axes, Axis, ordered
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    walk,
+)
+from lossdsl.ir.loss import Loss
+from lossdsl.ir.text import decimal
+from lossdsl.targets.symbols import symbol
+
+_OPEN, _SUM, _PRODUCT, _SIGN, _FRACTION, _ATOM = 55, 50, 60, 70, 90, 100
+"""How tightly a text holds together; `_OPEN` is a product that ends in a sum sign, which would swallow what follows."""
+
+_LETTERS = {"last": "iklmpq", "batch": "bcad", "space": "suvw", "rows": "rghf"}
+_LENGTHS = {"last": "nNK", "batch": "BMN", "space": "SPU", "rows": "RHG"}
+
+_FUNCTIONS = {
+    **{name: f"\\{name}" for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min")},
+    **{f"a{name}": f"\\operatorname{{ar{name}}}" for name in ("sinh", "cosh", "tanh")},
+    **{f"a{name}": f"\\arc{name}" for name in ("sin", "cos", "tan")},
+    "log2": r"\log_{2}",
+    "log10": r"\log_{10}",
+    "log_sigmoid": r"\log\operatorname{sigmoid}",
+    "log_cosh": r"\log\cosh",
+    "norm_cdf": r"\Phi",
+    "log_norm_cdf": r"\log\Phi",
+    "lgamma": r"\log\Gamma",
+    "digamma": r"\psi",
+    "trigamma": r"\psi'",
+    "log_i0": r"\log I_{0}",
+}
+_FENCES = {
+    "abs": (r"\left|", r"\right|"),
+    "floor": (r"\left\lfloor ", r" \right\rfloor"),
+    "ceil": (r"\left\lceil ", r" \right\rceil"),
+    "whole": (r"\left\lfloor ", r" \right\rfloor"),
+    "truth": (r"\left[", r"\right]"),
+    "sqrt": (r"\sqrt{", "}"),
+    "cbrt": (r"\sqrt[3]{", "}"),
+}
+_RELATIONS = {"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge", "eq": "=", "ne": r"\ne", "and": r"\land", "or": r"\lor"}
+_BIG = {
+    "sum": r"\sum",
+    "prod": r"\prod",
+    "max": r"\max",
+    "min": r"\min",
+    "argmax": r"\operatorname*{arg\,max}",
+    "argmin": r"\operatorname*{arg\,min}",
+}
+_NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": float("-inf"), "min": float("inf")}
+
+Places = Mapping[Axis, str]
+Request = tuple[Expr, Places]
+Text = tuple[str, int]
+Steps = Generator[Request, Text, Text]
+
+
+def latex(loss: Loss) -> str:
+    """One formula without delimiters; with definitions of the author's, they stand above it, aligned."""
+    roots = b.mapped((loss.result, *loss.names), _plain)
+    known: dict[Expr, str] = {}
+    for node, name in zip(roots[1:], loss.names.values(), strict=True):
+        if node.children and node is not roots[0] and name not in known.values():
+            known.setdefault(node, name)
+    writer = _Writer(loss, roots[0], known)
+    reached = set(walk(roots[0]))
+    lines = [writer.definition(node) for node in known if node in reached]
+    value = writer.text(roots[0], {}, top=True)
+    if not lines:
+        return value
+    lines.append(rf"\mathcal{{L}} &= {value}")
+    return "\n".join([r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}"])
+
+
+def _plain(node: Expr) -> Expr:
+    """Without the shift in exp(e - shift), and without guards that exact arithmetic does not need."""
+    if not isinstance(node, Call):
+        return node
+    if node.op.name == "stop" and _is_shift(node.args[0]):
+        return b.ZERO
+    if node.op.name == "where":
+        condition, value, otherwise = node.args
+        if isinstance(condition, Call) and b.is_const(otherwise, 0):
+            tested = condition.args[0]
+            rooted = isinstance(value, Call) and value.op.name == "sqrt" and value.args[0] is tested
+            if (condition.op.name == "gt" and rooted) or (condition.op.name == "ge" and isinstance(tested, Position)):
+                return value
+    return node
+
+
+def _is_shift(node: Expr) -> bool:
+    if not (isinstance(node, Call) and node.op.name == "where" and b.is_const(node.args[2], 0)):
+        return False
+    condition, largest, _ = node.args
+    return (
+        isinstance(condition, Call)
+        and condition.op.name == "lt"
+        and condition.args == (b.call("abs", largest), Const(float("inf")))
+        and any(isinstance(part, Reduce) and part.op.name == "max" for part in (largest, *largest.children))
+    )
+
+
+class _Writer:
+    """Expressions of one loss as LaTeX. `known` has the nodes that the author gave a name."""
+
+    def __init__(self, loss: Loss, value: Expr, known: Mapping[Expr, str]) -> None:
+        self.known = known
+        nodes = list(walk(value))
+        taken = {node.name for node in nodes if isinstance(node, Input | Param)} | set(known.values())
+        taken |= {axis.name for node in nodes for axis in node.axes if axis.is_index}
+        self.taken = taken
+        lengths: dict[str, str] = {}
+        for domain, letters in _LENGTHS.items():
+            free = [letter for letter in letters if letter not in taken and letter not in lengths.values()]
+            lengths[domain] = free[0] if free else rf"n_{{\mathrm{{{domain}}}}}"
+        self.lengths = lengths
+        self.done: dict[tuple[Expr, tuple[tuple[Axis, str], ...], bool], Text] = {}
+
+    def definition(self, node: Expr) -> str:
+        places: dict[Axis, str] = {}
+        for axis in ordered(node.axes):
+            if axis.is_index:
+                places[axis] = symbol(axis.name)
+            elif axis.domain in ("last", "rows"):
+                places[axis] = self._letter(axis, places)
+        return f"{self._named(self.known[node], node, places)} &= {self.text(node, places, top=True)}"
+
+    def text(self, node: Expr, places: Places, *, top: bool = False) -> str:
+        """A node's text, worked out with a stack of its own, for formulas may be nested deeply."""
+        stack = [(self._key(node, places, top), self._steps(node, places, top))]
+        answer: Text | None = None
+        while stack:
+            key, steps = stack[-1]
+            try:
+                child, inside = next(steps) if answer is None else steps.send(answer)
+            except StopIteration as stop:
+                answer = self.done[key] = stop.value
+                stack.pop()
+                continue
+            wanted = self._key(child, inside, False)
+            answer = self.done.get(wanted)
+            if answer is None:
+                stack.append((wanted, self._steps(child, inside, False)))
+        assert answer is not None
+        return answer[0]
+
+    def _key(self, node: Expr, places: Places, top: bool) -> tuple[Expr, tuple[tuple[Axis, str], ...], bool]:
+        return node, tuple(sorted(places.items(), key=lambda pair: (pair[0].domain, pair[0].number, pair[1]))), top
+
+    def _letter(self, axis: Axis, places: Places) -> str:
+        if axis.is_index:
+            return symbol(axis.name)
+        letters = _LETTERS[axis.domain]
+        free = [letter for letter in letters if letter not in self.taken and letter not in places.values()]
+        return free[0] if free else f"{letters[0]}'"
+
+    def _named(self, name: str, node: Expr, places: Places) -> str:
+        return symbol(name, [places[axis] for axis in ordered(node.axes) if axis in places])
+
+    # --- one node
+
+    def _steps(self, node: Expr, places: Places, top: bool) -> Steps:
+        if node in self.known and not top:
+            return self._named(self.known[node], node, places), _ATOM
+        match node:
+            case Const(value):
+                return _number(decimal(value))
+            case Flag(value):
+                return rf"\text{{{'true' if value else 'false'}}}", _ATOM
+            case Input(name) | Param(name):
+                return self._named(name, node, places), _ATOM
+            case Position(axis):
+                return places.get(axis) or self._letter(axis, {}), _ATOM
+            case Length(arg, over):
+                if any(isinstance(part, Slice) for part in walk(arg)):
+                    text, _ = yield arg, _without(places, over)
+                    return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
+                return self._count(over), _ATOM if len(over) == 1 else _PRODUCT
+            case Call(op, args) if op.name in ("add", "sub", "mul", "div", "neg", "pow", "square"):
+                return (yield from self._arithmetic(op.name, args, places))
+            case Call(op, args):
+                return (yield from self._call(op.name, op.precedence, args, places))
+            case Reduce():
+                return (yield from self._reduce(node, places))
+            case Along(op, args, over):
+                texts = []
+                for arg in args[:1] if args[-1] is args[0] else args:
+                    text, _ = yield arg, _without(places, over)
+                    texts.append(text)
+                below = ",".join(places[axis] for axis in ordered(over) if axis in places)
+                function = rf"\operatorname{{{op.name}}}{_fenced(', '.join(texts))}"
+                return (f"{function}_{{{below}}}" if below else function), _ATOM
+            case Rename(arg, old, new):
+                letter = places.get(new) or self._letter(new, {})
+                return (yield arg, {**places, old: letter})
+            case Gather(arg, axis, index):
+                text, _ = yield index, places
+                return (yield arg, {**places, axis: text})
+            case Slice(arg, start, stop):
+                if LAST in places and (start is None or start >= 0):
+                    letter = places[LAST]
+                    return (yield arg, {**places, LAST: f"{letter}+{start}" if start else letter})
+                text, level = yield arg, _without(places, frozenset({LAST}))
+                base = text if level == _ATOM and "_" not in text else _fenced(text)
+                bounds = f"{'' if start is None else start}:{'' if stop is None else stop}"
+                return f"{base}_{{{bounds}}}", _ATOM
+            case Unslice(arg):
+                text, _ = yield arg, places
+                return rf"\operatorname{{pad}}{_fenced(text)}", _ATOM
+        raise AssertionError(f"no LaTeX for {type(node).__name__}")
+
+    def _count(self, over: Axes) -> str:
+        return r" \, ".join(self.lengths[axis.domain] for axis in ordered(over))
+
+    def _arithmetic(self, name: str, args: tuple[Expr, ...], places: Places) -> Steps:
+        left, level = yield args[0], places
+        if name == "neg":
+            return f"-{_held(left, level, _OPEN)}", _OPEN if level == _OPEN else _SIGN
+        if name == "square":
+            return f"{_held(left, level, _ATOM)}^{{2}}", _FRACTION
+        right, other = yield args[1], places
+        if name == "add":
+            return f"{_held(left, level, _SUM)} + {_held(right, other, _SUM, inner=True)}", _SUM
+        if name == "sub":
+            return f"{_held(left, level, _SUM)} - {_held(right, other, _SUM + 1, inner=True)}", _SUM
+        if name == "div":
+            return rf"\frac{{{left}}}{{{right}}}", _FRACTION
+        if name == "pow":
+            return f"{_held(left, level, _ATOM)}^{{{right}}}", _FRACTION
+        right = _held(right, other, _OPEN, inner=True)
+        sign = r"\cdot" if right[0].isdigit() else r"\,"
+        return rf"{_held(left, level, _PRODUCT)} {sign} {right}", _OPEN if other == _OPEN else _PRODUCT
+
+    def _call(self, name: str, precedence: int, args: tuple[Expr, ...], places: Places) -> Steps:
+        if name == "real":
+            return (yield args[0], places)
+        if name == "pi":
+            return r"\pi", _ATOM
+        if name == "where":
+            return (yield from self._cases(args, places))
+        texts: list[Text] = []
+        for arg in args:
+            texts.append((yield arg, places))
+        plain = [text for text, _ in texts]
+        if name in _FENCES:
+            opening, closing = _FENCES[name]
+            return f"{opening}{plain[0]}{closing}", _ATOM
+        if name in _RELATIONS:
+            tighter = precedence if name in ("and", "or") else precedence + 1
+            one, two = (_held(text, level, tighter) for text, level in texts)
+            return f"{one} {_RELATIONS[name]} {two}", precedence
+        if name == "not":
+            return rf"\lnot {_held(*texts[0], _ATOM)}", precedence
+        if name == "log1p":
+            return rf"\log{_fenced(f'1 + {_held(*texts[0], _SUM, inner=True)}')}", _ATOM
+        if name == "expm1":
+            return rf"\exp{_fenced(plain[0])} - 1", _SUM
+        if name == "exp2":
+            return f"2^{{{plain[0]}}}", _FRACTION
+        if name == "xlogy":
+            return rf"{_held(*texts[0], _PRODUCT)} \, \log{_fenced(plain[1])}", _PRODUCT
+        if name == "logaddexp":
+            return rf"\log\left(\exp{_fenced(plain[0])} + \exp{_fenced(plain[1])}\right)", _ATOM
+        escaped = name.replace("_", r"\_")
+        function = _FUNCTIONS.get(name, rf"\operatorname{{{escaped}}}")
+        return f"{function}{_fenced(', '.join(plain))}", _ATOM
+
+    def _cases(self, args: tuple[Expr, ...], places: Places) -> Steps:
+        """A choice, and those in its last piece, as one environment; a piece without a value is left out."""
+        lines: list[str] = []
+        condition, value, otherwise = args
+        while True:
+            test, _ = yield condition, places
+            text, _ = yield value, places
+            lines.append(rf"{text} & \text{{if }} {test}")
+            if not (isinstance(otherwise, Call) and otherwise.op.name == "where" and otherwise not in self.known):
+                break
+            condition, value, otherwise = otherwise.args
+        if not (isinstance(otherwise, Const) and otherwise.value != otherwise.value):
+            text, _ = yield otherwise, places
+            lines.append(rf"{text} & \text{{otherwise}}")
+        joined = r" \\ ".join(lines)
+        return rf"\begin{{cases}} {joined} \end{{cases}}", _ATOM
+
+    def _reduce(self, node: Reduce, places: Places) -> Steps:
+        name, arg = node.op.name, node.arg
+        inner = dict(places)
+        for axis in ordered(node.over):
+            inner[axis] = self._letter(axis, inner)
+        below = ",".join(inner[axis] for axis in ordered(node.over))
+        chosen = _filter(name, arg) if arg not in self.known else None
+        if chosen is not None:
+            condition, arg = chosen
+            test, _ = yield condition, inner
+            below = rf"{below} \,:\, {test}"
+        text, level = yield arg, inner
+        if name in ("any", "all"):
+            quantifier = r"\exists" if name == "any" else r"\forall"
+            return rf"{quantifier} {below} : {_held(text, level, 30)}", 15
+        body = _held(text, level, _OPEN, inner=True)
+        if name == "mean":
+            counted = not any(isinstance(part, Slice) for part in walk(arg))
+            mark = rf"\frac{{1}}{{{self._count(node.over)}}} \sum" if counted else r"\operatorname*{mean}"
+            return rf"{mark}_{{{below}}} {body}", _OPEN
+        return rf"{_BIG[name]}_{{{below}}} {body}", _OPEN
+
+
+def _filter(name: str, arg: Expr) -> tuple[Expr, Expr] | None:
+    """Condition and term of an aggregate over those elements only where the condition holds."""
+    if name in _NEUTRAL and isinstance(arg, Call) and arg.op.name == "where":
+        condition, term, otherwise = arg.args
+        return (condition, term) if b.is_const(otherwise, _NEUTRAL[name]) else None
+    return None
+
+
+def _without(places: Places, over: Iterable[Axis]) -> Places:
+    return {axis: letter for axis, letter in places.items() if axis not in over}
+
+
+def _fenced(text: str) -> str:
+    return rf"\left({text}\right)"
+
+
+def _held(text: str, level: int, wanted: int, *, inner: bool = False) -> str:
+    """A text in brackets if it is too loose for its place, or would put one sign right after another."""
+    return _fenced(text) if level < wanted or (inner and text.startswith("-")) else text
+
+
+def _number(text: str) -> Text:
+    if text in ("inf", "-inf"):
+        return (r"\infty", _ATOM) if text == "inf" else (r"-\infty", _SIGN)
+    if "/" in text:
+        sign, top, bottom = re.fullmatch(r"(-?)(\d+)/(\d+)", text).groups()  # type: ignore[union-attr]
+        return rf"{sign}\frac{{{top}}}{{{bottom}}}", _SIGN if sign else _FRACTION
+    digits, mark, exponent = text.partition("e")
+    if mark:
+        power = f"10^{{{int(exponent)}}}"
+        return (power, _FRACTION) if digits == "1" else (rf"{digits} \cdot {power}", _PRODUCT)
+    return text, _SIGN if text.startswith("-") else _ATOM
