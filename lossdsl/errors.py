@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from lossdsl.source import Span
 
 
-class LossError(Exception):
-    """A mistake in a loss, in its parameters, or in what it is called with.
+class LossError(ValueError):
+    """A mistake in a loss, in its parameters, or in what it is called with; a ValueError, as Keras raises.
 
     `message` says what is wrong, `span` where (`None` if no text is to blame), `hint` what to do about it.
     """
@@ -100,12 +100,22 @@ def width(text: str) -> int:
     )
 
 
+MAX_COLUMNS = 160
+"""How much of a line an excerpt shows."""
+
+
 def excerpt(span: Span) -> list[str]:
     """The line of source with a line of carets under the whole culprit (its first line, if it has several)."""
     line, start = span.source.line_at(span.start)
     shown = line.replace("\t", " ")
     column = span.start - start
     length = min(span.end, start + len(line)) - span.start
+    if len(line) > MAX_COLUMNS:
+        cut = max(0, min(column - MAX_COLUMNS // 3, len(line) - MAX_COLUMNS))
+        shown = shown[cut : cut + MAX_COLUMNS]
+        shown = f"{'…' if cut else ''}{shown}{'…' if cut + MAX_COLUMNS < len(line) else ''}"
+        length = min(length, cut + MAX_COLUMNS - column)
+        line, column = shown, column - cut + (1 if cut else 0)
     carets = "^" * max(1, width(line[column : column + length]))
     number = str(span.line)
     gutter = " " * len(number)
@@ -124,13 +134,29 @@ def render(kind: str, message: str, span: Span | None, hint: str | None) -> str:
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:
-    """The known name that `word` was probably meant to be, or None."""
+    """The known name that `word` was probably meant to be: one slip away, or much alike; or None."""
     candidates = sorted(set(known))
     by_case = {name.lower(): name for name in candidates}
     if word.lower() in by_case:
         return by_case[word.lower()]
+    if len(word) > 2:
+        slips = [name for name in candidates if len(name) > 2 and _is_one_slip(word, name)]
+        if slips:
+            return slips[0]
     found = get_close_matches(word, candidates, n=1, cutoff=0.7)
     return found[0] if found else None
+
+
+def _is_one_slip(one: str, other: str) -> bool:
+    """Whether a letter too many, too few, another one, or two exchanged ones make the difference."""
+    if len(one) == len(other):
+        differ = [place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+        if len(differ) == 2:
+            first, second = differ
+            return second == first + 1 and one[first] == other[second] and one[second] == other[first]
+        return len(differ) == 1
+    short, long = sorted((one, other), key=len)
+    return len(long) - len(short) == 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ Each stage is kept by name, so that `lossdsl show NAME --stage STAGE` can print 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,10 +26,12 @@ from lossdsl.symbolic.gradient import gradient, seed_for
 from lossdsl.symbolic.guard import guarded
 from lossdsl.symbolic.ranges import Ranges, ranges
 from lossdsl.symbolic.rules import stable, tidy
+from lossdsl.symbolic.simplify import Proposal, simplified
+from lossdsl.symbolic.totals import accurate_totals
 from lossdsl.targets import code
 
-TARGETS = tuple(code.PRINTERS)
-STAGES = ("text", "tree", "loss", "stable", "gradient", *TARGETS)
+TARGETS = code.TARGETS
+STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
 
 
 def parsed(source: Source) -> syntax.FileText:
@@ -50,7 +52,7 @@ def builtin(name: str) -> syntax.FileText | None:
 
 def program(file: syntax.FileText, settled: Mapping[str, bool | int] | None = None) -> Program:
     """Everything that is made of a file, given its `bool` and `int` parameters; made when it is asked for."""
-    return Program(file, resolve(file, settled, builtin))
+    return Program(file, resolve(file, settled, builtin, catalog.names))
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,26 @@ class Program:
     loss: Loss
 
     @cached_property
+    def latex(self) -> str:
+        """The loss as a LaTeX formula, as its author wrote it, without delimiters."""
+        from lossdsl.targets.latex import latex  # here and in `emitted`: a check needs neither
+
+        return latex(self.loss)
+
+    @cached_property
     def known(self) -> Ranges:
         """What is known of the values of expressions."""
         return ranges(self.loss)
 
     @cached_property
     def stable(self) -> Expr:
-        """The loss in the form that keeps its digits."""
+        """The loss in the form that keeps its digits, and from which the gradient is taken."""
         return tidy(stable((self.loss.result,), self.known))[0]
+
+    @cached_property
+    def value(self) -> Expr:
+        """The form in which the value is computed: the late rules have been used too."""
+        return tidy(stable(accurate_totals((self.stable,)), self.known, late=True))[0]
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -84,9 +98,19 @@ class Program:
         specs = [spec for spec in self.loss.inputs if spec.is_real]
         leaves = [node for spec in specs for node in spec.nodes]
         slopes = gradient(self.stable, leaves, seed_for(self.stable)) if seeded else gradient(self.stable, leaves)
-        improved = tidy(stable((slopes[leaf] for leaf in leaves), self.known))
-        found = dict(zip(leaves, improved, strict=True))
+        improved, _ = simplified(self._improved(slopes[leaf] for leaf in leaves), self.known)
+        found = dict(zip(leaves, tidy(improved), strict=True))
         return {spec: tuple(found[node] for node in spec.nodes) for spec in specs}
+
+    def _improved(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
+        return tidy(stable(exprs, self.known, late=True))
+
+    @cached_property
+    def proposals(self) -> list[Proposal]:
+        """What sympy proposed for the gradients, and what became of it."""
+        leaves = [node for spec in self.loss.inputs if spec.is_real for node in spec.nodes]
+        slopes = gradient(self.stable, leaves)
+        return simplified(self._improved(slopes[leaf] for leaf in leaves), self.known)[1]
 
     @cached_property
     def meetings(self) -> list[frozenset[Place]]:
@@ -95,7 +119,7 @@ class Program:
 
     def module(self, target: str) -> ast.Module:
         """Python for a target: `value`, `gradient_NAME` for each real input, and `pullback` for all of them at once."""
-        (value,) = guarded((self.stable,), self.known)
+        (value,) = guarded((self.value,), self.known)
         functions = [code.value_function(self.loss, value, target)]
         for spec, exprs in self.gradients.items():
             safe = guarded(exprs, self.known)
@@ -103,6 +127,15 @@ class Program:
         pairs = [(spec, guarded(exprs, self.known)) for spec, exprs in self.pullbacks.items()]
         functions.append(code.gradient_function(self.loss, pairs, target, "pullback", seed_for(self.stable)))
         return code.module(functions, target)
+
+    def emitted(self, target: str, defaults: Mapping[str, object]) -> str:
+        """A module of its own for a target, with the parameters' values as defaults."""
+        from lossdsl.targets import emit
+
+        safe = [(spec, guarded(exprs, self.known)) for spec, exprs in self.gradients.items()]
+        (value,) = guarded((self.value,), self.known)
+        required = [(one.span.text, one.condition) for one in self.loss.requirements]
+        return emit.emitted(self.loss, value, safe, required, target, defaults, self.loss.source.text)
 
     def requirements(self) -> ast.Module:
         """Python that tells of each requirement whether it holds."""
@@ -117,8 +150,12 @@ class Program:
             return _tree(self.file)
         if stage == "loss":
             return _loss(self.loss, self.loss.result)
+        if stage == "latex":
+            return self.latex
         if stage == "stable":
-            return "\n".join(definitions(self.stable))
+            return "\n".join(definitions(self.value, self.loss.names))
+        if stage == "proposals":
+            return "\n\n".join(map(str, self.proposals)) or "none"
         if stage == "gradient":
             lines = []
             for spec, exprs in self.gradients.items():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
+from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import aggregates
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS, Function, Indexed, Scope
@@ -21,13 +21,15 @@ _INFIX = {row.infix: row.name for row in OPS.values() if row.infix and row.arity
 _COMPARISONS = {row.infix for row in OPS.values() if row.gives is Kind.BOOL and row.takes == () and row.infix}
 MAX_DEPTH = 150
 MAX_NODES = 50_000
+MAX_INDEX = 2**31 - 1
 
 
 class Resolver:
     """Turns syntax into expressions.
 
     `sized` gives, for an axis, an expression that has it: what a length or a position is measured on. `call_loss`
-    resolves a loss used as a function. `spans` collects where each node was first written.
+    resolves a loss used as a function; `losses` gives the names of those that are not in scope, for hints. `spans`
+    collects where each node was first written.
     """
 
     def __init__(
@@ -35,10 +37,12 @@ class Resolver:
         sized: Callable[[Axis, Span], Expr],
         call_loss: Callable[[Resolver, s.Call, Scope], Expr | None],
         spans: dict[Expr, Span] | None = None,
+        losses: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.spans: dict[Expr, Span] = {} if spans is None else spans
         self.sized = sized
         self.call_loss = call_loss
+        self.losses = losses
         self._depth = 0
         self._nodes = 0
 
@@ -212,7 +216,9 @@ class Resolver:
             return b.call(name, *(self._element(arg, scope) for arg in args))
         if name in CONSTANTS:
             raise LossTypeError(f"`{name}` is a number, not a function", node.function.span)
-        raise LossNameError(f"there is no function `{name}`", node.function.span, scope.hint(name))
+        near = did_you_mean(name, [*scope.names, *scope.losses, *self.losses(), *function_names()])
+        hint = near or f"a function of your own is defined above, as in `{name}(u) = …`"
+        raise LossNameError(f"there is no function `{name}`", node.function.span, hint)
 
     def _element(self, node: s.Node, scope: Scope) -> Expr:
         value = self.resolve(node, scope)
@@ -228,7 +234,9 @@ class Resolver:
     def _local(self, node: s.Call, function: Function, scope: Scope) -> Expr:
         if len(node.args) != len(function.arguments) or node.keywords:
             shown = f"{node.function.text}({', '.join(function.arguments)})"
-            raise LossTypeError(f"`{shown}` takes {len(function.arguments)}, not {len(node.args)}", node.span)
+            wanted = len(function.arguments)
+            plural = "" if wanted == 1 else "s"
+            raise LossTypeError(f"`{shown}` takes {wanted} argument{plural}, not {len(node.args)}", node.span)
         inner = replace(function.scope, depth=max(function.scope.depth, scope.depth), domain=scope.domain)
         for name, arg in zip(function.arguments, node.args, strict=True):
             inner = inner.plus(name, self.resolve(arg, scope))
@@ -239,11 +247,12 @@ class Resolver:
     def _aggregate(self, node: s.Aggregate, scope: Scope) -> Expr:
         if not isinstance(node.function, s.Name) or node.function.text not in AGGREGATES:
             shown = node.function.span.text
-            raise LossTypeError(
-                f"`{shown}` is not an aggregate", node.function.span, scope.hint(shown) or "as in `sum[batch](e)`"
-            )
+            known = [name for name, row in AGGREGATES.items() if row.public]
+            hint = did_you_mean(shown, known) or f"there are {', '.join(known)}"
+            raise LossTypeError(f"`{shown}` is not an aggregate", node.function.span, hint)
         name = node.function.text
         over: Axes = NONE
+        places: dict[Axis, Span] = {}
         inner = scope
         for item in node.items:
             match item:
@@ -261,11 +270,13 @@ class Resolver:
                         item.span,
                         "as in `sum[batch](e)` or `sum[j](x[j])`",
                     )
+            for axis in over - places.keys():
+                places[axis] = item.span
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if condition is not None and name in aggregates.UNFILTERED:
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span)
-        for axis in over:
-            self.sized(axis, node.span)
+        for axis, span in places.items():
+            self.sized(axis, span)
         return self._apply(name, node, node.args, aggregates.Selection(over, condition, self._sized(node)), inner)
 
     def _apply(
@@ -344,6 +355,10 @@ class Resolver:
                         f"`{meaning.name}` runs over `{home.name}`; its axes are {names(target.axes)}",
                     )
                 return _Move(home, meaning)
+            if meaning is None and item.value.text not in (*function_names(), *WORDS):
+                near = did_you_mean(item.value.text, scope.names)
+                hint = near or f"an index is bound by an aggregate, as in `sum[{item.value.text}](…)`"
+                raise LossNameError(f"the index `{item.value.text}` is not defined", item.span, hint)
         axis = ROWS if ROWS in target.axes else LAST
         if axis not in target.axes:
             raise LossTypeError(
@@ -356,7 +371,9 @@ class Resolver:
     def _element_of(self, node: s.Subscript, meaning: Indexed, scope: Scope) -> Expr:
         name = node.target.span.text
         if len(node.items) != len(meaning.indices):
-            raise LossTypeError(f"`{name}` has {len(meaning.indices)} indices, not {len(node.items)}", node.span)
+            count = len(meaning.indices)
+            plural = "index" if count == 1 else "indices"
+            raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span)
         moves = []
         for item, axis in zip(node.items, meaning.indices, strict=True):
             if not isinstance(item, s.At):
@@ -391,6 +408,8 @@ class Resolver:
         exact = b.exact(value)
         if exact is not None and exact.denominator != 1:
             raise LossTypeError(f"`{node.span.text}` is not a whole number", node.span)
+        if exact is not None and abs(exact) > MAX_INDEX:
+            raise LossLimitError(f"no axis has {node.span.text} elements", node.span)
         return value if value.kind is Kind.INT or exact is not None else Call(OPS["whole"], (value,))
 
     def _slice(self, target: Expr, item: s.Range, scope: Scope) -> Expr:
@@ -401,6 +420,8 @@ class Resolver:
             value = None if end is None else b.exact(self.resolve(end, scope))
             if end is not None and (value is None or value.denominator != 1):
                 raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, "as in `x[1:]`")
+            if end is not None and value is not None and abs(value) > MAX_INDEX:
+                raise LossLimitError(f"no axis has {end.span.text} elements", end.span)
             bounds.append(None if value is None else int(value))
         return Slice(target, bounds[0], bounds[1])
 

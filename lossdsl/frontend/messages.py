@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lossdsl.errors import LossLimitError, LossSyntaxError
+from lossdsl.errors import LossLimitError, LossSyntaxError, near_miss
+from lossdsl.ir.ops import function_names
 from lossdsl.source import Source, Span
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -33,6 +34,11 @@ _CHARACTERS = {
     "∞": "write `inf`",
     "∑": "write `sum(e)`",
 }
+
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+
+_LINES = ("loss", "require", "expect", "example")
+"""Words that a line may begin with."""
 
 _PYTHON = {
     "lambda": "a local function is written `f(u) = expr`",
@@ -68,6 +74,9 @@ def check_brackets(source: Source, deepest: int) -> None:
                     Span(source, at, at + 1),
                     "give the inner parts names: `e = …` on a line of its own",
                 )
+        elif char in _SUPERSCRIPTS:
+            hint = f"write a power as `^{_SUPERSCRIPTS.index(char)}`"
+            raise LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), hint)
         elif char in ")]":
             if not stack:
                 raise LossSyntaxError(f"`{char}` closes nothing", Span(source, at, at + 1), "remove it")
@@ -95,6 +104,12 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
     """A character, or a word that stands where it cannot."""
     text = source.text
     char = text[at]
+    if char == "." and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]"):
+        return _dotted(source, at)
+    if char in "|\"'" and (closing := text.find(char, at + 1, _end_of_line(text, at))) > 0:
+        absolute = f"write the absolute value as `abs({text[at + 1 : closing].strip()})`"
+        help_ = absolute if char == "|" else _CHARACTERS[char]
+        return LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, closing + 1), help_)
     if char.isdigit() or char == ".":
         end = at
         while end < len(text) and (text[end].isalnum() or text[end] in "._"):
@@ -112,14 +127,34 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
     return LossSyntaxError(f"{shown} has no meaning here", Span(source, at, at + 1), _CHARACTERS.get(char))
 
 
+def _dotted(source: Source, at: int) -> LossSyntaxError:
+    """`np.abs` or `x.mean`: the part after the dot is what was meant."""
+    start, end = at, at + 1
+    while start > 0 and (source.text[start - 1].isalnum() or source.text[start - 1] == "_"):
+        start -= 1
+    while end < len(source.text) and (source.text[end].isalnum() or source.text[end] == "_"):
+        end += 1
+    word = source.text[at + 1 : end]
+    hint = f"write `{word}(…)`" if word in function_names() else None
+    return LossSyntaxError("a name has no parts after a dot", Span(source, start, end), hint)
+
+
 def _word(source: Source, start: int, end: int) -> LossSyntaxError:
     word = source.text[start:end]
     before = source.text[:start].rstrip(" \t")
     previous = before[before.rfind("\n") + 1 :].split()[-1:] or [""]
+    alone = before[before.rfind("\n") + 1 :].strip()
+    meant = near_miss(alone, _LINES)
+    if alone.isidentifier() and alone not in _LINES and meant is not None:
+        begin = before.rfind(alone)
+        return LossSyntaxError(
+            f"no line begins with `{alone}`", Span(source, begin, begin + len(alone)), f"did you mean `{meant}`?"
+        )
     if word in ("lambda", "for", "else", "in", "if", "loss", "require", "expect", "example", "self", "true", "false"):
         hint = {
             "if": "a choice is written `where(condition, a, b)`; a filter `sum[j if condition](e)`",
             "else": "a choice is written `where(condition, a, b)` or `cases(c: a, else: b)`",
+            "for": "a sum over an index is written `sum[j](x[j])`",
         }.get(word)
         return LossSyntaxError(f"the word `{word}` cannot stand here", Span(source, start, end), hint)
     if previous[0] in _PYTHON:
@@ -143,33 +178,74 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
     starts_operand = "NUMBER" in expected
     if kind == "$END":
         last = max(0, len(source.text.rstrip()) - 1)
-        if not source.text.strip():
-            return LossSyntaxError("the text is empty", None, "a formula such as `(t - x)^2` is a loss")
+        if not any(line.strip() and not line.lstrip().startswith("#") for line in source.text.split("\n")):
+            return LossSyntaxError("there is no loss in this text", None, "a formula such as `(t - x)^2` is a loss")
         return LossSyntaxError("the text ends too early", Span(source, last, last + 1), _missing(expected))
+    line = source.text[source.text.rfind("\n", 0, start) + 1 : start].strip()
+    hint: str | None
     if kind == "_NL":
         last = max(0, len(source.text[:start].rstrip()) - 1)
-        return LossSyntaxError("the line ends too early", Span(source, last, last + 1), _missing(expected))
+        return LossSyntaxError("the line ends too early", Span(source, last, last + 1), _line_hint(line, expected))
     if written == "=" and "EQUAL" not in expected:
-        return LossSyntaxError("`=` cannot stand here", span, "a comparison is written `==`")
+        hint = "a comparison is written `==`"
+        if line.startswith("loss ") and ";" not in line:
+            hint = "parameters follow a semicolon, as in `loss name(t, x; delta = 1.0)`"
+        elif line[-1:] in ("+", "-", "*", "/"):
+            hint = "a value is defined once, by `name = …`"
+        return LossSyntaxError("`=` cannot stand here", span, hint)
+    if written == "/" and source.text[start - 1 : start] == "/":
+        return LossSyntaxError("`//` has no meaning here", Span(source, start - 1, end), "write `floor(a/b)`")
+    if written == "[" and starts_operand:
+        return LossSyntaxError("`[` stands where a value belongs", span, "a list stands in examples only")
+    if written == "," and (number := _comma_number(source.text, start)):
+        return LossSyntaxError("`,` cannot stand here", Span(source, *number), "a decimal is written with a point")
     if written in ("<", ">", "<=", ">=", "==", "!=") and starts_operand:
         return LossSyntaxError(f"`{written}` has nothing on its left", span, "a comparison has a number on each side")
     if kind == "NAME" or kind == "NUMBER" or (kind.isalpha() and written.isalpha()):
         if (written.isalpha() and not starts_operand) or kind == "NUMBER":
             return _word(source, start, end)
-        return _word(source, start, end) if not starts_operand else LossSyntaxError(
-            f"the word `{written}` cannot stand here", span
-        )
+        return _word(source, start, end)
     if starts_operand:
         return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
     hint = _CHARACTERS.get(written)
-    if kind in ("LPAR", "LSQB"):
+    if kind in ("LPAR", "LSQB") and expected & {"SCALE", "SIGN"}:
         hint = "an operator is missing before it; a product is written `a*b`"
-    return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _missing(expected))
+    return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _line_hint(f"{line}{written}", expected))
+
+
+def _comma_number(text: str, at: int) -> tuple[int, int] | None:
+    """Start and end of `0,5` around its comma."""
+    start, end = at, at + 1
+    while start > 0 and text[start - 1].isdigit():
+        start -= 1
+    while end < len(text) and text[end].isdigit():
+        end += 1
+    return (start, end) if start < at and end > at + 1 else None
+
+
+def _line_hint(line: str, expected: set[str]) -> str | None:
+    """What helps after this much of a line."""
+    if line.startswith("loss "):
+        if line.endswith("):"):
+            return "remove the `:`"
+        if "(" not in line:
+            return "its inputs are missing after it, as in `loss name(t, x)`"
+        if line.endswith("()"):
+            return "name the inputs, as in `loss name(t, x)`"
+        if expected == {"COMMA"}:
+            return "a packed input has several names, as in `(m, s)`"
+    if line.startswith("example") and "->" not in line and "RPAR" not in expected:
+        return "an example ends with its value, as in `example t=[0], x=[1] -> 1.0`"
+    return _missing(expected)
 
 
 def _missing(expected: set[str]) -> str | None:
     if "NUMBER" in expected:
         return "a value is missing after it"
+    if "COLON" in expected and "RSQB" not in expected:
+        return "a condition and its value have a `:` between them, as in `cases(c: a, else: b)`"
+    if "NAME" in expected:
+        return "a name belongs here"
     if "EQUAL" in expected and "RPAR" not in expected:
         return "`=` and a value are missing after it"
     if "RPAR" in expected:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ from lossdsl.source import Source, Span
 MAX_LENGTH = 200_000
 MAX_NESTING = 60
 MAX_EXPONENT = 4000
+LARGEST = Fraction(sys.float_info.max)
+LEAST = Fraction(math.ulp(0.0))
 
 
 def parse(source: Source) -> s.FileText:
@@ -59,7 +63,8 @@ def _lines(source: Source) -> list[s.Node]:
 
 def _explained(error: UnexpectedInput, source: Source) -> LossSyntaxError:
     if isinstance(error, UnexpectedCharacters):
-        return explain_character(source, error.pos_in_stream)
+        at: Any = error.pos_in_stream  # lark says that it is None
+        return explain_character(source, at)
     if isinstance(error, UnexpectedToken):
         token = error.token
         end = len(source.text.rstrip())
@@ -241,8 +246,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         if exponent and abs(int(exponent)) > MAX_EXPONENT:
             raise LossLimitError(f"the exponent {exponent} is too large; at most {MAX_EXPONENT} is read", span)
         scale = Fraction(10) ** int(exponent or 0)
-        unit = scale / 10 ** len(digits.partition(".")[2])
-        return s.Number(span, Fraction(digits.rstrip(".") or "0") * scale, unit)
+        decimals = digits.partition(".")[2]
+        unit = scale / 10 ** len(decimals) if decimals else Fraction(0)
+        value = Fraction(digits.rstrip(".") or "0") * scale
+        if value and not LEAST <= value <= LARGEST:
+            size = "large" if value > 1 else "small"
+            raise LossLimitError(f"{text} is too {size} for a floating-point number", span)
+        return s.Number(span, value, unit)
 
     @v_args(meta=True)
     def name(self, meta: Any, children: list[Token]) -> s.Node:
@@ -319,8 +329,8 @@ def _group(source: Source, lines: list[s.Node]) -> Iterator[s.LossText]:
         else:
             body.append(line)
     if header is None and not body:
-        end = len(source.text)
-        raise LossSyntaxError("there is no loss in this text", Span(source, max(0, end - 1), end))
+        span = lines[0].span if lines else None
+        raise LossSyntaxError("there is no loss in this text", span, "a formula such as `(t - x)^2` is a loss")
     yield _loss_text(doc, header, body)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from lossdsl.errors import (
+    LossLimitError,
     LossNameError,
     LossParameterError,
     LossSyntaxError,
@@ -22,7 +24,9 @@ from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
 from lossdsl.ir.loss import (
     DOMAINS,
     ELEMENT,
+    LABELS,
     LAYOUTS,
+    PROPERTIES,
     Example,
     Expectation,
     InputSpec,
@@ -41,11 +45,17 @@ Finder = Callable[[str], s.FileText | None]
 """Gives the text of a built-in loss by name, or None."""
 
 
-def resolve(file: s.FileText, settled: Mapping[str, bool | int] | None = None, find: Finder = lambda _: None) -> Loss:
+def resolve(
+    file: s.FileText,
+    settled: Mapping[str, bool | int] | None = None,
+    find: Finder = lambda _: None,
+    builtins: Callable[[], Iterable[str]] = tuple,
+) -> Loss:
     """The last loss of a file, checked.
 
-    `settled` gives values to `bool` and `int` parameters, which fold away; those not given take their defaults. Raises
-    LossNameError, LossTypeError, LossParameterError or LossSyntaxError.
+    `settled` gives values to `bool` and `int` parameters, which fold away; those not given take their defaults. `find`
+    gives the text of a built-in loss, `builtins` their names. Raises LossNameError, LossTypeError, LossParameterError
+    or LossSyntaxError.
     """
     *helpers, main = file.losses
     known: dict[str, s.LossText] = {}
@@ -56,7 +66,7 @@ def resolve(file: s.FileText, settled: Mapping[str, bool | int] | None = None, f
             )
         known[helper.header.name.text] = helper
     header = main.header if main.header is not None else _implied_header(main)
-    return _Main(file, known, find).resolve(main, header, dict(settled or {}))
+    return _Main(file, known, find, builtins).resolve(main, header, dict(settled or {}))
 
 
 def declared(file: s.FileText) -> tuple[tuple[InputSpec, ...], tuple[ParameterSpec, ...]]:
@@ -161,7 +171,7 @@ def _input_spec(declaration: s.InputDecl) -> InputSpec:
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
     over = LAYOUTS.get(layout, ELEMENT)
-    nodes = tuple(Input(word.text, over, layout == "label") for word in declaration.names)
+    nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
     return InputSpec(nodes, domain, layout)
 
 
@@ -200,7 +210,10 @@ def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
         if exact is None or exact.denominator != 1:
             raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span)
         return int(exact)
-    return float(value.value)
+    try:
+        return float(value.value)
+    except OverflowError:
+        raise LossLimitError(f"the default of `{declaration.name.text}` is too large", node.span) from None
 
 
 def constant(node: s.Node) -> Expr:
@@ -212,7 +225,10 @@ def constant(node: s.Node) -> Expr:
     def no_loss(resolver: Resolver, call: s.Call, scope: Scope) -> Expr | None:
         return None
 
-    return Resolver(nothing, no_loss).resolve(node, Scope())
+    try:
+        return Resolver(nothing, no_loss).resolve(node, Scope())
+    except LossNameError as error:
+        raise LossNameError(error.message, error.span, "only plain numbers can stand here") from None
 
 
 # --- bodies -------------------------------------------------------------------------------------------------------
@@ -231,10 +247,13 @@ class _Body:
 class _Main:
     """The resolution of one file."""
 
-    def __init__(self, file: s.FileText, helpers: dict[str, s.LossText], find: Finder) -> None:
+    def __init__(
+        self, file: s.FileText, helpers: dict[str, s.LossText], find: Finder, builtins: Callable[[], Iterable[str]]
+    ) -> None:
         self.file = file
         self.helpers = helpers
         self.find = find
+        self.builtins = builtins
         self.inputs: tuple[InputSpec, ...] = ()
         self.parameters: tuple[ParameterSpec, ...] = ()
         self.requirements: list[Requirement] = []
@@ -253,7 +272,7 @@ class _Main:
                 names_[spec.name] = _settled_node(values[spec.name])
             else:
                 names_[spec.name] = spec.node
-        resolver = Resolver(self._sized, self._call_loss)
+        resolver = Resolver(self._sized, self._call_loss, losses=self.builtins)
         scope = Scope(names_, self.helpers)
         body = self._lines(resolver, loss, scope)
         if body.value is None:
@@ -261,7 +280,8 @@ class _Main:
                 "the loss has no value", header.name.span if loss.header else loss.span, "its last line is a formula"
             )
         value = b.number(body.value)
-        self._check_end(value, resolver)
+        last = next(line.span for line in reversed(loss.lines) if isinstance(line, s.Formula))
+        self._check_end(value, resolver, last)
         result = b.average(value)
         spans = dict(resolver.spans)
         if value in spans:
@@ -324,10 +344,16 @@ class _Main:
                     body.value = resolver.resolve(node, scope)
                 case s.Require(_, node):
                     allowed = Scope({n: m for n, m in scope.names.items() if n in parameters}, {}, scope.depth)
-                    condition = resolver.condition(node, allowed)
+                    try:
+                        condition = resolver.condition(node, allowed)
+                    except LossNameError as error:
+                        if error.span is None or error.span.text not in scope.names:
+                            raise
+                        hint = "`require` speaks of parameters, which are known when the loss is compiled"
+                        raise LossNameError(f"`{error.span.text}` is no parameter", error.span, hint) from None
                     body.requirements.append(Requirement(condition, node.span))
                 case s.Expect(span, text):
-                    body.expectations.append(Expectation(text, span))
+                    body.expectations += _expectations(span, text)
                 case s.Example():
                     body.examples.append(self._example(line))
                 case _:
@@ -367,16 +393,16 @@ class _Main:
             "the left side of `=` is not a name", left.span, "a comparison is written `==`; a definition `e = t - x`"
         )
 
-    def _check_end(self, value: Expr, resolver: Resolver) -> None:
+    def _check_end(self, value: Expr, resolver: Resolver, last: Span) -> None:
         left = value.axes - SAMPLE - {LAST}
         if left:
             raise LossTypeError(
                 f"the loss still depends on {names(left)}",
-                resolver.spans.get(value),
+                resolver.spans.get(value, last),
                 "reduce it, as in `mean[rows](e)`",
             )
         if not any(isinstance(node, Input) for node in walk(value)):
-            raise LossTypeError("the loss depends on no input", resolver.spans.get(value) or self.file.losses[-1].span)
+            raise LossTypeError("the loss depends on no input", last)
 
     # --- losses that call losses
 
@@ -389,6 +415,7 @@ class _Main:
                 return None
             found = self.find(name)
             if found is None:
+                self._check_above(call, scope)
                 return None
             text = found.losses[-1]
             losses = {loss.header.name.text: loss for loss in found.losses[:-1] if loss.header is not None}
@@ -403,6 +430,17 @@ class _Main:
         finally:
             self.stack.pop()
 
+    def _check_above(self, call: s.Call, scope: Scope) -> None:
+        """Raises for a loss of this file that does not stand above its call."""
+        name = call.function.text
+        for loss in self.file.losses:
+            if loss.header is not None and loss.header.name.text == name and name not in scope.losses:
+                if loss.span.start <= call.span.start < loss.span.end:
+                    raise LossNameError(f"`{name}` calls itself", call.span)
+                raise LossNameError(
+                    f"the loss `{name}` stands below", call.function.span, "a loss is put above those that call it"
+                )
+
     def _inlined(
         self, resolver: Resolver, call: s.Call, text: s.LossText, losses: Mapping[str, s.LossText], scope: Scope
     ) -> Expr:
@@ -411,9 +449,12 @@ class _Main:
         words = [word for spec in header.inputs for word in spec.names]
         if len(call.args) != len(words):
             shown = ", ".join(word.text for word in words)
-            raise LossTypeError(
-                f"`{header.name.text}` takes {len(words)} inputs ({shown}), not {len(call.args)}", call.span
-            )
+            hint = None
+            if len(call.args) > len(words) and header.parameters:
+                first = header.parameters[0].name.text
+                hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
+            wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
+            raise LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
         meanings: dict[str, Meaning] = {}
         specs = [spec for spec in map(_input_spec, header.inputs) for _ in spec.nodes]
         for word, spec, arg in zip(words, specs, call.args, strict=True):
@@ -464,7 +505,9 @@ class _Main:
         """What a called loss requires becomes a requirement here, if it is settled by parameters."""
         condition = resolver.condition(node, scope)
         if isinstance(condition, Flag) and not condition.value:
-            raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", call.span)
+            given = [value.span for word, value in call.keywords if re.search(rf"\b{word.text}\b", node.span.text)]
+            place = given[0] if given else call.span
+            raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", place)
         if not isinstance(condition, Flag) and not any(isinstance(part, Input) for part in walk(condition)):
             self.requirements.append(Requirement(condition, call.span))
 
@@ -488,6 +531,26 @@ class _Main:
         if missing:
             raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span)
         return Example(bindings, _written(line.expected), line.span)
+
+
+def _expectations(span: Span, text: str) -> list[Expectation]:
+    """The properties of an `expect` line, each with its place."""
+    found = []
+    at = span.text.find(text)
+    for part in text.split(","):
+        name = part.strip()
+        start = span.start + at + len(part) - len(part.lstrip())
+        place = Span(span.source, start, max(start + len(name), start + 1))
+        words = " ".join(name.split())
+        if words not in PROPERTIES:
+            raise LossNameError(
+                f"`{name}` is no property" if name else "a property is missing",
+                place,
+                did_you_mean(words, PROPERTIES) or f"one of: {', '.join(PROPERTIES)}",
+            )
+        found.append(Expectation(words, place))
+        at += len(part) + 1
+    return found
 
 
 def _settled_node(value: float | int | bool) -> Expr:

@@ -27,7 +27,7 @@ class Word(Node):
 
 @dataclass(frozen=True)
 class Number(Node):
-    """A number: its exact value, and one unit of the last digit that was written."""
+    """A number: its exact value, and one unit of the last decimal that was written (0 without one)."""
 
     value: Fraction
     unit: Fraction

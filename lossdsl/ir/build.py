@@ -244,10 +244,17 @@ def _fold_at_zero(result: Expr) -> Callable[[Expr], Expr | None]:
 
 
 def _fold_abs(a: Expr) -> Expr | None:
-    if isinstance(a, Const):
-        value: Fraction | float = abs(a.value)
-        return Const(value)
-    return None
+    if not isinstance(a, Const):
+        return None
+    return Const(-a.value) if a.value < 0 else a
+
+
+def _fold_log(a: Expr) -> Expr | None:
+    x = exact(a)
+    if x is None or x == 1 or abs(x - 1) >= Fraction(1, 4):
+        return ZERO if x == 1 else None
+    # Near 1 the float nearest to a constant has lost digits of its logarithm; its exact distance from 1 has not.
+    return call("log1p", const(x - 1))
 
 
 _FOLDS: dict[str, Callable[..., Expr | None]] = {
@@ -270,7 +277,7 @@ _FOLDS: dict[str, Callable[..., Expr | None]] = {
     "max": _fold_extreme(max),
     "min": _fold_extreme(min),
     "exp": _fold_at_zero(ONE),
-    "log": lambda a: ZERO if is_const(a, 1) else None,
+    "log": _fold_log,
     "log1p": _fold_at_zero(ZERO),
     "expm1": _fold_at_zero(ZERO),
     "sqrt": lambda a: a if is_const(a, 0) or is_const(a, 1) else None,

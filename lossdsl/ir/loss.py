@@ -32,8 +32,24 @@ LAYOUTS: dict[str, Axes] = {
     "scalar": frozenset({BATCH, SPACE}),
     "vector": frozenset({LAST}),
     "matrix": frozenset({ROWS, LAST}),
+    "row_label": frozenset({ROWS}),
 }
 """The words that say which axes an input has."""
+
+LABELS = ("label", "row_label")
+"""Those of them whose inputs hold whole numbers."""
+
+PROPERTIES = (
+    "continuous",
+    "smooth",
+    "convex",
+    "nonnegative",
+    "bounded",
+    "symmetric",
+    "zero at t = x",
+    "least at t = x",
+)
+"""What a loss may be expected to be, in its prediction."""
 
 ELEMENT: Axes = frozenset({BATCH, SPACE, LAST})
 
@@ -63,7 +79,7 @@ class InputSpec:
 
     @property
     def is_label(self) -> bool:
-        return self.layout == "label"
+        return self.layout in LABELS
 
     @property
     def is_real(self) -> bool:
@@ -115,7 +131,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Written:
-    """A number of an example: its exact value, and one unit of the last digit that was written."""
+    """A number of an example: its exact value, and one unit of the last decimal that was written (0 without one)."""
 
     value: Fraction | float
     unit: Fraction

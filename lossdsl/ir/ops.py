@@ -26,6 +26,14 @@ def _log(value: float) -> float:
     return -INF if value <= 0 else math.log(value) if value < INF else INF
 
 
+def _log2(value: float) -> float:
+    return _log(value) / math.log(2)
+
+
+def _log10(value: float) -> float:
+    return _log(value) / math.log(10)
+
+
 def _spell(numpy: str, tensorflow: str = "", python: str = "", torch: str = "", keras: str = "") -> dict[str, str]:
     """The spellings of a row.
 
@@ -92,10 +100,10 @@ _ROWS = (
        domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
     Op("log2", "a", "logarithm to base 2", lambda m, a: m.log(a) / m.log(2), ("1/(a*log(2))",),
        _spell("np.log2(a)", "tf.math.log(a) / math.log(2.0)", "math.log2(a)"),
-       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log2), sample=PLUS),
     Op("log10", "a", "logarithm to base 10", lambda m, a: m.log(a) / m.log(10), ("1/(a*log(10))",),
        _spell("np.log10(a)", "tf.math.log(a) / math.log(10.0)", "math.log10(a)"),
-       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log10), sample=PLUS),
     Op("log1p", "a", "log(1 + a), accurate near 0", lambda m, a: m.log(1 + a), ("1/(1 + a)",), _everywhere("log1p"),
        domain=(Interval(-1.0, INF, True),), safe=(0.0,), bounds=lambda a: a.through(lambda v: _log(1 + v)), sample=PLUS),
     Op("logaddexp", "ab", "log(exp(a) + exp(b))", lambda m, a, b: m.log(m.exp(a) + m.exp(b)),
@@ -159,7 +167,8 @@ _ROWS = (
        _spell("special.erfc(a)", "tf.math.erfc(a)", "math.erfc(a)"), bounds=lambda a: Interval(0.0, 2.0, True, True)),
     Op("norm_cdf", "a", "distribution function of the standard normal", lambda m, a: m.erfc(-a / m.sqrt(2)) / 2,
        ("exp(-0.5*a^2)/sqrt(2*pi)",),
-       _spell("special.ndtr(a)", "tf.math.erfc(-a / math.sqrt(2.0)) * 0.5", "0.5 * math.erfc(-a / math.sqrt(2.0))"),
+       _spell("special.ndtr(a)", "tf.math.erfc(-a / math.sqrt(2.0)) * 0.5", "0.5 * math.erfc(-a / math.sqrt(2.0))",
+              keras="0.5 + 0.5 * ops.erf(a / math.sqrt(2.0))"),
        bounds=lambda a: Interval(0.0, 1.0, True, True)),
     Op("log_norm_cdf", "a", "log(norm_cdf(a))", lambda m, a: m.log(m.erfc(-a / m.sqrt(2)) / 2),
        ("exp(-0.5*a^2 - log_norm_cdf(a))/sqrt(2*pi)",), _spell("special.log_ndtr(a)", "_log_norm_cdf(a)"),

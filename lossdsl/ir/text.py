@@ -34,7 +34,10 @@ def decimal(value: Fraction | float) -> str:
         return "inf" if value > 0 else "-inf" if value < 0 else "nan"
     if value.denominator == 1 and abs(value.numerator) < 10**15:
         return str(value.numerator)
-    nearest = Decimal(repr(float(value)))
+    try:
+        nearest = Decimal(repr(float(value)))
+    except OverflowError:  # worked out from smaller ones; it may get smaller again
+        return f"{Decimal(value.numerator) / Decimal(value.denominator):.17g}".replace("e+", "e")
     if Fraction(nearest) == value:
         return str(nearest).lower().replace("e+", "e")
     return f"{value.numerator}/{value.denominator}" if value.denominator < 10**6 else repr(float(value))
@@ -49,8 +52,9 @@ def formula(expr: Expr, known: Mapping[Expr, str] | None = None) -> str:
     return done[expr][0]
 
 
-def definitions(expr: Expr) -> list[str]:
-    """The lines of a body: each part that is used more than once gets a name, the last line is the value."""
+def definitions(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> list[str]:
+    """The lines of a body: parts that have a name in `names_of` or are used more than once, then the value."""
+    given = dict(names_of or {})
     uses: dict[Expr, int] = {}
     for node in walk(expr):
         for child in node.children:
@@ -58,10 +62,10 @@ def definitions(expr: Expr) -> list[str]:
     known: dict[Expr, str] = {}
     lines: list[str] = []
     for node in walk(expr):
-        if uses.get(node, 0) > 1 and node.children and node is not expr:
+        if (uses.get(node, 0) > 1 or node in given) and node.children and node is not expr:
             text = formula(node, known)
             if len(text) > 3:
-                name = f"u{len(known) + 1}"
+                name = given.get(node) or f"u{len(known) + 1}"
                 lines.append(f"{name} = {text}")
                 known[node] = name
     return [*lines, formula(expr, known)]

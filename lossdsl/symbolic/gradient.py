@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, Axes
+from lossdsl.ir.axes import LAST, NONE, Axes
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -59,8 +59,16 @@ class _Adjoints:
     def __init__(self) -> None:
         self.of: dict[Expr, Expr] = {}
 
-    def add(self, node: Expr, contribution: Expr) -> None:
+    def add(self, node: Expr, contribution: Expr, spread_by: Expr | None = None) -> None:
+        """Adds what comes from one user of a node; `spread_by` is an elementwise one, which may have spread the node.
+
+        A contribution is summed over the axes along which the node was spread, the constant ones too: there it counts
+        once for each position.
+        """
+        lost = spread_by.axes - node.axes - contribution.axes if spread_by is not None else NONE
         contribution = b.total(contribution, contribution.axes - node.axes)
+        if spread_by is not None and lost:
+            contribution = b.mul(contribution, b.length(spread_by, lost))
         before = self.of.get(node)
         self.of[node] = contribution if before is None else b.add(before, contribution)
 
@@ -96,11 +104,11 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
         case Call(op, args) if op.name in _CHOICES:
             condition, first, second = _choice(node)
             for leaf, slopes in _piecewise(condition, first, second, active).items():
-                adjoints.add(leaf, _selected(condition, adjoint, *slopes))
+                adjoints.add(leaf, _selected(condition, adjoint, *slopes), node)
         case Call(op, args):
             for child, slope in zip(args, slopes_of(node), strict=True):
                 if child in active and slope is not None:
-                    adjoints.add(child, _times(adjoint, slope))
+                    adjoints.add(child, _times(adjoint, slope), node)
         case Reduce(op, arg, over) if arg in active:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
@@ -182,12 +190,26 @@ def _selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr
 
 
 def _times(adjoint: Expr, slope: Expr) -> Expr:
-    """Their product, inside the choice if the adjoint is one against 0, so that 0 stays 0 beside an infinite slope."""
-    if isinstance(adjoint, Call) and adjoint.op.name == "where" and not b.exact(slope):
-        condition, first, second = adjoint.args
-        if first is b.ZERO or second is b.ZERO:
-            return b.where(condition, b.mul(first, slope), b.mul(second, slope))
+    """Their product; where the adjoint is 0 by a choice and the slope may be infinite there, a choice of products."""
+    if isinstance(adjoint, Call) and _growth(slope) > 1:
+        if adjoint.op.name == "where" and b.ZERO in adjoint.args[1:]:
+            condition, first, second = adjoint.args
+            return b.where(condition, _times(first, slope), _times(second, slope))
+        if adjoint.op.name == "mul":
+            for one, other in (adjoint.args, adjoint.args[::-1]):
+                if isinstance(one, Call) and one.op.name == "where" and b.ZERO in one.args[1:]:
+                    return _times(one, b.mul(other, slope))
     return b.mul(adjoint, slope)
+
+
+def _growth(expr: Expr) -> float:
+    """The degree of an expression in whatever it is made of."""
+    degrees: dict[Expr, float] = {}
+    for node in walk(expr):
+        below = [degrees[child] for child in node.children]
+        plain = 0.0 if node.is_static or isinstance(node, Length) else max(below, default=1.0)
+        degrees[node] = _degree(node, below) if isinstance(node, Call) and not node.is_static else plain
+    return degrees[expr]
 
 
 def _is_finite(adjoint: Expr) -> bool:
@@ -221,7 +243,8 @@ def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
     for node in order:
         is_call = isinstance(node, Call)
         heights[node] = 1 + max((heights[child] for child in node.children), default=0) if is_call else 0
-        degrees[node] = _degree(node, [degrees[child] for child in node.children]) if is_call else float(node in active)
+        below = [degrees[child] for child in node.children]
+        degrees[node] = _degree(node, below) if isinstance(node, Call) else float(node in active)
     frontier = {piece for piece in pieces if piece in active}
     while not (len(frontier) == 1 and all(degrees[node] <= 2 for node in frontier)):
         open_nodes = [node for node in frontier if _is_open(node, active)]
@@ -250,7 +273,8 @@ def _degree(node: Call, below: list[float]) -> float:
         return 2 * below[0]
     if name == "pow":
         exponent = b.exact(node.args[1])
-        return below[0] * float(exponent) if exponent is not None and exponent >= 1 == exponent.denominator else math.inf
+        is_tame = exponent is not None and exponent >= 1 == exponent.denominator
+        return below[0] * float(exponent) if exponent is not None and is_tame else math.inf
     if name == "div":
         return below[0] if node.args[1].is_static else math.inf
     if name in _CHOICES or any(safe is not None for safe in node.op.safe):

@@ -14,7 +14,7 @@ from functools import cache
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
 from lossdsl.ir.expr import Call, Const, Expr, Input, Reduce
-from lossdsl.ir.interval import POSITIVE, Interval
+from lossdsl.ir.interval import NONNEGATIVE, POSITIVE, Interval
 from lossdsl.symbolic.language import expression
 from lossdsl.symbolic.ranges import Ranges
 
@@ -24,7 +24,8 @@ class Rule:
     """`left => right` where every letter in `needs` lies in its interval.
 
     `constants` are letters that must be settled by the parameters. `point` is a value of the letters at which the left
-    side has lost digits in float32. `wrong_at` marks a rule that must never be used, by a point where the sides differ.
+    side has lost digits in float32. A `late` rule is used after differentiation: the slope of its left side is the simpler
+    one, and as accurate. `fractional` are letters that must not be a whole constant. `wrong_at` marks a rule that must never be used, by a point where the sides differ.
     """
 
     name: str
@@ -34,7 +35,11 @@ class Rule:
     constants: str = ""
     point: tuple[tuple[str, float], ...] = ()
     wrong_at: tuple[tuple[str, float], ...] = ()
+    late: bool = False
+    fractional: str = ""
 
+
+ABOVE_MINUS_ONE = Interval(low=-1.0, low_open=True)
 
 RULES = (
     Rule("softplus", "log(1 + exp(a))", "softplus(a)", point=(("a", -20.0),)),
@@ -54,9 +59,15 @@ RULES = (
     Rule("complement-of-clip", "1 - min(max(a, b), c)", "min(max(1 - a, 1 - c), 1 - b)", constants="bc",
          point=(("a", 1.0), ("b", 1e-7), ("c", 1 - 1e-7))),
     Rule("log-of-clip", "log(min(max(a, b), c))", "min(max(log(max(a, 0)), log(b)), log(c))", (("b", POSITIVE),),
-         constants="bc", point=()),
-    Rule("log1p-of-floor", "log(max(1 - a, 0))", "log1p(-min(a, 1))", point=(("a", 1e-6),)),
-    Rule("log1p-of-floor-1", "log(max(1 + a, b))", "log1p(max(a, b - 1))", constants="b", point=(("a", 1e-6), ("b", 0.5))),
+         constants="bc", late=True),
+    Rule("log1p-of-floor", "log(max(1 - a, 0))", "log1p(-min(a, 1))", point=(("a", 1e-6),), late=True),
+    Rule("log1p-of-floor-1", "log(max(1 + a, b))", "log1p(max(a, b - 1))", constants="b", point=(("a", 1e-6), ("b", 0.5)), late=True),
+    Rule("complement-of-power", "1 - a^b", "-expm1(b*log(a))", (("a", NONNEGATIVE), ("b", POSITIVE)), constants="b",
+         point=(("a", 0.999999), ("b", 0.5)), late=True, fractional="b"),
+    Rule("difference-of-log1p", "log1p(a) - log1p(b)", "sign(a - b)*log1p(abs(a - b)/(1 + min(a, b)))",
+         (("a", ABOVE_MINUS_ONE), ("b", ABOVE_MINUS_ONE)), point=(("a", 10.0), ("b", 10.00001)), late=True),
+    Rule("log-of-near-quotient", "log(a/b)", "sign(a - b)*log1p(abs(a - b)/min(a, b))",
+         (("a", POSITIVE), ("b", POSITIVE)), point=(("a", 0.3), ("b", 0.300001)), late=True),
     # tempting, and wrong
     Rule("log-of-quotient", "log(a/b)", "log(a) - log(b)", wrong_at=(("a", -2.0), ("b", -3.0))),
     Rule("root-of-square", "sqrt(a^2)", "a", wrong_at=(("a", -1.0),)),
@@ -72,33 +83,33 @@ def _pattern(text: str) -> Expr:
 
 
 @cache
-def _usable() -> dict[str, tuple[Rule, ...]]:
-    """The rules by the operation at the top of their left side."""
+def _usable(late: bool) -> dict[str, tuple[Rule, ...]]:
+    """The rules by the operation at the top of their left side; the late ones only if they are wanted."""
     found: dict[str, list[Rule]] = {}
     for rule in RULES:
         top = _pattern(rule.left)
-        if not rule.wrong_at and isinstance(top, Call):
+        if not rule.wrong_at and isinstance(top, Call) and (late or not rule.late):
             found.setdefault(top.op.name, []).append(rule)
     return {name: tuple(rules) for name, rules in found.items()}
 
 
-def stable(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
+def stable(roots: Iterable[Expr], known: Ranges, *, late: bool = False) -> tuple[Expr, ...]:
     """The roots in stable form: every rule that applies, applied, from the leaves up."""
 
     def change(node: Expr) -> Expr:
         for _ in range(8):
-            new = _rewritten(node, known)
+            new = _rewritten(node, known, late)
             if new is node:
                 return node
-            node = b.mapped((new,), lambda inner: _rewritten(inner, known))[0]
+            node = b.mapped((new,), lambda inner: _rewritten(inner, known, late))[0]
         return node
 
     return b.mapped(roots, change)
 
 
-def _rewritten(node: Expr, known: Ranges) -> Expr:
+def _rewritten(node: Expr, known: Ranges, late: bool) -> Expr:
     if isinstance(node, Call):
-        for rule in _usable().get(node.op.name, ()):
+        for rule in _usable(late).get(node.op.name, ()):
             found = match(_pattern(rule.left), node)
             if found is not None and _holds(rule, found, known):
                 return expression(rule.right, found)
@@ -108,6 +119,10 @@ def _rewritten(node: Expr, known: Ranges) -> Expr:
 def _holds(rule: Rule, found: dict[str, Expr], known: Ranges) -> bool:
     if any(not found[letter].is_static for letter in rule.constants):
         return False
+    for letter in rule.fractional:
+        exact = b.exact(found[letter])
+        if exact is not None and exact.denominator == 1:
+            return False
     return all(known[found[letter]].within(interval) for letter, interval in rule.needs)
 
 
@@ -151,18 +166,28 @@ def _tidied(node: Expr) -> Expr:
         return _pulled(node)
     if not isinstance(node, Call):
         return node
-    if node.op.name == "mul":
+    if node.op.name in ("mul", "div"):
         sign, factors, divisors = _factors(node)
+        for place, factor in enumerate(factors):
+            condition = _indicator(factor)
+            if condition is not None:
+                rest = factors[:place] + factors[place + 1 :]
+                return _tidied(b.where(condition, _product(sign, rest, divisors), b.ZERO))
         return _product(sign, factors, divisors)
-    if node.op.name == "div":
-        sign, factors, divisors = _factors(node)
-        return _product(sign, factors, divisors)
+    if node.op.name == "where" and node.args[2] is b.ZERO:
+        inner = node.args[1]
+        if isinstance(inner, Call) and inner.op.name == "where" and inner.args[2] is b.ZERO:
+            return b.where(b.call("and", node.args[0], inner.args[0]), inner.args[1], b.ZERO)
+    if node.op.name in ("add", "sub"):
+        shared = _over_one_divisor(node)
+        if shared is not None:
+            return shared
     if node.op.name == "add" and _negated(node.args[1]) is not None:
-        return b.sub(node.args[0], _negated(node.args[1]) or b.ZERO)
+        return _tidied(b.sub(node.args[0], _negated(node.args[1]) or b.ZERO))
     if node.op.name == "add" and _negated(node.args[0]) is not None:
-        return b.sub(node.args[1], _negated(node.args[0]) or b.ZERO)
+        return _tidied(b.sub(node.args[1], _negated(node.args[0]) or b.ZERO))
     if node.op.name == "sub" and _negated(node.args[1]) is not None:
-        return b.add(node.args[0], _negated(node.args[1]) or b.ZERO)
+        return _tidied(b.add(node.args[0], _negated(node.args[1]) or b.ZERO))
     if node.op.name == "neg" and isinstance(node.args[0], Call) and node.args[0].op.name == "sub":
         return b.sub(node.args[0].args[1], node.args[0].args[0])
     return node
@@ -179,6 +204,23 @@ def _pulled(node: Reduce) -> Expr:
     if not node.over <= inside.axes:
         return node
     return _product(sign, [Reduce(node.op, inside, node.over), *outside], below)
+
+
+def _indicator(factor: Expr) -> Expr | None:
+    """The condition of a factor that is 1 where it holds and 0 elsewhere."""
+    if isinstance(factor, Call) and factor.op.name == "where" and factor.args[1] is b.ONE and factor.args[2] is b.ZERO:
+        return factor.args[0]
+    return None
+
+
+def _over_one_divisor(node: Call) -> Expr | None:
+    """`a/d - b/d` as `(a - b)/d`, which is rounded once less, and takes one division."""
+    left, right = node.args
+    if not (isinstance(left, Call) and isinstance(right, Call) and left.op.name == right.op.name == "div"):
+        return None
+    if left.args[1] is not right.args[1]:
+        return None
+    return _tidied(b.div(_tidied(b.call(node.op.name, left.args[0], right.args[0])), left.args[1]))
 
 
 def _negated(node: Expr) -> Expr | None:

@@ -5,26 +5,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import InputSpec, Loss
-from lossdsl.targets import jax, numpy, tensorflow, torch
 from lossdsl.targets.printer import Printer, identifier
 from lossdsl.targets.template import assign, fill, literal, name, statements
 
-PRINTERS: dict[str, type[Printer]] = {
-    "numpy": numpy.NumpyPrinter,
-    "tensorflow": tensorflow.TensorFlowPrinter,
-    "jax": jax.JaxPrinter,
-    "torch": torch.TorchPrinter,
-}
-HELPERS = {
-    "numpy": numpy.HELPERS,
-    "tensorflow": tensorflow.HELPERS,
-    "jax": jax.HELPERS,
-    "torch": torch.HELPERS,
-}
+TARGETS = ("numpy", "tensorflow", "jax", "torch", "keras")
+"""Each is a module beside this one, with a PRINTER and HELPERS; it is imported when it is asked for."""
+
+
+def _module(target: str) -> ModuleType:
+    return import_module(f"lossdsl.targets.{target}")
+
+
 _IMPORTS = {
     "math": "import math",
     "np": "import numpy as np",
@@ -34,6 +31,8 @@ _IMPORTS = {
     "jnp": "import jax.numpy as jnp",
     "jsp": "import jax.scipy.special as jsp",
     "torch": "import torch",
+    "keras": "import keras",
+    "ops": "from keras import ops",
 }
 
 
@@ -75,6 +74,12 @@ def condition_function(loss: Loss, conditions: Sequence[Expr], function: str = "
     return Function(tree, frozenset(builder.printer.helpers))
 
 
+def static_condition(loss: Loss, condition: Expr) -> ast.expr:
+    """A condition on plain parameters as a tree over their names."""
+    (tree,) = _Builder(loss, (condition,), "numpy").printer.print()
+    return tree
+
+
 class _Builder:
     def __init__(self, loss: Loss, roots: tuple[Expr, ...], target: str, seed: Input | None = None) -> None:
         self.loss = loss
@@ -84,7 +89,7 @@ class _Builder:
         if seed is not None:
             leaves[seed.name] = identifier(seed.name, set(leaves.values()))
         self.arguments = [identifier(spec.identifier, set()) for spec in loss.inputs]
-        self.printer = PRINTERS[target](roots, leaves, loss.names, taken=(*self.arguments, "shape"))
+        self.printer: Printer = _module(target).PRINTER(roots, leaves, loss.names, taken=(*self.arguments, "shape"))
         self.printer.sizes.update(_measures(loss))
         self.target = target
         self.parameters = [leaves[p.name] for p in loss.parameters if p.name not in loss.settled]
@@ -146,7 +151,7 @@ class _Builder:
             if self.seed is not None and SPACE in self.seed.axes:
                 argument = printer.leaves[self.seed.name]
                 upstream = name(argument)
-                whole = SAMPLE <= self.seed.axes
+                whole = self.seed.axes >= SAMPLE
                 flat = printer.flat(upstream, False) if whole else printer.reshape(upstream, literal((-1,)))
                 body.append(assign(argument, flat))
         for spec in self.loss.inputs:
@@ -192,13 +197,14 @@ def _measures(loss: Loss) -> dict[Axis, Input | Param]:
 
 def module(functions: Sequence[Function], target: str, doc: str = "") -> ast.Module:
     """A module with its imports, the helpers that are called, and the functions."""
+    texts: dict[str, str] = _module(target).HELPERS
     helpers: dict[str, list[ast.stmt]] = {}
     waiting = sorted({helper for function in functions for helper in function.helpers}, reverse=True)
     while waiting:
         helper = waiting.pop()
         if helper not in helpers:
-            helpers[helper] = statements(HELPERS[target][helper])
-            called = _names_in(helpers[helper]) & HELPERS[target].keys()
+            helpers[helper] = statements(texts[helper])
+            called = _names_in(helpers[helper]) & texts.keys()
             waiting.extend(sorted(called - helpers.keys()))
     body: list[ast.stmt] = [part for parts in helpers.values() for part in parts]
     body += [function.tree for function in functions]

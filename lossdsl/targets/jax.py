@@ -32,4 +32,5 @@ def _helper(text: str) -> str:
     return ast.unparse(tree)
 
 
+PRINTER = JaxPrinter
 HELPERS = {name: _helper(text) for name, text in numpy.HELPERS.items()} | special.helpers(special.JAX)

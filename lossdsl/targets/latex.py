@@ -30,7 +30,7 @@ from lossdsl.ir.expr import (
 )
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.text import decimal
-from lossdsl.targets.symbols import symbol
+from lossdsl.targets.symbols import BIG, FENCES, FUNCTIONS, RELATIONS, symbol
 
 _OPEN, _SUM, _PRODUCT, _SIGN, _FRACTION, _ATOM = 55, 50, 60, 70, 90, 100
 """How tightly a text holds together; `_OPEN` is a product that ends in a sum sign, which would swallow what follows."""
@@ -38,39 +38,6 @@ _OPEN, _SUM, _PRODUCT, _SIGN, _FRACTION, _ATOM = 55, 50, 60, 70, 90, 100
 _LETTERS = {"last": "iklmpq", "batch": "bcad", "space": "suvw", "rows": "rghf"}
 _LENGTHS = {"last": "nNK", "batch": "BMN", "space": "SPU", "rows": "RHG"}
 
-_FUNCTIONS = {
-    **{name: f"\\{name}" for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min")},
-    **{f"a{name}": f"\\operatorname{{ar{name}}}" for name in ("sinh", "cosh", "tanh")},
-    **{f"a{name}": f"\\arc{name}" for name in ("sin", "cos", "tan")},
-    "log2": r"\log_{2}",
-    "log10": r"\log_{10}",
-    "log_sigmoid": r"\log\operatorname{sigmoid}",
-    "log_cosh": r"\log\cosh",
-    "norm_cdf": r"\Phi",
-    "log_norm_cdf": r"\log\Phi",
-    "lgamma": r"\log\Gamma",
-    "digamma": r"\psi",
-    "trigamma": r"\psi'",
-    "log_i0": r"\log I_{0}",
-}
-_FENCES = {
-    "abs": (r"\left|", r"\right|"),
-    "floor": (r"\left\lfloor ", r" \right\rfloor"),
-    "ceil": (r"\left\lceil ", r" \right\rceil"),
-    "whole": (r"\left\lfloor ", r" \right\rfloor"),
-    "truth": (r"\left[", r"\right]"),
-    "sqrt": (r"\sqrt{", "}"),
-    "cbrt": (r"\sqrt[3]{", "}"),
-}
-_RELATIONS = {"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge", "eq": "=", "ne": r"\ne", "and": r"\land", "or": r"\lor"}
-_BIG = {
-    "sum": r"\sum",
-    "prod": r"\prod",
-    "max": r"\max",
-    "min": r"\min",
-    "argmax": r"\operatorname*{arg\,max}",
-    "argmin": r"\operatorname*{arg\,min}",
-}
 _NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": float("-inf"), "min": float("inf")}
 
 Places = Mapping[Axis, str]
@@ -266,13 +233,13 @@ class _Writer:
         for arg in args:
             texts.append((yield arg, places))
         plain = [text for text, _ in texts]
-        if name in _FENCES:
-            opening, closing = _FENCES[name]
+        if name in FENCES:
+            opening, closing = FENCES[name]
             return f"{opening}{plain[0]}{closing}", _ATOM
-        if name in _RELATIONS:
+        if name in RELATIONS:
             tighter = precedence if name in ("and", "or") else precedence + 1
             one, two = (_held(text, level, tighter) for text, level in texts)
-            return f"{one} {_RELATIONS[name]} {two}", precedence
+            return f"{one} {RELATIONS[name]} {two}", precedence
         if name == "not":
             return rf"\lnot {_held(*texts[0], _ATOM)}", precedence
         if name == "log1p":
@@ -286,7 +253,7 @@ class _Writer:
         if name == "logaddexp":
             return rf"\log\left(\exp{_fenced(plain[0])} + \exp{_fenced(plain[1])}\right)", _ATOM
         escaped = name.replace("_", r"\_")
-        function = _FUNCTIONS.get(name, rf"\operatorname{{{escaped}}}")
+        function = FUNCTIONS.get(name, rf"\operatorname{{{escaped}}}")
         return f"{function}{_fenced(', '.join(plain))}", _ATOM
 
     def _cases(self, args: tuple[Expr, ...], places: Places) -> Steps:
@@ -326,7 +293,7 @@ class _Writer:
             counted = not any(isinstance(part, Slice) for part in walk(arg))
             mark = rf"\frac{{1}}{{{self._count(node.over)}}} \sum" if counted else r"\operatorname*{mean}"
             return rf"{mark}_{{{below}}} {body}", _OPEN
-        return rf"{_BIG[name]}_{{{below}}} {body}", _OPEN
+        return rf"{BIG[name]}_{{{below}}} {body}", _OPEN
 
 
 def _filter(name: str, arg: Expr) -> tuple[Expr, Expr] | None:

@@ -76,6 +76,7 @@ class NumpyPrinter(Printer):
         return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
 
 
+PRINTER = NumpyPrinter
 HELPERS = special.helpers(special.NUMPY) | {
     "_take_along": '''
 def _take_along(a, index, axis):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import ClassVar
 
+from lossdsl.errors import LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import (
     Along,
@@ -70,7 +71,8 @@ class Printer:
         self.roots = roots
         self.leaves = dict(leaves)
         self.names = dict(names or {})
-        self.taken = {*taken, *self.leaves.values(), "dtype", "device", *self.module_names, "float", "max", "min", "abs", "round"}
+        own = {"dtype", "device", "float", "max", "min", "abs", "round", *self.module_names}
+        self.taken = {*taken, *self.leaves.values(), *own}
         self.layout = Layout(is_flexible(roots))
         self.kept = kept(roots)
         self.body: list[ast.stmt] = []
@@ -191,6 +193,10 @@ class Printer:
 
     def _call(self, node: Call) -> ast.expr:
         op, args = node.op, node.args
+        if self.target not in op.spelling and not ("python" in op.spelling and node.is_static):
+            raise LossTypeError(
+                f"the target {self.target} has no `{op.name}`", None, "numpy, tensorflow, jax and torch have it"
+            )
         if op.name == "pow":
             short = self._short_power(node)
             if short is not None:
@@ -206,7 +212,7 @@ class Printer:
         if any(counts) and all(self.is_plain(arg) or count for arg, count in zip(args, counts, strict=True)):
             # the dtype's own arithmetic: Python's raises where a length of 0 divides
             trees = [self.lift(tree) if count else tree for tree, count in zip(trees, counts, strict=True)]
-        elif self.lifts_all and "(" in op.spelling[self.target]:
+        elif self.lifts_all and "(" in op.spelling.get(self.target, ""):
             trees = [self.lift(tree) if count else tree for tree, count in zip(trees, counts, strict=True)]
         if all(self.is_plain(arg) for arg in args):
             if "python" in op.spelling:
@@ -264,7 +270,8 @@ class Printer:
         dims = self.layout.dims(self.has(node.arg))
         tree = self.done[node.arg]
         if node.op.name in ("argmax", "argmin"):
-            return self.argument(node)
+            place = self.argument(node)
+            return self.subscript(place, [..., None]) if node in self.kept else place
         if node.over == frozenset({LAST}):
             keep = node in self.kept
             return self.reduced(node.op.spelling[self.target], tree, -1, keep)

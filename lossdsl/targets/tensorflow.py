@@ -84,6 +84,7 @@ class TensorFlowPrinter(Printer):
         return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
 
 
+PRINTER = TensorFlowPrinter
 HELPERS = special.helpers(special.TENSORFLOW) | {
     "_flat": '''
 def _flat(a, has_last):

@@ -82,6 +82,7 @@ class TorchPrinter(Printer):
         return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
 
 
+PRINTER = TorchPrinter
 HELPERS = special.helpers(special.TORCH) | {
     "_take_along": '''
 def _take_along(a, index, axis):

@@ -1,0 +1,107 @@
+"""The worked values of a loss, run through the numpy twin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from lossdsl.checks.findings import Finding, finding, from_error
+from lossdsl.errors import LossError
+from lossdsl.ir.loss import Example, Loss, Written
+from lossdsl.runtime.spec import LoadedLoss
+
+ULPS = 8
+"""How many units in the last place of float64 a value may be off where more digits are written than that."""
+
+
+def run_examples(loss: Loss) -> Iterator[Finding]:
+    """A finding for each example that has another value, or none."""
+    loaded: dict[tuple[tuple[str, Any], ...], LoadedLoss] = {}
+    names = {spec.name for spec in loss.parameters}
+    for example in loss.examples:
+        parameters = {name: plain(value) for name, value in example.bindings.items() if name in names}
+        key = tuple((name, _frozen(value)) for name, value in parameters.items())
+        try:
+            if key not in loaded:
+                loaded[key] = LoadedLoss(loss.source, (-1,), parameters)
+            got = loaded[key].numpy(**inputs(loss, example))
+        except LossError as error:
+            yield from_error(error, example.span)
+            continue
+        difference = compared(example, got)
+        if difference is not None:
+            yield finding("example", difference, example.span, None, "example run")
+
+
+def inputs(loss: Loss, example: Example) -> dict[str, Any]:
+    """The tensors of an example, by input."""
+    parameters = {spec.name for spec in loss.parameters}
+    return {name: plain(value) for name, value in example.bindings.items() if name not in parameters}
+
+
+def plain(value: object) -> Any:
+    """A written value as Python's own numbers, whole ones as int, in nested lists."""
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    if isinstance(value, Written):
+        number = value.value
+        return int(number) if isinstance(number, Fraction) and number.denominator == 1 else float(number)
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def compared(example: Example, got: Any) -> str | None:
+    """What differs between a written value and a computed one; None where they agree to the digits written."""
+    got = np.asarray(got)
+    expected = example.expected
+    if shape(expected) == got.shape and all(
+        agrees(one, float(other)) for one, other in zip(flat(expected), got.ravel(), strict=True)
+    ):
+        return None
+    written = example.span.text.rpartition("->")[2].strip()
+    return f"the example says {written}, but the loss is {shown(got.tolist())}"
+
+
+def agrees(expected: object, got: float) -> bool:
+    """Whether a number is the written one, up to half a unit of its last decimal or some ulps of float64."""
+    value = expected.value if isinstance(expected, Written) else expected
+    assert isinstance(value, Fraction | float | int)
+    if not math.isfinite(value) or not math.isfinite(got):
+        return float(value) == got or (value != value and got != got)
+    unit = expected.unit if isinstance(expected, Written) else Fraction(0)
+    slack = max(unit / 2, ULPS * Fraction(math.ulp(float(value))))
+    return abs(Fraction(got) - Fraction(value)) <= slack
+
+
+def shape(value: object) -> tuple[int, ...]:
+    """The shape of nested lists; (-1,) as a part where rows differ in length, which agrees with no array."""
+    if not isinstance(value, list):
+        return ()
+    inner = {shape(part) for part in value}
+    return (len(value), *(inner.pop() if len(inner) == 1 else (-1,) if inner else ()))
+
+
+def flat(value: object) -> Iterator[object]:
+    if isinstance(value, list):
+        for part in value:
+            yield from flat(part)
+    else:
+        yield value
+
+
+def shown(value: Any) -> str:
+    """A computed value with the digits that float64 can vouch for."""
+    return f"[{', '.join(map(shown, value))}]" if isinstance(value, list) else f"{value:.15g}"
+
+
+def parameters_of(loss: Loss, example: Example) -> Mapping[str, Any]:
+    """The parameters that an example gives."""
+    names = {spec.name for spec in loss.parameters}
+    return {name: plain(value) for name, value in example.bindings.items() if name in names}

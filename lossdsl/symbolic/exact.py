@@ -1,0 +1,265 @@
+"""Expressions worked out over exact numbers: 50 digits, or sympy's symbols.
+
+Arrays are numpy arrays of objects, one dimension for each axis of their expression, in the order of `axes.ordered`.
+This is the slow and plain meaning of the IR, against which rules, gradients and targets are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossdsl.ir.axes import LAST, Axes, Axis, ordered
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Length,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+)
+from lossdsl.symbolic.namespaces import Beyond, Numbers
+
+Array = NDArray[Any]
+Sizes = Mapping[str, int]
+"""The number of positions along each axis, by the name of its domain: batch, space, last, rows."""
+
+
+def evaluate(roots: Iterable[Expr], given: Mapping[Expr, Array], m: Numbers, sizes: Sizes) -> dict[Expr, Array]:
+    """The value of every expression below the roots, itself included.
+
+    `given` has the arrays of the inputs and parameters; any other expression may be given as well and is then not
+    looked into. Raises Beyond where the namespace has no meaning for an operation, KeyError for a leaf without a value.
+    """
+    run = _Run(m, sizes, dict(given))
+    for node in _order(roots, given):
+        run.done[node] = run.value(node)
+    return run.done
+
+
+def filled(values: Any, m: Numbers) -> Array:
+    """An array of a namespace's numbers from nested lists or an array of plain ones."""
+    plain = np.asarray(values, dtype=object)
+    return _objects(np.frompyfunc(m.number, 1, 1)(plain))
+
+
+def _order(roots: Iterable[Expr], given: Mapping[Expr, Array]) -> Iterable[Expr]:
+    """Every expression to be worked out, children before parents."""
+    seen: set[Expr] = set(given)
+    stack = [(root, False) for root in roots]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((child, False) for child in node.children)
+
+
+def _objects(value: Any) -> Array:
+    """An array of objects, also where numpy gave back a lone one."""
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return value
+    result = np.empty(np.shape(value), dtype=object)
+    result[...] = value
+    return result
+
+
+def met(array: Array, have: Axes, want: Axes) -> Array:
+    """The array with a dimension of length 1 for each axis of `want` that it lacks."""
+    return array[tuple(slice(None) if axis in have else None for axis in ordered(want | have))]
+
+
+class _Run:
+    def __init__(self, m: Numbers, sizes: Sizes, done: dict[Expr, Array]) -> None:
+        self.m = m
+        self.sizes = sizes
+        self.done = done
+
+    def value(self, node: Expr) -> Array:
+        match node:
+            case Const(value):
+                return _objects(self.m.number(value))
+            case Flag(value):
+                return _objects(value)
+            case Call():
+                return self._call(node)
+            case Reduce(op, arg, over):
+                return self._reduce(op.name, op.empty, arg, over)
+            case Along(op, _, over, reverse):
+                return self._along(node, op.name, over, reverse)
+            case Rename(arg, old, new):
+                return self._rename(node, arg, old, new)
+            case Gather(arg, axis, index):
+                return self._gather(node, arg, axis, index)
+            case Slice(arg, start, stop):
+                return self.done[arg][..., start:stop]
+            case Unslice(arg, like, start, stop):
+                return self._unslice(arg, like, start, stop)
+            case Position(axis):
+                return filled(range(self.sizes[axis.domain]), self.m)
+            case Length(arg, over):
+                shape, dims = self.done[arg].shape, ordered(arg.axes)
+                count = 1
+                for axis in over:
+                    count *= shape[dims.index(axis)]
+                return _objects(self.m.number(count))
+        raise KeyError(node)
+
+    def _call(self, node: Call) -> Array:
+        arrays = [met(self.done[arg], arg.axes, node.axes) for arg in node.args]
+
+        def one(*args: Any) -> Any:
+            found = self.m.apply(node.op.exact, node.op.name, args)
+            return self.m.number(found) if type(found) is int else found
+
+        if not arrays:
+            return _objects(one())
+        return _objects(np.frompyfunc(one, len(arrays), 1)(*arrays))
+
+    def _rows(self, node: Expr, over: Axes) -> tuple[Array, list[Axis]]:
+        """The array of `node` with the axes `over` joined and put last, and the axes that stay."""
+        array, dims = self.done[node], ordered(node.axes)
+        stay = [axis for axis in dims if axis not in over]
+        order = [dims.index(axis) for axis in (*stay, *(axis for axis in dims if axis in over))]
+        kept = [array.shape[dims.index(axis)] for axis in stay]
+        count = 1
+        for axis in over:
+            count *= array.shape[dims.index(axis)]
+        return array.transpose(order).reshape(*kept, count), stay
+
+    def _reduce(self, name: str, empty: float | None, arg: Expr, over: Axes) -> Array:
+        rows, _ = self._rows(arg, over)
+        found = np.empty(rows.shape[:-1], dtype=object)
+        for place in np.ndindex(found.shape):
+            found[place] = self._reduced(name, empty, list(rows[place]))
+        return found
+
+    def _reduced(self, name: str, empty: float | None, row: list[Any]) -> Any:
+        m: Any = self.m
+        if not row and empty is not None:
+            return m.number(empty)
+        match name:
+            case "sum" | "mean":
+                total = row[0]
+                for value in row[1:]:
+                    total = m.apply(lambda m, a, b: a + b, "add", (total, value))
+                return m.apply(lambda m, a: a / len(row), "div", (total,)) if name == "mean" else total
+            case "prod":
+                product = row[0]
+                for value in row[1:]:
+                    product = m.apply(lambda m, a, b: a * b, "mul", (product, value))
+                return product
+            case "max" | "min":
+                best = row[0]
+                for value in row[1:]:
+                    better = m.gt(value, best) if name == "max" else m.lt(value, best)
+                    best = m.where(better, value, best)
+                return best
+            case "argmax" | "argmin":
+                best, at = row[0], m.number(0)
+                for place, value in enumerate(row[1:], 1):
+                    better = m.gt(value, best) if name == "argmax" else m.lt(value, best)
+                    best, at = m.where(better, value, best), m.where(better, m.number(place), at)
+                return at
+            case "logsumexp":
+                total = m.exp(row[0])
+                for value in row[1:]:
+                    total = total + m.exp(value)
+                return m.log(total)
+            case "any" | "all":
+                settled = name == "any"
+                held = row[0] if row else not settled
+                for value in row[1:]:
+                    held = m.either(held, value) if settled else m.both(held, value)
+                return held
+        raise Beyond(name)
+
+    def _along(self, node: Along, name: str, over: Axes, reverse: bool) -> Array:
+        dims = ordered(node.axes)
+        args = np.broadcast_arrays(*(met(self.done[arg], arg.axes, node.axes) for arg in node.args))
+        stay = [place for place, axis in enumerate(dims) if axis not in over]
+        order = [*stay, *(place for place, axis in enumerate(dims) if axis in over)]
+        moved = [arg.transpose(order) for arg in args]
+        shape = moved[0].shape
+        rows = [arg.reshape(*shape[: len(stay)], -1) for arg in moved]
+        found = np.empty(rows[0].shape, dtype=object)
+        for place in np.ndindex(found.shape[:-1]):
+            found[place] = self._row(name, [list(row[place]) for row in rows], reverse)
+        return found.reshape(shape).transpose(np.argsort(order))
+
+    def _row(self, name: str, rows: list[list[Any]], reverse: bool) -> list[Any]:
+        row, *more = rows
+        if name == "cumsum":
+            found: list[Any] = []
+            for value in reversed(row) if reverse else row:
+                found.append(found[-1] + value if found else value)
+            return found[::-1] if reverse else found
+        keys = row if name == "rank" else more[0]
+        if any(getattr(key, "free_symbols", None) for key in keys):
+            raise Beyond(name)
+        if name == "rank":
+            places = sorted(range(len(keys)), key=lambda place: -keys[place])
+            return [self.m.number(places.index(place) + 1) for place in range(len(keys))]
+        places = sorted(range(len(keys)), key=lambda place: keys[place])
+        if name == "sort":
+            return [row[place] for place in places]
+        return [row[places.index(place)] for place in range(len(keys))]
+
+    def _rename(self, node: Rename, arg: Expr, old: Axis, new: Axis) -> Array:
+        array, dims = self.done[arg], ordered(arg.axes)
+        if node.is_diagonal:
+            array = array.diagonal(axis1=dims.index(old), axis2=dims.index(new))
+            dims = (*(axis for axis in dims if axis not in (old, new)), new)
+        else:
+            dims = tuple(new if axis == old else axis for axis in dims)
+        return array.transpose([dims.index(axis) for axis in ordered(node.axes)])
+
+    def _gather(self, node: Gather, arg: Expr, axis: Axis, index: Expr) -> Array:
+        array, at = self.done[arg], self.done[index]
+        everything = ordered(arg.axes | index.axes)
+        place = everything.index(axis)
+        whole = frozenset(everything)
+        source = met(array, arg.axes, whole)
+        size = source.shape[place]
+        where = met(at, index.axes, whole)
+        shape = np.broadcast_shapes(where.shape, (*source.shape[:place], 1, *source.shape[place + 1 :]))
+        source = np.broadcast_to(source, (*shape[:place], size, *shape[place + 1 :]))
+        where = np.broadcast_to(where, shape)
+        found = np.empty(shape, dtype=object)
+        for spot in np.ndindex(shape):
+            row = list(source[(*spot[:place], slice(None), *spot[place + 1 :])])
+            found[spot] = self._picked(row, where[spot], fixed=isinstance(index, Const))
+        if axis not in node.axes:
+            found = found.squeeze(axis=place)
+        return found
+
+    def _picked(self, row: list[Any], at: Any, *, fixed: bool) -> Any:
+        if getattr(at, "free_symbols", None):
+            m: Any = self.m
+            found = row[0]
+            for place, value in enumerate(row[1:], 1):
+                found = m.where(m.ge(at, m.number(place)), value, found)
+            return found
+        wanted = int(at)
+        if fixed and wanted < 0:
+            wanted += len(row)
+        return row[min(max(wanted, 0), len(row) - 1)]
+
+    def _unslice(self, arg: Expr, like: Expr, start: int | None, stop: int | None) -> Array:
+        inner = self.done[arg]
+        size = self.done[like].shape[ordered(like.axes).index(LAST)]
+        found = np.empty((*inner.shape[:-1], size), dtype=object)
+        found[...] = self.m.number(0)
+        found[..., start:stop] = inner
+        return found

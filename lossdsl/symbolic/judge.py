@@ -1,0 +1,193 @@
+"""Judges of a loss's stable form and gradient that share nothing with how they were made.
+
+One is a difference quotient of the loss as it was written, at 50 digits and more, at sampled points. The other, for
+small losses, is sympy: it differentiates the loss, expanded over tiny tensors of symbols, and proves the two gradients
+equal where it can. What is tried is bounded by size, never by a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from lossdsl.ir.expr import Call, Expr, Input, walk
+from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.symbolic.exact import Array, evaluate, met
+from lossdsl.symbolic.namespaces import MpNumbers, mp_numbers
+from lossdsl.symbolic.points import Point, points
+from lossdsl.symbolic.ranges import Ranges
+
+DIGITS = 60
+_STEP = "1e-18"
+_AGREE = "1e-15"
+_STRAIGHT = "1e-9"
+MAX_NODES = 400
+"""The largest loss whose gradient is tested, in operations."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one gradient (or, with `input` None, of the stable form of the value).
+
+    `how` is "proved", "tested", "wrong" or "unknown"; `points` counts the places that were looked at; `detail` says for
+    a wrong one where, what was found and what was expected, for an unknown one why.
+    """
+
+    input: InputSpec | None
+    how: str
+    points: int = 0
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"tested at {self.points} point{'s' * (self.points != 1)}" if self.how == "tested" else self.how
+
+
+def judge(
+    loss: Loss,
+    value: Expr,
+    gradients: Mapping[InputSpec, tuple[Expr, ...]],
+    known: Ranges,
+    *,
+    count: int = 4,
+    prove: bool = False,
+) -> list[Verdict]:
+    """A verdict on the stable form `value` of a loss, then one on each of its gradients.
+
+    `count` is how many points are tried. With `prove`, sympy is asked first.
+    """
+    size = sum(1 for _ in walk(loss.result, *(expr for exprs in gradients.values() for expr in exprs)))
+    if size > MAX_NODES:
+        why = f"the loss has {size} operations with its gradient; {MAX_NODES} are tested"
+        return [Verdict(spec, "unknown", 0, why) for spec in (None, *gradients)]
+    every = (_Trial(loss, point) for point in points(loss, known, 4 * count))
+    trials = list(islice((trial for trial in every if trial.is_usable), count))
+    found = [_value_verdict(value, trials)]
+    for spec, exprs in gradients.items():
+        verdict = _quotient_verdict(spec, exprs, trials)
+        if prove and verdict.how in ("tested", "unknown"):
+            from lossdsl.symbolic.proof import is_derivative
+
+            if is_derivative(loss, spec, exprs, known):
+                verdict = Verdict(spec, "proved")
+        found.append(verdict)
+    return found
+
+
+class _Trial:
+    """A loss at one point: its values there and nearby, and those of other expressions."""
+
+    def __init__(self, loss: Loss, point: Point) -> None:
+        self.loss = loss
+        self.point = point
+        self.m: MpNumbers = mp_numbers(DIGITS)
+        self.given = point.given(self.m)
+        done = evaluate([loss.result], self.given, self.m, point.sizes)
+        # What `stop` hides stays as it is when an input is moved.
+        stopped = [node for node in done if isinstance(node, Call) and node.op.name == "stop"]
+        self.held: dict[Expr, Array] = {node: done[node] for node in stopped}
+        self.values = done[loss.result]
+        self.total = _sum(self.values)
+
+    @property
+    def is_usable(self) -> bool:
+        return bool(self.m.isfinite(self.total))
+
+    def of(self, expr: Expr) -> Array:
+        return evaluate([expr], self.given, self.m, self.point.sizes)[expr]
+
+    def quotient(self, move: Mapping[Expr, Array]) -> Any | None:
+        """The slope of the sum of all values along a direction; None at a kink, or where it is not finite."""
+        step = self.m.mpf(_STEP)
+        ahead, behind = (self._moved(move, sign * step) for sign in (1, -1))
+        forward, backward = (ahead - self.total) / step, (self.total - behind) / step
+        if not (self.m.isfinite(forward) and self.m.isfinite(backward)):
+            return None
+        bend = abs(forward - backward)
+        if bend > self.m.mpf(_STRAIGHT) * (1 + abs(forward) + abs(backward)):
+            return None
+        return (forward + backward) / 2
+
+    def _moved(self, move: Mapping[Expr, Array], step: Any) -> Any:
+        moved: dict[Expr, Array] = {}
+        for node, along in move.items():
+            moved[node] = self.given[node] + step * along
+        given: dict[Expr, Array] = {**self.given, **moved, **self.held}
+        return _sum(evaluate([self.loss.result], given, self.m, self.point.sizes)[self.loss.result])
+
+
+def _sum(values: Array) -> Any:
+    return sum(values.ravel().tolist())
+
+
+def _agree(ours: Any, theirs: Any, scale: Any, m: MpNumbers) -> bool:
+    return bool(abs(ours - theirs) <= m.mpf(_AGREE) * (scale + abs(theirs)))
+
+
+def _value_verdict(value: Expr, trials: list[_Trial]) -> Verdict:
+    for trial in trials:
+        got = trial.of(value)
+        for ours, theirs in zip(got.ravel(), trial.values.ravel(), strict=True):
+            if trial.m.isfinite(theirs) and not _agree(ours, theirs, abs(trial.total) + 1, trial.m):
+                return Verdict(None, "wrong", len(trials), _difference("the value", ours, theirs, trial))
+    return Verdict(None, "tested", len(trials)) if trials else Verdict(None, "unknown", 0, _NOWHERE)
+
+
+_NOWHERE = "no point was found at which the loss is finite"
+
+
+def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[_Trial]) -> Verdict:
+    tested = 0
+    for number, trial in enumerate(trials):
+        m = trial.m
+        slopes: dict[Expr, Array] = {}
+        for node, expr in zip(spec.nodes, exprs, strict=True):
+            slopes[node] = np.broadcast_to(met(trial.of(expr), expr.axes, node.axes), trial.given[node].shape)
+        random = Random(number)
+        move: dict[Expr, Array] = {}
+        for node in spec.nodes:
+            move[node] = _direction(trial.given[node], random, m)
+        terms = [a * b for node in spec.nodes for a, b in zip(slopes[node].ravel(), move[node].ravel(), strict=True)]
+        along = trial.quotient(move)
+        if along is not None and _agree(sum(terms), along, sum(map(abs, terms)), m):
+            tested += 1
+            continue
+        looked, wrong = 0, ""
+        for node, one, place in _unit_moves(spec, trial):
+            slope = trial.quotient(one)
+            if slope is None:
+                continue
+            looked += 1
+            ours = slopes[node][place]
+            if not wrong and not _agree(ours, slope, abs(ours) + m.mpf("1e-10"), m):
+                label = f"d/d{node.name}{list(place) if place else ''}"
+                wrong = _difference(label, ours, slope, trial)
+        if wrong:
+            return Verdict(spec, "wrong", tested + 1, wrong)
+        tested += bool(looked)
+    return Verdict(spec, "tested", tested) if tested else Verdict(spec, "unknown", 0, _NOWHERE)
+
+
+def _unit_moves(spec: InputSpec, trial: _Trial) -> Iterator[tuple[Input, dict[Expr, Array], tuple[int, ...]]]:
+    for node in spec.nodes:
+        shape = trial.given[node].shape
+        for place in np.ndindex(shape):
+            move = np.full(shape, trial.m.mpf(0), dtype=object)
+            move[place] = trial.m.mpf(1)
+            yield node, {node: move}, place
+
+
+def _direction(like: Array, random: Random, m: MpNumbers) -> Array:
+    found = np.empty(like.shape, dtype=object)
+    for place in np.ndindex(like.shape):
+        found[place] = m.mpf(round(random.uniform(0.2, 1.0) * random.choice((-1, 1)), 3))
+    return found
+
+
+def _difference(label: str, ours: Any, theirs: Any, trial: _Trial) -> str:
+    m = trial.m
+    return f"{label} is {m.nstr(ours, 12)} and should be {m.nstr(theirs, 12)} at {trial.point.shown()}"

@@ -1,0 +1,218 @@
+"""The exact numbers that the op table's meanings are worked out over: mpmath's, and sympy's.
+
+A namespace has the functions that the rows of `ir.ops` call on `m`, and `number` for constants. A result that is not
+real is nan, as in floating point.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from typing import Any, Protocol
+
+DIGITS = 50
+
+
+class Beyond(Exception):
+    """An operation that a namespace has no meaning for."""
+
+
+class Numbers(Protocol):
+    """What an evaluation needs of a namespace besides the functions that the rows name."""
+
+    def number(self, value: Fraction | float | int) -> Any: ...
+
+    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any: ...
+
+
+@cache
+def mp_numbers(digits: int = DIGITS) -> MpNumbers:
+    """Real numbers of so many digits."""
+    return MpNumbers(digits)
+
+
+class MpNumbers:
+    """Real numbers by mpmath, in a context of their own, so that no one else's precision is touched."""
+
+    def __init__(self, digits: int = DIGITS) -> None:
+        import mpmath
+
+        self.context = mpmath.MPContext()
+        self.context.dps = digits
+        self.mpf = self.context.mpf
+        self.inf, self.nan = self.context.inf, self.context.nan
+        self.exp, self.floor, self.ceil = self.context.exp, self.context.floor, self.context.ceil
+        self.abs, self.round = abs, self.context.nint
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.context, name)
+
+    @property
+    def pi(self) -> Any:
+        return +self.context.pi
+
+    def number(self, value: Fraction | float | int) -> Any:
+        """The number nearest to `value`."""
+        if isinstance(value, Fraction):
+            return self.mpf(value.numerator) / value.denominator
+        return self.mpf(value)
+
+    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
+        """The value of an operation; infinite or nan where floating point would have it so."""
+        try:
+            found = function(self, *args)
+        except ZeroDivisionError:
+            if name == "div" and args[0] != 0 and not self.context.isnan(args[0]):
+                return self.inf if args[0] > 0 else -self.inf
+            return self.inf if name == "pow" else self.nan
+        except (ValueError, OverflowError):  # a pole, or a power beyond all bounds
+            return self.nan
+        if isinstance(found, self.context.mpc):
+            return found.real if found.imag == 0 else self.nan
+        return found
+
+    def ratio(self, p: int, q: int) -> Any:
+        return self.mpf(p) / q
+
+    def xlogy(self, a: Any, b: Any) -> Any:
+        return self.mpf(0) if a == 0 else a * self.context.log(b)
+
+    def where(self, c: bool, a: Any, b: Any) -> Any:
+        return a if c else b
+
+    lt, le, gt, ge, eq, ne = map(
+        staticmethod, (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
+    )
+
+    def both(self, a: bool, b: bool) -> bool:
+        return a and b
+
+    def either(self, a: bool, b: bool) -> bool:
+        return a or b
+
+    def negate(self, a: bool) -> bool:
+        return not a
+
+    def stop(self, a: Any) -> Any:
+        return a
+
+    def log(self, a: Any) -> Any:
+        return -self.inf if a == 0 else self.context.log(a)
+
+
+class RoundedNumbers(MpNumbers):
+    """Floating point with `bits` of precision and float32's range, in which each single operation is rounded correctly.
+
+    It stands for the targets: none of them is better, and the result is the same on every machine.
+    """
+
+    def __init__(self, bits: int = 24, largest: float = 3.4028234663852886e38, smallest: float = 2.0**-149) -> None:
+        super().__init__(25)
+        from mpmath import libmp
+
+        self.bits, self.largest, self.smallest = bits, largest, smallest
+        self.normal = smallest * 2 ** (bits - 1)
+        self.rounded_parts = libmp.mpf_pos
+
+    def number(self, value: Fraction | float | int) -> Any:
+        return self.rounded(super().number(value))
+
+    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
+        found = super().apply(function, name, args)
+        return found if isinstance(found, bool) else self.rounded(found)
+
+    def rounded(self, value: Any) -> Any:
+        """The nearest number that the format holds."""
+        size = abs(value)
+        if size > self.largest:
+            return self.inf if value > 0 else -self.inf
+        if size < self.normal:  # below that, numbers have a fixed distance
+            return self.context.nint(value / self.smallest) * self.smallest
+        return self.context.make_mpf(self.rounded_parts(value._mpf_, self.bits, "n"))
+
+
+@cache
+def float32_numbers() -> RoundedNumbers:
+    """Ideal float32."""
+    return RoundedNumbers()
+
+
+class SympyNumbers:
+    """Sympy's expressions.
+
+    A condition is a symbol that is 0 or 1, and a choice is a sum over its outcomes: derivatives pass by conditions
+    anyhow, and sympy is slow with pieces. `conditions` has the symbols; `stopped` has those that stand for a `stop`.
+    """
+
+    def __init__(self) -> None:
+        import sympy
+
+        self.sympy = sympy
+        self.stopped: dict[Any, Any] = {}
+        self.conditions: dict[Any, Any] = {}
+        self.power, self.sqrt, self.exp, self.log = sympy.Pow, sympy.sqrt, sympy.exp, sympy.log
+        self.abs, self.pi, self.ratio = sympy.Abs, sympy.pi, sympy.Rational
+        self.erf, self.erfc, self.loggamma, self.besseli = sympy.erf, sympy.erfc, sympy.loggamma, sympy.besseli
+        self.digamma, self.polygamma, self.sign = sympy.digamma, sympy.polygamma, sympy.sign
+        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"):
+            setattr(self, name, getattr(sympy, name))
+
+    def __getattr__(self, name: str) -> Any:
+        raise Beyond(name)  # floor, ceil, round, isnan: sympy has no derivative, or no function, for them
+
+    def number(self, value: Fraction | float | int) -> Any:
+        """A rational number; raises Beyond for the infinities."""
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Beyond("inf")
+        exact = Fraction(value)
+        return self.sympy.Rational(exact.numerator, exact.denominator)
+
+    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
+        return function(self, *args)
+
+    def where(self, c: Any, a: Any, b: Any) -> Any:
+        return c * a + (1 - c) * b
+
+    def lt(self, a: Any, b: Any) -> Any:
+        if a.is_Number and b.is_Number:
+            return self.sympy.Integer(int(a < b))
+        return self._condition("lt", a, b)
+
+    def gt(self, a: Any, b: Any) -> Any:
+        return self.lt(b, a)
+
+    def le(self, a: Any, b: Any) -> Any:
+        return 1 - self.lt(b, a)
+
+    def ge(self, a: Any, b: Any) -> Any:
+        return 1 - self.lt(a, b)
+
+    def eq(self, a: Any, b: Any) -> Any:
+        if a.is_Number and b.is_Number:
+            return self.sympy.Integer(int(a == b))
+        return self._condition("eq", a, b)
+
+    def ne(self, a: Any, b: Any) -> Any:
+        return 1 - self.eq(a, b)
+
+    def both(self, a: Any, b: Any) -> Any:
+        return a * b
+
+    def either(self, a: Any, b: Any) -> Any:
+        return a + b - a * b
+
+    def negate(self, a: Any) -> Any:
+        return 1 - a
+
+    def _condition(self, name: str, a: Any, b: Any) -> Any:
+        symbol = self.sympy.Symbol(f"c{len(self.conditions)}", real=True)
+        return self.conditions.setdefault((name, a, b), symbol)
+
+    def xlogy(self, a: Any, b: Any) -> Any:
+        return self.sympy.Integer(0) if a == 0 else a * self.sympy.log(b)
+
+    def stop(self, a: Any) -> Any:
+        return self.stopped.setdefault(a, self.sympy.Symbol(f"stopped{len(self.stopped)}", real=True))

@@ -1,0 +1,176 @@
+"""Points at which formulas are tried: small tensors of plain decimals in the domain of a loss, always the same ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from lossdsl.ir.axes import LAST, ROWS, ordered
+from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
+from lossdsl.ir.interval import Interval
+from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.symbolic.exact import Array, evaluate, filled
+from lossdsl.symbolic.namespaces import Numbers, mp_numbers
+from lossdsl.symbolic.ranges import Ranges
+
+_TRIES = 40
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value for every input and parameter, by node, as fractions with few digits."""
+
+    values: Mapping[Expr, Array]
+    sizes: Mapping[str, int]
+
+    def given(self, m: Numbers) -> dict[Expr, Array]:
+        """The same over the numbers of a namespace."""
+        return {node: filled(array, m) for node, array in self.values.items()}
+
+    def shown(self) -> str:
+        """As an author would write it in an example: `t=[…], x=[…], delta=1.5`."""
+        return ", ".join(f"{getattr(node, 'name', node)}={_text(array)}" for node, array in self.values.items())
+
+
+def _text(array: Any) -> str:
+    if isinstance(array, np.ndarray) and array.ndim:
+        return f"[{', '.join(_text(part) for part in array)}]"
+    value = float(array.item() if isinstance(array, np.ndarray) else array)
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def sizes_for(loss: Loss) -> dict[str, int]:
+    """Two samples, one place, three elements (or as many as the loss picks out by number)."""
+    last = 3
+    for node in walk(loss.result):
+        if isinstance(node, Gather) and isinstance(node.index, Const):
+            place = int(node.index.value)
+            last = max(last, place + 1 if place >= 0 else -place)
+        if isinstance(node, Slice):
+            last = max(last, *(abs(end) + 1 for end in (node.start, node.stop) if end is not None), 0)
+    return {"batch": 2, "space": 1, "last": last, "rows": last}
+
+
+def points(loss: Loss, known: Ranges, count: int, seed: int = 1) -> Iterator[Point]:
+    """At most `count` points that meet the loss's requirements; every other one has the defaults of parameters."""
+    sizes = sizes_for(loss)
+    for number in range(count):
+        random = Random(1000 * seed + number)
+        values: dict[Expr, Array] = {}
+        for spec in loss.inputs:
+            for node in spec.nodes:
+                shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
+                values[node] = _input(spec, shape, sizes["last"], random, signed=number % 2 == 0)
+        free = [spec for spec in loss.parameters if spec.name not in loss.settled]
+        for _ in range(_TRIES):
+            drawn: dict[Expr, Array] = {
+                spec.node: _parameter(spec, sizes, known, random, default=number % 2 == 0) for spec in free
+            }
+            if _allowed(loss, drawn, sizes):
+                yield Point({**values, **drawn}, sizes)
+                break
+
+
+def _allowed(loss: Loss, drawn: Mapping[Expr, Array], sizes: Mapping[str, int]) -> bool:
+    conditions = [requirement.condition for requirement in loss.requirements]
+    if not conditions:
+        return True
+    m = mp_numbers()
+    done = evaluate(conditions, Point(drawn, sizes).given(m), m, sizes)
+    return all(bool(np.all(done[condition])) for condition in conditions)
+
+
+def _objects(shape: tuple[int, ...], draw: Any) -> Array:
+    found = np.empty(shape, dtype=object)
+    for place in np.ndindex(shape):
+        found[place] = draw()
+    return found
+
+
+def decimal(value: float, digits: int = 3) -> Fraction:
+    """A float as a fraction with so many significant digits."""
+    return Fraction(f"{value:.{digits}g}")
+
+
+def _input(spec: InputSpec, shape: tuple[int, ...], last: int, random: Random, *, signed: bool) -> Array:
+    if spec.is_label:
+        return _objects(shape, lambda: Fraction(random.randrange(last)))
+    draw = _DRAWS.get(spec.domain, _signed if signed else _positive)
+    found = _objects(shape, lambda: draw(random))
+    if LAST not in spec.over:
+        return found
+    for place in np.ndindex(shape[:-1]):
+        found[place] = _row(spec.domain, list(found[place]), random)
+    return found
+
+
+def _signed(random: Random) -> Fraction:
+    return decimal(random.uniform(-3.0, 3.0))
+
+
+def _positive(random: Random) -> Fraction:
+    return decimal(math.exp(random.uniform(-2.5, 1.5)))
+
+
+_DRAWS = {
+    "positive": _positive,
+    "nonneg": _positive,
+    "prob": lambda random: decimal(random.uniform(0.02, 0.98)),
+    "simplex": lambda random: decimal(random.uniform(0.05, 1.0)),
+    "logprob": lambda random: decimal(random.uniform(0.05, 1.0)),
+    "logits": _signed,
+    "binary": lambda random: Fraction(random.randrange(2)),
+    "sign": lambda random: Fraction(random.choice((-1, 1))),
+    "count": lambda random: Fraction(random.randrange(6)),
+    "onehot": lambda random: Fraction(0),
+    "unit": _signed,
+}
+
+
+def _row(domain: str, row: list[Fraction], random: Random) -> list[Fraction]:
+    """The elements of one sample made to fit each other."""
+    if domain == "onehot":
+        hot = random.randrange(len(row))
+        return [Fraction(int(place == hot)) for place in range(len(row))]
+    if domain in ("simplex", "logprob"):
+        total = sum(row)
+        parts = [decimal(float(value / total)) for value in row[:-1]]
+        parts.append(1 - sum(parts, Fraction(0)))
+        return parts if domain == "simplex" else [decimal(math.log(part)) for part in parts]
+    if domain == "unit":
+        norm = math.sqrt(sum(float(value) ** 2 for value in row))
+        return [decimal(float(value) / norm, 6) for value in row]
+    return row
+
+
+def _parameter(
+    spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, random: Random, *, default: bool
+) -> Array:
+    # Matrices are drawn square: their rows and their last axis are usually the same classes.
+    shape = tuple(sizes["last" if axis == ROWS else axis.domain] for axis in ordered(spec.over))
+    usual = None if spec.default is None else Fraction(repr(float(spec.default)))
+    if default and usual is not None:
+        return _objects(shape, lambda: usual)
+    return _objects(shape, lambda: in_interval(known[spec.node], random, usual))
+
+
+def in_interval(interval: Interval, random: Random, usual: Fraction | None = None) -> Fraction:
+    """A number inside an interval, near `usual` where one side is infinite."""
+    low, high = interval.low, interval.high
+    if low == high:
+        return Fraction(low)
+    if math.isfinite(low) and math.isfinite(high):
+        return decimal(low + (high - low) * random.uniform(0.02, 0.98))
+    size = abs(float(usual)) if usual else 1.0
+    step = size * math.exp(random.uniform(-1.5, 1.0))
+    if math.isfinite(low):
+        return Fraction(low) + decimal(step)
+    if math.isfinite(high):
+        return Fraction(high) - decimal(step)
+    return decimal(step) if usual else decimal(size * random.uniform(-2.0, 2.0))

@@ -1,0 +1,253 @@
+"""Simpler forms that sympy proposes, each taken only if it passes the scales of `weigh`.
+
+Sympy sees rational functions of opaque symbols: whatever is no sum, product, quotient or power, and every difference
+of two such parts (`e = t - x`), is one symbol to it, so it cannot spread or reorder them. Work is bounded by the size
+of what is given, and chance is seeded: the result is the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import LAST
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, walk
+from lossdsl.ir.op import Kind
+from lossdsl.ir.text import formula
+from lossdsl.symbolic.ranges import Ranges
+from lossdsl.symbolic.rational import proposed
+
+MAX_OPERATIONS = 24
+"""The largest rational function that is given to sympy."""
+MAX_SYMBOLS = 6
+MAX_EXPONENT = 8
+
+_ARITHMETIC = ("add", "sub", "mul", "div", "neg", "square", "pow")
+_HERE = frozenset({LAST})
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A simpler form of a part: who proposed it, whether it was taken, and why not."""
+
+    before: Expr
+    after: Expr
+    by: str
+    refused: str | None
+
+    @property
+    def taken(self) -> bool:
+        return self.refused is None
+
+    def __str__(self) -> str:
+        fate = "taken" if self.refused is None else f"refused: {self.refused}"
+        return f"{formula(self.before)}\n=> {formula(self.after)}    # {self.by}\n{fate}"
+
+
+def simplified(roots: Iterable[Expr], known: Ranges) -> tuple[tuple[Expr, ...], list[Proposal]]:
+    """The roots with every proposal that passes put in, and all proposals with their fates.
+
+    Roots that are not elementwise stay as they are: there the price of an operation depends on the axes that it runs
+    over, which `weigh` does not know.
+    """
+    roots = tuple(roots)
+    if not all(map(is_elementwise, roots)):
+        return roots, []
+    inner = _interior(roots)
+    done: dict[Expr, Expr] = {}
+    proposals: list[Proposal] = []
+    for node in walk(*roots):
+        new = b.rebuild(node, tuple(done[child] for child in node.children))
+        if node not in inner and _is_open(new):
+            new = _improved(new, known, proposals)
+        done[node] = new
+    return tuple(done[root] for root in roots), proposals
+
+
+def is_elementwise(root: Expr) -> bool:
+    """Whether an expression is made of elementwise operations on inputs and parameters, but for its outermost mean."""
+    while isinstance(root, Reduce):
+        root = root.arg
+    return all(isinstance(node, Call | Const | Flag | Input | Param | Length) for node in _read(root))
+
+
+def _is_open(node: Expr) -> bool:
+    """Whether sympy may look into a node."""
+    if not isinstance(node, Call) or node.op.name not in _ARITHMETIC or node.kind is not Kind.REAL:
+        return False
+    if node.op.name == "sub" and not any(isinstance(arg, Const) or _is_term(arg) for arg in node.args):
+        return False
+    if node.op.name == "pow":
+        exponent = b.exact(node.args[1])
+        return exponent is not None and exponent.denominator == 1 and abs(exponent) <= MAX_EXPONENT
+    return True
+
+
+def _is_term(node: Expr) -> bool:
+    """Whether a term of a difference is itself worth opening."""
+    return isinstance(node, Call) and node.op.name in _ARITHMETIC
+
+
+def _is_product(node: Expr) -> bool:
+    return isinstance(node, Call) and node.op.name in ("mul", "div", "square", "pow")
+
+
+def _interior(roots: tuple[Expr, ...]) -> set[Expr]:
+    """The open nodes that only open nodes use: parts of a larger rational function."""
+    users: dict[Expr, list[Expr]] = {}
+    for node in walk(*roots):
+        for child in node.children:
+            users.setdefault(child, []).append(node)
+    return {
+        node
+        for node in walk(*roots)
+        if node not in roots and _is_open(node) and all(_is_open(user) for user in users[node])
+    }
+
+
+def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
+    """The best of the node and its proposals: first with repeated products and quotients closed, then open."""
+    region = _region(node, frozenset())
+    if not _is_worth(region):
+        return node
+    uses: dict[Expr, int] = {}
+    for part in region:
+        for child in part.children:
+            uses[child] = uses.get(child, 0) + 1
+    repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _is_product(part))
+    best = _tried(node, frozenset(), known, proposals, lambda expr, _: [("common factors", _cancelled(expr))])
+    for closed in dict.fromkeys((repeated, frozenset[Expr]())):
+        if _is_worth(_region(best, frozenset())):
+            best = _tried(best, closed, known, proposals, proposed)
+    return best
+
+
+def _tried(
+    node: Expr,
+    closed: frozenset[Expr],
+    known: Ranges,
+    proposals: list[Proposal],
+    propose: Callable[[Expr, Ranges], list[tuple[str, Expr]]],
+) -> Expr:
+    """The best of the node and what is proposed for it, with its opaque parts and those of `closed` as symbols."""
+    region = _region(node, closed)
+    symbols: dict[Expr, Expr] = {}
+    for part in region:
+        for child in part.children:
+            if child in closed or not (_is_open(child) or isinstance(child, Const)):
+                symbols.setdefault(child, Input(f"?{len(symbols)}", _HERE))
+    if not 2 < len(region) <= MAX_OPERATIONS or len(symbols) > MAX_SYMBOLS:
+        return node
+    facts = Ranges({leaf: known[original] for original, leaf in symbols.items()})
+    back = {leaf: original for original, leaf in symbols.items()}
+    best = b.substitute(node, symbols)
+    seen = {best}
+    for by, candidate in propose(best, facts):
+        if candidate in seen:
+            continue
+        seen.add(candidate)
+        # Opened here, so that a loss without proposals pays for neither mpmath nor numpy.
+        from lossdsl.symbolic.weigh import weigh
+
+        refused = weigh(best, candidate, facts)
+        proposals.append(Proposal(b.substitute(best, back), b.substitute(candidate, back), by, refused))
+        best = candidate if refused is None else best
+    return b.substitute(best, back)
+
+
+def _cancelled(node: Expr) -> Expr:
+    """Products in which a factor is also a divisor, without it: needs no sympy, and is common after the chain rule."""
+
+    def change(part: Expr) -> Expr:
+        if not isinstance(part, Call) or part.op.name not in ("mul", "div", "neg"):
+            return part
+        sign, above, below = _factors(part)
+        shared = [factor for factor in above if factor in below]
+        for factor in shared:
+            if factor in below:
+                above.remove(factor)
+                below.remove(factor)
+        if not shared:
+            return part
+        result: Expr = b.ONE
+        for factor in above:
+            result = b.mul(result, factor)
+        for factor in below:
+            result = b.div(result, factor)
+        return b.neg(result) if sign < 0 else result
+
+    return b.mapped((node,), change)[0]
+
+
+def _factors(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
+    """Sign, factors and divisors of a product, opened as far as it goes."""
+    if isinstance(node, Call) and node.op.name == "neg":
+        sign, above, below = _factors(node.args[0])
+        return -sign, above, below
+    if isinstance(node, Call) and node.op.name in ("mul", "div"):
+        (one, above, below), (other, more, less) = (_factors(arg) for arg in node.args)
+        if node.op.name == "div":
+            more, less = less, more
+        return one * other, above + more, below + less
+    return 1, [node], []
+
+
+def _region(node: Expr, closed: frozenset[Expr]) -> list[Expr]:
+    """The open nodes from `node` down, each once."""
+    found: dict[Expr, None] = {}
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if part not in found:
+            found[part] = None
+            stack.extend(child for child in part.children if _is_open(child) and child not in closed)
+    return list(found)
+
+
+def _is_worth(region: list[Expr]) -> bool:
+    """Whether there is much to gain: quotients that may share a denominator, or one that is divided by.
+
+    Everything else is left as it is without waking sympy, whose import alone takes longer than a compilation.
+    """
+    for node in region:
+        if not isinstance(node, Call):
+            continue
+        if node.op.name in ("add", "sub"):
+            divisors = [_divisors(arg) for arg in node.args]
+            for one, other, term in zip(divisors, divisors[::-1], node.args[::-1], strict=True):
+                if any(map(_varies, one)) and (other or isinstance(term, Const)):
+                    return True
+        if node.op.name == "div" and any(_varies(part) for part in _divisors(node.args[1])):
+            return True
+    return False
+
+
+def _varies(node: Expr) -> bool:
+    """Whether a divisor is more than a parameter or a length."""
+    return any(isinstance(part, Input) or (isinstance(part, Param) and not part.is_static) for part in _read(node))
+
+
+def _read(node: Expr) -> Iterator[Expr]:
+    """The parts of an expression whose values count; of what is only measured, none."""
+    stack, seen = [node], set[Expr]()
+    while stack:
+        part = stack.pop()
+        if part not in seen:
+            seen.add(part)
+            yield part
+            if not isinstance(part, Length):
+                stack.extend(part.children)
+
+
+def _divisors(node: Expr) -> list[Expr]:
+    """What a product is divided by."""
+    found: list[Expr] = []
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Call) and part.op.name in ("mul", "neg", "div"):
+            if part.op.name == "div":
+                found.append(part.args[1])
+            stack.extend(part.args)
+    return found

@@ -1,0 +1,226 @@
+"""`lossdsl.check`: every row's two examples, the catalog, and mistakes made on purpose."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import lossdsl
+from lossdsl import catalog, pipeline
+from lossdsl.checks import FINDINGS
+from lossdsl.checks.examples import agrees, run_examples
+from lossdsl.checks.findings import Finding
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call
+from lossdsl.ir.loss import Written
+from lossdsl.source import Source
+from lossdsl.symbolic.judge import judge
+
+SHOWN = [row for row in FINDINGS.values() if row.wrong]
+
+
+def found(source, **options):
+    return [one.id for one in lossdsl.check(source, **options).findings]
+
+
+@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.id)
+def test_the_wrong_example_of_a_row_raises_it(row):
+    report = lossdsl.check(row.wrong)
+    assert row.id in [one.id for one in report.findings]
+    (first, *_) = [one for one in report.findings if one.id == row.id]
+    assert first.severity == row.severity
+    assert report.ok == (row.severity != "error")
+    assert first.message in str(report)
+
+
+@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.id)
+def test_the_right_example_of_a_row_does_not(row):
+    assert found(row.right) == []
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_the_catalog_is_clean(name):
+    report = lossdsl.check(name)
+    assert report.findings == (), str(report)
+    assert report.passed
+
+
+def test_rows_without_examples_are_those_that_no_text_can_raise():
+    assert {row.id for row in FINDINGS.values() if not row.wrong} == {
+        "value",
+        "gradient",
+        "untested-gradient",
+        "no-reference",
+    }
+
+
+def test_a_finding_shows_its_place():
+    report = lossdsl.check("loss mine(t, x; a = 1.0)\n(t - x)^2")
+    assert str(report).splitlines() == [
+        "<formula>:1:17: warning[unused-parameter]: the parameter `a` has no influence on the loss",
+        " 1 | loss mine(t, x; a = 1.0)",
+        "   |                 ^",
+        "  help: remove it, or use it",
+        "mine: 1 warning (gradients in t and x tested at 4 points)",
+    ]
+
+
+def test_an_example_says_what_was_written_and_what_is():
+    report = lossdsl.check("loss mine(t, x)\n(t - x)^2\nexample t=[[0], [1]], x=[[1], [3]] -> [1.0, 2.50]")
+    (one,) = report.findings
+    assert one.message == "the example says [1.0, 2.50], but the loss is [1, 4]"
+    assert one.known == "example run"
+    assert (one.span.line, one.excerpt()[0][:14]) == (3, " 3 | example t")
+
+
+@pytest.mark.parametrize(
+    "expected, unit, got, same",
+    [
+        (Fraction("1.3125"), "0.0001", 1.3125, True),
+        (Fraction("1.3125"), "0.0001", 1.31254, True),
+        (Fraction("1.3125"), "0.0001", 1.3126, False),
+        (Fraction("0.69314718055994530942"), "1e-20", math.log(2), True),  # more digits than float64 has
+        (Fraction("0.69314718055994530942"), "1e-20", math.log(2) + 1e-14, False),
+        (math.inf, "0", math.inf, True),
+        (math.inf, "0", 1e308, False),
+        (Fraction(0), "0.001", math.nan, False),
+    ],
+)
+def test_values_agree_to_the_digits_written(expected, unit, got, same):
+    assert agrees(Written(expected, Fraction(unit)), got) == same
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("loss f(x: scalar)\nx^2\nexample x=3.0 -> 9.0", []),
+        ("loss f(t: label, x)\n-x[t]\nexample t=1, x=[0.5, 2] -> -2.0", []),
+        ("loss f(t: label, x)\n-x[t]\nexample t=[1, 0], x=[[1, 2], [3, 4]] -> [-2.0, -3.0]", []),
+        ("loss f(t, x; flip: bool = false)\nwhere(flip, x, t)\nexample t=[1], x=[2], flip=true -> 2.0", []),
+        ("loss f(t, x; k: int)\n(t - x)^2*k\nexample t=[1], x=[2], k=3 -> 3.0", []),
+        ("loss f(t, x; w: vector = 1.0)\nw*(t - x)^2\nexample t=[1, 1], x=[2, 3], w=[1, 2] -> 4.5", []),
+        ("loss f(t, x)\n(t - x)^2\nexample t=[1], x=[2] -> [1.0]", ["example"]),
+        ("loss f(t, x; d)\nrequire d > 0\nd*(t - x)^2\nexample t=[1], x=[2], d=-1 -> 1.0", ["parameter-error"]),
+        ("where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))", []),
+    ],
+)
+def test_examples_of_every_kind(source, expected):
+    assert found(source) == expected
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("f(u) = u^2\nf(t - x)", []),
+        ("f(u) = u^2\n(t - x)^2", ["unused-definition"]),
+        ("s[j in batch] = sum(t*x[j])\nmean[j in batch](s[j])", []),
+        ("s[j in batch] = sum(t*x)\nmean[j in batch](s[j])", ["unused-index"]),
+        ("sum[i, j if t[i] > t[j]](x[i])", []),
+        ("mean[batch]((t - x)^2)", []),
+        ("loss a(t, x; k = 1.0)\n(t - x)^2\nloss c(t, x; k = 1.0)\na(t, x; k=k)", ["unused-parameter"]),
+    ],
+)
+def test_what_nothing_uses(source, expected):
+    assert found(source) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", "\n\n", "loss", "((((", "x[[", "\0", "t - ", "loss f(t, x)\n", "example t=[1] -> 1", "no_such", "π", "λ x: x"],
+)
+def test_no_text_makes_check_raise(source):
+    report = lossdsl.check(source)
+    assert not report.ok
+    assert all(isinstance(one, Finding) for one in report.findings)
+
+
+def test_a_missing_file_is_a_finding(tmp_path):
+    assert found(tmp_path / "none.loss") == ["file-error"]
+    assert found(tmp_path) == ["file-error"]
+
+
+def test_files_and_names_and_texts_are_read_alike(tmp_path):
+    path = tmp_path / "mine.loss"
+    path.write_bytes(catalog.read("huber").text.encode())
+    assert found(path) == found(str(path)) == found("huber") == found(Source("(t - x)^2")) == []
+
+
+# --- mistakes made on purpose -------------------------------------------------------------------------------------
+
+
+def spoiled(monkeypatch, attribute, change):
+    """Makes a stage of every program give something else."""
+    original = getattr(pipeline.Program, attribute).func
+    monkeypatch.setattr(pipeline.Program, attribute, property(lambda self: change(original(self))))
+
+
+@pytest.mark.parametrize("name", ["huber", "categorical_hinge", "cosine_similarity", "hinge", "poisson"])
+def test_a_wrong_gradient_is_caught(monkeypatch, name):
+    def change(gradients):
+        return {spec: tuple(b.mul(b.const(1.001), expr) for expr in exprs) for spec, exprs in gradients.items()}
+
+    spoiled(monkeypatch, "gradients", change)
+    report = lossdsl.check(name)
+    assert not report.ok
+    assert {one.id for one in report.findings} == {"gradient"}
+    assert "and should be" in report.findings[0].message
+
+
+def test_a_gradient_that_is_wrong_in_one_piece_is_caught(monkeypatch):
+    def change(gradients):
+        return {spec: b.mapped(exprs, without_sign) for spec, exprs in gradients.items()}
+
+    def without_sign(node):
+        return b.ONE if isinstance(node, Call) and node.op.name == "sign" else node
+
+    spoiled(monkeypatch, "gradients", change)
+    assert {one.id for one in lossdsl.check("huber").findings} == {"gradient"}
+
+
+def test_a_stable_form_with_another_value_is_caught(monkeypatch):
+    spoiled(monkeypatch, "stable", lambda value: b.add(value, b.const(1e-9)))
+    assert "value" in {one.id for one in lossdsl.check("huber").findings}
+
+
+def test_a_wrong_value_is_caught_by_the_examples():
+    file = pipeline.builtin("huber")
+    loss = pipeline.program(file).loss
+    wrong = Source(loss.source.text.replace("0.5*e^2", "0.501*e^2"), "huber.loss")
+    assert wrong.text != loss.source.text
+    loss = pipeline.program(pipeline.parsed(wrong)).loss
+    assert [one.id for one in run_examples(loss)].count("example") >= 2
+
+
+def test_a_built_in_without_a_reference_is_told(monkeypatch):
+    text = Source('"""A loss."""\nloss mine(t, x)\n(t - x)^2', "mine.loss")
+    monkeypatch.setattr(catalog, "read", lambda name: text if name == "mine" else None)
+    report = lossdsl.check("mine")
+    assert [one.id for one in report.findings] == ["no-reference"]
+    assert report.ok
+
+
+def test_sympy_proves_what_it_can():
+    report = lossdsl.check("huber", prove=True)
+    assert "gradients in t and x proved" in report.passed
+    report = lossdsl.check("log_cosh", prove=True)
+    assert report.ok
+
+
+def test_a_proof_is_not_given_for_a_wrong_gradient():
+    found = pipeline.program(pipeline.builtin("mean_squared_error"))
+    wrong = {spec: tuple(b.mul(b.const(2), expr) for expr in exprs) for spec, exprs in found.gradients.items()}
+    verdicts = judge(found.loss, found.stable, wrong, found.known, prove=True)
+    assert [verdict.how for verdict in verdicts] == ["tested", "wrong", "wrong"]
+
+
+def test_a_loss_that_is_nowhere_finite_is_not_tested():
+    report = lossdsl.check("log(-1 - (t - x)^2)")
+    assert report.ok
+    assert {one.id for one in report.findings} == {"untested-gradient"}
+
+
+def test_what_stop_hides_is_held_still():
+    assert found("stop(t - x)*(t - x)") == []
+    slope = lossdsl.load("stop(t - x)*(t - x)").numpy.grad([3.0], [1.0])
+    np.testing.assert_array_equal(slope, [-2.0])
