@@ -26,19 +26,18 @@ from lossdsl.errors import (
 )
 
 if TYPE_CHECKING:
+    from lossdsl.api import compile, load
     from lossdsl.checks import check
     from lossdsl.config import from_config, from_yaml
-    from lossdsl.runtime.keras_loss import compile
-    from lossdsl.runtime.spec import load
 
 __version__ = "0.1.0"
 
 _LATE = {
     "check": "lossdsl.checks",
-    "compile": "lossdsl.runtime.keras_loss",
+    "compile": "lossdsl.api",
     "from_config": "lossdsl.config",
     "from_yaml": "lossdsl.config",
-    "load": "lossdsl.runtime.spec",
+    "load": "lossdsl.api",
 }
 
 

@@ -20,7 +20,6 @@ def names() -> list[str]:
 
 def read(name: str) -> Source | None:
     """The text of a built-in loss, or None if there is none of that name."""
-    if not name.isidentifier():
+    if name not in names():
         return None
-    path = _FOLDER / f"{name}.loss"
-    return Source(path.read_text(encoding="utf-8"), f"{name}.loss") if path.is_file() else None
+    return Source((_FOLDER / f"{name}.loss").read_text(encoding="utf-8"), f"{name}.loss")

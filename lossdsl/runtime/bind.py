@@ -51,6 +51,8 @@ def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
 def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
     example = {"vector": "[…]", "matrix": "[[…], […]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
     text = f"give it one, as in `compile(…, {spec.name}={example})` or `params: {{{spec.name}: {example}}}` in YAML"
+    if bare and spec.span is not None and spec.span.source.text[: spec.span.start].rstrip(" \t").endswith("["):
+        return f"an index is bound by an aggregate, as in `sum[{spec.name}](…)`; {text}"
     if bare:
         from lossdsl.ir.ops import function_names
 

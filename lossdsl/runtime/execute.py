@@ -9,7 +9,10 @@ import ast
 import itertools
 import linecache
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
+
+from lossdsl.errors import LossParameterError, LossShapeError
 
 _numbers = itertools.count(1)
 
@@ -21,4 +24,27 @@ def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}"}
     exec(compile(text, filename, "exec"), namespace)  # noqa: S102 - see above
-    return {node.name: namespace[node.name] for node in module.body if isinstance(node, ast.FunctionDef)}
+    return {node.name: _told(namespace[node.name], label) for node in module.body if isinstance(node, ast.FunctionDef)}
+
+
+def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
+    """The function, with what Python's own arithmetic on the parameters may raise told as a mistake in them."""
+
+    @wraps(function)
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except (OverflowError, ZeroDivisionError) as error:
+            raise LossParameterError(
+                f"{label}: the parameters lead to a number that floating point does not have ({error})"
+            ) from None
+        except ValueError as error:
+            if str(error).startswith(("math domain error", "expected a ")):
+                raise LossParameterError(
+                    f"{label}: the parameters leave the domain of a function ({error})"
+                ) from None
+            if "broadcast" in str(error):
+                raise LossShapeError(f"{label}: tensors meet whose lengths do not agree ({error})") from None
+            raise
+
+    return call

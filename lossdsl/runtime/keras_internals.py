@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -14,15 +15,38 @@ try:
 except ImportError:
     _get_mask = None
 try:
+    from keras.src.backend import set_keras_mask as _set_mask
+except ImportError:
+    _set_mask = None
+try:
     from keras.src.losses.loss import reduce_weighted_values as _reduce
 except ImportError:
     _reduce = None
+
+
+def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keeps `torch.compile` from looking inside: what it compiles breaks off here and goes on behind.
+
+    It cannot follow the objects that describe a loss; the operations on tensors are the same either way.
+    """
+    if keras.backend.backend() != "torch":
+        return function
+    import torch
+
+    found: Callable[..., Any] = torch.compiler.disable(function)
+    return found
 
 
 def mask_of(tensor: Any) -> Any:
     """The mask that a layer left on its output, or None."""
     found: Any = _get_mask(tensor) if _get_mask is not None else None
     return found if found is not None else getattr(tensor, "_keras_mask", None)
+
+
+def leave_mask(tensor: Any, mask: Any) -> None:
+    """Leaves on a tensor which of its values count, where the loss that reduces them looks for it."""
+    if _set_mask is not None:
+        _set_mask(tensor, mask)
 
 
 def reduced(values: Any, weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
@@ -56,9 +80,10 @@ def has_rank(tensor: Any) -> bool:
     return getattr(tensor.shape, "rank", 0) is not None
 
 
-def ranked(tensor: Any, prediction: Any, trimmed: bool, label: str) -> Any:
-    """A TensorFlow tensor of unknown rank in the shape of the prediction (`trimmed`: without its last axis).
+def ranked(tensor: Any, prediction: Any, last: tuple[int, int] | None, label: str) -> Any:
+    """A TensorFlow tensor of unknown rank in the shape of the prediction.
 
+    `last` says how many components the last axes of tensor and prediction hold; None that the tensor lacks that axis.
     Only trailing axes of length 1 may come or go; the graph checks that when it runs.
     """
     import tensorflow as tf
@@ -67,7 +92,15 @@ def ranked(tensor: Any, prediction: Any, trimmed: bool, label: str) -> Any:
         """The lengths up to the last that is not 1."""
         return tf.boolean_mask(shape, tf.cumsum(tf.cast(shape != 1, tf.int32), reverse=True) > 0)
 
-    wanted = tf.shape(prediction)[:-1] if trimmed else tf.shape(prediction)
+    static = prediction.shape.as_list()
+    if last is None:
+        wanted, static = tf.shape(prediction)[:-1], static[:-1]
+    elif last[0] == last[1]:
+        wanted = tf.shape(prediction)
+    else:
+        length = tf.shape(prediction)[-1:] // last[1] * last[0]
+        wanted = tf.concat([tf.shape(prediction)[:-1], length], 0)
+        static[-1] = None if static[-1] is None else static[-1] // last[1] * last[0]
     given = tf.shape(tensor)
     agrees = tf.strings.reduce_join(tf.strings.as_string(core(given)), separator=",") == tf.strings.reduce_join(
         tf.strings.as_string(core(wanted)), separator=","
@@ -75,8 +108,7 @@ def ranked(tensor: Any, prediction: Any, trimmed: bool, label: str) -> Any:
     check = tf.debugging.Assert(agrees, [f"{label} and the prediction have shapes that do not agree:", given, wanted])
     with tf.control_dependencies([check] if check is not None else []):
         result = tf.reshape(tensor, wanted)
-    rank = prediction.shape.rank
-    result.set_shape(prediction.shape[: rank - 1] if trimmed else prediction.shape)
+    result.set_shape(static)
     return result
 
 

@@ -72,7 +72,7 @@ def _jax(spec: LoadedLoss) -> Kernel:
         dtype = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)].dtype
         settings = [value if isinstance(value, float) else jnp.asarray(value, dtype) for value in parameters]
 
-        @jax.custom_vjp
+        @jax.custom_vjp  # type: ignore[untyped-decorator]
         def with_gradient(*tensors: Any) -> Any:
             return value(*tensors, *settings)
 
@@ -107,7 +107,7 @@ def _torch(spec: LoadedLoss) -> Kernel:
             for value in parameters
         ]
 
-        class WithGradient(torch.autograd.Function):
+        class WithGradient(torch.autograd.Function):  # type: ignore[misc]
             """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
 
             @staticmethod

@@ -79,6 +79,44 @@ def plan(
     return result
 
 
+def joined(
+    inputs: Sequence[InputSpec],
+    prediction: InputSpec,
+    axis: tuple[int, ...],
+    shapes: Mapping[str, Shape],
+    meetings: Sequence[frozenset[Place]],
+    loss: str,
+) -> tuple[int, ...] | None:
+    """The axes of the prediction that play `last`, in order; None where that is its last one, as usual.
+
+    `axis` is empty for all axes. Tensors that meet along `last` must agree in each of these axes: once they are joined,
+    only the product of the lengths is left. Raises LossShapeError.
+    """
+    first = shapes[prediction.identifier]
+    rank = len(first)
+    if axis == (-1,) or not prediction.over >= {BATCH, LAST} or rank < 2:
+        return None
+    for place in axis:
+        if not -rank <= place < rank:
+            raise LossShapeError(f"{loss}: `{prediction.name}` has shape {show(first)}, and so no axis {place}")
+    places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
+    if places == (rank - 1,):
+        return None
+    if len(places) == rank and any(BATCH in spec.over and LAST not in spec.over for spec in inputs):
+        raise LossShapeError(f"{loss} has inputs without a last axis, so that not all axes together can be its `last`")
+    for spec in inputs:
+        given = shapes[spec.identifier]
+        shape = given[:-1] if len(given) == rank + 1 else (*given, 1) if len(given) == rank - 1 else given
+        meets = any({(spec.nodes[0].name, LAST), (prediction.nodes[0].name, LAST)} <= group for group in meetings)
+        if not meets or BATCH not in spec.over or LAST not in spec.over:
+            continue
+        if len(shape) != rank or any(
+            None not in (shape[place], first[place]) and shape[place] != first[place] for place in places
+        ):
+            raise mismatch((spec.name, given), (prediction.name, first), loss)
+    return places
+
+
 def _step(
     spec: InputSpec, shapes: Mapping[str, Shape], prediction: InputSpec, places: int, lead: bool, loss: str
 ) -> Step:
@@ -100,12 +138,13 @@ def _step(
     if LAST in spec.over and len(shape) == wanted - 1 and LAST not in prediction.over:
         return Step(expand=True, lead=lead)
     one, two = shapes[spec.identifier], shapes[prediction.identifier]
-    raise _mismatch((spec.name, one), (prediction.name, two), loss)
+    raise mismatch((spec.name, one), (prediction.name, two), loss)
 
 
 def _last(shapes: Mapping[str, Shape], prediction: InputSpec) -> int | None:
     shape = shapes[prediction.identifier]
-    return shape[-1] if len(shape) > 1 else 1
+    last = shape[-1] if len(shape) > 1 else len(prediction.nodes)
+    return None if last is None else last // len(prediction.nodes)
 
 
 def _compare(
@@ -142,7 +181,7 @@ def _compare(
                 if len(known) != len(length) or any(
                     a is not None and b is not None and a != b for a, b in zip(known, length, strict=True)
                 ):
-                    raise _mismatch(who, other, loss)
+                    raise mismatch(who, other, loss)
             lengths.setdefault(length, who)
 
 
@@ -164,11 +203,13 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int 
     return shape[:1]
 
 
-def _mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str) -> LossShapeError:
+def mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str) -> LossShapeError:
+    """The error for two tensors, each a name and a shape, that do not agree."""
     return LossShapeError(
-        f"{loss}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not agree",
+        f"{loss}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not agree: "
+        "they must have the same shape",
         None,
-        "shapes agree up to one trailing axis of length 1; nothing is broadcast",
+        "up to one trailing axis of length 1; nothing is broadcast",
     )
 
 

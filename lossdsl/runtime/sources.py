@@ -11,6 +11,20 @@ from lossdsl.source import Source
 
 MAX_BYTES = 1_000_000
 
+_SHORT = {
+    "mse": "mean_squared_error",
+    "l2": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "l1": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "logcosh": "log_cosh",
+    "pinball": "quantile",
+}
+"""What built-ins are called elsewhere, for hints. The language has one name for each."""
+
 
 def read(source: str | os.PathLike[str] | Source) -> Source:
     """The text that `source` names.
@@ -32,13 +46,30 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
         if found is not None:
             return found
         known = catalog.names()
-        hint = did_you_mean(word, known) or f"built-in losses: {', '.join(known)}"
+        full = _SHORT.get(word.lower())
+        hint = f"did you mean `{full}`?" if full else did_you_mean(word, known) or f"there are {', '.join(known)}"
         raise LossFileError(f"there is no built-in loss `{word}`", None, hint)
     return Source(source)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. There is none of a name that is too long or has a null character."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _file(path: Path) -> Source:
-    if path.is_file():
+    if is_file(path):
         if path.stat().st_size > MAX_BYTES:
             raise LossFileError(f"{path} has more than {MAX_BYTES} bytes; that is no loss")
         try:
@@ -47,7 +78,7 @@ def _file(path: Path) -> Source:
             raise LossFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
         except OSError as error:
             raise LossFileError(f"{path} cannot be read: {error.strerror}") from None
-    if path.is_dir():
+    if is_folder(path):
         raise LossFileError(f"{path} is a folder", None, "name a file in it")
     if path.parent == Path() and path.suffix == ".loss":
         found = catalog.read(path.stem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -13,7 +12,6 @@ import numpy as np
 from lossdsl import pipeline
 from lossdsl.errors import LossTypeError
 from lossdsl.runtime.bind import Value, bound, check_requirements, settled
-from lossdsl.runtime.sources import read
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
 
@@ -89,37 +87,10 @@ def _shown(value: Value) -> str:
 
 
 def axes_of(axis: Any) -> tuple[int, ...]:
-    """`axis` as a tuple of whole numbers. Raises LossTypeError."""
+    """`axis` as a tuple of whole numbers, empty for None, which stands for all axes. Raises LossTypeError."""
+    if axis is None:
+        return ()
     items = axis if isinstance(axis, tuple | list) else (axis,)
     if not items or any(isinstance(item, bool) or not isinstance(item, int) for item in items):
         raise LossTypeError(f"`axis` is a whole number or several, not {axis!r}")
     return tuple(items)
-
-
-def load(
-    source: str | os.PathLike[str] | Source | Mapping[str, Any],
-    *,
-    axis: int | tuple[int, ...] = -1,
-    **parameters: Any,
-) -> LoadedLoss:
-    """A loss without Keras.
-
-    Args:
-        source: a path (`pathlib.Path`, or text that ends in `.loss`), a built-in's name, the text of a formula or file,
-            or a mapping as in YAML (`{"huber": {"delta": 0.5}}`).
-        axis: the axis or axes that play `last`, by default the last one.
-        **parameters: values for the parameters of the loss, by name.
-
-    Raises:
-        LossError: the kind says what was wrong; the message says where, and what to do.
-
-    >>> import lossdsl
-    >>> loss = lossdsl.load("where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))", d=1.0)
-    >>> float(loss.numpy([0.0, 0.0], [0.5, 3.0]))
-    1.3125
-    """
-    if isinstance(source, Mapping):
-        from lossdsl.config import load_mapping
-
-        return load_mapping(source, axis=axis, **parameters)
-    return LoadedLoss(read(source), axes_of(axis), parameters)

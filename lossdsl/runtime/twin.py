@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
-from lossdsl.ir.axes import LAST
+from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.execute import functions
-from lossdsl.runtime.shapes import Plan, Step, plan
+from lossdsl.runtime.shapes import Plan, Step, joined, plan
 
 if TYPE_CHECKING:
     from lossdsl.runtime.spec import LoadedLoss
@@ -68,7 +68,8 @@ class Twin:
         spec = loss.input(wrt)
         if spec is None:
             names = [one.name for one in loss.inputs]
-            raise LossTypeError(f"{loss.name} has no input `{wrt}`", None, did_you_mean(wrt, names))
+            hint = did_you_mean(wrt, names) or f"its inputs are {', '.join(names)}"
+            raise LossTypeError(f"{loss.name} has no input `{wrt}`", None, hint)
         if not spec.is_real:
             raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it")
         return spec
@@ -96,7 +97,8 @@ class Twin:
             given[found.identifier] = value
         missing = [one.name for one in loss.inputs if one.identifier not in given]
         if missing:
-            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}")
+            names = ", ".join(one.name for one in loss.inputs)
+            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, f"its inputs are {names}")
         return _Call(self._spec, given)
 
 
@@ -105,11 +107,13 @@ class _Call:
 
     def __init__(self, spec: LoadedLoss, given: dict[str, ArrayLike]) -> None:
         loss = spec.program.loss
-        self.axis = spec.axis
         raw = {one.identifier: _array(one, given[one.identifier], loss.name) for one in loss.inputs}
         prediction = raw[loss.prediction.identifier]
         dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
         self.shapes = {name: array.shape for name, array in raw.items()}
+        self.places = joined(
+            loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name
+        )
         moved: dict[str, Array] = {}
         for one in loss.inputs:
             array = raw[one.identifier]
@@ -131,12 +135,15 @@ class _Call:
 
     def _last(self, spec: InputSpec, array: Array, rank: int) -> Array:
         """The array with the axes that play `last` at its end, as one."""
-        if self.axis == (-1,) or LAST not in spec.over or array.ndim != rank or rank < 2:
+        if self.places is None or not spec.over >= {BATCH, LAST}:
             return array
-        places = sorted(axis % array.ndim for axis in self.axis)
-        rest = [place for place in range(array.ndim) if place not in places]
-        joined = np.transpose(array, [*rest, *places])
-        return joined.reshape(*(array.shape[place] for place in rest), -1)
+        if len(self.places) == rank:
+            return array.reshape(-1)
+        if array.ndim != rank:
+            return array
+        rest = [place for place in range(rank) if place not in self.places]
+        turned = np.transpose(array, [*rest, *self.places])
+        return turned.reshape(*(array.shape[place] for place in rest), -1)
 
     def leave(self, value: Any) -> Any:
         """A result as the caller sees it: without the batch axis that a single sample was given."""
@@ -148,10 +155,11 @@ class _Call:
         """A gradient in the shape that its input was given in."""
         shape = self.shapes[spec.identifier]
         slope = np.asarray(slope, dtype=self.dtype)
-        if self.moved_shapes[spec.identifier] != shape:
-            places = sorted(axis % len(shape) for axis in self.axis)
-            rest = [place for place in range(len(shape)) if place not in places]
-            order = [*rest, *places]
+        if not slope.flags.writeable:  # a slope that is the same everywhere comes as a view of one number
+            slope = slope.copy()
+        if self.places is not None and len(self.places) < len(shape) and self.moved_shapes[spec.identifier] != shape:
+            rest = [place for place in range(len(shape)) if place not in self.places]
+            order = [*rest, *self.places]
             slope = slope.reshape([shape[place] for place in order])
             return np.transpose(slope, np.argsort(order))
         return slope.reshape(shape)
@@ -163,7 +171,9 @@ def _array(spec: InputSpec, value: ArrayLike, loss: str) -> Array:
     except ValueError:
         raise LossShapeError(f"{loss}: `{spec.name}` is no array: its rows differ in length") from None
     if array.dtype.kind not in "buif":
-        raise LossShapeError(f"{loss}: `{spec.name}` holds {array.dtype}, not numbers")
+        words = {"U": "text", "S": "text", "O": "objects", "c": "complex numbers"}
+        held = words.get(array.dtype.kind, str(array.dtype))
+        raise LossShapeError(f"{loss}: `{spec.name}` holds {held}, not real numbers")
     if spec.is_label and array.dtype.kind == "f" and not np.all(array == np.floor(array)):
         raise LossShapeError(f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole")
     return array

@@ -1,0 +1,84 @@
+"""The two verbs that users call: `load` a loss, `compile` it for Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lossdsl.runtime.sources import read
+from lossdsl.runtime.spec import LoadedLoss, axes_of
+from lossdsl.source import Source
+
+if TYPE_CHECKING:
+    from lossdsl.runtime.keras_loss import Loss
+
+
+def load(
+    source: str | os.PathLike[str] | Source | Mapping[str, Any],
+    /,
+    *,
+    axis: int | tuple[int, ...] | None = -1,
+    **parameters: Any,
+) -> LoadedLoss:
+    """A loss without Keras.
+
+    Args:
+        source: a path (`pathlib.Path`, or text that ends in `.loss`), a built-in's name, the text of a formula or file,
+            or a mapping as in YAML (`{"huber": {"delta": 0.5}}`).
+        axis: the axis or axes that play `last`, by default the last one; None for all of them, the batch too.
+        **parameters: values for the parameters of the loss, by name.
+
+    Raises:
+        LossError: the kind says what was wrong; the message says where, and what to do.
+
+    >>> import lossdsl
+    >>> loss = lossdsl.load("where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))", d=1.0)
+    >>> float(loss.numpy([0.0, 0.0], [0.5, 3.0]))
+    1.3125
+    """
+    if isinstance(source, Mapping):
+        from lossdsl.config import load_mapping
+
+        return load_mapping(source, axis=axis, **parameters)
+    return LoadedLoss(read(source), axes_of(axis), parameters)
+
+
+def compile(
+    source: str | os.PathLike[str] | Source | Mapping[str, Any],
+    /,
+    *,
+    axis: int | Sequence[int] | None = -1,
+    reduction: str | None = "sum_over_batch_size",
+    name: str | None = None,
+    dtype: Any = None,
+    **parameters: Any,
+) -> Loss:
+    """A loss for `model.compile`, from a file, a built-in's name, a formula, or a mapping as in YAML.
+
+    Args:
+        source: a path (`pathlib.Path`, or text that ends in `.loss`: a file if there is one, else the built-in of that
+            name), a built-in's name, the text of a formula or file, or a mapping (`{"huber": {"delta": 0.5}}`).
+        axis: the axis or axes that play `last`; None for all of them, the batch too.
+        reduction: as in Keras: "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" or None.
+        name: the name in logs; by default that of the loss.
+        dtype: the dtype of the computation; by default `keras.config.floatx()`.
+        **parameters: values for the parameters of the loss.
+
+    Raises:
+        LossError: the kind says what was wrong; the message says where, and what to do.
+
+    >>> import lossdsl
+    >>> loss = lossdsl.compile("huber.loss", delta=1.0)
+    >>> float(loss([[0.0], [0.0]], [[0.5], [3.0]]))
+    1.3125
+    """
+    if isinstance(source, Mapping):
+        from lossdsl.config import compile_mapping  # YAML is read by few; it is imported when it is
+
+        return compile_mapping(
+            source, axis=axis, reduction=reduction, name=name, dtype=dtype, parameters=parameters
+        )
+    from lossdsl.runtime.keras_loss import Loss  # Keras takes seconds: not before it is wanted
+
+    return Loss(read(source), parameters, axis, name, reduction, dtype)

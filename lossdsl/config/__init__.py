@@ -1,0 +1,202 @@
+"""Losses from YAML and from mappings; `forms` says which forms they take."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lossdsl.config.document import Entry, Item, from_python, from_text
+from lossdsl.config.forms import Described, described
+from lossdsl.errors import LossConfigError, LossError, LossFileError, did_you_mean, near_miss
+from lossdsl.runtime.sources import MAX_BYTES, is_file, is_folder
+
+if TYPE_CHECKING:
+    from lossdsl.runtime.keras_loss import Loss
+    from lossdsl.runtime.spec import LoadedLoss
+
+
+def from_config(config: Mapping[str, Any] | str) -> Loss:
+    """A Keras loss from a mapping, or from a built-in's name or a formula.
+
+    Args:
+        config: `"huber"`, `"abs(t - x)^2"`, `{"huber": {"delta": 0.5}}`, `{"file": "mine.loss", "params": {…}}` or
+            `{"formula": "…", "params": {…}}`; a mapping may also have `reduction`, `axis`, `name` and `dtype`.
+
+    Raises:
+        LossError: the kind says what was wrong.
+    """
+    return _compiled(described(from_python(config)))
+
+
+def from_yaml(path_or_text: str | os.PathLike[str], key: str | None = None) -> Loss:
+    """A Keras loss from a YAML file, or from YAML text.
+
+    Args:
+        path_or_text: a path, or text with a line break or a `:` in it that is no path.
+        key: where in the file the loss stands, as in `"train.loss"`; by default the whole file describes a loss.
+
+    Raises:
+        LossError: the message shows the line of YAML that is to blame.
+    """
+    return _compiled(description(path_or_text, key))
+
+
+def description(path_or_text: str | os.PathLike[str], key: str | None = None) -> Described:
+    """What a YAML file or text says about a loss, before any of it is compiled. Raises LossError."""
+    item, folder = _document(path_or_text)
+    return described(_at(item, key), folder)
+
+
+def load_mapping(
+    mapping: Mapping[str, Any], *, axis: int | tuple[int, ...] | None = -1, **parameters: Any
+) -> LoadedLoss:
+    """The loss that a mapping describes, without Keras; `parameters` join those of the mapping."""
+    from lossdsl.runtime.spec import LoadedLoss, axes_of
+
+    found = _joined(described(from_python(mapping)), {"axis": axis}, parameters)
+    return LoadedLoss(found.source, axes_of(found.options.get("axis", -1)), found.parameters)
+
+
+def compile_mapping(mapping: Mapping[str, Any], *, parameters: Mapping[str, Any], **options: Any) -> Loss:
+    """The Keras loss that a mapping describes; `parameters` and `options` of `compile` join those of the mapping."""
+    return _compiled(_joined(described(from_python(mapping)), options, parameters))
+
+
+_DEFAULTS = {"axis": -1, "reduction": "sum_over_batch_size", "name": None, "dtype": None}
+
+
+def _joined(found: Described, options: Mapping[str, Any], parameters: Mapping[str, Any]) -> Described:
+    """The description with what was said beside it; nothing may be said twice."""
+    chosen = {name: value for name, value in options.items() if value != _DEFAULTS[name]}
+    for name, value in chosen.items():
+        if found.options.get(name, value) != value:
+            both = f"{found.options[name]!r} in the mapping and {value!r} beside it"
+            raise LossConfigError(f"`{name}` is {both}", None, "give it once")
+    for name in parameters:
+        if name in found.parameters:
+            raise LossConfigError(f"the parameter `{name}` has a value in the mapping already", None, "give it once")
+    return replace(found, options={**found.options, **chosen}, parameters={**found.parameters, **parameters})
+
+
+def find_losses(path: str | os.PathLike[str]) -> list[Described | LossError]:
+    """The losses of a YAML file: the whole of it, or what stands under keys called `loss` and `losses`, at any depth.
+
+    A description that is wrong is given as its error. Raises LossError for a file that cannot be read as YAML.
+    """
+    root, folder = _document(Path(path))
+    items = [root] if _looks_like_loss(root) else list(_under_loss_keys(root))
+    if not items:
+        hint = "it stands under a key `loss`, or is the whole file"
+        raise LossConfigError("there is no loss in this file", root.span, hint)
+    found: list[Described | LossError] = []
+    for item in items:
+        try:
+            found.append(described(item, folder))
+        except LossError as error:
+            found.append(error)
+    return found
+
+
+def _compiled(found: Described) -> Loss:
+    from lossdsl.runtime.keras_loss import Loss
+    from lossdsl.runtime.sources import read
+
+    with found.blamed():
+        return Loss(read(found.source), found.parameters, **found.options)
+
+
+def _document(path_or_text: str | os.PathLike[str]) -> tuple[Item, Path | None]:
+    """The values of a YAML file or text, and the folder of a file."""
+    if isinstance(path_or_text, str) and _is_text(path_or_text):
+        return from_text(path_or_text, "<yaml>"), None
+    path = Path(path_or_text)
+    if not is_file(path):
+        if is_folder(path):
+            raise LossFileError(f"{path} is a folder", None, "name a file in it")
+        beside = [each.name for each in path.parent.iterdir()] if is_folder(path.parent) else []
+        raise LossFileError(f"there is no file {path}", None, did_you_mean(path.name, beside))
+    if path.stat().st_size > MAX_BYTES:
+        raise LossFileError(f"{path} has more than {MAX_BYTES} bytes; that is no configuration")
+    try:
+        return from_text(path.read_text(encoding="utf-8-sig"), str(path)), path.parent
+    except UnicodeDecodeError as error:
+        raise LossFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise LossFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _is_text(given: str) -> bool:
+    if "\n" in given:
+        return True
+    drive = re.match(r"[A-Za-z]:[\\/]", given)
+    return ":" in given and not drive and not is_file(Path(given))
+
+
+def _at(item: Item, key: str | None) -> Item:
+    """The value under a dotted key; a key of the file may hold dots itself."""
+    if key is None:
+        return item
+    parts = key.split(".")
+    walked = 0
+    while walked < len(parts):
+        rest = parts[walked:]
+        here = ".".join(parts[:walked])
+        entries = _keys(item)
+        taken = next((n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in entries), 0)
+        if not taken:
+            where = f"`{here}`" if here else "the file"
+            if not entries:
+                raise LossConfigError(f"{where} holds {item.kind}, so it has no key `{rest[0]}`", item.span)
+            near = near_miss(rest[0], entries)
+            span = (entries[near].key if near else None) or item.span
+            hint = f"did you mean `{near}`?" if near else f"its keys: {', '.join(entries)}"
+            raise LossConfigError(f"{where} has no key `{rest[0]}`", span, hint)
+        item = entries[".".join(rest[:taken])].item
+        walked += taken
+    return item
+
+
+def _keys(item: Item) -> dict[str, Entry]:
+    """The entries of a mapping, or of a list by number."""
+    if isinstance(item.value, dict):
+        return item.value
+    if isinstance(item.value, list):
+        return {str(number): Entry(None, each) for number, each in enumerate(item.value)}
+    return {}
+
+
+def _looks_like_loss(item: Item) -> bool:
+    if isinstance(item.value, dict):
+        from lossdsl import catalog
+
+        return any(key in ("file", "formula", *catalog.names()) for key in item.value)
+    return isinstance(item.value, str)
+
+
+def _under_loss_keys(root: Item) -> list[Item]:
+    """What stands under `loss`, and each of what stands under `losses`, once each and in order."""
+    found: list[Item] = []
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        inner: list[Item] = []
+        for key, entry in _keys(item).items():
+            if key == "loss":
+                found.append(entry.item)
+            elif key == "losses":
+                found += [each.item for each in _keys(entry.item).values()]
+            else:
+                inner.append(entry.item)
+        waiting += reversed(inner)
+    return found
+
+
+__all__ = ["Described", "compile_mapping", "description", "find_losses", "from_config", "from_yaml", "load_mapping"]

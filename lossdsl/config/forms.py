@@ -1,0 +1,222 @@
+"""What a value of YAML, or a mapping, says about a loss: its text, its parameters and options.
+
+    huber                                              a built-in's name
+    "abs(t - x)^2"                                     a formula
+    {huber: {delta: 0.5}, reduction: sum}              a built-in with parameters, options beside it
+    {file: mine.loss, params: {delta: 0.5}}            a file, relative to the YAML file
+    {formula: "abs(t - x)^p", params: {p: 2}, axis: 1} a formula with parameters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lossdsl import catalog
+from lossdsl.config.document import NUMBER, Entry, Item, Tagged
+from lossdsl.errors import LossConfigError, LossError, LossFileError, LossParameterError, did_you_mean
+from lossdsl.runtime.sources import is_file, is_folder, read
+from lossdsl.source import Source, Span
+
+OPTIONS = ("reduction", "axis", "name", "dtype")
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+WORDS = ("file", "formula", "params", *OPTIONS)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A loss as it is described: its source, its parameters and its options, with the places of all of them."""
+
+    source: Source
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    span: Span | None = None
+    places: Mapping[str, Entry] = field(default_factory=dict)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Inside, mistakes in parameters and options are reported where YAML gives them."""
+        try:
+            yield
+        except LossError as error:
+            place = self._place(error)
+            if place is None:
+                raise
+            raise placed(error, place) from None
+
+    def _place(self, error: LossError) -> Span | None:
+        if self.span is None:
+            return None
+        if isinstance(error, LossParameterError):
+            for name in error.names:
+                if name in self.places:
+                    entry = self.places[name]
+                    return entry.key if error.is_unknown else entry.item.span
+        if error.span is None:
+            return self.span
+        inside = error.span.source.name == self.span.source.name
+        return None if inside or not isinstance(error, LossParameterError) else self.span
+
+
+def placed(error: LossError, span: Span) -> LossError:
+    """The same mistake at another place."""
+    return type(error)(error.message, span, error.hint)
+
+
+def described(item: Item, folder: Path | None = None) -> Described:
+    """What `item` says about a loss; files are looked for in `folder`. Raises LossConfigError or LossFileError."""
+    if isinstance(item.value, str):
+        return Described(_named(item, folder), {}, {}, item.span)
+    if isinstance(item.value, dict):
+        return _mapping(item, item.value, folder)
+    raise LossConfigError(
+        f"a loss is a name, a formula or a mapping, and this is {item.kind}",
+        item.span,
+        "as in `huber`, `abs(t - x)^2` or `{huber: {delta: 0.5}}`",
+    )
+
+
+def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Described:
+    ways = [key for key in entries if key in ("file", "formula") or key not in WORDS]
+    known = [*WORDS, *catalog.names()]
+    for key in ways:
+        if key not in known:
+            raise LossConfigError(
+                f"`{key}` is neither a built-in loss nor an option", entries[key].key, _hint(key, entries, known)
+            )
+    if not ways:
+        raise LossConfigError("this describes no loss", item.span, _no_loss_hint(entries))
+    if len(ways) > 1:
+        first, second = ways[:2]
+        raise LossConfigError(f"`{first}` and `{second}` each describe a loss", entries[second].key, "keep one of them")
+    way = ways[0]
+    if way in ("file", "formula"):
+        source = _source(way, entries[way], folder)
+        given = _entries("params", entries["params"]) if "params" in entries else {}
+    else:
+        source = read(way)
+        given = _entries(way, entries[way])
+        if "params" in entries:
+            hint = f"as in `{way}: {{…}}`"
+            raise LossConfigError(f"the parameters of `{way}` stand under its name", entries["params"].key, hint)
+    for name in given:
+        if name in OPTIONS:
+            raise LossConfigError(f"`{name}` is an option, not a parameter", given[name].key, f"put it beside `{way}`")
+    options = {key: _option(key, entries[key]) for key in OPTIONS if key in entries}
+    parameters = {name: _value(entry.item) for name, entry in given.items()}
+    return Described(source, parameters, options, entries[way].key or item.span, given)
+
+
+def _hint(key: str, entries: Mapping[str, Entry], known: list[str]) -> str | None:
+    formula = entries.get("formula")
+    if formula is not None and formula.item.in_braces and (key.count("(") != key.count(")")):
+        return "a comma inside `{…}` ends the formula: put it in quotes"
+    near = did_you_mean(key, known)
+    if near is not None:
+        return near
+    inner = entries[key].item
+    if key == "loss" and inner.value is not None:
+        return 'name the place of the loss: `from_yaml(…, key="loss")`'
+    if isinstance(inner.value, dict) and "loss" in inner.value:
+        return f'name the place of the loss: `from_yaml(…, key="{key}.loss")`'
+    return "as in `huber`, `{huber: {delta: 0.5}}`, `{file: mine.loss}` or `{formula: …}`"
+
+
+def _no_loss_hint(entries: Mapping[str, Entry]) -> str:
+    name = entries.get("name")
+    if name is not None and name.item.value in catalog.names():
+        return f"`name` is what Keras calls the loss; write `{name.item.value}: {{…}}`"
+    return "add a built-in's name, `file: mine.loss` or `formula: …`"
+
+
+def _entries(name: str, entry: Entry) -> dict[str, Entry]:
+    """The parameters under a key; nothing at all stands for none."""
+    value = entry.item.value
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise LossConfigError(
+            f"`{name}` holds a mapping of parameters, and this is {entry.item.kind}",
+            entry.item.span,
+            f"as in `{name}: {{delta: 0.5}}`",
+        )
+    return value
+
+
+def _source(way: str, entry: Entry, folder: Path | None) -> Source:
+    item = entry.item
+    if not isinstance(item.value, str) or item.text is None:
+        raise LossConfigError(f"`{way}` is a text, and this is {item.kind}", item.span or entry.key, _quote_hint(item))
+    return _path(item, folder) if way == "file" else item.text
+
+
+def _quote_hint(item: Item) -> str | None:
+    return "put a formula in quotes" if isinstance(item.value, list | dict) else None
+
+
+def _path(item: Item, folder: Path | None) -> Source:
+    path = (folder or Path()) / item.value
+    if not is_file(path):
+        beside = [each.name for each in path.parent.glob("*.loss")] if is_folder(path.parent) else []
+        raise LossFileError(f"there is no file {path}", item.span, did_you_mean(path.name, beside))
+    return _read(path, item)
+
+
+def _read(source: str | Path, item: Item) -> Source:
+    try:
+        return read(source)
+    except LossError as error:
+        raise error if item.span is None else placed(error, item.span) from None
+
+
+def _named(item: Item, folder: Path | None) -> Source:
+    """What one string names: a built-in, a file, or a formula."""
+    text = str(item.value)
+    assert item.text is not None
+    if not text.strip():
+        raise LossConfigError("the loss is empty", item.span)
+    if "\n" not in text and text.endswith(".loss"):
+        builtin = catalog.read(text.removesuffix(".loss"))
+        return builtin if builtin is not None and not is_file((folder or Path()) / text) else _path(item, folder)
+    if text.strip().isidentifier():
+        found = _read(text, item)
+        return item.text if found.text == text else found
+    return item.text
+
+
+def _option(name: str, entry: Entry) -> Any:
+    item = entry.item
+    value = item.value
+    span = item.span or entry.key
+    if name == "reduction":
+        if value is not None and value not in REDUCTIONS:
+            known = isinstance(value, str)
+            wrong = f"there is no reduction `{value}`" if known else f"`reduction` is a word, and this is {item.kind}"
+            hint = did_you_mean(str(value), REDUCTIONS) or f"one of {', '.join(REDUCTIONS)}"
+            raise LossConfigError(wrong, span, hint)
+        return value
+    if name == "axis":
+        if value is None:
+            return None
+        numbers = [each.value for each in value] if isinstance(value, list) else [value]
+        if not numbers or any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
+            hint = "as in `axis: -1` or `axis: [1, 2]`; `axis: null` stands for all axes"
+            raise LossConfigError("`axis` is a whole number or a list of them", span, hint)
+        return tuple(numbers) if isinstance(value, list) else value
+    if not isinstance(value, str):
+        raise LossConfigError(f"`{name}` is a word, and this is {item.kind}", span)
+    return value
+
+
+def _value(item: Item) -> Any:
+    """A parameter's value as plain Python; a text that reads as a number is one, for PyYAML reads 1e-3 as text."""
+    if isinstance(item.value, list):
+        return [_value(each) for each in item.value]
+    if isinstance(item.value, str) and NUMBER.fullmatch(item.value.strip()):
+        return float(item.value)
+    if item.value is None or isinstance(item.value, dict | Tagged):
+        raise LossConfigError(f"a parameter is a number, a truth value or a list, and this is {item.kind}", item.span)
+    return item.value

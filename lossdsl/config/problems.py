@@ -1,0 +1,59 @@
+"""What is wrong with a text that is no YAML, in words for someone who meant to write a formula."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+import yaml
+
+from lossdsl.errors import LossConfigError
+from lossdsl.source import Source, Span
+
+_QUOTE = "put the formula in quotes"
+
+# What PyYAML says, what we say instead, and what helps.
+_PROBLEMS: tuple[tuple[str, str, str | None], ...] = (
+    (r"found character '\\t'", "a tab cannot stand here in YAML", "indent with spaces"),
+    (r"found character", "YAML gives this character a meaning of its own", _QUOTE),
+    (r"expected chomping or indentation", "`|` and `>` start a block of text in YAML, on the lines after it",
+     f"write an absolute value as `abs(e)`, or {_QUOTE}"),
+    (r"mapping values are not allowed", "YAML reads this `:` as the end of a key",
+     f"if it belongs to a formula, {_QUOTE}"),
+    (r"expected ',' or '[}\]]'", "the `{…}` or `[…]` around this is not closed, or holds an unquoted formula",
+     f"close it, or {_QUOTE}"),
+    (r"could not find expected ':'", "this line is neither a key with a `:` nor part of the value above",
+     "indent it, or write a formula of several lines as a block after `|`"),
+    (r"found undefined alias", "there is no anchor of this name",
+     f"an anchor is set up by `&name`; if this is a formula, {_QUOTE}"),
+    (r"found another document", "the text holds several documents", "keep the one before `---`"),
+    (r"unexpected end of stream", "the quotes opened here are never closed", "close them"),
+    (r"expected alphabetic or numeric", "`*` and `&` name anchors in YAML", _QUOTE),
+    (r"expected <block end>, but found '-'", "a list stands here beside keys", "indent it under its key"),
+    (r"expected <block end>", "this does not fit the indentation of the lines above",
+     f"indent it like them; if it is a formula, {_QUOTE}"),
+    (r"unknown escape", "this escape means nothing in YAML", "use single quotes"),
+    (r"undefined tag handle", "YAML reads `!` as the start of a tag", _QUOTE),
+    (r"found duplicate anchor", "there are two anchors of this name", None),
+)  # fmt: skip
+
+
+def explained(error: yaml.MarkedYAMLError, source: Source) -> LossConfigError:
+    """PyYAML's error with our words and the place that is to blame."""
+    problem = error.problem or "malformed"
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    unclosed = problem.startswith("expected ',' or") and opened and mark and opened.line < mark.line
+    if opened is not None and ("end of stream" in problem or "alphabetic" in problem or unclosed):
+        mark = opened
+    at = len(source.text) if mark is None else mark.index
+    starts = [match.start() for match in re.finditer(r"\S", source.text)]
+    if at >= len(source.text) and starts:
+        at = starts[bisect_right(starts, at) - 1]
+    before = source.text[:at].rstrip()
+    if "<block end>" in problem and " #" in before[before.rfind("\n") + 1 :]:
+        hint = "write a formula of several lines as a block after `|`, or in quotes"
+        return LossConfigError("the comment above ended the value", Span(source, at, at + 1), hint)
+    for pattern, message, help_ in _PROBLEMS:
+        if re.search(pattern, problem):
+            return LossConfigError(message, Span(source, at, at + 1), help_)
+    return LossConfigError(f"malformed YAML: {problem}", Span(source, at, at + 1))

@@ -1,0 +1,289 @@
+"""From what a loss is called with to one value a sample: casts, alignment, masks, the kernel.
+
+What Keras's `Loss` objects and plain functions have in common. A `Loss` takes the first axis for the batch whatever the
+rank; a function takes a prediction of rank 1 for one sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from lossdsl.errors import LossShapeError, LossTypeError
+from lossdsl.ir.axes import BATCH, LAST, SPACE
+from lossdsl.ir.loss import InputSpec
+from lossdsl.runtime import keras_internals
+from lossdsl.runtime.kernels import kernel
+from lossdsl.runtime.shapes import Shape, Step, joined, plan, show
+from lossdsl.runtime.spec import LoadedLoss
+
+_HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of a call: the values, the mask over the samples (or None), and the prediction, aligned."""
+
+    values: Any
+    mask: Any
+    prediction: Any
+    is_single: bool
+    """Whether the values are one number: the whole was one sample, or the loss is one of the whole batch."""
+
+    def by_sample(self) -> tuple[Any, Any]:
+        """Values and mask, where one number stands once for each sample, and what is masked is 0."""
+        values, mask = self.values, self.mask
+        if self.is_single:
+            samples = ops.ones((ops.shape(self.prediction)[0], *[1] * len(values.shape)), dtype=values.dtype)
+            values = samples * values
+        if mask is not None:
+            mask = _fitted(mask, values)
+            values = ops.where(mask, values, ops.zeros_like(values))
+        return values, mask
+
+
+def evaluate(
+    spec: LoadedLoss,
+    y_true: Any,
+    y_pred: Any,
+    mask: Any = None,
+    *,
+    dtype: str,
+    label: str,
+    rank_one_is_batch: bool = True,
+) -> Evaluation:
+    """The loss of tensors, before weights and reduction.
+
+    Args:
+        spec: the loss.
+        y_true: the target; with extra inputs a tuple of target and inputs, or a dict by name.
+        y_pred: the prediction.
+        mask: truth values over the samples (and places), or None; where it is off, harmless inputs are put in.
+        dtype: what real inputs are cast to.
+        label: what the loss is called in messages.
+        rank_one_is_batch: whether a prediction of rank 1 is a batch of single elements, or one sample.
+
+    Raises:
+        LossShapeError: shapes that do not agree.
+        LossTypeError: extra inputs that are missing, or an axis that is not there.
+    """
+    loss = spec.program.loss
+    tensors = _tensors(spec, y_true, y_pred, dtype, label)
+    raw = tensors[loss.prediction.identifier]
+    rank = len(raw.shape)
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    joins = joined(loss.inputs, loss.prediction, spec.axis, shapes, spec.program.meetings, label)
+    is_whole = joins is not None and len(joins) == rank
+    if joins is not None:
+        tensors = {one.identifier: _ranked(one, tensors[one.identifier], rank) for one in loss.inputs}
+        if not is_whole:
+            tensors = {one.identifier: _moved(one, tensors[one.identifier], rank, joins) for one in loss.inputs}
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    found = plan(
+        loss.inputs,
+        loss.prediction,
+        shapes,
+        spec.program.meetings,
+        rank_one_is_batch=rank_one_is_batch and bool(spec.axis),
+        loss=label,
+        parameters=spec.parameter_shapes,
+    )
+    inputs = [_stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs]
+    prediction = inputs[loss.inputs.index(loss.prediction)]
+    inputs = [
+        _checked_late(spec, one, tensor, prediction, label) for one, tensor in zip(loss.inputs, inputs, strict=True)
+    ]
+    if mask is not None:
+        mask = _aligned_mask(mask, prediction, loss.prediction, label)
+        inputs = [_masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
+    if is_whole:
+        pairs = zip(loss.inputs, inputs, strict=True)
+        inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
+    last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
+    values = kernel(spec, keras.backend.backend())(inputs, spec.arguments(last))
+    is_one = found.single or is_whole
+    if is_one and BATCH in loss.result.axes:
+        values = values[0]
+    is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
+    return Evaluation(values, mask, raw if is_one else prediction, is_single)
+
+
+# --- the tensors ----------------------------------------------------------------------------------------------------
+
+
+def _tensors(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str, label: str) -> dict[str, Any]:
+    """The inputs of the loss by name, each in the dtype, labels as whole numbers."""
+    loss = spec.program.loss
+    given: dict[str, Any] = {loss.prediction.identifier: y_pred}
+    if loss.target is not None:
+        given.update(_targets(spec, y_true, label))
+    tensors = {one.identifier: _tensor(one, given[one.identifier], dtype, label) for one in loss.inputs}
+    prediction = tensors[loss.prediction.identifier]
+    for one in loss.inputs:
+        if not keras_internals.has_rank(tensors[one.identifier]):
+            lacks = LAST in loss.prediction.over and LAST not in one.over
+            last = None if lacks else (len(one.nodes), len(loss.prediction.nodes))
+            tensors[one.identifier] = keras_internals.ranked(
+                tensors[one.identifier], prediction, last, f"{label}: `{one.name}`"
+            )
+    return tensors
+
+
+def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
+    """What Keras hands over as the target: the target alone, or with the extra inputs as a tuple or dict."""
+    loss = spec.program.loss
+    assert loss.target is not None
+    extra = loss.inputs[2:]
+    if not extra:
+        return {loss.target.identifier: y_true}
+    wanted = [loss.target, *extra]
+    names = ", ".join(one.name for one in wanted)
+    if isinstance(y_true, Mapping):
+        found = {}
+        for name, value in y_true.items():
+            one = loss.input(name)
+            if one is None or one not in wanted:
+                raise LossTypeError(f"{label} has no input `{name}` beside the prediction", None, f"it has {names}")
+            found[one.identifier] = value
+    elif isinstance(y_true, tuple | list) and len(y_true) == len(wanted):
+        found = {one.identifier: value for one, value in zip(wanted, y_true, strict=True)}
+    else:
+        found = {}
+    if len(found) != len(wanted):
+        raise LossTypeError(
+            f"{label} takes {len(wanted)} inputs beside the prediction ({names})",
+            None,
+            f"give y_true as a tuple ({names}) or as a dict with these keys",
+        )
+    return found
+
+
+def _tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
+    try:
+        if spec.is_label:
+            return ops.cast(ops.convert_to_tensor(value), "int32")
+        return ops.convert_to_tensor(value, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        kind = type(error).__name__
+        raise LossShapeError(f"{label}: `{spec.name}` is no tensor of numbers ({kind})") from None
+
+
+def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
+    """An input with the rank of the prediction, where a trailing axis of length 1 is all that differs."""
+    if not spec.over >= {BATCH, LAST}:
+        return tensor
+    if len(tensor.shape) == rank + 1 and tensor.shape[-1] == 1:
+        return ops.squeeze(tensor, -1)
+    return ops.expand_dims(tensor, -1) if len(tensor.shape) == rank - 1 else tensor
+
+
+def _moved(spec: InputSpec, tensor: Any, rank: int, places: tuple[int, ...]) -> Any:
+    """The tensor with the axes that play `last` at its end, as one."""
+    if LAST not in spec.over or len(tensor.shape) != rank:
+        return tensor
+    rest = [place for place in range(rank) if place not in places]
+    turned = ops.transpose(tensor, [*rest, *places])
+    if len(places) == 1:
+        return turned
+    lengths = tuple(turned.shape)[len(rest) :]
+    last = -1 if None in lengths else math.prod(lengths)
+    return ops.reshape(turned, (*ops.shape(turned)[: len(rest)], last))
+
+
+def _stepped(tensor: Any, step: Step) -> Any:
+    if step.squeeze:
+        tensor = ops.squeeze(tensor, -1)
+    if step.expand:
+        tensor = ops.expand_dims(tensor, -1)
+    return ops.expand_dims(tensor, 0) if step.lead else tensor
+
+
+def _checked_late(spec: LoadedLoss, one: InputSpec, tensor: Any, prediction: Any, label: str) -> Any:
+    """The tensor, with lengths that the graph does not know yet checked against the prediction when it runs."""
+    other = spec.program.loss.prediction
+    if one is other or None not in tuple(tensor.shape):
+        return tensor
+    wanted: dict[int, int] = {}
+    for group in spec.program.meetings:
+        for axis in (BATCH, SPACE, LAST):
+            if (one.nodes[0].name, axis) in group and (other.nodes[0].name, axis) in group:
+                if axis == BATCH:
+                    wanted[0] = 0
+                elif axis == LAST and len(one.nodes) == len(other.nodes):
+                    wanted[len(tensor.shape) - 1] = len(prediction.shape) - 1
+                elif axis == BATCH:
+                    wanted[0] = 0
+                elif axis == SPACE:
+                    places = len(tensor.shape) - (LAST in one.over)
+                    wanted.update({place: place for place in range(1, places)})
+    return keras_internals.agreeing(tensor, prediction, wanted, f"{label}: `{one.name}`")
+
+
+def _last_of(spec: InputSpec, prediction: Any) -> int | None:
+    if LAST not in spec.over or prediction.shape[-1] is None:
+        return None
+    return int(prediction.shape[-1]) // len(spec.nodes)
+
+
+# --- masks and weights ----------------------------------------------------------------------------------------------
+
+
+def _aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any:
+    """The mask as truth values over the sample axes of the prediction."""
+    mask = ops.cast(mask, "bool")
+    rank = len(prediction.shape) - (1 if LAST in spec.over else 0)
+    if len(mask.shape) == rank + 1 and mask.shape[-1] == 1:
+        mask = ops.squeeze(mask, -1)
+    if len(mask.shape) > rank:
+        raise LossShapeError(
+            f"{label}: the mask has shape {show(tuple(mask.shape))}, the prediction {show(tuple(prediction.shape))}"
+        )
+    return mask
+
+
+def _masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
+    """The input with a harmless value wherever the mask is off."""
+    if BATCH not in spec.over or len(tensor.shape) < len(mask.shape):
+        return tensor
+    harmless = ops.full_like(tensor, 0 if spec.is_label else _HARMLESS.get(spec.domain, 0.0))
+    return ops.where(_padded(mask, len(tensor.shape)), tensor, harmless)
+
+
+def _padded(mask: Any, rank: int) -> Any:
+    while len(mask.shape) < rank:
+        mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+def _fitted(mask: Any, values: Any) -> Any:
+    """The mask over the axes of the values: places that were reduced away count if one of them does."""
+    while len(mask.shape) > len(values.shape):
+        mask = ops.any(mask, axis=-1)
+    return ops.logical_and(_padded(mask, len(values.shape)), ops.ones_like(values, dtype="bool"))
+
+
+def weights(weight: Any, values: Any, dtype: str, label: str) -> Any:
+    """Weights with the shape of the values: padded on the right, and spread. Raises LossShapeError."""
+    weight = ops.convert_to_tensor(weight, dtype=dtype)
+    rank = len(values.shape)
+    given = tuple(weight.shape)
+    if len(given) == rank + 1 and given[-1] == 1:
+        weight = ops.squeeze(weight, -1)
+    while len(weight.shape) < rank and len(given) > 0:
+        weight = ops.expand_dims(weight, -1)
+    if len(weight.shape) > rank or not _fits(tuple(weight.shape), tuple(values.shape)):
+        raise LossShapeError(
+            f"{label}: the sample weights have shape {show(given)}, the values of the loss {show(tuple(values.shape))}",
+            None,
+            "weights have one number a sample, or one a sample and place",
+        )
+    return weight * ops.ones_like(values)
+
+
+def _fits(weight: Shape, values: Shape) -> bool:
+    return all(w is None or v is None or w in (1, v) for w, v in zip(weight[::-1], values[::-1], strict=False))
