@@ -1,4 +1,4 @@
-"""The command line: `lossdsl check`, `show` and `list`.
+"""The command line: `lossdsl check`, `show`, `emit` and `list`.
 
 What is heavy is imported by the command that needs it, and Keras by none. Exit status: 0 nothing found, 1 something
 found, 2 wrong use, 130 interrupted.
@@ -21,6 +21,7 @@ from lossdsl.source import Source
 if TYPE_CHECKING:
     from lossdsl.checks import Report
     from lossdsl.config import Described
+    from lossdsl.pipeline import Program
 
 CLEAN, FOUND, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 BROKEN_PIPE = 141
@@ -35,6 +36,7 @@ examples:
   lossdsl check huber                 a built-in loss
   lossdsl check "abs(t - x)^2"        a formula
   lossdsl show huber --stage gradient what the compiler makes of a loss, stage by stage
+  lossdsl emit huber --target torch   the loss as a module of its own
   lossdsl list                        the built-in losses
 
 exit status: 0 nothing found, 1 errors or warnings found, 2 wrong use.
@@ -54,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LossError as error:
         _write(sys.stderr, error.kind, str(error))
         return WRONG_USE if isinstance(error, LossFileError) and error.span is None else FOUND
+    except _WrongUse as error:
+        return _wrong_use(str(error))
     except BrokenPipeError:
         # What is left in the buffer has no reader; it must not be flushed when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
+
+
+class _WrongUse(Exception):
+    """A command line that makes no sense, found while it is carried out."""
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------
@@ -125,6 +133,20 @@ def _parser() -> argparse.ArgumentParser:
         help="the value of a parameter; those of kind bool and int change what is made of a loss",
     )
     show.set_defaults(run=_show)
+
+    emit = commands.add_parser(
+        "emit",
+        help="print a loss as a module that needs no lossdsl",
+        description="Prints a self-contained Python module: the function, its gradient where it is ours, and for\n"
+        "keras a class for model.compile.",
+        formatter_class=layout,
+    )
+    emit.add_argument("source", metavar="NAME", help="a .loss file, a built-in's name, or a formula")
+    emit.add_argument("--target", default="numpy", help="numpy, tensorflow, jax, torch or keras (by default numpy)")
+    emit.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="the value that a parameter has by default"
+    )
+    emit.set_defaults(run=_emit)
 
     names = commands.add_parser("list", help="list the built-in losses", description="Lists the built-in losses.")
     names.set_defaults(run=_list)
@@ -242,36 +264,60 @@ def _show(options: argparse.Namespace) -> int:
         near = near_miss(options.stage, pipeline.STAGES)
         hint = f"did you mean `{near}`?" if near else f"there are {', '.join(pipeline.STAGES)}"
         return _wrong_use(f"there is no stage `{options.stage}`; {hint}")
-    found = list(_losses(options.source))
-    if len(found) > 1:
-        return _wrong_use(f"{options.source} holds {len(found)} losses; name one")
-    loss = found[0]
-    if isinstance(loss, LossError):
-        raise loss
-    source = loss if isinstance(loss, Source) else loss.source
+    loss = _one_loss(options.source)
     if options.stage == "text":  # also of a text that has mistakes
-        print(source.text.rstrip("\n"))
+        print((loss if isinstance(loss, Source) else loss.source).text.rstrip("\n"))
         return CLEAN
-    file = pipeline.parsed(source)
+    program, _ = _program(loss, options.param)
+    print(program.show(options.stage))
+    return CLEAN
+
+
+def _emit(options: argparse.Namespace) -> int:
+    from lossdsl import pipeline
+
+    if options.target not in pipeline.TARGETS:
+        near = near_miss(options.target, pipeline.TARGETS)
+        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(pipeline.TARGETS)}"
+        return _wrong_use(f"there is no target `{options.target}`; {hint}")
+    program, given = _program(_one_loss(options.source), options.param)
+    defaults = {spec.name: spec.default for spec in program.loss.parameters if spec.default is not None}
+    print(program.emitted(options.target, {**defaults, **given}), end="")
+    return CLEAN
+
+
+def _one_loss(given: str) -> Source | Described:
+    found = list(_losses(given))
+    if len(found) > 1:
+        raise _WrongUse(f"{given} holds {len(found)} losses; name one")
+    if isinstance(found[0], LossError):
+        raise found[0]
+    return found[0]
+
+
+def _program(loss: Source | Described, settings: Sequence[str]) -> tuple[Program, dict[str, Any]]:
+    """A loss under the parameters of the command line (`NAME=VALUE`) and of YAML, and those."""
+    from lossdsl import pipeline
+
+    file = pipeline.parsed(loss if isinstance(loss, Source) else loss.source)
     given = {} if isinstance(loss, Source) else dict(loss.parameters)
     specs = {spec.name: spec for spec in pipeline.parameters(file)}
-    for text in options.param:
+    for text in settings:
         name, sign, value = text.partition("=")
         if not sign:
-            return _wrong_use(f"--param is NAME=VALUE, not `{text}`")
+            raise _WrongUse(f"--param is NAME=VALUE, not `{text}`")
         if name not in specs:
             hint = did_you_mean(name, specs) or (f"there are {', '.join(specs)}" if specs else "it has none")
-            return _wrong_use(f"the loss has no parameter `{name}`; {hint}")
+            raise _WrongUse(f"the loss has no parameter `{name}`; {hint}")
         given[name] = _value(value)
     settled: dict[str, bool | int] = {}
     for name, spec in specs.items():
         if spec.kind in ("bool", "int") and name in given:
             wanted = bool if spec.kind == "bool" else int
             if type(given[name]) is not wanted:
-                return _wrong_use(f"`{name}` is {'true or false' if wanted is bool else 'a whole number'}")
+                raise _WrongUse(f"`{name}` is {'true or false' if wanted is bool else 'a whole number'}")
             settled[name] = given[name]
-    print(pipeline.program(file, settled).show(options.stage))
-    return CLEAN
+    return pipeline.program(file, settled), given
 
 
 def _value(text: str) -> Any:
