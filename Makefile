@@ -3,14 +3,14 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-all lint clean
 
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITABLE   := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 BIN        := .venv/bin
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
 
 demo: .venv/.stamp-demo  ## the tour: losses written, checked, compiled and trained with
 	@$(BIN)/python examples/demo.py
@@ -18,12 +18,15 @@ demo: .venv/.stamp-demo  ## the tour: losses written, checked, compiled and trai
 test: lint  ## everything a change must pass: lint, then every test and doctest
 	@$(BIN)/python -m pytest -n 2
 
+test-all: .venv/.stamp-all  ## the losses on TensorFlow, JAX and torch; after `make test`
+	@LOSSDSL_BACKENDS="tensorflow jax torch" $(BIN)/python -m pytest tests/test_backends.py
+
 lint: .venv/.stamp-test  ## ruff and mypy
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m mypy
 
 clean:  ## remove .venv and whatever else was made here
-	@rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp-demo: pyproject.toml
@@ -34,9 +37,19 @@ clean:  ## remove .venv and whatever else was made here
 	@$(call install,dev)
 	@touch .venv/.stamp-demo $@
 
+# The build of torch that runs on a CPU, where the package index has several.
+TORCH ?= torch==2.13.0
+
+.venv/.stamp-all: .venv/.stamp-test
+	@touch .venv/.unfinished
+	@echo "Installing JAX and torch into .venv"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input '$(TORCH)' -e '.[dev,jax,torch]'
+	@rm .venv/.unfinished
+	@touch .venv/.stamp-all
+
 # The file .unfinished is there while an install is under way. A .venv that one left behind, or whose Python is gone, has no stamps.
 ifneq ($(shell test -x $(BIN)/python && test ! -e .venv/.unfinished && echo whole),whole)
-.PHONY: .venv/.stamp-demo .venv/.stamp-test
+.PHONY: .venv/.stamp-demo .venv/.stamp-test .venv/.stamp-all
 endif
 
 # $(call install,EXTRA) gives .venv the project, editable, with EXTRA; a .venv that cannot be trusted is made anew.

@@ -26,6 +26,7 @@ from lossdsl.errors import (
 )
 
 if TYPE_CHECKING:
+    from lossdsl import losses
     from lossdsl.api import compile, load
     from lossdsl.checks import check
     from lossdsl.config import from_config, from_yaml
@@ -42,6 +43,8 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "losses":
+        return importlib.import_module("lossdsl.losses")
     if name not in _LATE:
         raise AttributeError(f"module 'lossdsl' has no attribute {name!r}")
     found = getattr(importlib.import_module(_LATE[name]), name)
@@ -71,4 +74,5 @@ __all__ = [
     "from_config",
     "from_yaml",
     "load",
+    "losses",
 ]

@@ -1,4 +1,4 @@
-"""Registers the one saved class with Keras as soon as Keras is imported, and not before.
+"""Registers the saved classes with Keras as soon as Keras is imported, and not before.
 
 A `.keras` file names its loss by a registered name alone, so `import lossdsl` has to be enough for
 `keras.models.load_model`; but importing Keras takes seconds, which `lossdsl check` must not cost. Hence a finder that
@@ -15,7 +15,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_REGISTERS = "lossdsl.runtime.keras_loss"
+_REGISTERS = "lossdsl.losses"
 
 
 class _AfterKeras(MetaPathFinder):

@@ -11,7 +11,7 @@ from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.source import Source
 
 if TYPE_CHECKING:
-    from lossdsl.runtime.keras_loss import Loss
+    from lossdsl.runtime.compiled import Loss
 
 
 def load(
@@ -79,6 +79,6 @@ def compile(
         return compile_mapping(
             source, axis=axis, reduction=reduction, name=name, dtype=dtype, parameters=parameters
         )
-    from lossdsl.runtime.keras_loss import Loss  # Keras takes seconds: not before it is wanted
+    from lossdsl.runtime.compiled import Loss  # Keras takes seconds: not before it is wanted
 
     return Loss(read(source), parameters, axis, name, reduction, dtype)

@@ -15,7 +15,7 @@ from lossdsl.errors import LossConfigError, LossError, LossFileError, did_you_me
 from lossdsl.runtime.sources import MAX_BYTES, is_file, is_folder
 
 if TYPE_CHECKING:
-    from lossdsl.runtime.keras_loss import Loss
+    from lossdsl.runtime.compiled import Loss
     from lossdsl.runtime.spec import LoadedLoss
 
 
@@ -102,7 +102,7 @@ def find_losses(path: str | os.PathLike[str]) -> list[Described | LossError]:
 
 
 def _compiled(found: Described) -> Loss:
-    from lossdsl.runtime.keras_loss import Loss
+    from lossdsl.runtime.compiled import Loss
     from lossdsl.runtime.sources import read
 
     with found.blamed():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.kernels import kernel
-from lossdsl.runtime.shapes import Shape, Step, joined, plan, show
+from lossdsl.runtime.shapes import Plan, Shape, Step, joined, plan, show
 from lossdsl.runtime.spec import LoadedLoss
 
 _HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
@@ -84,15 +85,7 @@ def evaluate(
         if not is_whole:
             tensors = {one.identifier: _moved(one, tensors[one.identifier], rank, joins) for one in loss.inputs}
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    found = plan(
-        loss.inputs,
-        loss.prediction,
-        shapes,
-        spec.program.meetings,
-        rank_one_is_batch=rank_one_is_batch and bool(spec.axis),
-        loss=label,
-        parameters=spec.parameter_shapes,
-    )
+    found = _planned(spec, tuple(shapes.items()), rank_one_is_batch and bool(spec.axis), label)
     inputs = [_stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs]
     prediction = inputs[loss.inputs.index(loss.prediction)]
     inputs = [
@@ -111,6 +104,22 @@ def evaluate(
         values = values[0]
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
     return Evaluation(values, mask, raw if is_one else prediction, is_single)
+
+
+@lru_cache(maxsize=512)
+def _planned(
+    spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str
+) -> Plan:
+    """`plan`, once for the same loss and shapes."""
+    return plan(
+        spec.program.loss.inputs,
+        spec.program.loss.prediction,
+        dict(shapes),
+        spec.program.meetings,
+        rank_one_is_batch=rank_one_is_batch,
+        loss=label,
+        parameters=spec.parameter_shapes,
+    )
 
 
 # --- the tensors ----------------------------------------------------------------------------------------------------

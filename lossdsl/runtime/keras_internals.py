@@ -25,15 +25,20 @@ except ImportError:
 
 
 def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keeps `torch.compile` from looking inside: what it compiles breaks off here and goes on behind.
+    """Keeps `tf.function` and `torch.compile` from reading the Python of a function: they call it as it is.
 
-    It cannot follow the objects that describe a loss; the operations on tensors are the same either way.
+    They cannot follow the objects that describe a loss; the operations on tensors are the same either way. What
+    `torch.compile` compiles breaks off here and goes on behind.
     """
-    if keras.backend.backend() != "torch":
-        return function
-    import torch
+    found: Callable[..., Any] = function
+    if keras.backend.backend() == "torch":
+        import torch
 
-    found: Callable[..., Any] = torch.compiler.disable(function)
+        found = torch.compiler.disable(function)
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.autograph.experimental.do_not_convert(function)
     return found
 
 

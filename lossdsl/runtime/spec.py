@@ -71,7 +71,7 @@ class LoadedLoss:
             value = self.parameters[spec.name]
             if isinstance(value, tuple):
                 row = np.asarray(value, dtype=float)
-                found.append(np.broadcast_to(row, (last,)) if row.shape == (1,) and last is not None else row)
+                found.append(np.full(last, row[0]) if row.shape == (1,) and last is not None else row)
             else:
                 found.append(value)
         return found

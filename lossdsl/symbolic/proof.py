@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.ir.axes import ordered
-from lossdsl.ir.expr import Expr, Input, walk
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Param, walk
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.symbolic.exact import Array, evaluate, met
 from lossdsl.symbolic.namespaces import Beyond, SympyNumbers
@@ -32,6 +32,8 @@ def is_derivative(loss: Loss, spec: InputSpec, exprs: tuple[Expr, ...], known: R
     if sum(1 for _ in walk(loss.result, *exprs)) > MAX_NODES or any(one.is_label for one in loss.inputs):
         return False
     sizes = {**sizes_for(loss), "batch": 2}
+    if all(isinstance(node, Call | Const | Flag | Input | Param) for node in walk(loss.value)):
+        sizes.update(batch=1, last=1)  # elementwise: one element stands for all
     m = SympyNumbers()
     given: dict[Expr, Array] = {}
     for node in [node for one in loss.inputs for node in one.nodes] + [one.node for one in loss.parameters]:

@@ -51,13 +51,22 @@ class NumpyPrinter(Printer):
         return fill("np.arange(a.shape[k])", a=tree, k=place)
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
+        more = ", keepdims=True" if keep else ""
+        if self.target == "numpy" and axis != -1:  # a batch may be empty, and numpy asks what is the largest of nothing
+            more += {"np.max": ", initial=-math.inf", "np.min": ", initial=math.inf"}.get(function, "")
+            if function == "special.logsumexp":
+                self.helpers.add(function := "_logsumexp")
         if axis is None:
-            return fill(f"{function}(a)", a=tree)
-        return fill(f"{function}(a, axis=k{', keepdims=True' if keep else ''})", a=tree, k=axis)
+            return fill(f"{function}(a{more})", a=tree)
+        return fill(f"{function}(a, axis=k{more})", a=tree, k=axis)
 
     def argument(self, node: Reduce) -> ast.expr:
         place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
-        return fill(f"{node.op.spelling['numpy']}(a, axis=k)", a=self.done[node.arg], k=place)
+        function = node.op.spelling["numpy"]
+        if self.target == "numpy" and place != -1:
+            self.helpers.add("_position")
+            return fill(f"_position({function}, a, k)", a=self.done[node.arg], k=place)
+        return fill(f"{function}(a, axis=k)", a=self.done[node.arg], k=place)
 
     def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
         return fill("np.einsum(s, a, b, optimize=True)", s=ast.Constant(text), a=left, b=right)
@@ -78,6 +87,16 @@ class NumpyPrinter(Printer):
 
 PRINTER = NumpyPrinter
 HELPERS = special.helpers(special.NUMPY) | {
+    "_logsumexp": '''
+def _logsumexp(a, axis=None):
+    """log(sum(exp(a))); -inf over nothing."""
+    return special.logsumexp(a, axis=axis) if a.size else np.log(np.sum(a, axis=axis))
+''',
+    "_position": '''
+def _position(function, a, axis):
+    """np.argmax or np.argmin; 0 over nothing."""
+    return function(a, axis=axis) if a.shape[axis] else np.zeros(np.sum(a, axis=axis).shape, int)
+''',
     "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range."""

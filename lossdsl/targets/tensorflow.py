@@ -61,7 +61,10 @@ class TensorFlowPrinter(Printer):
     def argument(self, node: Reduce) -> ast.expr:
         place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
         function = node.op.spelling["tensorflow"]
-        return fill(f"{function}(a, axis=k, output_type=tf.int32)", a=self.done[node.arg], k=place)
+        if place == -1:
+            return fill(f"{function}(a, axis=-1, output_type=tf.int32)", a=self.done[node.arg])
+        self.helpers.add("_position")
+        return fill(f"_position({function}, a, k)", a=self.done[node.arg], k=place)
 
     def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
         return fill("tf.einsum(s, a, b)", s=ast.Constant(text), a=left, b=right)
@@ -86,6 +89,13 @@ class TensorFlowPrinter(Printer):
 
 PRINTER = TensorFlowPrinter
 HELPERS = special.helpers(special.TENSORFLOW) | {
+    "_position": '''
+def _position(function, a, axis):
+    """tf.math.argmax or tf.math.argmin; 0 over nothing, as in an empty batch."""
+    if a.shape[axis] == 0:
+        return tf.zeros_like(tf.math.reduce_sum(a, axis=axis), dtype=tf.int32)
+    return function(a, axis=axis, output_type=tf.int32)
+''',
     "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""

@@ -1,0 +1,202 @@
+"""The numpy twin: how it is called, in which shapes and dtypes it answers, and what it refuses."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossdsl
+
+SQUARE = "(t - x)^2"
+TRIPLE = "loss triple(t, x, w: scalar, b)\nw*(t - x - b)^2"
+GAUSS = "loss gauss(t, (m, s))\n0.5*((t - m)^2*exp(-s) + s)"
+LABELS = "loss of_labels(t: label, x)\n-log_softmax(x)[t]"
+
+
+def twin(source: str, **settings: Any) -> Any:
+    return lossdsl.load(source, **settings).numpy
+
+
+def test_inputs_come_by_position_or_by_name() -> None:
+    square = twin("t^2 - x")
+    assert square([3.0], [2.0]) == square(t=[3.0], x=[2.0]) == square([3.0], x=[2.0]) == square(x=[2.0], t=[3.0]) == 7.0
+    triple = twin(TRIPLE)
+    t, x, w, b = [[1.0]], [[2.0]], [3.0], [[0.5]]
+    assert triple(t, x, w, b) == triple(w=w, b=b, x=x, t=t) == triple(t, x, b=b, w=w) == [6.75]
+
+
+def test_a_packed_input_goes_by_any_of_its_names() -> None:
+    gauss = twin(GAUSS)
+    pair = [[1.0, 0.0]]
+    wanted = gauss([[2.0]], pair)
+    for name in ("(m, s)", "(m,s)", "m_s"):
+        assert gauss(t=[[2.0]], **{name: pair}) == wanted == [0.5]
+        np.testing.assert_array_equal(gauss.grad([[2.0]], pair, wrt=name), [[-1.0, 0.0]])
+
+
+def test_the_gradient_is_in_the_prediction_unless_another_input_is_named() -> None:
+    triple = twin(TRIPLE)
+    t, x, w, b = [[1.0, 2.0]], [[2.0, 4.0]], [3.0], [[0.5, 0.0]]
+    e = np.array([[-1.5, -2.0]])
+    np.testing.assert_allclose(triple.grad(t, x, w, b), -3 * e)
+    np.testing.assert_allclose(triple.grad(t, x, w, b, wrt="x"), -3 * e)
+    np.testing.assert_allclose(triple.grad(t, x, w, b, wrt="t"), 3 * e)
+    np.testing.assert_allclose(triple.grad(t, x, w, b, wrt="w"), np.mean(e**2, -1))
+    value, slope = triple.value_and_grad(t, x, w, b, wrt="b")
+    assert value == triple(t, x, w, b)
+    np.testing.assert_allclose(slope, -3 * e)
+
+
+def test_rank_one_is_one_sample_and_gives_one_number() -> None:
+    value, slope = twin(SQUARE).value_and_grad([1.0, 2.0], [3.0, 2.0])
+    assert np.shape(value) == ()
+    assert isinstance(value, np.floating)
+    assert value == 2.0
+    np.testing.assert_array_equal(slope, [2.0, 0.0])
+    assert twin(SQUARE)(1.0, 3.0) == 4.0
+    assert twin(SQUARE).grad(1.0, 3.0) == 4.0
+    assert twin(LABELS)(1, [0.0, 0.0]) == pytest.approx(np.log(2))
+    assert twin(GAUSS)(2.0, [1.0, 0.0]) == 0.5
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1, 3), (2, 2, 2, 3), (1, 3), (0, 3), (2, 1)], ids=str)
+def test_what_is_left_is_one_value_a_sample_and_place(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    t, x = rng.normal(size=shape), rng.normal(size=shape)
+    value, slope = twin(SQUARE).value_and_grad(t, x)
+    np.testing.assert_allclose(value, np.mean((t - x) ** 2, -1), rtol=1e-14)
+    np.testing.assert_allclose(slope, 2 * (x - t) / shape[-1], rtol=1e-14)
+    assert value.shape == shape[:-1]
+
+
+def test_a_loss_of_the_whole_batch_is_one_number(rng: np.random.Generator) -> None:
+    t, x = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    value, slope = twin("mean[all]((t - x)^2)").value_and_grad(t, x)
+    assert np.shape(value) == ()
+    assert value == pytest.approx(np.mean((t - x) ** 2), rel=1e-14)
+    np.testing.assert_allclose(slope, (x - t) / 6, rtol=1e-13)
+
+
+def test_one_trailing_axis_may_come_or_go(rng: np.random.Generator) -> None:
+    t, x = rng.normal(size=(4, 1)), rng.normal(size=(4, 1))
+    wanted = (t - x)[:, 0] ** 2
+    np.testing.assert_array_equal(twin(SQUARE)(t[:, 0], x), wanted)
+    np.testing.assert_array_equal(twin(SQUARE).grad(t[:, 0], x, wrt="t"), 2 * (t - x)[:, 0])
+    np.testing.assert_array_equal(twin(SQUARE)(t[:, :, None], x), wanted)
+    labels = rng.integers(0, 3, 4)
+    z = rng.normal(size=(4, 3))
+    np.testing.assert_array_equal(twin(LABELS)(labels[:, None], z), twin(LABELS)(labels, z))
+
+
+def test_axis_says_what_plays_last(rng: np.random.Generator) -> None:
+    t, x = rng.uniform(0.1, 1, (2, 3, 4)), rng.uniform(0.1, 1, (2, 3, 4))
+    for axis in (1, -2, (1, 2), [1, 2], -1, (2, 1)):
+        value, slope = lossdsl.load("kl_divergence", axis=axis).numpy.value_and_grad(t, x)
+        np.testing.assert_allclose(value, np.sum(t * np.log(t / x), axis=tuple(np.atleast_1d(axis))), rtol=1e-12)
+        np.testing.assert_allclose(slope, -t / x, rtol=1e-12)
+    labels = rng.integers(0, 3, (2, 4))
+    first, last = lossdsl.load(LABELS, axis=1).numpy, twin(LABELS)
+    np.testing.assert_allclose(first(labels, x), last(labels, np.moveaxis(x, 1, -1)), rtol=1e-14)
+    np.testing.assert_allclose(
+        first.grad(labels, x), np.moveaxis(last.grad(labels, np.moveaxis(x, 1, -1)), -1, 1), rtol=1e-14
+    )
+
+
+def test_the_dtype_is_that_of_the_prediction() -> None:
+    for dtype in (np.float16, np.float32, np.float64):
+        value, slope = twin("log_cosh").value_and_grad(np.array([[1.0]]), np.array([[2.0]], dtype))
+        assert value.dtype == slope.dtype == dtype
+    for dtype in (np.int32, np.uint8, bool):
+        assert twin(SQUARE)(np.array([[1]], dtype), np.array([[0]], dtype)).dtype == np.float64
+    assert twin(LABELS)(np.array([1.0]), np.zeros((1, 2), np.float32)).dtype == np.float32
+
+
+def test_a_vector_is_stretched_if_it_was_given_as_one_number(rng: np.random.Generator) -> None:
+    source = "loss weighted(t, x; w: vector = 2.0)\nw*(t - x)^2"
+    t, x = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    np.testing.assert_allclose(twin(source)(t, x), 2 * np.mean((t - x) ** 2, -1), rtol=1e-14)
+    np.testing.assert_allclose(twin(source, w=3)(t, x), 3 * np.mean((t - x) ** 2, -1), rtol=1e-14)
+    np.testing.assert_allclose(twin(source, w=3).grad(t, x), 2 * (x - t), rtol=1e-14)
+    np.testing.assert_allclose(twin(source, w=[1, 0, 0])(t, x), (t - x)[:, 0] ** 2 / 3, rtol=1e-14)
+    np.testing.assert_allclose(twin("loss s(x; w: vector)\nsum(w)*mean(x)", w=1)(x), 3 * np.mean(x, -1), rtol=1e-13)
+    for columns in (1, 2, 4):
+        with pytest.raises(lossdsl.LossShapeError, match=r"`w` has shape \(3,\)"):
+            twin(source, w=[1, 2, 3])(np.zeros((4, columns)), np.zeros((4, columns)))
+
+
+def test_a_matrix_is_given_as_rows() -> None:
+    source = "loss costs(t: label, x; M: matrix)\nsum(M[t]*x)"
+    rows = [[0.0, 1.0, 2.0], [3.0, 0.0, 4.0]]
+    for given in (rows, np.array(rows), tuple(map(tuple, rows))):
+        np.testing.assert_array_equal(twin(source, M=given)([1, 0], np.eye(3)[:2]), [3.0, 1.0])
+    for wrong in (1.0, [1.0, 2.0], [[1.0], [2.0, 3.0]], [["a"]], []):
+        with pytest.raises(lossdsl.LossParameterError, match="matrix"):
+            twin(source, M=wrong)
+    with pytest.raises(lossdsl.LossShapeError, match="M"):
+        twin(source, M=rows)([1, 0], np.eye(2))
+
+
+def test_a_loss_of_the_prediction_alone_leaves_a_target_aside() -> None:
+    size = twin("loss size(x)\nx^2")
+    assert size([2.0]) == size(x=[2.0]) == size([7.0, 7.0], [2.0]) == 4.0
+    np.testing.assert_array_equal(size.grad([2.0]), [4.0])
+
+
+def test_inputs_are_left_as_they_were(rng: np.random.Generator) -> None:
+    t, x = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    before = t.copy(), x.copy()
+    value, slope = twin(SQUARE).value_and_grad(t, x)
+    value[:] = 0
+    slope[:] = 0
+    np.testing.assert_array_equal((t, x), before)
+    constant = twin("mean(x)").grad(t, x)
+    constant[:] = 5  # an array of its own, no view of one number
+
+
+def test_warnings_of_numpy_stay_inside() -> None:
+    with np.errstate(all="raise"):
+        assert twin("log_cosh")([0.0], [1e300]) == 1e300
+        assert np.isnan(twin("log(x)")([0.0], [-1.0]))
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: twin(SQUARE)([1.0]), lossdsl.LossTypeError, "without x"),
+        (lambda: twin(SQUARE)([1.0], [1.0], [1.0]), lossdsl.LossTypeError, "takes 2 inputs, not 3"),
+        (lambda: twin(SQUARE)([1.0], t=[1.0]), lossdsl.LossTypeError, "`t`"),
+        (lambda: twin(SQUARE)([1.0], y=[1.0]), lossdsl.LossTypeError, "`y`"),
+        (lambda: twin(SQUARE).grad([1.0], [1.0], wrt="y"), lossdsl.LossTypeError, "no input `y`"),
+        (lambda: twin(LABELS).grad([1], [[1.0]], wrt="t"), lossdsl.LossTypeError, "label"),
+        (lambda: twin(SQUARE)([[1.0], [1.0, 2.0]], [1.0]), lossdsl.LossShapeError, "rows differ in length"),
+        (lambda: twin(SQUARE)(["a"], [1.0]), lossdsl.LossShapeError, "`t` holds"),
+        (lambda: twin(SQUARE)([1.0], [1j]), lossdsl.LossShapeError, "`x` holds"),
+        (lambda: twin(SQUARE)([1.0], None), lossdsl.LossShapeError, "`x` holds"),
+        (lambda: twin(LABELS)([0.5], [[1.0, 2.0]]), lossdsl.LossShapeError, "not whole"),
+        (lambda: twin(SQUARE)(np.ones((4, 1)), np.ones((4, 3))), lossdsl.LossShapeError, r"\(4, 1\).*\(4, 3\)"),
+        (lambda: twin(SQUARE)(np.ones((4, 3)), np.ones((4, 1))), lossdsl.LossShapeError, r"\(4, 3\).*\(4, 1\)"),
+        (lambda: twin(SQUARE)(np.ones((1, 3)), np.ones((4, 3))), lossdsl.LossShapeError, r"\(1, 3\).*\(4, 3\)"),
+        (lambda: twin(SQUARE)(np.ones(3), np.ones((4, 3))), lossdsl.LossShapeError, r"\(3,\).*\(4, 3\)"),
+        (lambda: twin(SQUARE)(1.0, np.ones((4, 3))), lossdsl.LossShapeError, r"\(\).*\(4, 3\)"),
+        (lambda: twin(GAUSS)(np.ones((4, 1)), np.ones((4, 3))), lossdsl.LossShapeError, "no multiple of its 2"),
+        (lambda: twin(SQUARE, axis=5)(np.ones((2, 2)), np.ones((2, 2))), lossdsl.LossShapeError, "axis 5"),
+        (lambda: lossdsl.load(SQUARE, axis=1.5), lossdsl.LossTypeError, "axis"),
+        (lambda: lossdsl.load("huber", gamma=1.0), lossdsl.LossParameterError, "no parameter `gamma`"),
+        (lambda: lossdsl.load("huber", delta="big"), lossdsl.LossParameterError, "a number"),
+        (lambda: lossdsl.load("huber", delta=True), lossdsl.LossParameterError, "a number"),
+        (lambda: lossdsl.load("huber", delta=float("nan")), lossdsl.LossParameterError, "a number"),
+        (lambda: lossdsl.load("huber", delta=0.0), lossdsl.LossParameterError, "requires `delta > 0`"),
+    ],
+)
+def test_mistakes_name_the_culprit(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert caught.value.__cause__ is None  # no traceback of numpy's beneath
+
+
+def test_the_twin_needs_no_keras() -> None:
+    import subprocess
+
+    script = "import sys, lossdsl; lossdsl.load('huber').numpy([1.0], [2.0]); print('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
