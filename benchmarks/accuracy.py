@@ -80,7 +80,8 @@ def ulps(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Errors in units in the last place of float32 at the true value."""
     wanted = truth.astype(float)
     unit = np.spacing(np.maximum(np.abs(wanted), np.finfo(np.float32).tiny).astype(np.float32)).astype(float)
-    errors = np.array([abs(float(a) - b) for a, b in zip(found.ravel().astype(float), truth.ravel(), strict=True)], float)
+    pairs = zip(found.ravel().astype(float), truth.ravel(), strict=True)
+    errors = np.array([abs(float(a) - b) for a, b in pairs], float)
     return np.where(np.isfinite(errors), errors, np.inf) / unit.ravel()
 
 

@@ -182,10 +182,10 @@ def _page(backend: str, modes: list[str], rows: list[str], means: list[str]) -> 
     head = [
         "# How fast the drop-ins are",
         "",
-        "Written by `python benchmarks/vs_keras.py --write`. Each cell is ours / Keras's = ratio, in milliseconds, the",
+        "Written by `benchmarks/vs_keras.py --write`. Each cell is ours / Keras = ratio, in milliseconds, the",
         "median of runs taken in turn in one process: value and gradient of the mean of all values, float32.",
-        f"Backend {backend}, Keras {keras.__version__}, {os.cpu_count()} cores. On a shared machine Keras timed against",
-        "itself gives single cells from 0.7 to 1.3; the geometric means are what to read.",
+        f"Backend {backend}, Keras {keras.__version__}, {os.cpu_count()} cores. On a shared machine Keras timed",
+        "against itself gives single cells from 0.7 to 1.3; the geometric means are what to read.",
         "",
         "| mode | geometric mean of ratios | largest | losses |",
         "|---|---|---|---|",
