@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass, field
 
 from lossdsl.errors import (
-    LossLimitError,
     LossNameError,
     LossParameterError,
     LossSyntaxError,
@@ -16,30 +14,24 @@ from lossdsl.errors import (
     did_you_mean,
 )
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
-from lossdsl.frontend.scope import RESERVED, Function, Indexed, Meaning, Scope
+from lossdsl.frontend.expressions import Resolver
+from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
+from lossdsl.frontend.promises import expectations, written
+from lossdsl.frontend.scope import Function, Indexed, Meaning, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axis, names
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
 from lossdsl.ir.loss import (
-    DOMAINS,
-    ELEMENT,
-    LABELS,
-    LAYOUTS,
-    PROPERTIES,
     Example,
     Expectation,
     InputSpec,
     Loss,
     ParameterSpec,
     Requirement,
-    Written,
 )
 from lossdsl.ir.op import Kind
-from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, SYNTAX, function_names
+from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, SYNTAX
 from lossdsl.source import Span
-
-PARAMETER_KINDS = ("bool", "int", "vector", "matrix", "real")
 
 Finder = Callable[[str], s.FileText | None]
 """Gives the text of a built-in loss by name, or None."""
@@ -65,170 +57,15 @@ def resolve(
                 "a file of several losses needs a header for each", helper.span, "begin it with `loss name(t, x)`"
             )
         known[helper.header.name.text] = helper
-    header = main.header if main.header is not None else _implied_header(main)
+    header = main.header if main.header is not None else implied_header(main)
     return _Main(file, known, find, builtins).resolve(main, header, dict(settled or {}))
 
 
 def declared(file: s.FileText) -> tuple[tuple[InputSpec, ...], tuple[ParameterSpec, ...]]:
     """The inputs and parameters of a file's loss, before anything else is looked at."""
     main = file.losses[-1]
-    header = main.header if main.header is not None else _implied_header(main)
-    return tuple(map(_input_spec, header.inputs)), tuple(map(_parameter_spec, header.parameters))
-
-
-# --- headers ------------------------------------------------------------------------------------------------------
-
-
-def _implied_header(loss: s.LossText) -> s.Header:
-    """The header of a bare formula: inputs t and x, and a parameter for every other free name, in order."""
-    defined: set[str] = set()
-    free: dict[str, Span] = {}
-    for line in loss.lines:
-        if isinstance(line, s.Definition):
-            _free_names(line.right, defined | _bound_names(line.left), free)
-            left = line.left
-            while isinstance(left, s.Subscript):
-                left = left.target
-            if isinstance(left, s.Name):
-                defined.add(left.text)
-            elif isinstance(left, s.Call):
-                defined.add(left.function.text)
-        elif isinstance(line, s.Formula):
-            _free_names(line.value, defined, free)
-        elif isinstance(line, s.Require):
-            _free_names(line.condition, defined, free)
-    start = Span(loss.span.source, loss.span.start, loss.span.start)
-    parameters = tuple(s.ParameterDecl(span, s.Word(span, name), (), None) for name, span in free.items())
-    inputs = tuple(s.InputDecl(start, (s.Word(start, name),), ()) for name in ("t", "x"))
-    return s.Header(start, s.Word(start, "loss"), inputs, parameters)
-
-
-def _bound_names(left: s.Node) -> set[str]:
-    if isinstance(left, s.Call):
-        return {arg.text for arg in left.args if isinstance(arg, s.Name)}
-    if isinstance(left, s.Subscript):
-        return _indices(left.items)
-    return set()
-
-
-def _indices(items: tuple[s.Item, ...]) -> set[str]:
-    found = {item.value.text for item in items if isinstance(item, s.At) and isinstance(item.value, s.Name)}
-    return found | {item.name.text for item in items if isinstance(item, s.Bound)}
-
-
-def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], depth: int = 0) -> None:
-    if node is None or depth > MAX_DEPTH:
-        return
-    deeper = depth + 1
-    match node:
-        case s.Name(span, text):
-            if text not in bound and text not in ("t", "x") and text not in function_names():
-                found.setdefault(text, span)
-        case s.Unary(_, _, operand):
-            _free_names(operand, bound, found, deeper)
-        case s.Chain(_, first, rest):
-            for operand in (first, *(operand for _, operand in rest)):
-                _free_names(operand, bound, found, deeper)
-        case s.Power(_, base, exponent):
-            _free_names(base, bound, found, deeper)
-            _free_names(exponent, bound, found, deeper)
-        case s.Call(_, _, args, keywords):
-            for arg in (*args, *(value for _, value in keywords)):
-                _free_names(arg, bound, found, deeper)
-        case s.Cases(_, pieces, otherwise):
-            for condition, value in pieces:
-                _free_names(condition, bound, found, deeper)
-                _free_names(value, bound, found, deeper)
-            _free_names(otherwise, bound, found, deeper)
-        case s.Aggregate(_, _, items, condition, args):
-            inner = bound | _indices(items)
-            for arg in (condition, *args):
-                _free_names(arg, inner, found, deeper)
-        case s.Subscript(_, target, items, condition):
-            _free_names(target, bound, found, deeper)
-            for item in items:
-                if isinstance(item, s.At):
-                    _free_names(item.value, bound, found, deeper)
-                elif isinstance(item, s.Range):
-                    _free_names(item.start, bound, found, deeper)
-                    _free_names(item.stop, bound, found, deeper)
-            _free_names(condition, bound, found, deeper)
-
-
-def _input_spec(declaration: s.InputDecl) -> InputSpec:
-    domain, layout = "real", ""
-    for word in declaration.kinds:
-        if word.text in DOMAINS:
-            domain = word.text
-        elif word.text in LAYOUTS:
-            layout = word.text
-        else:
-            raise LossNameError(
-                f"`{word.text}` is not a kind of input",
-                word.span,
-                did_you_mean(word.text, [*DOMAINS, *LAYOUTS]) or f"one of {', '.join([*DOMAINS, *LAYOUTS])}",
-            )
-    if len(declaration.names) > 1 and layout:
-        raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
-    over = LAYOUTS.get(layout, ELEMENT)
-    nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
-    return InputSpec(nodes, domain, layout)
-
-
-def _parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
-    kind = "real"
-    for word in declaration.kinds:
-        if word.text not in PARAMETER_KINDS:
-            raise LossNameError(
-                f"`{word.text}` is not a kind of parameter",
-                word.span,
-                did_you_mean(word.text, PARAMETER_KINDS) or f"one of {', '.join(PARAMETER_KINDS)}",
-            )
-        kind = word.text
-    if declaration.name.text in RESERVED:
-        raise LossNameError(
-            f"`{declaration.name.text}` is an option of `compile`",
-            declaration.name.span,
-            "give the parameter another name",
-        )
-    default = None if declaration.default is None else _default(declaration, kind)
-    return ParameterSpec(declaration.name.text, kind, default, declaration.span)
-
-
-def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
-    node = declaration.default
-    assert node is not None
-    value = constant(node)
-    if kind == "bool":
-        if not isinstance(value, Flag):
-            raise LossTypeError(f"the default of `{declaration.name.text}` is `true` or `false`", node.span)
-        return value.value
-    exact = b.exact(value)
-    if isinstance(value, Flag) or not isinstance(value, Const):
-        raise LossTypeError("a default is a number", node.span)
-    if kind == "int":
-        if exact is None or exact.denominator != 1:
-            raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span)
-        return int(exact)
-    try:
-        return float(value.value)
-    except OverflowError:
-        raise LossLimitError(f"the default of `{declaration.name.text}` is too large", node.span) from None
-
-
-def constant(node: s.Node) -> Expr:
-    """The value of an expression without names."""
-
-    def nothing(axis: Axis, span: Span) -> Expr:
-        raise LossTypeError("only plain numbers can stand here", span)
-
-    def no_loss(resolver: Resolver, call: s.Call, scope: Scope) -> Expr | None:
-        return None
-
-    try:
-        return Resolver(nothing, no_loss).resolve(node, Scope())
-    except LossNameError as error:
-        raise LossNameError(error.message, error.span, "only plain numbers can stand here") from None
+    header = main.header if main.header is not None else implied_header(main)
+    return tuple(map(input_spec, header.inputs)), tuple(map(parameter_spec, header.parameters))
 
 
 # --- bodies -------------------------------------------------------------------------------------------------------
@@ -262,8 +99,8 @@ class _Main:
 
     def resolve(self, loss: s.LossText, header: s.Header, settled: dict[str, bool | int]) -> Loss:
         self._check_names(header)
-        self.inputs = tuple(map(_input_spec, header.inputs))
-        self.parameters = tuple(map(_parameter_spec, header.parameters))
+        self.inputs = tuple(map(input_spec, header.inputs))
+        self.parameters = tuple(map(parameter_spec, header.parameters))
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
         values: dict[str, bool | int] = {}
         for spec in self.parameters:
@@ -353,7 +190,7 @@ class _Main:
                         raise LossNameError(f"`{error.span.text}` is no parameter", error.span, hint) from None
                     body.requirements.append(Requirement(condition, node.span))
                 case s.Expect(span, text):
-                    body.expectations += _expectations(span, text)
+                    body.expectations += expectations(span, text)
                 case s.Example():
                     body.examples.append(self._example(line))
                 case _:
@@ -456,14 +293,14 @@ class _Main:
             wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
             raise LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
         meanings: dict[str, Meaning] = {}
-        specs = [spec for spec in map(_input_spec, header.inputs) for _ in spec.nodes]
+        specs = [spec for spec in map(input_spec, header.inputs) for _ in spec.nodes]
         for word, spec, arg in zip(words, specs, call.args, strict=True):
             value = resolver.resolve(arg, scope)
             if spec.is_label and value.kind is not Kind.INT:
                 raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span)
             meanings[word.text] = value if spec.is_label else b.number(value)
         given = {word.text: (word, node) for word, node in call.keywords}
-        for parameter in map(_parameter_spec, header.parameters):
+        for parameter in map(parameter_spec, header.parameters):
             if parameter.name in given:
                 word, node = given.pop(parameter.name)
                 value = resolver.resolve(node, scope)
@@ -525,53 +362,13 @@ class _Main:
                 )
             if word.text in bindings:
                 raise LossNameError(f"`{word.text}` has a value already", word.span)
-            bindings[word.text] = _written(node)
+            bindings[word.text] = written(node)
         missing = [spec.identifier for spec in self.inputs if spec.identifier not in bindings]
         missing += [p.name for p in self.parameters if p.default is None and p.name not in bindings]
         if missing:
             raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span)
-        return Example(bindings, _written(line.expected), line.span)
-
-
-def _expectations(span: Span, text: str) -> list[Expectation]:
-    """The properties of an `expect` line, each with its place."""
-    found = []
-    at = span.text.find(text)
-    for part in text.split(","):
-        name = part.strip()
-        start = span.start + at + len(part) - len(part.lstrip())
-        place = Span(span.source, start, max(start + len(name), start + 1))
-        words = " ".join(name.split())
-        if words not in PROPERTIES:
-            raise LossNameError(
-                f"`{name}` is no property" if name else "a property is missing",
-                place,
-                did_you_mean(words, PROPERTIES) or f"one of: {', '.join(PROPERTIES)}",
-            )
-        found.append(Expectation(words, place))
-        at += len(part) + 1
-    return found
+        return Example(bindings, written(line.expected), line.span)
 
 
 def _settled_node(value: float | int | bool) -> Expr:
     return Flag(value) if isinstance(value, bool) else b.const(value)
-
-
-def _written(node: s.Node) -> object:
-    """Numbers of an example with the digits that were written: nested lists of Written, or a truth value."""
-    if isinstance(node, s.ListValue):
-        return [_written(element) for element in node.elements]
-    if isinstance(node, s.Number):
-        return Written(node.value, node.unit)
-    if isinstance(node, s.Unary) and node.op in "+-":
-        inner = _written(node.operand)
-        if isinstance(inner, Written):
-            return replace(inner, value=-inner.value if node.op == "-" else inner.value)
-    value = constant(node)
-    if isinstance(value, Flag):
-        return value.value
-    if isinstance(value, Const):
-        return Written(value.value, Fraction(0))
-    raise LossTypeError("an example holds plain numbers and lists of them", node.span)
-
-

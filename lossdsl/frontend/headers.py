@@ -1,0 +1,180 @@
+"""Headers of losses: inputs, parameters and their defaults; and the header that a bare formula implies."""
+
+from __future__ import annotations
+
+from lossdsl.errors import (
+    LossLimitError,
+    LossNameError,
+    LossTypeError,
+    did_you_mean,
+)
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
+from lossdsl.frontend.scope import RESERVED, Scope
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axis
+from lossdsl.ir.expr import Const, Expr, Flag, Input
+from lossdsl.ir.loss import (
+    DOMAINS,
+    ELEMENT,
+    LABELS,
+    LAYOUTS,
+    InputSpec,
+    ParameterSpec,
+)
+from lossdsl.ir.ops import function_names
+from lossdsl.source import Span
+
+PARAMETER_KINDS = ("bool", "int", "vector", "matrix", "real")
+
+
+def implied_header(loss: s.LossText) -> s.Header:
+    """The header of a bare formula: inputs t and x, and a parameter for every other free name, in order."""
+    defined: set[str] = set()
+    free: dict[str, Span] = {}
+    for line in loss.lines:
+        if isinstance(line, s.Definition):
+            _free_names(line.right, defined | _bound_names(line.left), free)
+            left = line.left
+            while isinstance(left, s.Subscript):
+                left = left.target
+            if isinstance(left, s.Name):
+                defined.add(left.text)
+            elif isinstance(left, s.Call):
+                defined.add(left.function.text)
+        elif isinstance(line, s.Formula):
+            _free_names(line.value, defined, free)
+        elif isinstance(line, s.Require):
+            _free_names(line.condition, defined, free)
+    start = Span(loss.span.source, loss.span.start, loss.span.start)
+    parameters = tuple(s.ParameterDecl(span, s.Word(span, name), (), None) for name, span in free.items())
+    inputs = tuple(s.InputDecl(start, (s.Word(start, name),), ()) for name in ("t", "x"))
+    return s.Header(start, s.Word(start, "loss"), inputs, parameters)
+
+
+def _bound_names(left: s.Node) -> set[str]:
+    if isinstance(left, s.Call):
+        return {arg.text for arg in left.args if isinstance(arg, s.Name)}
+    if isinstance(left, s.Subscript):
+        return _indices(left.items)
+    return set()
+
+
+def _indices(items: tuple[s.Item, ...]) -> set[str]:
+    found = {item.value.text for item in items if isinstance(item, s.At) and isinstance(item.value, s.Name)}
+    return found | {item.name.text for item in items if isinstance(item, s.Bound)}
+
+
+def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], depth: int = 0) -> None:
+    if node is None or depth > MAX_DEPTH:
+        return
+    deeper = depth + 1
+    match node:
+        case s.Name(span, text):
+            if text not in bound and text not in ("t", "x") and text not in function_names():
+                found.setdefault(text, span)
+        case s.Unary(_, _, operand):
+            _free_names(operand, bound, found, deeper)
+        case s.Chain(_, first, rest):
+            for operand in (first, *(operand for _, operand in rest)):
+                _free_names(operand, bound, found, deeper)
+        case s.Power(_, base, exponent):
+            _free_names(base, bound, found, deeper)
+            _free_names(exponent, bound, found, deeper)
+        case s.Call(_, _, args, keywords):
+            for arg in (*args, *(value for _, value in keywords)):
+                _free_names(arg, bound, found, deeper)
+        case s.Cases(_, pieces, otherwise):
+            for condition, value in pieces:
+                _free_names(condition, bound, found, deeper)
+                _free_names(value, bound, found, deeper)
+            _free_names(otherwise, bound, found, deeper)
+        case s.Aggregate(_, _, items, condition, args):
+            inner = bound | _indices(items)
+            for arg in (condition, *args):
+                _free_names(arg, inner, found, deeper)
+        case s.Subscript(_, target, items, condition):
+            _free_names(target, bound, found, deeper)
+            for item in items:
+                if isinstance(item, s.At):
+                    _free_names(item.value, bound, found, deeper)
+                elif isinstance(item, s.Range):
+                    _free_names(item.start, bound, found, deeper)
+                    _free_names(item.stop, bound, found, deeper)
+            _free_names(condition, bound, found, deeper)
+
+
+def input_spec(declaration: s.InputDecl) -> InputSpec:
+    domain, layout = "real", ""
+    for word in declaration.kinds:
+        if word.text in DOMAINS:
+            domain = word.text
+        elif word.text in LAYOUTS:
+            layout = word.text
+        else:
+            raise LossNameError(
+                f"`{word.text}` is not a kind of input",
+                word.span,
+                did_you_mean(word.text, [*DOMAINS, *LAYOUTS]) or f"one of {', '.join([*DOMAINS, *LAYOUTS])}",
+            )
+    if len(declaration.names) > 1 and layout:
+        raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
+    over = LAYOUTS.get(layout, ELEMENT)
+    nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
+    return InputSpec(nodes, domain, layout)
+
+
+def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
+    kind = "real"
+    for word in declaration.kinds:
+        if word.text not in PARAMETER_KINDS:
+            raise LossNameError(
+                f"`{word.text}` is not a kind of parameter",
+                word.span,
+                did_you_mean(word.text, PARAMETER_KINDS) or f"one of {', '.join(PARAMETER_KINDS)}",
+            )
+        kind = word.text
+    if declaration.name.text in RESERVED:
+        raise LossNameError(
+            f"`{declaration.name.text}` is an option of `compile`",
+            declaration.name.span,
+            "give the parameter another name",
+        )
+    default = None if declaration.default is None else _default(declaration, kind)
+    return ParameterSpec(declaration.name.text, kind, default, declaration.span)
+
+
+def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
+    node = declaration.default
+    assert node is not None
+    value = constant(node)
+    if kind == "bool":
+        if not isinstance(value, Flag):
+            raise LossTypeError(f"the default of `{declaration.name.text}` is `true` or `false`", node.span)
+        return value.value
+    exact = b.exact(value)
+    if isinstance(value, Flag) or not isinstance(value, Const):
+        raise LossTypeError("a default is a number", node.span)
+    if kind == "int":
+        if exact is None or exact.denominator != 1:
+            raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span)
+        return int(exact)
+    try:
+        return float(value.value)
+    except OverflowError:
+        raise LossLimitError(f"the default of `{declaration.name.text}` is too large", node.span) from None
+
+
+def constant(node: s.Node) -> Expr:
+    """The value of an expression without names."""
+
+    def nothing(axis: Axis, span: Span) -> Expr:
+        raise LossTypeError("only plain numbers can stand here", span)
+
+    def no_loss(resolver: Resolver, call: s.Call, scope: Scope) -> Expr | None:
+        return None
+
+    try:
+        return Resolver(nothing, no_loss).resolve(node, Scope())
+    except LossNameError as error:
+        raise LossNameError(error.message, error.span, "only plain numbers can stand here") from None

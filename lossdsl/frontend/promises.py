@@ -1,0 +1,59 @@
+"""What an author promises of a loss: `expect` lines, and the numbers of `example` lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from lossdsl.errors import (
+    LossNameError,
+    LossTypeError,
+    did_you_mean,
+)
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.headers import constant
+from lossdsl.ir.expr import Const, Flag
+from lossdsl.ir.loss import (
+    PROPERTIES,
+    Expectation,
+    Written,
+)
+from lossdsl.source import Span
+
+
+def expectations(span: Span, text: str) -> list[Expectation]:
+    """The properties of an `expect` line, each with its place."""
+    found = []
+    at = span.text.find(text)
+    for part in text.split(","):
+        name = part.strip()
+        start = span.start + at + len(part) - len(part.lstrip())
+        place = Span(span.source, start, max(start + len(name), start + 1))
+        words = " ".join(name.split())
+        if words not in PROPERTIES:
+            raise LossNameError(
+                f"`{name}` is no property" if name else "a property is missing",
+                place,
+                did_you_mean(words, PROPERTIES) or f"one of: {', '.join(PROPERTIES)}",
+            )
+        found.append(Expectation(words, place))
+        at += len(part) + 1
+    return found
+
+
+def written(node: s.Node) -> object:
+    """Numbers of an example with the digits that were written: nested lists of Written, or a truth value."""
+    if isinstance(node, s.ListValue):
+        return [written(element) for element in node.elements]
+    if isinstance(node, s.Number):
+        return Written(node.value, node.unit)
+    if isinstance(node, s.Unary) and node.op in "+-":
+        inner = written(node.operand)
+        if isinstance(inner, Written):
+            return replace(inner, value=-inner.value if node.op == "-" else inner.value)
+    value = constant(node)
+    if isinstance(value, Flag):
+        return value.value
+    if isinstance(value, Const):
+        return Written(value.value, Fraction(0))
+    raise LossTypeError("an example holds plain numbers and lists of them", node.span)
