@@ -45,7 +45,7 @@ def _tensorflow(spec: LoadedLoss) -> Kernel:
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         dtype = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)].dtype
-        settings = [value if isinstance(value, float) else tf.constant(value, dtype) for value in parameters]
+        settings = [each if isinstance(each, float) else tf.constant(each, dtype) for each in parameters]
 
         def with_gradient(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
             def gradient(upstream: Any) -> list[Any]:
@@ -70,7 +70,7 @@ def _jax(spec: LoadedLoss) -> Kernel:
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         dtype = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)].dtype
-        settings = [value if isinstance(value, float) else jnp.asarray(value, dtype) for value in parameters]
+        settings = [each if isinstance(each, float) else jnp.asarray(each, dtype) for each in parameters]
 
         @jax.custom_vjp  # type: ignore[untyped-decorator]
         def with_gradient(*tensors: Any) -> Any:
@@ -103,8 +103,8 @@ def _torch(spec: LoadedLoss) -> Kernel:
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         like = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)]
         settings = [
-            value if isinstance(value, float) else torch.as_tensor(value, dtype=like.dtype, device=like.device)
-            for value in parameters
+            each if isinstance(each, float) else torch.as_tensor(each, dtype=like.dtype, device=like.device)
+            for each in parameters
         ]
 
         class WithGradient(torch.autograd.Function):  # type: ignore[misc]

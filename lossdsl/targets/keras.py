@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Mapping
+from typing import ClassVar
 
-from lossdsl.ir.axes import Axes, Axis
-from lossdsl.ir.expr import Expr, Reduce
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
-from lossdsl.targets.template import fill
 
 
 class KerasPrinter(Printer):
@@ -16,72 +14,30 @@ class KerasPrinter(Printer):
     module_names = ("keras", "ops", "math")
     lifts_all = True
     counts_plainly = False
-
-    def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
-        return fill("ops.cast(a, dtype)", a=tree)
-
-    def dtype_of(self, tree: ast.expr) -> ast.expr:
-        return fill("keras.backend.standardize_dtype(a.dtype)", a=tree)
-
-    def split(self, tree: ast.expr, count: int) -> ast.expr:
-        return fill("ops.split(a, n, axis=-1)", a=tree, n=count)
-
-    def joined(self, parts: list[ast.expr]) -> ast.expr:
-        return fill("ops.concatenate(parts, axis=-1)", parts=ast.List(parts, ast.Load()))
-
-    def shape(self, tree: ast.expr) -> ast.expr:
-        return fill("ops.shape(a)", a=tree)
-
-    def reshape(self, tree: ast.expr, shape: ast.expr) -> ast.expr:
-        return fill("ops.reshape(a, s)", a=tree, s=shape)
-
-    def flat(self, tree: ast.expr, has_last: bool) -> ast.expr:
-        self.helpers.add("_flat")
-        return fill("_flat(a, last)", a=tree, last=ast.Constant(has_last))
-
-    def filled(self, tree: ast.expr, shape: ast.expr, is_plain: bool) -> ast.expr:
-        return fill("ops.broadcast_to(a, s)", a=self.lift(tree) if is_plain else tree, s=shape)
-
-    def length(self, arg: Expr, over: Axes) -> ast.expr:
-        if self.layout.flexible and len(over) > 1:
-            return fill("ops.cast(ops.size(a), dtype)", a=self.done[arg])
-        parts = [
-            fill("ops.cast(ops.shape(a)[k], dtype)", a=tree, k=place)
-            for tree, place in (self.shape_of(arg, axis) for axis in over)
-        ]
-        result = parts[0]
-        for part in parts[1:]:
-            result = fill("a * b", a=result, b=part)
-        return result
-
-    def arange(self, axis: Axis) -> ast.expr:
-        tree, place = self.measured(axis)
-        return fill("ops.arange(ops.shape(a)[k])", a=tree, k=place)
-
-    def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
-        if axis is None:
-            return fill(f"{function}(a)", a=tree)
-        return fill(f"{function}(a, axis=k{', keepdims=True' if keep else ''})", a=tree, k=axis)
-
-    def argument(self, node: Reduce) -> ast.expr:
-        place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
-        return fill(f"{node.op.spelling['keras']}(a, axis=k)", a=self.done[node.arg], k=place)
-
-    def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        return fill("ops.einsum(s, a, b)", s=ast.Constant(text), a=left, b=right)
-
-    def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
-        return fill("ops.transpose(a, k)", a=tree, k=order)
-
-    def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
-        return fill("ops.diagonal(a, axis1=i, axis2=j)", a=tree, i=first, j=second)
-
-    def take(self, tree: ast.expr, index: ast.expr, axis: int) -> ast.expr:
-        return fill("ops.take(a, ops.clip(i, 0, ops.shape(a)[k] - 1), axis=k)", a=tree, i=index, k=axis)
-
-    def take_last(self, tree: ast.expr, index: ast.expr) -> ast.expr:
-        self.helpers.add("_take_along")
-        return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
+    spell: ClassVar[Mapping[str, str]] = {
+        "lift": "ops.cast(a, dtype)",
+        "dtype": "keras.backend.standardize_dtype(a.dtype)",
+        "split": "ops.split(a, n, axis=-1)",
+        "joined": "ops.concatenate(parts, axis=-1)",
+        "shape": "ops.shape(a)",
+        "reshape": "ops.reshape(a, s)",
+        "flat with last": "_flat(a, True)",
+        "flat": "_flat(a, False)",
+        "filled with number": "ops.broadcast_to(ops.cast(a, dtype), s)",
+        "filled": "ops.broadcast_to(a, s)",
+        "length": "ops.cast(ops.shape(a)[k], dtype)",
+        "size": "ops.cast(ops.size(a), dtype)",
+        "arange": "ops.arange(ops.shape(a)[k])",
+        "reduced": "F(a, axis=k)",
+        "reduced, kept": "F(a, axis=k, keepdims=True)",
+        "position": "F(a, axis=k)",
+        "position in last": "F(a, axis=k)",
+        "einsum": "ops.einsum(s, a, b)",
+        "transpose": "ops.transpose(a, k)",
+        "diagonal": "ops.diagonal(a, axis1=i, axis2=j)",
+        "take": "ops.take(a, ops.clip(i, 0, ops.shape(a)[k] - 1), axis=k)",
+        "take last": "_take_along(a, i[..., None], -1)",
+    }
 
 
 PRINTER = KerasPrinter

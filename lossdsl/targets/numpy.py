@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from typing import ClassVar
 
-from lossdsl.ir.axes import Axes, Axis
-from lossdsl.ir.expr import Expr, Reduce
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
@@ -13,76 +13,38 @@ from lossdsl.targets.template import fill
 
 class NumpyPrinter(Printer):
     target = "numpy"
-
-    def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
-        return tree if like is not None else fill("np.asarray(a, dtype)", a=tree)
-
-    def split(self, tree: ast.expr, count: int) -> ast.expr:
-        return fill("np.split(a, n, axis=-1)", a=tree, n=count)
-
-    def joined(self, parts: list[ast.expr]) -> ast.expr:
-        return fill("np.concatenate(parts, axis=-1)", parts=ast.List(parts, ast.Load()))
-
-    def shape(self, tree: ast.expr) -> ast.expr:
-        return fill("a.shape", a=tree)
-
-    def reshape(self, tree: ast.expr, shape: ast.expr) -> ast.expr:
-        return fill("np.reshape(a, s)", a=tree, s=shape)
-
-    def flat(self, tree: ast.expr, has_last: bool) -> ast.expr:
-        if has_last:
-            return fill("a.reshape(a.shape[0], math.prod(a.shape[1:-1]), a.shape[-1])", a=tree)
-        return fill("a.reshape(a.shape[0], math.prod(a.shape[1:]))", a=tree)
-
-    def filled(self, tree: ast.expr, shape: ast.expr, is_plain: bool) -> ast.expr:
-        return fill("np.full(s, a, dtype)" if is_plain else "np.broadcast_to(a, s)", a=tree, s=shape)
-
-    def length(self, arg: Expr, over: Axes) -> ast.expr:
-        if self.layout.flexible and len(over) > 1:
-            return fill("a.size", a=self.done[arg])
-        parts = [fill("a.shape[k]", a=tree, k=place) for tree, place in (self.shape_of(arg, axis) for axis in over)]
-        result = parts[0]
-        for part in parts[1:]:
-            result = fill("a * b", a=result, b=part)
-        return result
-
-    def arange(self, axis: Axis) -> ast.expr:
-        tree, place = self.measured(axis)
-        return fill("np.arange(a.shape[k])", a=tree, k=place)
+    mixes_plain = True
+    spell: ClassVar[Mapping[str, str]] = {
+        "lift": "np.asarray(a, dtype)",
+        "dtype": "a.dtype",
+        "split": "np.split(a, n, axis=-1)",
+        "joined": "np.concatenate(parts, axis=-1)",
+        "shape": "a.shape",
+        "reshape": "np.reshape(a, s)",
+        "flat with last": "a.reshape(a.shape[0], math.prod(a.shape[1:-1]), a.shape[-1])",
+        "flat": "a.reshape(a.shape[0], math.prod(a.shape[1:]))",
+        "filled with number": "np.full(s, a, dtype)",
+        "filled": "np.broadcast_to(a, s)",
+        "length": "a.shape[k]",
+        "size": "a.size",
+        "arange": "np.arange(a.shape[k])",
+        "reduced": "F(a, axis=k)",
+        "reduced, kept": "F(a, axis=k, keepdims=True)",
+        "position": "_position(F, a, k)",
+        "position in last": "F(a, axis=k)",
+        "einsum": "np.einsum(s, a, b, optimize=True)",
+        "transpose": "np.transpose(a, k)",
+        "diagonal": "np.diagonal(a, axis1=i, axis2=j)",
+        "take": "np.take(a, i, axis=k, mode='clip')",
+        "take last": "_take_along(a, i[..., None], -1)",
+    }
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
-        more = ", keepdims=True" if keep else ""
         if self.target == "numpy" and axis != -1:  # a batch may be empty, and numpy asks what is the largest of nothing
-            more += {"np.max": ", initial=-math.inf", "np.min": ", initial=math.inf"}.get(function, "")
-            if function == "special.logsumexp":
-                self.helpers.add(function := "_logsumexp")
-        if axis is None:
-            return fill(f"{function}(a{more})", a=tree)
-        return fill(f"{function}(a, axis=k{more})", a=tree, k=axis)
-
-    def argument(self, node: Reduce) -> ast.expr:
-        place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
-        function = node.op.spelling["numpy"]
-        if self.target == "numpy" and place != -1:
-            self.helpers.add("_position")
-            return fill(f"_position({function}, a, k)", a=self.done[node.arg], k=place)
-        return fill(f"{function}(a, axis=k)", a=self.done[node.arg], k=place)
-
-    def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        return fill("np.einsum(s, a, b, optimize=True)", s=ast.Constant(text), a=left, b=right)
-
-    def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
-        return fill("np.transpose(a, k)", a=tree, k=order)
-
-    def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
-        return fill("np.diagonal(a, axis1=i, axis2=j)", a=tree, i=first, j=second)
-
-    def take(self, tree: ast.expr, index: ast.expr, axis: int) -> ast.expr:
-        return fill("np.take(a, i, axis=k, mode='clip')", a=tree, i=index, k=axis)
-
-    def take_last(self, tree: ast.expr, index: ast.expr) -> ast.expr:
-        self.helpers.add("_take_along")
-        return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
+            first = {"np.max": "-math.inf", "np.min": "math.inf"}.get(function)
+            if first is not None:
+                return fill(f"{function}(a, axis=k, initial={first})", a=tree, k=axis)
+        return super().reduced(function, tree, axis, keep)
 
 
 PRINTER = NumpyPrinter

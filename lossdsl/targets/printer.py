@@ -1,7 +1,9 @@
 """Expressions into Python: what all targets share.
 
 A `Printer` turns expressions into statements and trees, one temporary for each part that is used more than once. What a
-target spells differently is a method of its subclass, or a column of the op table.
+target spells differently is a column of the op table, or a text in its `spell`; a subclass has a method only where a
+text is not enough. `lifts_all`: functions of several arguments take no plain numbers; `mixes_plain`: they take them
+everywhere; `counts_plainly`: lengths are Python's whole numbers.
 """
 
 from __future__ import annotations
@@ -57,8 +59,10 @@ class Printer:
     """
 
     target: ClassVar[str]
+    spell: ClassVar[Mapping[str, str]]
     lifts_all: ClassVar[bool] = False
     counts_plainly: ClassVar[bool] = True
+    mixes_plain: ClassVar[bool] = False
     module_names: ClassVar[tuple[str, ...]] = ("np", "tf", "special", "math")
 
     def __init__(
@@ -384,61 +388,82 @@ class Printer:
 
     # --- what a target spells in its own way
 
+    def spelled(self, key: str, **parts: ast.expr | int | str | tuple[int, ...] | None) -> ast.expr:
+        """A structural operation: its text in `spell`, with trees in place of letters."""
+        text = self.spell[key]
+        self._need(text)
+        return fill(text, **parts)
+
     def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
         """A plain number as an array of the working dtype (where one with `like` may not stand as it is)."""
-        raise NotImplementedError
+        return tree if self.mixes_plain and like is not None else self.spelled("lift", a=tree)
 
     def split(self, tree: ast.expr, count: int) -> ast.expr:
         """The components of a packed input."""
-        raise NotImplementedError
+        return self.spelled("split", a=tree, n=count)
 
     def joined(self, parts: list[ast.expr]) -> ast.expr:
         """The inverse of `split`."""
-        raise NotImplementedError
+        return self.spelled("joined", parts=ast.List(parts, ast.Load()))
 
     def dtype_of(self, tree: ast.expr) -> ast.expr:
-        return fill("a.dtype", a=tree)
+        return self.spelled("dtype", a=tree)
 
     def shape(self, tree: ast.expr) -> ast.expr:
-        raise NotImplementedError
+        return self.spelled("shape", a=tree)
 
     def reshape(self, tree: ast.expr, shape: ast.expr) -> ast.expr:
-        raise NotImplementedError
+        return self.spelled("reshape", a=tree, s=shape)
 
     def flat(self, tree: ast.expr, has_last: bool) -> ast.expr:
         """An input with all of space as one dimension."""
-        raise NotImplementedError
+        return self.spelled("flat with last" if has_last else "flat", a=tree)
 
     def filled(self, tree: ast.expr, shape: ast.expr, is_plain: bool) -> ast.expr:
         """`tree` broadcast to a shape."""
-        raise NotImplementedError
+        return self.spelled("filled with number" if is_plain else "filled", a=tree, s=shape)
 
     def length(self, arg: Expr, over: Axes) -> ast.expr:
-        raise NotImplementedError
+        if self.layout.flexible and len(over) > 1:
+            return self.spelled("size", a=self.done[arg])
+        parts = [self.spelled("length", a=tree, k=place) for tree, place in (self.shape_of(arg, axis) for axis in over)]
+        result = parts[0]
+        for part in parts[1:]:
+            result = fill("a * b", a=result, b=part)
+        return result
 
     def arange(self, axis: Axis) -> ast.expr:
-        raise NotImplementedError
+        tree, place = self.measured(axis)
+        return self.spelled("arange", a=tree, k=place)
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
-        raise NotImplementedError
+        if axis is None:
+            return fill("F(a)", F=fill(function), a=tree)
+        return self.spelled("reduced, kept" if keep else "reduced", F=fill(function), a=tree, k=axis)
 
     def argument(self, node: Reduce) -> ast.expr:
-        raise NotImplementedError
+        """The position of the largest or smallest along one axis."""
+        place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
+        key = "position in last" if place == -1 else "position"
+        return self.spelled(key, F=fill(node.op.spelling[self.target]), a=self.done[node.arg], k=place)
 
     def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        raise NotImplementedError
+        return self.spelled("einsum", s=ast.Constant(text), a=left, b=right)
 
     def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
-        raise NotImplementedError
+        return self.spelled("transpose", a=tree, k=order)
 
     def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
-        raise NotImplementedError
+        """The diagonal of two dimensions, which becomes the last one."""
+        return self.spelled("diagonal", a=tree, i=first, j=second)
 
     def take(self, tree: ast.expr, index: ast.expr, axis: int) -> ast.expr:
-        raise NotImplementedError
+        """The parts at positions of one axis."""
+        return self.spelled("take", a=tree, i=index, k=axis)
 
     def take_last(self, tree: ast.expr, index: ast.expr) -> ast.expr:
-        raise NotImplementedError
+        """One element of the last axis for each place of the others."""
+        return self.spelled("take last", a=tree, i=index)
 
 
 def constant(value: Fraction | float) -> ast.expr:

@@ -3,88 +3,46 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from typing import ClassVar
 
-from lossdsl.ir.axes import Axes, Axis
-from lossdsl.ir.expr import Expr, Reduce
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
-from lossdsl.targets.template import fill
 
 
 class TensorFlowPrinter(Printer):
     target = "tensorflow"
     counts_plainly = False
-
-    def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
-        return fill("tf.constant(a, dtype)", a=tree)
-
-    def split(self, tree: ast.expr, count: int) -> ast.expr:
-        return fill("tf.split(a, n, axis=-1)", a=tree, n=count)
-
-    def joined(self, parts: list[ast.expr]) -> ast.expr:
-        return fill("tf.concat(parts, axis=-1)", parts=ast.List(parts, ast.Load()))
-
-    def shape(self, tree: ast.expr) -> ast.expr:
-        return fill("tf.shape(a)", a=tree)
-
-    def reshape(self, tree: ast.expr, shape: ast.expr) -> ast.expr:
-        return fill("tf.reshape(a, s)", a=tree, s=shape)
-
-    def flat(self, tree: ast.expr, has_last: bool) -> ast.expr:
-        self.helpers.add("_flat")
-        return fill("_flat(a, last)", a=tree, last=ast.Constant(has_last))
-
-    def filled(self, tree: ast.expr, shape: ast.expr, is_plain: bool) -> ast.expr:
-        return fill("tf.broadcast_to(a, s)", a=self.lift(tree) if is_plain else tree, s=shape)
-
-    def length(self, arg: Expr, over: Axes) -> ast.expr:
-        if self.layout.flexible and len(over) > 1:
-            return fill("tf.cast(tf.size(a), dtype)", a=self.done[arg])
-        parts = [
-            fill("tf.cast(tf.shape(a)[k], dtype)", a=tree, k=place)
-            for tree, place in (self.shape_of(arg, axis) for axis in over)
-        ]
-        result = parts[0]
-        for part in parts[1:]:
-            result = fill("a * b", a=result, b=part)
-        return result
-
-    def arange(self, axis: Axis) -> ast.expr:
-        tree, place = self.measured(axis)
-        return fill("tf.range(tf.shape(a)[k])", a=tree, k=place)
-
-    def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
-        if axis is None:
-            return fill(f"{function}(a)", a=tree)
-        return fill(f"{function}(a, axis=k{', keepdims=True' if keep else ''})", a=tree, k=axis)
-
-    def argument(self, node: Reduce) -> ast.expr:
-        place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
-        function = node.op.spelling["tensorflow"]
-        if place == -1:
-            return fill(f"{function}(a, axis=-1, output_type=tf.int32)", a=self.done[node.arg])
-        self.helpers.add("_position")
-        return fill(f"_position({function}, a, k)", a=self.done[node.arg], k=place)
-
-    def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        return fill("tf.einsum(s, a, b)", s=ast.Constant(text), a=left, b=right)
-
-    def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
-        return fill("tf.transpose(a, k)", a=tree, k=order)
+    spell: ClassVar[Mapping[str, str]] = {
+        "lift": "tf.constant(a, dtype)",
+        "dtype": "a.dtype",
+        "split": "tf.split(a, n, axis=-1)",
+        "joined": "tf.concat(parts, axis=-1)",
+        "shape": "tf.shape(a)",
+        "reshape": "tf.reshape(a, s)",
+        "flat with last": "_flat(a, True)",
+        "flat": "_flat(a, False)",
+        "filled with number": "tf.broadcast_to(tf.constant(a, dtype), s)",
+        "filled": "tf.broadcast_to(a, s)",
+        "length": "tf.cast(tf.shape(a)[k], dtype)",
+        "size": "tf.cast(tf.size(a), dtype)",
+        "arange": "tf.range(tf.shape(a)[k])",
+        "reduced": "F(a, axis=k)",
+        "reduced, kept": "F(a, axis=k, keepdims=True)",
+        "position": "_position(F, a, k)",
+        "position in last": "F(a, axis=k, output_type=tf.int32)",
+        "einsum": "tf.einsum(s, a, b)",
+        "transpose": "tf.transpose(a, k)",
+        "diagonal": "tf.linalg.diag_part(a)",
+        "take": "_take(a, i, k)",
+        "take last": "_take_along(a, i[..., None], -1)",
+    }
 
     def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
         order = (*(place for place in range(rank) if place not in (first, second)), first, second)
         if order != tuple(range(rank)):
-            tree = fill("tf.transpose(a, k)", a=tree, k=order)
-        return fill("tf.linalg.diag_part(a)", a=tree)
-
-    def take(self, tree: ast.expr, index: ast.expr, axis: int) -> ast.expr:
-        self.helpers.add("_take")
-        return fill("_take(a, i, k)", a=tree, i=index, k=axis)
-
-    def take_last(self, tree: ast.expr, index: ast.expr) -> ast.expr:
-        self.helpers.add("_take_along")
-        return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
+            tree = self.transpose(tree, order)
+        return super().diagonal(tree, rank, first, second)
 
 
 PRINTER = TensorFlowPrinter

@@ -3,83 +3,48 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from typing import ClassVar
 
-from lossdsl.ir.axes import Axes, Axis
-from lossdsl.ir.expr import Expr, Reduce
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
-from lossdsl.targets.template import fill
 
 
 class TorchPrinter(Printer):
     target = "torch"
     module_names = ("torch", "math")
     lifts_all = True
-
-    def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
-        return fill("torch.tensor(a, dtype=dtype, device=device)", a=tree)
-
-    def split(self, tree: ast.expr, count: int) -> ast.expr:
-        return fill("torch.chunk(a, n, dim=-1)", a=tree, n=count)
-
-    def joined(self, parts: list[ast.expr]) -> ast.expr:
-        return fill("torch.cat(parts, dim=-1)", parts=ast.List(parts, ast.Load()))
-
-    def shape(self, tree: ast.expr) -> ast.expr:
-        return fill("a.shape", a=tree)
-
-    def reshape(self, tree: ast.expr, shape: ast.expr) -> ast.expr:
-        return fill("torch.reshape(a, s)", a=tree, s=shape)
-
-    def flat(self, tree: ast.expr, has_last: bool) -> ast.expr:
-        if has_last:
-            return fill("a.reshape(a.shape[0], math.prod(a.shape[1:-1]), a.shape[-1])", a=tree)
-        return fill("a.reshape(a.shape[0], math.prod(a.shape[1:]))", a=tree)
-
-    def filled(self, tree: ast.expr, shape: ast.expr, is_plain: bool) -> ast.expr:
-        return fill("torch.broadcast_to(a, s)", a=self.lift(tree) if is_plain else tree, s=shape)
-
-    def length(self, arg: Expr, over: Axes) -> ast.expr:
-        if self.layout.flexible and len(over) > 1:
-            return fill("a.numel()", a=self.done[arg])
-        parts = [fill("a.shape[k]", a=tree, k=place) for tree, place in (self.shape_of(arg, axis) for axis in over)]
-        result = parts[0]
-        for part in parts[1:]:
-            result = fill("a * b", a=result, b=part)
-        return result
-
-    def arange(self, axis: Axis) -> ast.expr:
-        tree, place = self.measured(axis)
-        return fill("torch.arange(a.shape[k], device=a.device)", a=tree, k=place)
+    spell: ClassVar[Mapping[str, str]] = {
+        "lift": "torch.tensor(a, dtype=dtype, device=device)",
+        "dtype": "a.dtype",
+        "split": "torch.chunk(a, n, dim=-1)",
+        "joined": "torch.cat(parts, dim=-1)",
+        "shape": "a.shape",
+        "reshape": "torch.reshape(a, s)",
+        "flat with last": "a.reshape(a.shape[0], math.prod(a.shape[1:-1]), a.shape[-1])",
+        "flat": "a.reshape(a.shape[0], math.prod(a.shape[1:]))",
+        "filled with number": "torch.broadcast_to(torch.tensor(a, dtype=dtype, device=device), s)",
+        "filled": "torch.broadcast_to(a, s)",
+        "length": "a.shape[k]",
+        "size": "a.numel()",
+        "arange": "torch.arange(a.shape[k], device=a.device)",
+        "reduced": "F(a, dim=k)",
+        "reduced, kept": "F(a, dim=k, keepdim=True)",
+        "position": "F(a, dim=k)",
+        "position in last": "F(a, dim=k)",
+        "einsum": "torch.einsum(s, a, b)",
+        "transpose": "torch.permute(a, k)",
+        "diagonal": "torch.diagonal(a, dim1=i, dim2=j)",
+        "take": "a[torch.clamp(i, 0, a.shape[0] - 1)]",
+        "take last": "_take_along(a, i[..., None], -1)",
+    }
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
-        if axis is None:
-            return fill(f"{function}(a)", a=tree)
-        if function == "torch.prod" and isinstance(axis, tuple):
+        if function == "torch.prod" and isinstance(axis, tuple):  # it takes one dimension at a time
             for place in sorted(axis, reverse=True):
-                tree = fill(f"{function}(a, dim=k)", a=tree, k=place)
+                tree = super().reduced(function, tree, place, keep)
             return tree
-        return fill(f"{function}(a, dim=k{', keepdim=True' if keep else ''})", a=tree, k=axis)
-
-    def argument(self, node: Reduce) -> ast.expr:
-        place = self.layout.rank_from_end(node.arg.axes, next(iter(node.over)))
-        return fill(f"{node.op.spelling['torch']}(a, dim=k)", a=self.done[node.arg], k=place)
-
-    def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        return fill("torch.einsum(s, a, b)", s=ast.Constant(text), a=left, b=right)
-
-    def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
-        return fill("torch.permute(a, k)", a=tree, k=order)
-
-    def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
-        return fill("torch.diagonal(a, dim1=i, dim2=j)", a=tree, i=first, j=second)
-
-    def take(self, tree: ast.expr, index: ast.expr, axis: int) -> ast.expr:
-        return fill("a[torch.clamp(i, 0, a.shape[0] - 1)]", a=tree, i=index)
-
-    def take_last(self, tree: ast.expr, index: ast.expr) -> ast.expr:
-        self.helpers.add("_take_along")
-        return fill("_take_along(a, i[..., None], -1)", a=tree, i=index)
+        return super().reduced(function, tree, axis, keep)
 
 
 PRINTER = TorchPrinter
