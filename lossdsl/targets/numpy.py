@@ -49,11 +49,6 @@ class NumpyPrinter(Printer):
 
 PRINTER = NumpyPrinter
 HELPERS = special.helpers(special.NUMPY) | {
-    "_logsumexp": '''
-def _logsumexp(a, axis=None):
-    """log(sum(exp(a))); -inf over nothing."""
-    return special.logsumexp(a, axis=axis) if a.size else np.log(np.sum(a, axis=axis))
-''',
     "_position": '''
 def _position(function, a, axis):
     """np.argmax or np.argmin; 0 over nothing."""
