@@ -1,8 +1,8 @@
 """A loss as a function of a backend's tensors, with our gradient.
 
 Ours is used on every backend, so that kinks and unselected pieces are treated alike on all; docs/performance.md has
-what it costs and gains beside Keras. It is written to be recomputed from the arguments, so that second derivatives come out
-by differentiating it.
+what it costs and gains beside Keras. It is written to be recomputed from the arguments, so that second derivatives
+come out by differentiating it.
 """
 
 from __future__ import annotations
