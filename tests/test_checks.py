@@ -10,7 +10,7 @@ import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.checks import FINDINGS
 from lossdsl.checks.examples import agrees, run_examples
-from lossdsl.checks.findings import Finding
+from lossdsl.checks.finding import Finding
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call
 from lossdsl.ir.loss import Written

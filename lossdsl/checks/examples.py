@@ -3,54 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lossdsl.checks.findings import Finding, finding, from_error
+from lossdsl.checks.finding import Finding, Row, Sure
+from lossdsl.checks.subject import Subject, inputs_of, parameters_of
+from lossdsl.checks.texts import from_error
 from lossdsl.errors import LossError
 from lossdsl.ir.loss import Example, Loss, Written
 from lossdsl.runtime.spec import LoadedLoss
+
+EXAMPLE = Row(
+    "example",
+    "Example with another value",
+    "error",
+    "The loss of an example is not what the file says, to the digits that are written.",
+    "loss mine(t, x)\n(t - x)^2\nexample t=[0, 0], x=[1, 2] -> 5.0",
+    "loss mine(t, x)\n(t - x)^2\nexample t=[0, 0], x=[1, 2] -> 2.5",
+)
+
+ROWS = (EXAMPLE,)
 
 ULPS = 8
 """How many units in the last place of float64 a value may be off where more digits are written than that."""
 
 
+def look(subject: Subject) -> Iterator[Finding | Sure]:
+    """A finding for each example that has another value, or none; the number of examples where all are right."""
+    loss = subject.loss
+    wrong = list(run_examples(loss))
+    yield from wrong
+    if loss.examples and not wrong:
+        yield Sure(f"{len(loss.examples)} example{'s' * (len(loss.examples) > 1)}")
+
+
 def run_examples(loss: Loss) -> Iterator[Finding]:
     """A finding for each example that has another value, or none."""
     loaded: dict[tuple[tuple[str, Any], ...], LoadedLoss] = {}
-    names = {spec.name for spec in loss.parameters}
     for example in loss.examples:
-        parameters = {name: plain(value) for name, value in example.bindings.items() if name in names}
+        parameters = parameters_of(loss, example)
         key = tuple((name, _frozen(value)) for name, value in parameters.items())
         try:
             if key not in loaded:
                 loaded[key] = LoadedLoss(loss.source, (-1,), parameters)
-            got = loaded[key].numpy(**inputs(loss, example))
+            got = loaded[key].numpy(**inputs_of(loss, example))
         except LossError as error:
             yield from_error(error, example.span)
             continue
         difference = compared(example, got)
         if difference is not None:
-            yield finding("example", difference, example.span, None, "example run")
-
-
-def inputs(loss: Loss, example: Example) -> dict[str, Any]:
-    """The tensors of an example, by input."""
-    parameters = {spec.name for spec in loss.parameters}
-    return {name: plain(value) for name, value in example.bindings.items() if name not in parameters}
-
-
-def plain(value: object) -> Any:
-    """A written value as Python's own numbers, whole ones as int, in nested lists."""
-    if isinstance(value, list):
-        return [plain(part) for part in value]
-    if isinstance(value, Written):
-        number = value.value
-        return int(number) if isinstance(number, Fraction) and number.denominator == 1 else float(number)
-    return value
+            yield EXAMPLE.found(difference, example.span, None, "example run")
 
 
 def _frozen(value: Any) -> Any:
@@ -99,9 +104,3 @@ def flat(value: object) -> Iterator[object]:
 def shown(value: Any) -> str:
     """A computed value with the digits that float64 can vouch for."""
     return f"[{', '.join(map(shown, value))}]" if isinstance(value, list) else f"{value:.15g}"
-
-
-def parameters_of(loss: Loss, example: Example) -> Mapping[str, Any]:
-    """The parameters that an example gives."""
-    names = {spec.name for spec in loss.parameters}
-    return {name: plain(value) for name, value in example.bindings.items() if name in names}

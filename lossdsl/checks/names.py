@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossdsl.checks.findings import Finding, finding
+from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS
 
+DEFINITION = Row(
+    "unused-definition",
+    "Definition without use",
+    "warning",
+    "A name is defined, and nothing that follows uses it.",
+    "e = t - x\nu = t + x\ne^2",
+    "e = t - x\ne^2",
+)
+PARAMETER = Row(
+    "unused-parameter",
+    "Parameter without use",
+    "warning",
+    "A parameter of the header has no influence on the loss.",
+    "loss mine(t, x; a = 1.0, b = 2.0)\na*(t - x)^2",
+    "loss mine(t, x; a = 1.0)\na*(t - x)^2",
+)
+INDEX = Row(
+    "unused-index",
+    "Index without use",
+    "warning",
+    "An index is bound, and what it runs over does not depend on it: the same value is taken many times.",
+    "sum[j in batch]((t - x)^2)",
+    "sum[j in batch]((t - x[j])^2)",
+)
 
-def unused(file: s.FileText) -> Iterator[Finding]:
+ROWS = (DEFINITION, PARAMETER, INDEX)
+
+
+def look(subject: Subject) -> Iterator[Finding]:
     """Definitions, parameters and indices without use, loss by loss, in order of their places."""
-    for loss in file.losses:
+    for loss in subject.file.losses:
         found = [*_definitions(loss), *_parameters(loss), *_indices(loss)]
         yield from sorted(found, key=lambda one: one.span.start if one.span else 0)
 
@@ -23,7 +51,7 @@ def _definitions(loss: s.LossText) -> Iterator[Finding]:
             continue
         word = _defined(line.left)
         if word is not None and not any(word.text in _mentioned(_value(after)) for after in lines[number + 1 :]):
-            yield finding("unused-definition", f"nothing uses `{word.text}`", word.span, "remove it, or use it")
+            yield DEFINITION.found(f"nothing uses `{word.text}`", word.span, "remove it, or use it")
 
 
 def _defined(left: s.Node) -> s.Word | None:
@@ -48,7 +76,7 @@ def _parameters(loss: s.LossText) -> Iterator[Finding]:
     for parameter in loss.header.parameters:
         if parameter.name.text not in used:
             text = f"the parameter `{parameter.name.text}` has no influence on the loss"
-            yield finding("unused-parameter", text, parameter.name.span, "remove it, or use it")
+            yield PARAMETER.found(text, parameter.name.span, "remove it, or use it")
 
 
 def _indices(loss: s.LossText) -> Iterator[Finding]:
@@ -75,7 +103,7 @@ def _unbound(items: tuple[s.Item, ...], used: set[str]) -> Iterator[Finding]:
             continue
         if word.text not in used:
             text = f"nothing under it depends on the index `{word.text}`"
-            yield finding("unused-index", text, word.span, f"write `…[{word.text}]` where it is meant, or remove it")
+            yield INDEX.found(text, word.span, f"write `…[{word.text}]` where it is meant, or remove it")
 
 
 def _mentioned(node: s.Node) -> set[str]:

@@ -1,0 +1,71 @@
+"""The loss that is looked at: its text, and what the compiler makes of it under several settings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lossdsl import pipeline
+from lossdsl.frontend.syntax import FileText
+from lossdsl.ir.loss import Example, Loss, Written
+
+VARIANTS = 4
+"""Under how many settings of its `bool` and `int` parameters a loss is looked at."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loss to be looked at. `points` and `prove` are those of `lossdsl.check`."""
+
+    file: FileText
+    points: int = 4
+    prove: bool = True
+
+    @property
+    def loss(self) -> Loss:
+        """The loss under the defaults of its `bool` and `int` parameters."""
+        return self.programs[0].loss
+
+    @cached_property
+    def programs(self) -> tuple[pipeline.Program, ...]:
+        """The loss for the settings of its `bool` and `int` parameters: defaults first, then those of its examples.
+
+        Raises LossError where the text means nothing.
+        """
+        specs = [spec for spec in pipeline.parameters(self.file) if spec.kind in ("bool", "int")]
+        usual = {spec.name: spec.default if spec.default is not None else int(spec.kind == "int") for spec in specs}
+        settings = [{name: bool(value) if isinstance(value, bool) else int(value) for name, value in usual.items()}]
+        first = pipeline.program(self.file, settings[0])
+        for example in first.loss.examples:
+            given = parameters_of(first.loss, example)
+            settings.append({**settings[0], **{name: value for name, value in given.items() if name in usual}})
+        flags = [spec.name for spec in specs if spec.kind == "bool"]
+        for values in itertools.product((False, True), repeat=min(len(flags), 2)):
+            settings.append({**settings[0], **dict(zip(flags, values, strict=False))})
+        different = list({tuple(setting.items()): setting for setting in settings}.values())
+        return (first, *(pipeline.program(self.file, setting) for setting in different[1:VARIANTS]))
+
+
+def parameters_of(loss: Loss, example: Example) -> Mapping[str, Any]:
+    """The parameters that an example gives."""
+    names = {spec.name for spec in loss.parameters}
+    return {name: plain(value) for name, value in example.bindings.items() if name in names}
+
+
+def inputs_of(loss: Loss, example: Example) -> dict[str, Any]:
+    """The tensors of an example, by input."""
+    names = {spec.name for spec in loss.parameters}
+    return {name: plain(value) for name, value in example.bindings.items() if name not in names}
+
+
+def plain(value: object) -> Any:
+    """A written value as Python's own numbers, whole ones as int, in nested lists."""
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    if isinstance(value, Written):
+        number = value.value
+        return int(number) if not isinstance(number, float) and number.denominator == 1 else float(number)
+    return value
