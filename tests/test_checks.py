@@ -17,7 +17,7 @@ from lossdsl.ir.loss import Written
 from lossdsl.source import Source
 from lossdsl.symbolic.judge import judge
 
-SHOWN = [row for row in FINDINGS.values() if row.wrong]
+SHOWN = [row for row in FINDINGS.values() if row.wrong and row.id != "config-error"]  # that one is raised by YAML
 
 
 def found(source, **options):
@@ -36,13 +36,13 @@ def test_the_wrong_example_of_a_row_raises_it(row):
 
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.id)
 def test_the_right_example_of_a_row_does_not(row):
-    assert found(row.right) == []
+    assert lossdsl.check(row.right).counted == ()
 
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_the_catalog_is_clean(name):
     report = lossdsl.check(name)
-    assert report.findings == (), str(report)
+    assert report.counted == (), str(report)
     assert report.passed
 
 
@@ -50,7 +50,6 @@ def test_rows_without_examples_are_those_that_no_text_can_raise():
     assert {row.id for row in FINDINGS.values() if not row.wrong} == {
         "value",
         "gradient",
-        "untested-gradient",
         "no-reference",
     }
 

@@ -134,7 +134,7 @@ LOSSES = [match[2] for match in BLOCK.finditer(LANGUAGE.read_text(encoding="utf-
 def test_a_loss_of_the_description_passes_its_checks(text):
     import lossdsl
 
-    assert lossdsl.check(text).findings == ()
+    assert lossdsl.check(text).counted == ()
 
 
 def test_the_limits_are_those_of_the_code():

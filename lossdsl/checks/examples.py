@@ -23,6 +23,8 @@ EXAMPLE = Row(
     "The loss of an example is not what the file says, to the digits that are written.",
     "loss mine(t, x)\n(t - x)^2\nexample t=[0, 0], x=[1, 2] -> 5.0",
     "loss mine(t, x)\n(t - x)^2\nexample t=[0, 0], x=[1, 2] -> 2.5",
+    "work the value out by hand: either it or the formula is wrong",
+    allowable=False,
 )
 
 ROWS = (EXAMPLE,)

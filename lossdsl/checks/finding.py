@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from lossdsl.errors import excerpt, render
@@ -13,7 +14,10 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found in a loss. `known` says how: "read", "example run", "tested at 4 points", "proved"."""
+    """Something found in a loss. `known` says how: "read", "example run", "tested at 4 points", "proved".
+
+    `allowed` is the reason that an `allow` line of the loss gives, and empty where there is none.
+    """
 
     id: str
     severity: Severity
@@ -21,9 +25,11 @@ class Finding:
     span: Span | None = None
     hint: str | None = None
     known: str = "read"
+    allowed: str = ""
 
     def __str__(self) -> str:
-        return render(f"{self.severity}[{self.id}]", self.message, self.span, self.hint)
+        shown = render(f"{self.severity}[{self.id}]", self.message, self.span, self.hint)
+        return f"{shown}\n  allowed: {self.allowed}" if self.allowed else shown
 
     def excerpt(self) -> list[str]:
         """The line that it is about, with a line of carets; nothing where no line is to blame."""
@@ -38,10 +44,38 @@ class Sure:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a property of a loss.
+
+    `how` is "proved", "refuted", "tested" or "unknown"; `by` names the means, such as "sympy" or "intervals", and
+    `detail` says more, such as the point at which the property fails.
+
+    >>> Known("convex", "refuted", "sympy", "second slope -2 at x = 0").text
+    'convex refuted by sympy'
+    """
+
+    property: str
+    how: str
+    by: str = ""
+    detail: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """The verdict in a few words."""
+        return f"{self.property} {self.how}{f' by {self.by}' if self.by else ''}"
+
+
+Outcome = Finding | Sure | Known
+"""What a family may have to say of a loss."""
+
+
+@dataclass(frozen=True)
 class Row:
     """A kind of finding: what it is called, how much it matters, what it means, and two examples.
 
-    `wrong` is a loss that raises it, `right` the same loss mended; a kind that no text can raise has neither.
+    `wrong` is a loss that raises it, `right` the same loss mended; a kind that no text can raise has neither. `remedy`
+    says what to do about it. `allowable` is whether an author may acknowledge it by an `allow` line: not what makes a
+    loss unreadable or its values wrong.
     """
 
     id: str
@@ -50,6 +84,8 @@ class Row:
     meaning: str
     wrong: str = ""
     right: str = ""
+    remedy: str = ""
+    allowable: bool = True
 
     def found(self, message: str, span: Span | None = None, hint: str | None = None, known: str = "read") -> Finding:
         """A finding of this kind."""

@@ -14,18 +14,23 @@ VALUE = Row(
     "Stable form differs",
     "error",
     "The form that is computed has another value than the formula that was written: a mistake in lossdsl.",
+    allowable=False,
 )
 GRADIENT = Row(
     "gradient",
     "Gradient differs",
     "error",
     "The gradient is not the derivative of the formula that was written: a mistake in lossdsl.",
+    allowable=False,
 )
 UNTESTED = Row(
     "untested-gradient",
     "Gradient not tested",
     "info",
     "No point was found at which to compare the gradient with a difference quotient, or the loss is too large.",
+    "loss mine(t, x)\nlog(-1 - (t - x)^2)",
+    "loss mine(t, x)\nlog(1 + (t - x)^2)",
+    "say which values the inputs take, as in `x: prob`: points are sought there",
 )
 
 ROWS = (VALUE, GRADIENT, UNTESTED)

@@ -16,6 +16,7 @@ DEFINITION = Row(
     "A name is defined, and nothing that follows uses it.",
     "e = t - x\nu = t + x\ne^2",
     "e = t - x\ne^2",
+    "remove the definition, or use it",
 )
 PARAMETER = Row(
     "unused-parameter",
@@ -24,6 +25,7 @@ PARAMETER = Row(
     "A parameter of the header has no influence on the loss.",
     "loss mine(t, x; a = 1.0, b = 2.0)\na*(t - x)^2",
     "loss mine(t, x; a = 1.0)\na*(t - x)^2",
+    "remove the parameter, or use it",
 )
 INDEX = Row(
     "unused-index",
@@ -32,6 +34,7 @@ INDEX = Row(
     "An index is bound, and what it runs over does not depend on it: the same value is taken many times.",
     "sum[j in batch]((t - x)^2)",
     "sum[j in batch]((t - x[j])^2)",
+    "write `x[j]` where the element at the index is meant, or remove the index",
 )
 
 ROWS = (DEFINITION, PARAMETER, INDEX)

@@ -9,7 +9,13 @@ from lossdsl import catalog
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.subject import Subject
 
-REFERENCE = Row("no-reference", "No reference", "info", "The documentation of a built-in names no publication.")
+REFERENCE = Row(
+    "no-reference",
+    "No reference",
+    "info",
+    "The documentation of a built-in names no publication.",
+    remedy="add author, year, title and DOI to the documentation",
+)
 
 ROWS = (REFERENCE,)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lossdsl import pipeline
-from lossdsl.checks.finding import Finding, Sure
+from lossdsl.checks.allowed import acknowledged
+from lossdsl.checks.finding import Finding, Known, Outcome, Sure
 from lossdsl.checks.subject import Subject
-from lossdsl.checks.table import READ, STUDIED
+from lossdsl.checks.table import FINDINGS, READ, STUDIED
 from lossdsl.checks.texts import from_error
 from lossdsl.errors import LossError
 from lossdsl.runtime.sources import read
@@ -17,29 +20,40 @@ from lossdsl.source import Source
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a loss, in order of place, and what was made sure of (`passed`, one sentence each)."""
+    """What was found in a loss, in order of place, and what was made sure of (`passed`, one sentence each).
+
+    `findings` has those too that the loss itself allows; `counted` are the others. `verdicts` say of each property what
+    is known of it, and `file` where the text of the loss stands.
+    """
 
     name: str
     findings: tuple[Finding, ...]
     passed: tuple[str, ...] = ()
+    verdicts: tuple[Known, ...] = ()
+    file: str = ""
+
+    @property
+    def counted(self) -> tuple[Finding, ...]:
+        """The findings that no `allow` line of the loss acknowledges."""
+        return tuple(found for found in self.findings if not found.allowed)
 
     @property
     def ok(self) -> bool:
         """Whether nothing found is an error."""
-        return not any(found.severity == "error" for found in self.findings)
+        return not any(found.severity == "error" for found in self.counted)
 
     def __str__(self) -> str:
-        state = "no findings" if not self.findings else _counted(self.findings)
         passed = f" ({'; '.join(self.passed)})" if self.passed else ""
-        return "\n".join([*map(str, self.findings), f"{self.name}: {state}{passed}"])
+        return "\n".join([*map(str, self.counted), f"{self.name}: {tally(self.findings) or 'no findings'}{passed}"])
 
 
-def _counted(findings: tuple[Finding, ...]) -> str:
+def tally(findings: Iterable[Finding]) -> str:
+    """How many findings of each severity there are: "1 error, 2 warnings, 1 allowed"; nothing where there are none."""
+    counts = Counter("allowed" if found.allowed else found.severity for found in findings)
     parts = []
-    for severity, several in (("error", "errors"), ("warning", "warnings"), ("info", "remarks")):
-        count = sum(found.severity == severity for found in findings)
-        if count:
-            parts.append(f"{count} {several if count > 1 else several[:-1]}")
+    for kind, several in (("error", "errors"), ("warning", "warnings"), ("info", "remarks"), ("allowed", "allowed")):
+        if counts[kind]:
+            parts.append(f"{counts[kind]} {several if counts[kind] > 1 else several.removesuffix('s')}")
     return ", ".join(parts)
 
 
@@ -64,17 +78,22 @@ def check(source: str | os.PathLike[str] | Source, *, points: int = 4, prove: bo
     try:
         file = pipeline.parsed(text)
     except LossError as error:
-        return Report(text.name, (from_error(error),))
+        return Report(text.name, (from_error(error),), file=text.name)
     header = file.losses[-1].header
     name = header.name.text if header is not None else text.name
     subject = Subject(file, points, prove)
-    found: list[Finding | Sure] = [one for look in READ for one in look(subject)]
+    found: list[Outcome] = [one for look in READ for one in look(subject)]
     try:
         subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding
     except LossError as error:
         found.append(from_error(error))
+        is_complete = False
     else:
         found += [one for look in STUDIED for one in look(subject)]
-    findings = [one for one in found if isinstance(one, Finding)]
+        is_complete = True
+    raised = [one for one in found if isinstance(one, Finding)]
+    findings = list(acknowledged(file, raised, FINDINGS, is_complete=is_complete))
     findings.sort(key=lambda one: one.span.start if one.span else -1)
-    return Report(name, tuple(findings), tuple(one.text for one in found if isinstance(one, Sure)))
+    passed = tuple(one.text for one in found if isinstance(one, Sure))
+    verdicts = tuple(one for one in found if isinstance(one, Known))
+    return Report(name, tuple(findings), passed, verdicts, text.name)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
-from lossdsl.checks import defaults, examples, gradients, names, papers, texts
-from lossdsl.checks.finding import Finding, Row, Sure
+from lossdsl.checks import allowed, defaults, examples, gradients, names, papers, texts
+from lossdsl.checks.finding import Outcome, Row
 from lossdsl.checks.subject import Subject
 
-READ: tuple[Callable[[Subject], Iterator[Finding]], ...] = (names.look,)
+READ: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (names.look,)
 """What looks at the text of a loss alone, also of one that means nothing."""
 
-STUDIED: tuple[Callable[[Subject], Iterator[Finding | Sure]], ...] = (
+STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     defaults.look,
     examples.look,
     gradients.look,
@@ -19,7 +20,11 @@ STUDIED: tuple[Callable[[Subject], Iterator[Finding | Sure]], ...] = (
 )
 """What looks at the loss that a text means."""
 
-FINDINGS: dict[str, Row] = {
-    row.id: row for family in (texts, names, defaults, examples, gradients, papers) for row in family.ROWS
+FAMILIES: dict[str, ModuleType] = {
+    family.__name__.rpartition(".")[2]: family
+    for family in (texts, names, defaults, examples, gradients, papers, allowed)
 }
+"""The modules whose rows these are, by name."""
+
+FINDINGS: dict[str, Row] = {row.id: row for family in FAMILIES.values() for row in family.ROWS}
 """Every kind of finding, by id."""

@@ -37,7 +37,7 @@ _CHARACTERS = {
 
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
-_LINES = ("loss", "require", "expect", "example")
+_LINES = ("loss", "require", "expect", "allow", "example")
 """Words that a line may begin with."""
 
 _PYTHON = {
@@ -65,6 +65,12 @@ def check_brackets(source: Source, deepest: int) -> None:
                     "the documentation is not closed", Span(source, at, at + 3), 'close it with another `"""`'
                 )
             at = end + 3
+            continue
+        if char == '"' and not stack and _is_allow(text, at):
+            end = text.find('"', at + 1, _end_of_line(text, at))
+            if end < 0:
+                raise LossSyntaxError("the reason is not closed", Span(source, at, at + 1), 'close it with another `"`')
+            at = end + 1
             continue
         if char in "([":
             stack.append(at)
@@ -100,10 +106,39 @@ def _end_of_line(text: str, at: int) -> int:
     return len(text) if end < 0 else end
 
 
+def _is_allow(text: str, at: int) -> bool:
+    """Whether `at` stands in a line that begins with `allow`."""
+    return text[text.rfind("\n", 0, at) + 1 : at].split()[:1] == ["allow"]
+
+
+_ALLOW = "as in `allow unused-parameter \"kept for old configurations\"`"
+
+
+def _explain_allow(source: Source, start: int, end: int) -> LossSyntaxError:
+    """What breaks off or goes wrong in an `allow` line, of which all before `start` is right."""
+    text = source.text
+    begin = text.rfind("\n", 0, start) + 1
+    before = text[begin:start].rstrip()
+    if '"' not in before:
+        before = before.partition("#")[0].rstrip()
+    wrong = text[start:end].strip()
+    last = begin + len(before) - 1
+    span = Span(source, start, end) if wrong else Span(source, last, last + 1)
+    if '"' in before:
+        return LossSyntaxError(f"`{wrong}` stands behind the reason", span, "a line acknowledges one finding")
+    if before.strip() == "allow":
+        return LossSyntaxError("the id of a finding belongs after `allow`", span, _ALLOW)
+    if wrong[:1] == ",":
+        return LossSyntaxError("a line acknowledges one finding", span, _ALLOW)
+    return LossSyntaxError("a reason in double quotes belongs after the id", span, _ALLOW)
+
+
 def explain_character(source: Source, at: int) -> LossSyntaxError:
     """A character, or a word that stands where it cannot."""
     text = source.text
     char = text[at]
+    if _is_allow(text, at):
+        return _explain_allow(source, at, at + max(1, len(text[at : _end_of_line(text, at)].split("#")[0].rstrip())))
     if char == "." and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]"):
         return _dotted(source, at)
     if char in "|\"'" and (closing := text.find(char, at + 1, _end_of_line(text, at))) > 0:
@@ -150,7 +185,7 @@ def _word(source: Source, start: int, end: int) -> LossSyntaxError:
         return LossSyntaxError(
             f"no line begins with `{alone}`", Span(source, begin, begin + len(alone)), f"did you mean `{meant}`?"
         )
-    if word in ("lambda", "for", "else", "in", "if", "loss", "require", "expect", "example", "self", "true", "false"):
+    if word in ("lambda", "for", "else", "in", "if", *_LINES, "self", "true", "false"):
         hint = {
             "if": "a choice is written `where(condition, a, b)`; a filter `sum[j if condition](e)`",
             "else": "a choice is written `where(condition, a, b)` or `cases(c: a, else: b)`",
@@ -176,6 +211,10 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
     span = Span(source, start, max(end, start + 1))
     written = source.text[start:end]
     starts_operand = "NUMBER" in expected
+    if _is_allow(source.text, start):
+        return _explain_allow(source, start, end)
+    if kind == "REASON":
+        return LossSyntaxError("`\"` has no meaning here", span, _CHARACTERS['"'])
     if kind == "$END":
         last = max(0, len(source.text.rstrip()) - 1)
         if not any(line.strip() and not line.lstrip().startswith("#") for line in source.text.split("\n")):

@@ -176,6 +176,14 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return s.Expect(Span(span.source, span.start, span.start + len(text)), text.removeprefix("expect").strip())
 
     @v_args(meta=True)
+    def allow(self, meta: Any, children: list[Token]) -> s.Node:
+        _, finding, quoted = children
+        reason = str(quoted)[1:-1].strip()
+        if not reason:
+            raise LossSyntaxError("the reason is empty", self._word(quoted).span, "say why the finding may stay")
+        return s.Allow(self._span(meta), self._word(finding), reason)
+
+    @v_args(meta=True)
     def example(self, meta: Any, children: list[Any]) -> s.Node:
         _, *bindings, expected = children
         return s.Example(self._span(meta), tuple(bindings), expected)

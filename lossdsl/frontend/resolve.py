@@ -22,6 +22,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axis, names
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
 from lossdsl.ir.loss import (
+    Allowance,
     Example,
     Expectation,
     InputSpec,
@@ -78,6 +79,7 @@ class _Body:
     value: Expr | None = None
     requirements: list[Requirement] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
+    allowances: list[Allowance] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
 
 
@@ -134,6 +136,7 @@ class _Main:
             settled=values,
             requirements=(*self.requirements, *body.requirements),
             expectations=tuple(body.expectations),
+            allowances=tuple(body.allowances),
             examples=tuple(body.examples),
             spans=spans,
             names={node: text for node, text in self.names.items() if node.children},
@@ -191,6 +194,8 @@ class _Main:
                     body.requirements.append(Requirement(condition, node.span))
                 case s.Expect(span, text):
                     body.expectations += expectations(span, text)
+                case s.Allow(_, finding, reason):
+                    body.allowances.append(Allowance(finding.text, reason, finding.span))
                 case s.Example():
                     body.examples.append(self._example(line))
                 case _:

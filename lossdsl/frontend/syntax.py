@@ -172,6 +172,14 @@ class Expect(Node):
 
 
 @dataclass(frozen=True)
+class Allow(Node):
+    """A finding that the author knows and wants: its id, and why it may stay."""
+
+    finding: Word
+    reason: str
+
+
+@dataclass(frozen=True)
 class Example(Node):
     bindings: tuple[tuple[Word, Node], ...]
     expected: Node

@@ -122,6 +122,15 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """A finding that the author knows and wants: its id, why it may stay, and where the id is written."""
+
+    id: str
+    reason: str
+    span: Span
+
+
+@dataclass(frozen=True)
 class Requirement:
     """A condition on parameters, checked when they are bound."""
 
@@ -156,6 +165,7 @@ class Loss:
     settled: Mapping[str, bool | int] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
     examples: tuple[Example, ...] = ()
     spans: Mapping[Expr, Span] = field(default_factory=dict)
     names: Mapping[Expr, str] = field(default_factory=dict)

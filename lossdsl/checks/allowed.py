@@ -1,0 +1,87 @@
+"""Findings that the author knows and wants: `allow` lines, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from lossdsl.checks.finding import Finding, Row
+from lossdsl.errors import did_you_mean
+from lossdsl.frontend import syntax as s
+
+UNMET = Row(
+    "unmet-allow",
+    "Acknowledgement without a finding",
+    "warning",
+    "An `allow` line names a finding that is not raised in its loss.",
+    'loss mine(t, x; a = 1.0)\na*(t - x)^2\nallow unused-parameter "kept for old configurations"',
+    'loss mine(t, x; a = 1.0)\n(t - x)^2\nallow unused-parameter "kept for old configurations"',
+    "remove the line, or put it into the loss in which the finding is raised",
+    allowable=False,
+)
+WRONG = Row(
+    "allow-error",
+    "Acknowledgement of what cannot be",
+    "error",
+    "An `allow` line names no finding that there is, or one that is to be mended and not to be acknowledged.",
+    'loss mine(t, x; a = 1.0)\n(t - x)^2\nallow unused-paramter "kept for old configurations"',
+    'loss mine(t, x; a = 1.0)\n(t - x)^2\nallow unused-parameter "kept for old configurations"',
+    "write the id as `lossdsl check --list` has it",
+    allowable=False,
+)
+
+ROWS = (UNMET, WRONG)
+
+
+def acknowledged(
+    file: s.FileText, findings: Sequence[Finding], rows: Mapping[str, Row], *, is_complete: bool
+) -> Iterator[Finding]:
+    """The findings, marked where their loss allows them, and those that the `allow` lines themselves give rise to.
+
+    An `allow` line speaks for its own loss alone: a finding belongs to the loss in whose lines it stands, and to the
+    last one if it stands in none. Lines that meet nothing are told only where the search `is_complete`.
+    """
+    owners = [_owner(file, finding) for finding in findings]
+    marks: dict[int, str] = {}
+    for number, loss in enumerate(file.losses):
+        seen: set[str] = set()
+        for line in loss.lines:
+            if not isinstance(line, s.Allow):
+                continue
+            word = line.finding
+            row = rows.get(word.text)
+            if row is None:
+                hint = did_you_mean(word.text, rows) or "`lossdsl check --list` names them"
+                yield WRONG.found(f"there is no finding `{word.text}`", word.span, hint)
+            elif not row.allowable:
+                yield WRONG.found(f"`{word.text}` cannot be acknowledged", word.span, "mend what it is about")
+            elif word.text in seen:
+                yield UNMET.found(f"`{word.text}` is acknowledged above already", word.span, "remove one of the lines")
+            else:
+                seen.add(word.text)
+                alike = [place for place, finding in enumerate(findings) if finding.id == word.text]
+                met = [place for place in alike if owners[place] == number]
+                marks |= dict.fromkeys(met, line.reason)
+                if not met and is_complete:
+                    hint = _elsewhere(file, owners, alike)
+                    yield UNMET.found(f"there is no finding `{word.text}` here", word.span, hint)
+    for place, finding in enumerate(findings):
+        yield replace(finding, allowed=marks[place]) if place in marks else finding
+
+
+def _owner(file: s.FileText, finding: Finding) -> int:
+    """Which loss of a file a finding belongs to."""
+    last = len(file.losses) - 1
+    if finding.span is None or finding.span.source != file.source:
+        return last
+    start = finding.span.start
+    return next((number for number, loss in enumerate(file.losses) if start < loss.span.end), last)
+
+
+def _elsewhere(file: s.FileText, owners: Sequence[int], alike: Sequence[int]) -> str:
+    """What to do with a line that meets nothing in its own loss."""
+    for place in alike:
+        header = file.losses[owners[place]].header
+        if header is not None:
+            return f"it is raised in `{header.name.text}`: put the line there"
+    return "remove the line"
