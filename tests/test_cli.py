@@ -167,7 +167,7 @@ def test_losses_in_yaml(folder, capsys):
     status, out, _ = run(capsys, "check", "train.yaml")
     assert status == 1
     assert "train.yaml:4:18: error[name-error]" in out
-    assert "train.yaml:5:26: parameter error: huber requires `delta > 0`" in out
+    assert "train.yaml:5:26: error[parameter-error]: huber requires `delta > 0`" in out
     assert "wrong.loss:2:6: error" in out
     assert out.endswith("4 losses checked: 3 errors\n")
 

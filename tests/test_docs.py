@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_page_of_built_in_losses_is_fresh():
+@pytest.mark.parametrize("page", ["losses", "findings"])
+def test_a_page_is_fresh(page):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "losses.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "docs" / f"{page}.py"), "--check"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"run python docs/losses.py\n{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"run python docs/{page}.py\n{done.stderr[-2000:]}"

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import losses
+from lossdsl.cli.named import STDIN, Stdin, WrongUse, losses, one_of
 from lossdsl.cli.status import CLEAN, FOUND
 from lossdsl.cli.terminal import write
-from lossdsl.errors import LossError
-from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.checks import Report
-    from lossdsl.config import Described
 
-_COUNTED = ("error", "warning")
+_FORMATS = "text, compact, json, github or sarif"
+
+_EPILOG = """\
+A finding that is known and wanted is acknowledged in its loss: allow ID "reason". It is not counted then.
+
+exit status: 0 nothing found, 1 errors or warnings found, 2 wrong use, such as a file that is not there.
+"""
 
 
 def add(commands: Any) -> None:
@@ -27,54 +31,84 @@ def add(commands: Any) -> None:
         help="look for mistakes in losses",
         description="Looks for mistakes in losses, without Keras: in the text, in the worked examples (`example`), in\n"
         "the gradient, and names without use. Each finding has its place, the line and a remedy.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
-        "sources", nargs="+", metavar="FILE", help="a .loss or YAML file, a folder, a built-in's name, or a formula"
+        "sources",
+        nargs="*",
+        metavar="FILE",
+        help="a .loss or YAML file, a folder, a built-in's name, a formula, or - for standard input",
     )
+    parser.add_argument("--format", default="text", metavar="FORMAT", help=f"{_FORMATS} (by default text)")
+    parser.add_argument(
+        "--select", action="append", default=[], metavar="IDS", help="only these findings or families, by commas"
+    )
+    parser.add_argument("--ignore", action="append", default=[], metavar="IDS", help="all but these")
+    parser.add_argument("--strict", action="store_true", help="remarks count as well")
+    parser.add_argument("--exit-zero", action="store_true", help="status 0 whatever is found")
+    parser.add_argument("--show-allowed", action="store_true", help="print what `allow` lines acknowledge, too")
+    parser.add_argument("--properties", action="store_true", help="print what is known of each loss")
+    parser.add_argument("--stdin-filename", metavar="NAME", help="what standard input is called in messages")
+    parser.add_argument("--jobs", type=int, metavar="N", help="how many processes check (by default 1 or 2)")
+    parser.add_argument("--list", action="store_true", help="list the findings there are")
+    parser.add_argument("--explain", metavar="ID", help="say what a finding means, with examples")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    counts: Counter[str] = Counter()
-    checked: list[Report] = []
-    count = 0
-    for given in options.sources:
-        for item in losses(given):
-            count += 1
-            try:
-                report = _report(item)
-            except LossError as error:
-                counts["error"] += 1
-                write(sys.stdout, "error", str(error))
-                continue
-            checked.append(report)
-            for finding in report.findings:
-                counts[finding.severity] += 1
-                write(sys.stdout, finding.severity, str(finding))
-    found = ", ".join(_number(counts[severity], severity) for severity in _COUNTED if counts[severity])
-    passed = f" ({'; '.join(checked[0].passed)})" if count == 1 and checked and checked[0].passed else ""
-    print(f"{_number(count, 'loss')} checked: {found or 'nothing found'}{passed}")
-    return FOUND if found else CLEAN
+    if options.list or options.explain is not None:
+        from lossdsl.cli.findings import explained, listed
+
+        print(listed() if options.explain is None else explained(options.explain))
+        return CLEAN
+    if not options.sources:
+        raise WrongUse("name a file, a folder, a built-in loss or a formula, or - for standard input")
+    if options.jobs is not None and options.jobs < 1:
+        raise WrongUse(f"--jobs is at least 1, not {options.jobs}")
+    if options.sources.count(STDIN) > 1:
+        raise WrongUse(f"standard input is read once, so `{STDIN}` is given once")
+    if options.stdin_filename is not None and STDIN not in options.sources:
+        raise WrongUse(f"--stdin-filename names standard input, which is read where a file is `{STDIN}`")
+
+    from lossdsl.cli.formats import FORMATS, Checked
+    from lossdsl.cli.jobs import reports, usual
+    from lossdsl.cli.progress import progress
+
+    lines = FORMATS[one_of(options.format, FORMATS, "format", f"there are {_FORMATS}")]
+    wanted = _wanted(options.select, options.ignore)
+    stdin = Stdin(options.stdin_filename or "<stdin>")
+    items = [item for given in options.sources for item in losses(given, stdin)]
+    found: list[Report] = []
+    with progress(len(items)) as advance:
+        for report in reports(items, options.jobs or usual(len(items))):
+            found.append(replace(report, findings=tuple(one for one in report.findings if one.id in wanted)))
+            advance()
+    severities = ("error", "warning", "info") if options.strict else ("error", "warning")
+    checked = Checked(tuple(found), severities, options.show_allowed, options.properties)
+    for line in lines(checked):
+        write(sys.stdout, line.severity, line.text)
+    return FOUND if checked.counted and not options.exit_zero else CLEAN
 
 
-def _report(item: Source | Described | LossError) -> Report:
-    """What is found in a loss and, of one in YAML, in the parameters given there. Raises LossError."""
-    from lossdsl.checks import check
+def _wanted(select: Iterable[str], ignore: Iterable[str]) -> set[str]:
+    """The ids of the findings that are told. What keeps a loss from being read at all is always told."""
+    from lossdsl.checks import FAMILIES, FINDINGS
 
-    if isinstance(item, LossError):
-        raise item
-    if isinstance(item, Source):
-        return check(item)
-    report = check(item.source)
-    if report.ok:
-        from lossdsl.runtime.spec import LoadedLoss, axes_of
-
-        with item.blamed():
-            LoadedLoss(item.source, axes_of(item.options.get("axis", -1)), item.parameters)
-    return report
+    unreadable = {row.id for row in FAMILIES["texts"].ROWS}
+    selected, ignored = _ids(select), _ids(ignore)
+    if kept := sorted(ignored & unreadable):
+        raise WrongUse(f"`{kept[0]}` cannot be ignored: a text that cannot be read is not checked")
+    return ((selected or set(FINDINGS)) - ignored) | unreadable
 
 
-def _number(count: int, noun: str) -> str:
-    plural = "" if count == 1 else "es" if noun.endswith("s") else "s"
-    return f"{count} {noun}{plural}"
+def _ids(given: Iterable[str]) -> set[str]:
+    """The ids that are named, each by itself or all of a family."""
+    from lossdsl.checks import FAMILIES, FINDINGS
+
+    found: set[str] = set()
+    for word in (word.strip() for text in given for word in text.split(",")):
+        name = one_of(word, [*FINDINGS, *FAMILIES], "finding", "`lossdsl check --list` names them")
+        found |= {name} if name in FINDINGS else {row.id for row in FAMILIES[name].ROWS}
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,25 +15,72 @@ if TYPE_CHECKING:
     from lossdsl.config import Described
     from lossdsl.pipeline import Program
 
+_YAML = (".yaml", ".yml")
+
 
 class WrongUse(Exception):
     """A command line that makes no sense, found while it is carried out."""
 
 
-def losses(given: str) -> Iterator[Source | Described | LossError]:
+def one_of(word: str, known: Collection[str], what: str, otherwise: str) -> str:
+    """The word, which is one of those known. Raises WrongUse with the near miss, or says what to do otherwise."""
+    if word in known:
+        return word
+    raise WrongUse(f"there is no {what} `{word}`; {did_you_mean(word, known) or otherwise}")
+
+
+STDIN = "-"
+"""The argument that stands for standard input."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A loss that cannot be read, by the name of its file; others beside it can be."""
+
+    name: str
+    error: LossError
+
+
+if TYPE_CHECKING:
+    Named = Source | Described | Unread
+
+
+@dataclass(frozen=True)
+class Stdin:
+    """Standard input, under the name that it has in messages; the name's ending says what is in it."""
+
+    name: str = "<stdin>"
+
+    def read(self) -> Source:
+        """The text. Raises LossFileError."""
+        from lossdsl.runtime.sources import MAX_BYTES
+
+        try:
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        except (OSError, ValueError, AttributeError) as error:  # there is none, or it is closed
+            raise LossFileError(f"standard input cannot be read: {error}") from None
+        if len(data) > MAX_BYTES:
+            raise LossFileError(f"standard input has more than {MAX_BYTES} bytes; that is no loss")
+        try:
+            return Source(data.decode("utf-8-sig").replace("\r\n", "\n"), self.name)
+        except UnicodeDecodeError as error:
+            raise LossFileError(f"standard input is not UTF-8 text (byte {error.start})") from None
+
+
+def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     """The losses that an argument names: of a folder or YAML file several. Raises LossFileError."""
     from lossdsl.runtime.sources import is_file, is_folder, read
 
     path = Path(given)
-    if is_folder(path):
+    if given == STDIN:
+        yield from _in_text((stdin or Stdin()).read())
+    elif is_folder(path):
         files = sorted(file for file in path.rglob("*.loss") if not _is_hidden(file.relative_to(path)))
         if not files:
             raise LossFileError(f"there is no *.loss file in the folder {path}")
         yield from map(_read, files)
-    elif path.suffix in (".yaml", ".yml"):
-        from lossdsl.config import find_losses
-
-        yield from find_losses(path)
+    elif path.suffix in _YAML:
+        yield from _in_yaml(path)
     elif is_file(path):
         yield _read(path)
     elif path.suffix == ".loss" or not _is_formula(given):
@@ -40,13 +89,34 @@ def losses(given: str) -> Iterator[Source | Described | LossError]:
         yield Source(given)
 
 
-def _read(path: Path) -> Source | LossError:
+def _in_text(source: Source) -> Iterator[Named]:
+    if Path(source.name).suffix in _YAML:
+        yield from _in_yaml(source)
+    else:
+        yield source
+
+
+def _in_yaml(given: Path | Source) -> Iterator[Named]:
+    from lossdsl.config import find_losses
+
+    name = given.name if isinstance(given, Source) else str(given)
+    try:
+        losses = find_losses(given)
+    except LossError as error:
+        if isinstance(error, LossFileError) and error.span is None:
+            raise
+        losses = [error]
+    for found in losses:
+        yield Unread(name, found) if isinstance(found, LossError) else found
+
+
+def _read(path: Path) -> Source | Unread:
     from lossdsl.runtime.sources import read
 
     try:
         return read(path)
     except LossError as error:
-        return error
+        return Unread(str(path), error)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -61,9 +131,10 @@ def one_loss(given: str) -> Source | Described:
     found = list(losses(given))
     if len(found) > 1:
         raise WrongUse(f"{given} holds {len(found)} losses; name one")
-    if isinstance(found[0], LossError):
-        raise found[0]
-    return found[0]
+    (loss,) = found
+    if isinstance(loss, Unread):
+        raise loss.error
+    return loss
 
 
 def program_of(loss: Source | Described, settings: Sequence[str]) -> tuple[Program, dict[str, Any]]:

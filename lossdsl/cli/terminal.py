@@ -9,8 +9,11 @@ _COLOURS = {"error": "bold red", "warning": "bold yellow", "info": "cyan"}
 
 
 def write(stream: TextIO, severity: str, text: str) -> None:
-    """A message on a stream, coloured on a terminal: the first line, the carets and the remedy."""
-    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    """A message on a stream, coloured on a terminal: the first line, the carets and the remedy.
+
+    What has no severity is printed as it is.
+    """
+    if not severity or not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         print(text, file=stream)
         return
     from rich.console import Console

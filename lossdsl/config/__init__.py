@@ -13,6 +13,7 @@ from lossdsl.config.document import Entry, Item, from_python, from_text
 from lossdsl.config.forms import Described, described
 from lossdsl.errors import LossConfigError, LossError, LossFileError, did_you_mean, near_miss
 from lossdsl.runtime.sources import MAX_BYTES, is_file, is_folder
+from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.runtime.compiled import Loss
@@ -82,12 +83,17 @@ def _joined(found: Described, options: Mapping[str, Any], parameters: Mapping[st
     return replace(found, options={**found.options, **chosen}, parameters={**found.parameters, **parameters})
 
 
-def find_losses(path: str | os.PathLike[str]) -> list[Described | LossError]:
+def find_losses(path: str | os.PathLike[str] | Source) -> list[Described | LossError]:
     """The losses of a YAML file: the whole of it, or what stands under keys called `loss` and `losses`, at any depth.
 
-    A description that is wrong is given as its error. Raises LossError for a file that cannot be read as YAML.
+    A source is the text of such a file, whose name says where the files named in it are looked for. A description that
+    is wrong is given as its error. Raises LossError for a file that cannot be read as YAML.
     """
-    root, folder = _document(Path(path))
+    folder: Path | None
+    if isinstance(path, Source):
+        root, folder = from_text(path.text, path.name), Path(path.name).parent
+    else:
+        root, folder = _document(Path(path))
     items = [root] if _looks_like_loss(root) else list(_under_loss_keys(root))
     if not items:
         hint = "it stands under a key `loss`, or is the whole file"

@@ -1,0 +1,21 @@
+"""Findings one a line, `file:line:column: severity[id] message`, as editors and compilers have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossdsl.cli.formats.told import Checked, Line, file_of
+
+
+def lines(checked: Checked) -> Iterator[Line]:
+    """Each finding in a line; nothing where nothing is found."""
+    for report in checked.reports:
+        for found in checked.shown(report):
+            name = found.span.source.name if found.span else file_of(report, found)
+            place = f"{name}:{found.span.line}:{found.span.column}: " if found.span else f"{name}: " if name else ""
+            allowed = f" (allowed: {found.allowed})" if found.allowed else ""
+            message = f"{place}{found.severity}[{found.id}] {found.message}{allowed}"
+            yield Line(" ".join(message.split("\n")), found.severity)
+        if checked.with_properties:
+            for known in report.verdicts:
+                yield Line(f"{report.file or report.name}: {known.text}{f': {known.detail}' if known.detail else ''}")
