@@ -1,7 +1,7 @@
 """Writes docs/findings.md from the table of findings in `lossdsl/checks/`.
 
-    python docs/findings.py            write it
-    python docs/findings.py --check    exit 1 if it is out of date
+python docs/findings.py            write it
+python docs/findings.py --check    exit 1 if it is out of date
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_the_sdist_holds_what_its_tests_need(built):
         names = {name.partition("/")[2] for name in archive.getnames()}
     expected = files("lossdsl/**/*.py", "lossdsl/catalog/*.loss", "grammars/*", "tests/**/*.py", "examples/*", "docs/*")
     assert expected <= names, sorted(expected - names)
-    assert {"LICENSE", "Makefile", "README.md", "lossdsl/py.typed", "pyproject.toml"} <= names
+    assert {".pre-commit-hooks.yaml", "LICENSE", "Makefile", "README.md", "lossdsl/py.typed", "pyproject.toml"} <= names
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(built):

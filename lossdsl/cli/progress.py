@@ -52,7 +52,8 @@ class _Bar:
             if self.is_over:
                 return
             columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn())
-            shown = Progress(*columns, console=Console(stderr=True), transient=True)
+            console = Console(stderr=True)
+            shown = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
             task = shown.add_task("checking", total=self.total, completed=self.done)
             self.move = lambda done: shown.update(task, completed=done)
             self.stop = shown.stop
