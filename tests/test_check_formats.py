@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shlex
 import sys
@@ -18,6 +19,7 @@ from lossdsl import checks, cli
 from lossdsl.checks import FAMILIES, FINDINGS, Finding, Known
 from lossdsl.cli import jobs, progress
 from lossdsl.cli.formats import FORMATS
+from lossdsl.cli.named import WrongUse
 
 ROOT = Path(__file__).parents[1]
 RIGHT = "loss right(t, x)\n(t - x)^2\n"
@@ -463,6 +465,18 @@ def test_processes_change_nothing(run):
     one = run(".", "c.yaml", "--jobs", "1", "--format", "json")
     assert run(".", "c.yaml", "--jobs", "2", "--format", "json") == one
     assert [loss["file"] for loss in json.loads(one[1])["losses"]][:3] == ["kept.loss", "l0.loss", "l1.loss"]
+
+
+class Deadly:
+    """Ends the process that takes it up."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_process_that_is_ended_is_told():
+    with pytest.raises(WrongUse, match="--jobs 1"):
+        list(jobs.reports([Deadly(), Deadly()], 2))
 
 
 def test_few_losses_take_one_process():

@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
         "check",
         help="look for mistakes in losses",
         description="Looks for mistakes in losses, without Keras: in the text, in the worked examples (`example`), in\n"
-        "the gradient, and names without use. Each finding has its place, the line and a remedy.",
+        "the gradient, and more; --list names all there is to find. Each finding has its place, the line and a remedy.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

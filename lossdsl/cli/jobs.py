@@ -7,10 +7,11 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from lossdsl import checks
-from lossdsl.cli.named import Unread
+from lossdsl.cli.named import Unread, WrongUse
 from lossdsl.errors import LossError
 from lossdsl.source import Source
 
@@ -31,7 +32,7 @@ def usual(count: int) -> int:
 
 
 def reports(items: Sequence[Named], jobs: int) -> Iterator[checks.Report]:
-    """The reports of the losses, in order."""
+    """The reports of the losses, in order. Raises WrongUse where a process is ended from outside."""
     jobs = min(jobs, len(items))
     if jobs <= 1:
         yield from map(report, items)
@@ -39,7 +40,10 @@ def reports(items: Sequence[Named], jobs: int) -> Iterator[checks.Report]:
     # Started afresh and not forked: the timer of the progress bar is a thread, and threads are not copied.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_on_interrupt) as pool:
-        yield from pool.map(report, items)
+        try:
+            yield from pool.map(report, items)
+        except BrokenProcessPool:
+            raise WrongUse("a process that checked losses was ended from outside; --jobs 1 needs no other") from None
 
 
 def _end_on_interrupt() -> None:

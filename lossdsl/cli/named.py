@@ -62,7 +62,7 @@ class Stdin:
         if len(data) > MAX_BYTES:
             raise LossFileError(f"standard input has more than {MAX_BYTES} bytes; that is no loss")
         try:
-            return Source(data.decode("utf-8-sig").replace("\r\n", "\n"), self.name)
+            return Source(data.decode("utf-8-sig"), self.name)
         except UnicodeDecodeError as error:
             raise LossFileError(f"standard input is not UTF-8 text (byte {error.start})") from None
 
