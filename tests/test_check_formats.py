@@ -353,12 +353,14 @@ def test_the_formats_are_all_named_in_help(run):
         (f"\ufeff{WRONG}", ["--stdin-filename", "a/b.loss"], 1, "a/b.loss:2:6: error[name-error]"),
         (CONFIG, ["--stdin-filename", "b.yaml"], 1, "b.yaml:3:5: warning[unused-definition]"),
         # files that YAML names are looked for beside it
-        ("loss: {file: wrong.loss}", ["--stdin-filename", "b.yml"], 1, "wrong.loss:2:6: error[name-error]"),
+        ("loss: {file: in.loss}", ["--stdin-filename", "deep/b.yml"], 1, "deep/in.loss:2:6: error[name-error]"),
         ("a: 1", ["--stdin-filename", "b.yaml"], 1, "b.yaml:1:1: error[config-error] there is no loss in this file"),
         ("", [], 1, "error[syntax-error] there is no loss in this text"),
     ],
 )
 def test_standard_input(run, given, data, options, status, first):
+    Path("deep").mkdir()
+    Path("deep/in.loss").write_text(WRONG, encoding="utf-8")
     given(data.encode())
     got, out, err = run("-", "--format", "compact", *options)
     assert (got, err) == (status, "")
