@@ -145,6 +145,35 @@ def test_files_and_names_and_texts_are_read_alike(tmp_path):
     assert found(path) == found(str(path)) == found("huber") == found(Source("(t - x)^2")) == []
 
 
+@pytest.mark.parametrize(
+    "text, place, allowed",
+    [
+        ("loss m(t, x)\n0.7*huber(t, x; delta=0.5) + abs(allowable(t, x))\n{}", (2, "allowable(t, x)"), True),
+        # by way of another built-in, and of a helper, to which the finding then belongs
+        ("loss m(t, x)\n3 + outer(t, x)\n{}", (2, "outer(t, x)"), True),
+        ("loss h(t, x)\nallowable(t, x)\nloss m(t, x)\nh(t, x)\n{}", (2, "allowable(t, x)"), False),
+        # a loss of the file's own is not the built-in of that name
+        ("loss huber(t, x)\nouter(t, x)\nloss m(t, x)\nhuber(t, x)\n{}", (2, "outer(t, x)"), False),
+    ],
+)
+def test_a_finding_inside_a_built_in_stands_at_its_call(monkeypatch, text, place, allowed):
+    original = catalog.read
+    outer = Source("loss outer(t, x)\nallowable(t, x)", "outer.loss")
+    monkeypatch.setattr(catalog, "read", lambda name: outer if name == "outer" else original(name))
+
+    def look(subject):
+        spans = [span for span in subject.loss.spans.values() if span.text.startswith("where")]
+        inside = next(span for span in spans if span.source.name == "allowable.loss")
+        yield FINDINGS["untested-gradient"].found("it is so", inside)
+
+    monkeypatch.setattr("lossdsl.checks.run.STUDIED", (look,))
+    (one,) = lossdsl.check(text.format("")).findings
+    assert (one.span.line, one.span.text) == place
+    assert one.message == "it is so (in `where(abs(e) < delta, 0, e^2)`, line 13 of allowable.loss)"
+    reasons = [one.allowed for one in lossdsl.check(text.format('allow untested-gradient "why"')).findings]
+    assert reasons == (["why"] if allowed else ["", ""])
+
+
 # --- mistakes made on purpose -------------------------------------------------------------------------------------
 
 

@@ -86,7 +86,7 @@ def _indices(loss: s.LossText) -> Iterator[Finding]:
     for line in loss.lines:
         if not isinstance(line, s.Definition | s.Formula):
             continue
-        for node in _below(line):
+        for node in below(line):
             if isinstance(node, s.Aggregate):
                 used = set[str]().union(*map(_mentioned, node.args))
                 if node.condition is not None:
@@ -112,7 +112,7 @@ def _unbound(items: tuple[s.Item, ...], used: set[str]) -> Iterator[Finding]:
 def _mentioned(node: s.Node) -> set[str]:
     """The names that an expression reads, and the functions that it calls."""
     found: set[str] = set()
-    for part in _below(node):
+    for part in below(node):
         if isinstance(part, s.Name):
             found.add(part.text)
         elif isinstance(part, s.Call):
@@ -120,7 +120,7 @@ def _mentioned(node: s.Node) -> set[str]:
     return found
 
 
-def _below(node: object) -> Iterator[s.Node]:
+def below(node: object) -> Iterator[s.Node]:
     """Every node of a tree, itself included; without recursion, for trees may be deep."""
     stack = [node]
     while stack:

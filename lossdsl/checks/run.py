@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lossdsl import pipeline
 from lossdsl.checks.allowed import acknowledged
 from lossdsl.checks.finding import Finding, Known, Outcome, Sure
+from lossdsl.checks.places import in_file
 from lossdsl.checks.subject import Subject
 from lossdsl.checks.table import FINDINGS, READ, STUDIED
 from lossdsl.checks.texts import from_error
@@ -91,7 +92,7 @@ def check(source: str | os.PathLike[str] | Source, *, points: int = 4, prove: bo
     else:
         found += [one for look in STUDIED for one in look(subject)]
         is_complete = True
-    raised = [one for one in found if isinstance(one, Finding)]
+    raised = [in_file(file, one) for one in found if isinstance(one, Finding)]
     findings = list(acknowledged(file, raised, FINDINGS, is_complete=is_complete))
     findings.sort(key=lambda one: one.span.start if one.span else -1)
     passed = tuple(one.text for one in found if isinstance(one, Sure))
