@@ -40,8 +40,8 @@ class NumpyPrinter(Printer):
     }
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
-        if self.target == "numpy" and axis != -1:  # a batch may be empty, and numpy asks what is the largest of nothing
-            first = {"np.max": "-math.inf", "np.min": "math.inf"}.get(function)
+        if axis != -1:  # a batch may be empty, and numpy asks what is the largest of nothing
+            first = {"max": "-math.inf", "min": "math.inf"}.get(function.rpartition(".")[2])
             if first is not None:
                 return fill(f"{function}(a, axis=k, initial={first})", a=tree, k=axis)
         return super().reduced(function, tree, axis, keep)

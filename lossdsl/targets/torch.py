@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
+from lossdsl.targets.template import fill
 
 
 class TorchPrinter(Printer):
@@ -30,7 +31,7 @@ class TorchPrinter(Printer):
         "arange": "torch.arange(a.shape[k], device=a.device)",
         "reduced": "F(a, dim=k)",
         "reduced, kept": "F(a, dim=k, keepdim=True)",
-        "position": "F(a, dim=k)",
+        "position": "_position(F, a, k)",
         "position in last": "F(a, dim=k)",
         "einsum": "torch.einsum(s, a, b)",
         "transpose": "torch.permute(a, k)",
@@ -44,11 +45,26 @@ class TorchPrinter(Printer):
             for place in sorted(axis, reverse=True):
                 tree = super().reduced(function, tree, place, keep)
             return tree
+        if axis != -1:  # a batch may be empty, and torch has no largest of nothing
+            nothing = {"torch.amax": "-math.inf", "torch.amin": "math.inf"}.get(function)
+            if nothing is not None:
+                self.helpers.add("_extreme")
+                return fill(f"_extreme({function}, a, k, {nothing})", a=tree, k=() if axis is None else axis)
         return super().reduced(function, tree, axis, keep)
 
 
 PRINTER = TorchPrinter
 HELPERS = special.helpers(special.TORCH) | {
+    "_extreme": '''
+def _extreme(function, a, axis, nothing):
+    """torch.amax or torch.amin; `nothing` over nothing, as in an empty batch."""
+    return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis) + nothing
+''',
+    "_position": '''
+def _position(function, a, axis):
+    """torch.argmax or torch.argmin; 0 over nothing."""
+    return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis).long()
+''',
     "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
