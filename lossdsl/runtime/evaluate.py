@@ -167,7 +167,8 @@ def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
         raise LossTypeError(
             f"{label} takes {len(wanted)} inputs beside the prediction ({names})",
             None,
-            f"give y_true as a tuple ({names}) or as a dict with these keys",
+            f"give y_true as a tuple ({names}) or as a dict with these keys; in `fit`, where y has an entry for each "
+            f"output of the model, as fit(x, [({names})])",
         )
     return found
 
@@ -280,6 +281,8 @@ def weights(weight: Any, values: Any, dtype: str, label: str) -> Any:
     """Weights with the shape of the values: padded on the right, and spread. Raises LossShapeError."""
     weight = ops.convert_to_tensor(weight, dtype=dtype)
     rank = len(values.shape)
+    if not keras_internals.has_rank(weight):
+        weight = keras_internals.padded(weight, rank)
     given = tuple(weight.shape)
     if len(given) == rank + 1 and given[-1] == 1:
         weight = ops.squeeze(weight, -1)
@@ -292,6 +295,15 @@ def weights(weight: Any, values: Any, dtype: str, label: str) -> Any:
             "weights have one number a sample, or one a sample and place",
         )
     return weight * ops.ones_like(values)
+
+
+def own_weights(spec: LoadedLoss, weight: Any) -> Any:
+    """The weights of the samples, where Keras's `fit` handed the same ones to the target and to each extra input."""
+    own = weight
+    while isinstance(own, Mapping | tuple | list) and len(own) > 0 and len(spec.program.loss.inputs) > 2:
+        own = next(iter(own.values() if isinstance(own, Mapping) else own))
+    is_number = not hasattr(own, "shape") or (keras_internals.has_rank(own) and len(own.shape) == 0)
+    return weight if is_number else own  # a list of numbers is itself the weights
 
 
 def _fits(weight: Shape, values: Shape) -> bool:

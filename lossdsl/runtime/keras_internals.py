@@ -58,15 +58,17 @@ def reduced(values: Any, weight: Any, mask: Any, reduction: str | None, dtype: s
     """Values under weights and a mask (both of the shape of the values, or None), reduced as Keras does.
 
     Under `sum_over_batch_size` a mask divides by the number of values that count; under `mean_with_sample_weight` the
-    sum of the weights divides.
+    sum of the weights divides. An empty batch gives 0, as in Keras's graphs; outside them Keras gives no number.
     """
+    if tuple(values.shape) == (0,) and reduction not in (None, "none"):
+        return ops.sum(values)
     function: Callable[..., Any] | None = _reduce
-    if function is not None:
+    if function is not None and not (keras.backend.backend() == "torch" and dtype == "float64"):  # it means in float32
         return function(values, sample_weight=weight, mask=mask, reduction=reduction, dtype=dtype)
     if mask is not None:
         on = ops.cast(mask, values.dtype)
         if reduction in ("mean", "sum_over_batch_size"):
-            on = on * ops.divide_no_nan(ops.cast(ops.size(on), values.dtype), ops.sum(on))
+            on = on * _quotient(ops.cast(ops.size(on), values.dtype), ops.sum(on))
         weight = on if weight is None else weight * on
     if weight is not None:
         values = values * weight
@@ -77,7 +79,13 @@ def reduced(values: Any, weight: Any, mask: Any, reduction: str | None, dtype: s
         return total
     by_weight = reduction == "mean_with_sample_weight" and weight is not None
     divisor = ops.sum(weight) if by_weight else ops.cast(ops.size(values), values.dtype)
-    return ops.divide_no_nan(total, divisor)
+    return _quotient(total, divisor)
+
+
+def _quotient(one: Any, other: Any) -> Any:
+    """One by the other; 0 where the other is 0."""
+    is_zero = ops.equal(other, 0)
+    return ops.where(is_zero, ops.zeros_like(one), one / ops.where(is_zero, ops.ones_like(other), other))
 
 
 def has_rank(tensor: Any) -> bool:
@@ -93,10 +101,6 @@ def ranked(tensor: Any, prediction: Any, last: tuple[int, int] | None, label: st
     """
     import tensorflow as tf
 
-    def core(shape: Any) -> Any:
-        """The lengths up to the last that is not 1."""
-        return tf.boolean_mask(shape, tf.cumsum(tf.cast(shape != 1, tf.int32), reverse=True) > 0)
-
     static = prediction.shape.as_list()
     if last is None:
         wanted, static = tf.shape(prediction)[:-1], static[:-1]
@@ -107,14 +111,31 @@ def ranked(tensor: Any, prediction: Any, last: tuple[int, int] | None, label: st
         wanted = tf.concat([tf.shape(prediction)[:-1], length], 0)
         static[-1] = None if static[-1] is None else static[-1] // last[1] * last[0]
     given = tf.shape(tensor)
-    agrees = tf.strings.reduce_join(tf.strings.as_string(core(given)), separator=",") == tf.strings.reduce_join(
-        tf.strings.as_string(core(wanted)), separator=","
-    )
+    texts = [tf.strings.as_string(_without_ones(shape)) for shape in (given, wanted)]
+    one, other = (tf.strings.reduce_join(text, separator=",") for text in texts)
+    agrees = one == other
     check = tf.debugging.Assert(agrees, [f"{label} and the prediction have shapes that do not agree:", given, wanted])
     with tf.control_dependencies([check] if check is not None else []):
         result = tf.reshape(tensor, wanted)
     result.set_shape(static)
     return result
+
+
+def padded(tensor: Any, rank: int) -> Any:
+    """A TensorFlow tensor of unknown rank with so many axes; only trailing axes of length 1 come or go."""
+    import tensorflow as tf
+
+    core = _without_ones(tf.shape(tensor))
+    result = tf.reshape(tensor, tf.concat([core, tf.ones(rank - tf.size(core), tf.int32)], 0))
+    result.set_shape([None] * rank)
+    return result
+
+
+def _without_ones(shape: Any) -> Any:
+    """The lengths in a TensorFlow shape up to the last that is not 1."""
+    import tensorflow as tf
+
+    return tf.boolean_mask(shape, tf.cumsum(tf.cast(shape != 1, tf.int32), reverse=True) > 0)
 
 
 def agreeing(tensor: Any, prediction: Any, places: dict[int, int], label: str) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
-from lossdsl.runtime.evaluate import evaluate, weights
+from lossdsl.runtime.evaluate import evaluate, own_weights, weights
 from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
@@ -65,6 +65,7 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss."""
         mask = keras_internals.mask_of(y_pred)
+        sample_weight = own_weights(self.spec, sample_weight)
         with keras.name_scope(self.name):
             values, mask = self._values(y_true, y_pred, mask, sample_weight)
             if sample_weight is not None:
