@@ -281,6 +281,7 @@ def test_every_rank_and_length(count: int, middle: tuple[int, ...], last: int, r
     np.testing.assert_allclose(values, np.sum(t * np.log(t / x), -1), rtol=1e-12, atol=1e-15)
     assert tuple(values.shape) == shape[:-1]
     mean = lossdsl.compile("kl_divergence", dtype="float64")(t, x)
+    assert mean.shape == ()
     np.testing.assert_allclose(mean, np.mean(values) if count else 0.0, rtol=1e-12, atol=1e-15)
 
 
@@ -547,6 +548,46 @@ def test_extra_inputs_travel_with_the_target_as_a_tuple_or_dict(rng: np.random.G
     for wrong in (t, (t, w), (t, w, b, b), {"t": t, "w": w}, {"t": t, "w": w, "b": b, "c": b}):
         with pytest.raises(lossdsl.LossTypeError, match="w"):
             loss(wrong, x)
+
+
+def test_extra_inputs_in_fit_are_an_entry_for_their_output(rng: np.random.Generator) -> None:
+    """More of it, on every backend, in `backend_trial.py`."""
+    x, t = data(rng)
+    w = rng.uniform(0.5, 2, 12).astype("float32")
+    source = "loss weighed(t, x, w: scalar)\nw*(t - x)^2"
+    model = small_model(lossdsl.compile(source))
+    wanted = np.mean(w[:, None] * (t - model.predict(x, verbose=0)) ** 2)
+    batches = tf.data.Dataset.from_tensor_slices((x, ((t, w),))).batch(4)
+    weighted = tf.data.Dataset.from_tensor_slices((x, ((t, w),), 2 * np.ones(12, "float32"))).batch(4)
+    np.testing.assert_allclose(model.evaluate(batches, verbose=0), wanted, rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(weighted, verbose=0), 2 * wanted, rtol=1e-5)
+    np.testing.assert_allclose(model.evaluate(x, [(t, w)], verbose=0), wanted, rtol=1e-5)
+    with pytest.raises(lossdsl.LossTypeError, match=r"fit\(x, \[\(t, w\)\]\)"):
+        small_model(lossdsl.compile(source)).fit(x, t, verbose=0)
+
+
+def test_weights_given_as_a_list_of_numbers_are_the_weights() -> None:
+    loss = lossdsl.compile("loss weighed(t, x, w: scalar)\nw*(t - x)^2", reduction="sum")
+    target, x = (np.zeros((2, 1)), np.ones(2)), np.ones((2, 1))
+    for weight in ([1.0, 3.0], [[1.0], [3.0]], np.array([1.0, 3.0]), (np.array([1.0, 3.0]),) * 2):
+        assert number(loss(target, x, weight)) == 4.0
+
+
+def test_a_mask_that_is_an_input_filters_what_a_formula_adds_up(rng: np.random.Generator) -> None:
+    t, x = rng.normal(size=(2, 4, 3, 1))
+    on = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0]], bool)
+    loss = lossdsl.compile("loss f(t, x, m: binary scalar)\nmean[all if m == 1]((t - x)^2)", dtype="float64")
+    np.testing.assert_allclose(loss((t, on), x), np.mean(((t - x) ** 2)[on]), rtol=1e-12)
+
+
+def test_weights_of_one_model_may_change_their_rank(rng: np.random.Generator) -> None:
+    """Traced anew for several ranks, a TensorFlow graph knows none."""
+    x, y = data(rng)
+    weight = rng.uniform(0.5, 2, 12).astype("float32")
+    model = small_model(lossdsl.compile(SQUARE))
+    wanted = np.mean(weight[:, None] * (y - model.predict(x, verbose=0)) ** 2)
+    for given in (weight, weight[:, None], weight):
+        np.testing.assert_allclose(model.evaluate(x, y, sample_weight=given, verbose=0), wanted, rtol=1e-5)
 
 
 def test_a_single_input_is_the_prediction(rng: np.random.Generator) -> None:
