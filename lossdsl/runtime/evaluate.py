@@ -226,8 +226,6 @@ def _checked_late(spec: LoadedLoss, one: InputSpec, tensor: Any, prediction: Any
                     wanted[0] = 0
                 elif axis == LAST and len(one.nodes) == len(other.nodes):
                     wanted[len(tensor.shape) - 1] = len(prediction.shape) - 1
-                elif axis == BATCH:
-                    wanted[0] = 0
                 elif axis == SPACE:
                     places = len(tensor.shape) - (LAST in one.over)
                     wanted.update({place: place for place in range(1, places)})
