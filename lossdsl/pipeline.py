@@ -52,7 +52,7 @@ def builtin(name: str) -> syntax.FileText | None:
 
 def program(file: syntax.FileText, settled: Mapping[str, bool | int] | None = None) -> Program:
     """Everything that is made of a file, given its `bool` and `int` parameters; made when it is asked for."""
-    return Program(file, resolve(file, settled, builtin, catalog.names))
+    return Program(file, resolve(file, settled, builtin, catalog.known))
 
 
 @dataclass(frozen=True)

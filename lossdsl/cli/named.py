@@ -75,10 +75,7 @@ def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     if given == STDIN:
         yield from _in_text((stdin or Stdin()).read())
     elif is_folder(path):
-        files = sorted(file for file in path.rglob("*.loss") if not _is_hidden(file.relative_to(path)))
-        if not files:
-            raise LossFileError(f"there is no *.loss file in the folder {path}")
-        yield from map(_read, files)
+        yield from map(_read, files_in(path))
     elif path.suffix in _YAML:
         yield from _in_yaml(path)
     elif is_file(path):
@@ -108,6 +105,14 @@ def _in_yaml(given: Path | Source) -> Iterator[Named]:
         losses = [error]
     for found in losses:
         yield Unread(name, found) if isinstance(found, LossError) else found
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The `.loss` files of a folder and of those in it, but for hidden ones. Raises LossFileError if there is none."""
+    files = sorted(file for file in folder.rglob("*.loss") if not _is_hidden(file.relative_to(folder)))
+    if not files:
+        raise LossFileError(f"there is no *.loss file in the folder {folder}")
+    return files
 
 
 def _read(path: Path) -> Source | Unread:

@@ -81,7 +81,7 @@ def described(item: Item, folder: Path | None = None) -> Described:
 
 def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Described:
     ways = [key for key in entries if key in ("file", "formula") or key not in WORDS]
-    known = [*WORDS, *catalog.names()]
+    known = [*WORDS, *catalog.known()]
     for key in ways:
         if key not in known:
             raise LossConfigError(
@@ -127,7 +127,7 @@ def _hint(key: str, entries: Mapping[str, Entry], known: list[str]) -> str | Non
 
 def _no_loss_hint(entries: Mapping[str, Entry]) -> str:
     name = entries.get("name")
-    if name is not None and name.item.value in catalog.names():
+    if name is not None and name.item.value in catalog.known():
         return f"`name` is what Keras calls the loss; write `{name.item.value}: {{…}}`"
     return "add a built-in's name, `file: mine.loss` or `formula: …`"
 

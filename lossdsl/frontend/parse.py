@@ -48,6 +48,12 @@ def parse_expression(text: str) -> s.Node:
     return line.value
 
 
+def tokens(source: Source) -> Iterator[tuple[str, Span]]:
+    """The tokens of a text that `parse` accepts, in order, each with its kind; one of kind `_NL` ends each line."""
+    for token in _parser().parse_interactive(source.text).iter_parse():
+        yield token.type, Span(source, token.start_pos or 0, token.end_pos or 0)
+
+
 def _lines(source: Source) -> list[s.Node]:
     if len(source.text) > MAX_LENGTH:
         raise LossLimitError(f"the text has {len(source.text)} characters; at most {MAX_LENGTH} are read")

@@ -11,26 +11,13 @@ from lossdsl.source import Source
 
 MAX_BYTES = 1_000_000
 
-_SHORT = {
-    "mse": "mean_squared_error",
-    "l2": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "l1": "mean_absolute_error",
-    "mape": "mean_absolute_percentage_error",
-    "msle": "mean_squared_logarithmic_error",
-    "bce": "binary_crossentropy",
-    "kld": "kl_divergence",
-    "logcosh": "log_cosh",
-    "pinball": "quantile",
-}
-"""What built-ins are called elsewhere, for hints. The language has one name for each."""
-
 
 def read(source: str | os.PathLike[str] | Source) -> Source:
     """The text that `source` names.
 
     A path, or text that ends in `.loss`, is a file, if there is one, else the built-in of that name. One word that is
-    the name of a built-in is that built-in. Everything else is a formula or the text of a file. Raises LossFileError.
+    a name of a built-in (`huber`, `mse`) is that built-in. Everything else is a formula or the text of a file. Raises
+    LossFileError.
     """
     if isinstance(source, Source):
         return source
@@ -45,9 +32,7 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
         found = catalog.read(word)
         if found is not None:
             return found
-        known = catalog.names()
-        full = _SHORT.get(word.lower())
-        hint = f"did you mean `{full}`?" if full else did_you_mean(word, known) or f"there are {', '.join(known)}"
+        hint = did_you_mean(word, catalog.known()) or f"there are {', '.join(catalog.names())}"
         raise LossFileError(f"there is no built-in loss `{word}`", None, hint)
     return Source(source)
 
@@ -84,5 +69,5 @@ def _file(path: Path) -> Source:
         found = catalog.read(path.stem)
         if found is not None:
             return found
-    near = near_miss(path.stem, catalog.names())
+    near = near_miss(path.stem, catalog.known())
     raise LossFileError(f"there is no file {path}", None, f"did you mean `{near}.loss`?" if near else None)
