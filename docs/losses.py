@@ -11,8 +11,6 @@ from pathlib import Path
 
 import lossdsl
 from lossdsl import catalog, plot
-from lossdsl.ir.expr import Reduce, walk
-from lossdsl.ir.op import Kind
 from lossdsl.runtime.spec import LoadedLoss
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +26,7 @@ def section(loss: LoadedLoss) -> str:
     lines = [f"## {loss.name}", "", title, "", "$$", loss.latex, "$$", ""]
     picture = PICTURES / f"{loss.name}.png"
     if picture.exists():
-        lines += [f"![{loss.name} and its slope](pictures/{picture.name})", ""]
+        lines += [f"![{loss.name} and its gradient](pictures/{picture.name})", ""]
     lines += ["| input | values | layout |", "|---|---|---|"]
     for spec in loss.program.loss.inputs:
         lines.append(f"| `{spec.name}` | {spec.domain} | {spec.layout or 'element'} |")
@@ -64,15 +62,17 @@ def draw_pictures() -> None:
     PICTURES.mkdir(exist_ok=True)
     for name in catalog.names():
         loss = lossdsl.load(name, **GIVEN.get(name, {}))
-        if not _is_of_vectors(loss):
+        if _is_curve(loss):
             plot.draw(loss, path=PICTURES / f"{name}.png")
 
 
-def _is_of_vectors(loss: LoadedLoss) -> bool:
-    """Whether a loss compares whole vectors, or takes more than two numbers, so that no curve shows it."""
-    if len(loss.program.loss.inputs) > 2 or any(spec.is_label for spec in loss.program.loss.inputs):
-        return True
-    return any(isinstance(node, Reduce) and node.kind is Kind.REAL for node in walk(loss.program.loss.value))
+def _is_curve(loss: LoadedLoss) -> bool:
+    """Whether a curve shows the loss: that of a number or of two classes, not that of a vector of one element."""
+    try:
+        found = plot.curve(loss)
+    except lossdsl.LossTypeError:
+        return False
+    return "one element" not in found.along
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "symbolic": "source errors ir frontend",
     "targets": "source errors ir",
     "pipeline": "source errors catalog ir frontend symbolic targets",
-    "runtime": _STAGES,
+    "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
     "checks": f"{_STAGES} runtime -runtime.keras_loss",
     "_registration": "runtime",
     "config": f"{_STAGES} runtime checks",

@@ -1,5 +1,8 @@
 """Curves of losses, and the pictures of them."""
 
+import base64
+import html
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 import lossdsl
-from lossdsl import plot
+from lossdsl import cli, plot
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,6 +82,64 @@ def test_the_axis_is_the_difference_only_where_nothing_else_counts(source, shift
     assert (found.shifted, found.target) == (shifted, target)
 
 
+# Losses over classes: value and slope in the prediction u for the second of two classes, by hand
+CLASSES = [
+    ("sparse_categorical_crossentropy", {}, 1.0, "x₀ = 1 − x₁", lambda u: -np.log(u), lambda u: -1 / u),
+    ("categorical_crossentropy", {}, 0.0, "x₀ = 1 − x₁", lambda u: -np.log1p(-u), lambda u: 1 / (1 - u)),
+    ("loss ce(t: label, x)\n-log_softmax(x)[t]", {}, 1.0, "x₀ = 0", lambda u: np.log1p(np.exp(-u)),
+     lambda u: -1 / (1 + np.exp(u))),
+    ("loss ce(t: onehot, x: logprob)\n-sum(t*x)", {}, 0.0, "x₀ = log(1 − exp(x₁))", lambda u: -np.log(-np.expm1(u)),
+     lambda u: np.exp(u) / -np.expm1(u)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source, parameters, target, axis, value, slope", CLASSES)
+def test_a_loss_over_classes_is_drawn_over_the_prediction_of_one_for_each_label(
+    source, parameters, target, axis, value, slope
+):
+    found = plot.curve(lossdsl.load(source, **parameters), target)
+    assert f"({axis})" in found.along
+    inside = (found.at > found.at[0] + 0.01) & (found.at < found.at[-1] - 0.01)
+    np.testing.assert_allclose(found.value[inside], value(found.at[inside]), rtol=1e-11)
+    np.testing.assert_allclose(found.slope[inside], slope(found.at[inside]), rtol=1e-11)
+
+
+# loss -> the first and last place, and the targets, of its picture
+LABELS = [
+    ("binary_crossentropy", (0, 1), (0, 1)),  # clipped outside, where nothing changes
+    ("loss bce(t: binary, x)\nsoftplus(x) - t*x", (-3, 3), (0, 1)),
+    ("hinge", (-3, 3), (0, 1)),  # its formula asks whether t is 0 or 1
+    ("loss h(t: sign, x)\nmax(1 - t*x, 0)", (-3, 3), (-1, 1)),
+    ("sparse_categorical_crossentropy", (0, 1), (0, 1)),
+    ("poisson", (0, 4), (1,)),
+]
+
+
+@pytest.mark.parametrize("source, ends, targets", LABELS)
+def test_there_is_a_curve_for_each_label(source, ends, targets):
+    panel = plot.figure([lossdsl.load(source)], ["one"]).axes[0]
+    assert panel.get_xlim() == ends
+    names = [text.get_text() for text in panel.get_legend().get_texts()] if panel.get_legend() else []
+    told = [f"t = {target}".replace("-", "−") for target in targets]
+    assert [name for name in names if name.startswith("t = ")] == (told if len(told) > 1 else [])
+    if len(told) == 1:
+        assert told[0] in plot.figure([lossdsl.load(source)], ["one"]).axes[1].get_xlabel()
+
+
+def test_lines_differ_without_their_colours_and_dots_are_explained():
+    losses = [lossdsl.load(name) for name in ("huber", "mse", "log_cosh", "mae")]
+    made = plot.figure(losses, ["a", "b", "c", "d"])
+    lines = [line for line in made.axes[0].get_lines() if line.get_linestyle() != "None"]
+    assert len({str(line._unscaled_dash_pattern) for line in lines}) == len(lines) == 4
+    assert [text.get_text() for text in made.legends[0].get_texts()] == ["a", "b", "c", "d", "pieces meet"]
+    assert [panel.get_ylabel() for panel in made.axes] == ["loss", "gradient in the prediction"]
+
+
+def test_too_many_curves_are_an_error():
+    with pytest.raises(lossdsl.LossTypeError, match="17 curves are too many"):
+        plot.figure([lossdsl.load("huber")] * 17, ["a"] * 17)
+
+
 def test_each_prediction_is_a_batch_of_its_own():
     """Where samples have a say in each other, a curve must not mix the places that it is drawn at."""
     for source in ("mean[batch](x)*x", "mean[all](x^2)"):
@@ -89,9 +150,12 @@ def test_each_prediction_is_a_batch_of_its_own():
 @pytest.mark.parametrize(
     "source, over, message",
     [
-        ("loss ce(t: label, x)\n-log_softmax(x)[t]", None, "is no curve"),
-        ("loss nll(t, (m, s))\n(t - m)^2*exp(-s) + s", None, "is no curve"),
-        ("loss three(a, p, n)\nmax(abs(a - p) - abs(a - n), 0)", None, "is no curve"),
+        ("loss nll(t, (m, s))\n(t - m)^2*exp(-s) + s", None, r"is no curve: `\(m, s\)` has 2 parts"),
+        ("loss three(a, p, n)\nmax(abs(a - p) - abs(a - n), 0)", None, "is no curve: it has 3 inputs"),
+        ("loss v(t, x: vector)\nt*x", None, "is no curve: `x` is a vector"),
+        ("cosine_similarity", None, "is no curve: it compares whole vectors"),
+        ("circle", None, "is no curve: it compares the samples of a batch"),
+        ("log(x - 100)", None, "has no finite value from -3 to 3"),
         ("huber", (1.0, 1.0), "from a number to a larger one"),
         ("huber", (0.0, float("inf")), "from a number to a larger one"),
     ],
@@ -130,7 +194,7 @@ def texts(path: Path) -> str:
 def test_a_family_names_its_parameter_and_values(tmp_path):
     path = plot.family("quantile", "q", [0.1, 0.5, 0.9], tmp_path / "quantile.svg")
     ET.parse(path)
-    for text in ("quantile", "q = 0.1", "q = 0.5", "q = 0.9", "x − t", "slope in x"):
+    for text in ("quantile", "q = 0.1", "q = 0.5", "q = 0.9", "prediction − target,  x − t", "gradient in the prediction"):
         assert f"<!-- {text} -->" in texts(path)
 
 
@@ -139,7 +203,7 @@ def test_several_losses_are_named_with_their_parameters(tmp_path):
     path = plot.draw(losses, tmp_path / "two.svg", gradient=False, title="two losses")
     for text in ("huber, delta = 0.5", "(t - x)^2*k, k = 2", "two losses"):
         assert f"<!-- {text} -->" in texts(path)
-    assert "slope in x" not in texts(path)
+    assert "gradient" not in texts(path)
 
 
 def test_each_target_has_its_curve(tmp_path):
@@ -183,6 +247,101 @@ def test_a_failed_picture_leaves_the_old_one(tmp_path, monkeypatch):
 def test_no_loss_is_no_picture(tmp_path):
     with pytest.raises(lossdsl.LossTypeError, match="no loss to draw"):
         plot.draw([], tmp_path / "none.png")
+
+
+# --- the command
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        try:
+            status = cli.main(["plot", *arguments])
+        except SystemExit as end:
+            status = end.code
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments, name, said",
+    [
+        (["huber", "mse", "log_cosh", "-o", "out.svg"], "out.svg",
+         ["huber, delta = 1", "mean_squared_error", "log_cosh", "prediction − target,  x − t", "pieces meet"]),
+        (["huber", "--param", "delta=0.5,2", "--svg"], "huber.svg", ["huber", "delta = 0.5", "delta = 2"]),
+        (["huber", "mse", "--svg"], "huber-mean_squared_error.svg", ["mean_squared_error"]),
+        (["bce", "--param", "from_logits=true", "--range", "-6", "6", "--svg"], "binary_crossentropy.svg",
+         ["binary_crossentropy, from_logits = true", "t = 0", "t = 1", "prediction x", "−6"]),
+        (["huber", "--svg", "--target", "-1", "2.5"], "huber.svg", ["t = −1", "t = 2.5", "prediction x"]),
+        (["abs(t - x)^p", "--param", "p=1,2", "-o", "deep/p.svg"], "deep/p.svg", ["abs(t - x)^p", "p = 1", "p = 2"]),
+        (["losses.yaml", "-o", "y.svg"], "y.svg", ["huber, delta = 3", "abs(t - x)"]),
+        (["huber"], "huber.png", []),
+        (["huber", "--pdf"], "huber.pdf", []),
+    ],
+)  # fmt: skip
+def test_the_command_draws(command, tmp_path, arguments, name, said):
+    (tmp_path / "losses.yaml").write_text("losses:\n  a: {huber: {delta: 3}}\n  b: abs(t - x)\n", encoding="utf-8")
+    assert command(*arguments) == (0, f"written: {Path(name)}\n", "")
+    data = (tmp_path / name).read_bytes()
+    assert data.startswith(dict(STARTS)[Path(name).suffix])
+    for text in said:
+        assert f"<!-- {text} -->".encode() in data
+
+
+@pytest.mark.parametrize(
+    "arguments, status, said",
+    [
+        (["huber", "--param", "detla=1"], 2, "no loss here has a parameter `detla`; did you mean `delta`?"),
+        (["mse", "--param", "delta=1"], 2, "no loss here has a parameter `delta`; there is none"),
+        (["huber", "--param", "delta=1,"], 2, "--param is NAME=VALUE or NAME=VALUE,VALUE,…, not `delta=1,`"),
+        (["huber", "--param", "delta=-1"], 1, "huber requires `delta > 0`"),
+        (["huber", "-o", "a.png", "--svg"], 2, "a.png is no name for --svg"),
+        (["huber", "-o", "a.gif"], 2, ".png, .svg, .pdf"),
+        (["huber", "--range", "3", "1"], 1, "from a number to a larger one"),
+        (["huber", "--range", "3", "inf"], 2, "invalid number value: 'inf'"),
+        (["dice"], 1, "dice is no curve"),
+        (["hubr"], 2, "did you mean `huber`?"),
+    ],
+)
+def test_what_the_command_refuses(command, tmp_path, arguments, status, said):
+    found, out, err = command(*arguments)
+    assert (found, out) == (status, "")
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- notebooks
+
+
+def test_a_notebook_shows_formula_parameters_and_picture():
+    loss = lossdsl.load("huber", delta=0.5)
+    shown = loss._repr_html_()
+    assert html.unescape(shown).count(f"$$\n{loss.latex}\n$$") == 1
+    assert loss._repr_latex_() == f"$$\n{loss.latex}\n$$"
+    assert "delta = 0.5" in shown
+    data = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', shown)[1])
+    assert data.startswith(b"\x89PNG")
+    ET.fromstring(re.sub(r"(<img [^>]*)>", r"\1/>", shown))
+
+
+def test_a_notebook_shows_a_loss_without_a_curve_too():
+    shown = lossdsl.load("circle")._repr_html_()
+    assert "$$" in shown
+    assert "<img" not in shown
+
+
+def test_nothing_of_a_user_becomes_html_or_a_formula():
+    text = '"""<script>alert(1)</script> & $x$"""\nloss f(t, x)\nwhere(t < x, 1, x^2)'
+    shown = lossdsl.load(text)._repr_html_()
+    assert "<script>" not in shown
+    assert '<span class="tex2jax_ignore mathjax_ignore">&lt;script&gt;' in shown
+    assert "t_{i} &lt; x_{i}" in shown
+    formula = lossdsl.load("where(t < x, t, x)")._repr_html_()
+    assert "where(t &lt; x, t, x)" in formula
 
 
 def test_drawing_needs_neither_keras_nor_pyplot(tmp_path):

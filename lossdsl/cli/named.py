@@ -156,7 +156,7 @@ def program_of(loss: Source | Described, settings: Sequence[str]) -> tuple[Progr
         if name not in specs:
             hint = did_you_mean(name, specs) or (f"there are {', '.join(specs)}" if specs else "it has none")
             raise WrongUse(f"the loss has no parameter `{name}`; {hint}")
-        given[name] = _value(value)
+        given[name] = value_of(value)
     settled: dict[str, bool | int] = {}
     for name, spec in specs.items():
         if spec.kind in ("bool", "int") and name in given:
@@ -167,7 +167,7 @@ def program_of(loss: Source | Described, settings: Sequence[str]) -> tuple[Progr
     return pipeline.program(file, settled), given
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """A value on the command line: true, false, or a number; anything else as it is."""
     words = {"true": True, "false": False}
     if text.lower() in words:

@@ -49,6 +49,14 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
         """The loss on numpy arrays."""
         return self.spec.numpy
 
+    def _repr_latex_(self) -> str:
+        """The formula for a notebook."""
+        return self.spec._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the loss: its formula, its parameters, its picture."""
+        return self.spec._repr_html_()
+
     def get_config(self) -> dict[str, Any]:
         """The options that every loss has, as plain JSON."""
         return {

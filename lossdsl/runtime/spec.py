@@ -56,6 +56,16 @@ class LoadedLoss:
         """The loss on numpy arrays."""
         return Twin(self)
 
+    def _repr_latex_(self) -> str:
+        """The formula for a notebook."""
+        return f"$$\n{self.latex}\n$$"
+
+    def _repr_html_(self) -> str:
+        """Name, formula, parameters and, where the loss is a curve, its picture, for a notebook."""
+        from lossdsl.plot.notebook import html  # pictures stand above what they show: they are asked for late
+
+        return html(self)
+
     @cached_property
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shapes of vector and matrix parameters; a vector given as one number fits every length and has none."""
