@@ -16,15 +16,18 @@ from lossdsl import catalog
 from lossdsl.frontend import syntax
 from lossdsl.frontend.parse import parse
 from lossdsl.frontend.resolve import declared, resolve
+from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Place, meetings
+from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
 from lossdsl.symbolic.gradient import gradient, seed_for
 from lossdsl.symbolic.guard import guarded
 from lossdsl.symbolic.ranges import Ranges, ranges
+from lossdsl.symbolic.readable import readable
 from lossdsl.symbolic.rules import stable, tidy
 from lossdsl.symbolic.simplify import Proposal, simplified
 from lossdsl.symbolic.totals import accurate_totals
@@ -94,13 +97,42 @@ class Program:
         """The same, of the sum of values each times its own upstream derivative."""
         return self._gradients(seeded=True)
 
+    @cached_property
+    def is_elementwise(self) -> bool:
+        """Whether the loss is the average of a loss that each element of the last axis has by itself."""
+        value = self.loss.value
+        return value is not self.loss.result and not mixes_elements(value) and not mixes_samples(value)
+
+    @cached_property
+    def element_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
+        """The gradient of the loss of each element, before the average; if the loss is not elementwise, `gradients`."""
+        return self._by_input(self._refined(*self._element_slopes())) if self.is_elementwise else self.gradients
+
+    @cached_property
+    def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
+        """The same as `element_gradients`, in a form for readers instead of one for digits."""
+        slopes, _ = simplified(tidy(self._element_slopes()), self.known)
+        return self._by_input(readable(tidy(slopes), self.loss.names))
+
+    def _element_slopes(self) -> tuple[Expr, ...]:
+        (value,) = tidy(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)
+        return self._slopes(value, b.ONE)
+
     def _gradients(self, *, seeded: bool) -> dict[InputSpec, tuple[Expr, ...]]:
-        specs = [spec for spec in self.loss.inputs if spec.is_real]
-        leaves = [node for spec in specs for node in spec.nodes]
-        slopes = gradient(self.stable, leaves, seed_for(self.stable)) if seeded else gradient(self.stable, leaves)
-        improved, _ = simplified(self._improved(slopes[leaf] for leaf in leaves), self.known)
-        found = dict(zip(leaves, tidy(improved), strict=True))
-        return {spec: tuple(found[node] for node in spec.nodes) for spec in specs}
+        return self._by_input(self._refined(*self._slopes(self.stable, seed_for(self.stable) if seeded else b.ONE)))
+
+    def _slopes(self, value: Expr, seed: Expr) -> tuple[Expr, ...]:
+        """The derivative in each component of each real input."""
+        leaves = [node for spec in self.loss.inputs if spec.is_real for node in spec.nodes]
+        slopes = gradient(value, leaves, seed)
+        return tuple(slopes[leaf] for leaf in leaves)
+
+    def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
+        return tidy(simplified(self._improved(slopes), self.known)[0])
+
+    def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
+        found = iter(exprs)
+        return {spec: tuple(next(found) for _ in spec.nodes) for spec in self.loss.inputs if spec.is_real}
 
     def _improved(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
         return tidy(stable(exprs, self.known, late=True))
@@ -108,9 +140,7 @@ class Program:
     @cached_property
     def proposals(self) -> list[Proposal]:
         """What sympy proposed for the gradients, and what became of it."""
-        leaves = [node for spec in self.loss.inputs if spec.is_real for node in spec.nodes]
-        slopes = gradient(self.stable, leaves)
-        return simplified(self._improved(slopes[leaf] for leaf in leaves), self.known)[1]
+        return simplified(self._improved(self._slopes(self.stable, b.ONE)), self.known)[1]
 
     @cached_property
     def meetings(self) -> list[frozenset[Place]]:
@@ -136,6 +166,13 @@ class Program:
         (value,) = guarded((self.value,), self.known)
         required = [(one.span.text, one.condition) for one in self.loss.requirements]
         return emit.emitted(self.loss, value, safe, required, target, defaults, self.loss.source.text)
+
+    def emitted_gradient(self, spec: InputSpec, target: str, defaults: Mapping[str, object]) -> str:
+        """A module of its own for a target with the gradient in one input, that of `element_gradients`."""
+        from lossdsl.targets import emit
+
+        safe = guarded(self.element_gradients[spec], self.known)
+        return emit.gradient_alone(self.loss, spec, safe, target, defaults, self.is_elementwise)
 
     def requirements(self) -> ast.Module:
         """Python that tells of each requirement whether it holds."""

@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from lossdsl.cli import check, emit, fmt, listing, plot, show
+from lossdsl.cli import check, emit, fmt, grad, listing, plot, show
 from lossdsl.cli.named import WrongUse
 from lossdsl.cli.status import BROKEN_PIPE, FOUND, INTERRUPTED, WRONG_USE
 from lossdsl.cli.terminal import write
 from lossdsl.errors import LossError, LossFileError, did_you_mean
 
-COMMANDS = (check, fmt, plot, show, emit, listing)
+COMMANDS = (check, fmt, plot, grad, show, emit, listing)
 """The commands, in the order in which help lists them."""
 
 _EPILOG = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -54,21 +55,29 @@ def formula(expr: Expr, known: Mapping[Expr, str] | None = None) -> str:
 
 def definitions(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> list[str]:
     """The lines of a body: parts that have a name in `names_of` or are used more than once, then the value."""
+    known: dict[Expr, str] = {}
+    lines: list[str] = []
+    for node, name in named(expr, names_of).items():
+        lines.append(f"{name} = {formula(node, known)}")
+        known[node] = name
+    return [*lines, formula(expr, known)]
+
+
+def named(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> dict[Expr, str]:
+    """The parts that are written once under a name, parts before wholes: those in `names_of`, and those used twice."""
     given = dict(names_of or {})
     uses: dict[Expr, int] = {}
     for node in walk(expr):
         for child in node.children:
             uses[child] = uses.get(child, 0) + 1
+    taken = {node.name for node in walk(expr) if isinstance(node, Input | Param)} | set(given.values())
+    free = (name for number in itertools.count(1) if (name := f"u{number}") not in taken)
     known: dict[Expr, str] = {}
-    lines: list[str] = []
     for node in walk(expr):
-        if (uses.get(node, 0) > 1 or node in given) and node.children and node is not expr:
-            text = formula(node, known)
-            if len(text) > 3:
-                name = given.get(node) or f"u{len(known) + 1}"
-                lines.append(f"{name} = {text}")
-                known[node] = name
-    return [*lines, formula(expr, known)]
+        is_part = (uses.get(node, 0) > 1 or node in given) and node.children and node is not expr
+        if is_part and len(formula(node, known)) > 3:
+            known[node] = given.get(node) or next(free)
+    return known
 
 
 def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:

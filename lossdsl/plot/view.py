@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from lossdsl.errors import LossTypeError
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, walk
-from lossdsl.ir.op import Kind
+from lossdsl.ir.expr import Call, walk
+from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.runtime.spec import LoadedLoss
 
 Array = NDArray[np.float64]
@@ -69,11 +68,11 @@ class View:
         self.loss = loss
         self.checked = loss.program.loss
         _refuse(loss)
-        inside = list(walk(self.checked.value))
-        self.is_coupled = any(map(_is_of_samples, inside))
+        value = self.checked.value
         target = self.checked.target
-        self.has_target = target is not None and any(node in inside for node in target.nodes)
-        self.is_of_vectors = any(map(_is_of_vectors, inside))
+        self.has_target = target is not None and b.depends(value, target.nodes)
+        self.is_coupled = mixes_samples(value, conditions=True)
+        self.is_of_vectors = mixes_elements(value)
         self.is_of_classes = (
             target is not None
             and not self.checked.prediction.layout
@@ -199,25 +198,6 @@ class View:
 
 def _agree(rows: list[Array]) -> bool:
     return all(np.allclose(rows[0], other, rtol=1e-11, atol=1e-11, equal_nan=True) for other in rows[1:])
-
-
-def _is_of_samples(node: Expr) -> bool:
-    """Whether a node takes the samples of a batch together."""
-    return isinstance(node, Reduce | Along) and any(axis.domain == BATCH.domain for axis in node.over)
-
-
-def _is_of_vectors(node: Expr) -> bool:
-    """Whether a node takes the elements of the last axis together."""
-    match node:
-        case Reduce():
-            return LAST in node.over and node.kind is Kind.REAL
-        case Along() | Length():
-            return LAST in node.over
-        case Gather():
-            return node.axis == LAST
-        case Rename():
-            return node.old == LAST
-    return isinstance(node, Slice)
 
 
 def _refuse(loss: LoadedLoss) -> None:

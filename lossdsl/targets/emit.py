@@ -55,6 +55,34 @@ def emitted(
     return ast.unparse(ast.fix_missing_locations(ast.Module(unique, []))) + "\n"
 
 
+def gradient_alone(
+    loss: Loss,
+    spec: InputSpec,
+    exprs: tuple[Expr, ...],
+    target: str,
+    defaults: Mapping[str, object],
+    is_elementwise: bool,
+) -> str:
+    """The text of a module with one function, the gradient in an input, in guarded expressions."""
+    name = _gradient_name(identifier(loss.name, set()), loss, spec)
+    module = code.module([code.gradient_function(loss, [(spec, exprs)], target, name)], target)
+    (tree,) = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    _give_defaults(tree, loss, defaults)
+    _unpack_single(tree)
+    value = loss.value if is_elementwise else loss.result
+    lines = [gradient_title(loss, spec, is_elementwise), "", *definitions(value, loss.names), "", *_shapes(loss)]
+    doc = "\n".join(f"    {line}" if line else "" for line in lines).strip()
+    tree.body.insert(0, ast.Expr(literal(f"{doc}\n    ")))
+    return ast.unparse(ast.fix_missing_locations(module)) + "\n"
+
+
+def gradient_title(loss: Loss, spec: InputSpec, is_elementwise: bool) -> str:
+    """What a gradient is the gradient of."""
+    if is_elementwise:
+        return f"The gradient of {loss.name} in {spec.name}: of the loss of each element, before the average."
+    return f"The gradient of {loss.name} in {spec.name}: of the sum of its values."
+
+
 def _once(text: str, seen: set[str]) -> bool:
     fresh = text not in seen
     seen.add(text)
@@ -110,10 +138,7 @@ def _finish(
     name: str,
 ) -> None:
     """Gives a function its defaults, its documentation and its tests."""
-    given = [defaults[p.name] for p in loss.parameters if p.name not in loss.settled and p.name in defaults]
-    required = [p for p in loss.parameters if p.name not in loss.settled and p.name not in defaults]
-    if not required:
-        tree.args.defaults = [literal(list(v) if isinstance(v, tuple) else v) for v in given]
+    _give_defaults(tree, loss, defaults)
     if tree.name == name:
         lines = [_title(loss), "", *definitions(loss.result, loss.names), "", *_shapes(loss), ""]
         axes = names(loss.result.axes)
@@ -123,6 +148,14 @@ def _finish(
         _unpack_single(tree)
     doc = "\n".join(f"    {line}" if line else "" for line in lines).strip()
     tree.body = [ast.Expr(literal(f"{doc}\n    " if len(lines) > 1 else doc)), *tests, *tree.body]
+
+
+def _give_defaults(tree: ast.FunctionDef, loss: Loss, defaults: Mapping[str, object]) -> None:
+    """Defaults for the parameters, if all of them have one."""
+    names = [p.name for p in loss.parameters if p.name not in loss.settled]
+    if all(name in defaults for name in names):
+        values = [defaults[name] for name in names]
+        tree.args.defaults = [literal(list(v) if isinstance(v, tuple) else v) for v in values]
 
 
 def _title(loss: Loss) -> str:

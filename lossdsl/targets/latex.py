@@ -29,7 +29,8 @@ from lossdsl.ir.expr import (
     walk,
 )
 from lossdsl.ir.loss import Loss
-from lossdsl.ir.text import decimal
+from lossdsl.ir.plain import plain
+from lossdsl.ir.text import decimal, named
 from lossdsl.targets.symbols import BIG, FENCES, FUNCTIONS, RELATIONS, symbol
 
 _OPEN, _SUM, _PRODUCT, _SIGN, _FRACTION, _ATOM = 55, 50, 60, 70, 90, 100
@@ -48,53 +49,42 @@ Steps = Generator[Request, Text, Text]
 
 def latex(loss: Loss) -> str:
     """One formula without delimiters; with definitions of the author's, they stand above it, aligned."""
-    roots = b.mapped((loss.result, *loss.names), _plain)
+    roots = plain((loss.result, *loss.names))
     known: dict[Expr, str] = {}
     for node, name in zip(roots[1:], loss.names.values(), strict=True):
         if node.children and node is not roots[0] and name not in known.values():
             known.setdefault(node, name)
-    writer = _Writer(loss, roots[0], known)
+    writer = _Writer(roots[0], known)
     reached = set(walk(roots[0]))
     lines = [writer.definition(node) for node in known if node in reached]
     value = writer.text(roots[0], {}, top=True)
-    if not lines:
-        return value
-    lines.append(rf"\mathcal{{L}} &= {value}")
+    return _aligned([*lines, rf"\mathcal{{L}} &= {value}"]) if lines else value
+
+
+def gradient(slope: Expr, node: Input, names: Mapping[Expr, str], is_elementwise: bool) -> str:
+    """The equation of a gradient in an input, under definitions of what is named and of what is used more than once.
+
+    `is_elementwise` tells of what: of an element's loss, or of that of a sample or batch.
+    """
+    root, *parts = plain((slope, *names))
+    writer = _Writer(root, named(root, dict(zip(parts, names.values(), strict=True))))
+    lines = [writer.definition(part) for part in writer.known]
+    places = writer.places(Input(node.name, root.axes | node.axes))
+    letters = list(places.values())
+    above = rf"\ell_{{{','.join(letters)}}}" if is_elementwise else r"\mathcal{L}"
+    left = rf"\frac{{\partial {above}}}{{\partial {symbol(node.name, letters)}}}"
+    lines.append(f"{left} &= {writer.text(root, places, top=True)}")
+    return _aligned(lines) if len(lines) > 1 else lines[0].replace("&= ", "= ", 1)
+
+
+def _aligned(lines: Iterable[str]) -> str:
     return "\n".join([r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}"])
-
-
-def _plain(node: Expr) -> Expr:
-    """Without the shift in exp(e - shift), and without guards that exact arithmetic does not need."""
-    if not isinstance(node, Call):
-        return node
-    if node.op.name == "stop" and _is_shift(node.args[0]):
-        return b.ZERO
-    if node.op.name == "where":
-        condition, value, otherwise = node.args
-        if isinstance(condition, Call) and b.is_const(otherwise, 0):
-            tested = condition.args[0]
-            rooted = isinstance(value, Call) and value.op.name == "sqrt" and value.args[0] is tested
-            if (condition.op.name == "gt" and rooted) or (condition.op.name == "ge" and isinstance(tested, Position)):
-                return value
-    return node
-
-
-def _is_shift(node: Expr) -> bool:
-    if not (isinstance(node, Call) and node.op.name == "where" and b.is_const(node.args[2], 0)):
-        return False
-    condition, largest, _ = node.args
-    return (
-        isinstance(condition, Call)
-        and condition.op.name == "lt"
-        and condition.args == (b.call("abs", largest), Const(float("inf")))
-        and any(isinstance(part, Reduce) and part.op.name == "max" for part in (largest, *largest.children))
-    )
 
 
 class _Writer:
     """Expressions of one loss as LaTeX. `known` has the nodes that the author gave a name."""
 
-    def __init__(self, loss: Loss, value: Expr, known: Mapping[Expr, str]) -> None:
+    def __init__(self, value: Expr, known: Mapping[Expr, str]) -> None:
         self.known = known
         nodes = list(walk(value))
         taken = {node.name for node in nodes if isinstance(node, Input | Param)} | set(known.values())
@@ -108,13 +98,18 @@ class _Writer:
         self.done: dict[tuple[Expr, tuple[tuple[Axis, str], ...], bool], Text] = {}
 
     def definition(self, node: Expr) -> str:
+        places = self.places(node)
+        return f"{self._named(self.known[node], node, places)} &= {self.text(node, places, top=True)}"
+
+    def places(self, node: Expr) -> dict[Axis, str]:
+        """The subscripts that a node has where no sum runs over its axes."""
         places: dict[Axis, str] = {}
         for axis in ordered(node.axes):
             if axis.is_index:
                 places[axis] = symbol(axis.name)
             elif axis.domain in ("last", "rows"):
                 places[axis] = self._letter(axis, places)
-        return f"{self._named(self.known[node], node, places)} &= {self.text(node, places, top=True)}"
+        return places
 
     def text(self, node: Expr, places: Places, *, top: bool = False) -> str:
         """A node's text, worked out with a stack of its own, for formulas may be nested deeply."""

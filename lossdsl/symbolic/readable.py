@@ -1,0 +1,47 @@
+"""Expressions as a reader expects them: signs moved to where they are written. None of it changes a value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Const, Expr
+
+
+def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr, ...]:
+    """`-(2*(t - x))` as `2*(x - t)`, `-(y/p)` as `-y/p`; a part in `named`, which has a name, stays what it is."""
+
+    def change(node: Expr) -> Expr:
+        if node in named or not isinstance(node, Call):
+            return node
+        if node.op.name == "neg":
+            return _negative(node.args[0], named)
+        if node.op.name == "mul":
+            return _product(node.args[0], node.args[1], named)
+        return node
+
+    return b.mapped(roots, change)
+
+
+def _negative(node: Expr, named: Collection[Expr]) -> Expr:
+    """The negative of an expression that is readable already."""
+    if isinstance(node, Call) and node not in named:
+        if node.op.name == "neg":
+            return node.args[0]
+        if node.op.name == "sub":
+            return b.sub(node.args[1], node.args[0])
+        if node.op.name == "mul":
+            return _product(_negative(node.args[0], named), node.args[1], named)
+        if node.op.name == "div":
+            above = node.args[0]
+            is_product = isinstance(above, Call) and above.op.name in ("mul", "neg")
+            return b.div(_negative(above, named) if is_product else b.neg(above), node.args[1])
+    return b.neg(node)
+
+
+def _product(first: Expr, second: Expr, named: Collection[Expr]) -> Expr:
+    """A product, without the minus sign of a number before a difference."""
+    is_difference = isinstance(second, Call) and second.op.name == "sub" and second not in named
+    if is_difference and isinstance(first, Const) and first.value < 0:
+        return b.mul(b.neg(first), _negative(second, named))
+    return b.mul(first, second)

@@ -1,0 +1,149 @@
+"""Gradients as formulas, LaTeX and code."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lossdsl
+from lossdsl import catalog, cli, pipeline
+from lossdsl.ir.text import definitions
+from lossdsl.runtime.execute import functions
+from lossdsl.runtime.spec import LoadedLoss
+from lossdsl.source import Source
+from lossdsl.symbolic.guard import guarded
+from lossdsl.targets import code, latex
+
+PUBLISHED = json.loads((Path(__file__).parent / "published" / "losses.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def grad(capsys):
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(["grad", *arguments])
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run
+
+
+ELEMENT = "of the loss of each element, before the average."
+SUM = "of the sum of its values."
+
+# arguments -> what the gradient is that of, and its lines, worked out by hand
+FORMULAS = [
+    (["huber"], "huber in x", ELEMENT, ["e = t - x", "-where(abs(e) < delta, e, delta*sign(e))"]),
+    (["huber", "--param", "delta=0.5"], "huber in x", ELEMENT,
+     ["e = t - x", "-where(abs(e) < 0.5, e, 0.5*sign(e))"]),
+    (["huber", "--wrt", "t"], "huber in t", ELEMENT, ["e = t - x", "where(abs(e) < delta, e, delta*sign(e))"]),
+    (["mse"], "mean_squared_error in x", ELEMENT, ["2*(x - t)"]),
+    (["log_cosh"], "log_cosh in x", ELEMENT, ["tanh(x - t)"]),
+    (["hinge.loss"], "hinge in x", ELEMENT,
+     ["y = where(all[batch, space, last](t == 0 or t == 1), 2*t - 1, t)", "where(1 - y*x >= 0, -y, 0)"]),
+    (["kl_divergence"], "kl_divergence in x", SUM,
+     ["u1 = max(x, 1e-7)", "p = min(max(t, 1e-7), 1)", "q = min(u1, 1)", "where(u1 <= 1 and x >= 1e-7, -p/q, 0)"]),
+    (["categorical_crossentropy", "--param", "from_logits=true", "--param", "label_smoothing=0"],
+     "categorical_crossentropy in x", SUM, ["u1 = exp(x)", "sum(t)*u1/sum(u1) - t"]),
+    (["u1 = t - x\nexp(u1) + u1*(x + 1)^2 + sin((x + 1)^2)"], "loss in x", ELEMENT,
+     ["u2 = x + 1", "u3 = u2^2", "u1 = t - x", "2*(cos(u3) + u1)*u2 - (u3 + exp(u1))"]),
+    (["loss n(t, (m, s))\n0.5*((t - m)^2*exp(-s) + s)"], "n in (m, s)", ELEMENT, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, what, told, lines", FORMULAS)
+def test_formulas(grad, arguments, what, told, lines):
+    status, out, err = grad(*arguments)
+    assert (status, err) == (0, "")
+    head, *body = out.splitlines()
+    assert head == f"# The gradient of {what}: {told}"
+    if lines is None:
+        assert [line for line in body if line.startswith("#")] == ["# in m", "# in s"]
+    else:
+        assert body == lines
+
+
+def test_latex(grad):
+    assert grad("mse", "--as", "latex")[1].splitlines() == [
+        "% The gradient of mean_squared_error in x: of the loss of each element, before the average.",
+        r"\frac{\partial \ell_{i}}{\partial x_{i}} = 2 \, \left(x_{i} - t_{i}\right)",
+    ]
+    text = grad("categorical_crossentropy", "--param", "from_logits=true", "--as", "latex")[1]
+    assert r"u_{1,i} &= \exp\left(x_{i}\right) \\" in text
+    assert r"\frac{\partial \mathcal{L}}{\partial x_{i}} &= " in text
+
+
+NAMES = [name for name in catalog.names() if not name.startswith("circle")]
+
+
+def inputs(loss: LoadedLoss) -> list[np.ndarray]:
+    chance = np.random.default_rng(5)
+    label = any(spec.is_label for spec in loss.program.loss.inputs)
+    prediction = chance.uniform(0.1, 0.9, (6, 3))
+    return [chance.integers(0, 3, 6) if label else chance.uniform(0.1, 0.9, (6, 3)), prediction]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_form_is_the_derivative_that_is_compiled(name, grad):
+    """Times the number of elements, where the average has been left out; that gradient has judges of its own."""
+    loss = lossdsl.load(name)
+    given = inputs(loss)
+    expected = loss.numpy.grad(*given) * (3 if loss.program.is_elementwise else 1)
+    arguments = loss.arguments(3)
+    namespace: dict = {}
+    exec(grad(name, "--as", "numpy")[1], namespace)  # noqa: S102 - code of our own
+    np.testing.assert_allclose(namespace[f"{name}_gradient"](*given, *arguments), expected, rtol=1e-12, atol=1e-15)
+    spec = loss.program.loss.prediction
+    safe = guarded(loss.program.readable_gradients[spec], loss.program.known)
+    made = code.gradient_function(loss.program.loss, [(spec, safe)], "numpy")
+    (slope,) = functions(code.module([made], "numpy"), name)["gradient"](*given, *arguments)
+    np.testing.assert_allclose(slope, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("target", pipeline.TARGETS)
+def test_code_for_each_target_names_the_gradient_and_has_the_defaults(grad, target):
+    status, out, _ = grad("huber", "--as", target, "--param", "delta=2")
+    assert status == 0
+    assert "def huber_gradient(t, x, delta=2):" in out
+    assert '"""The gradient of huber in x: of the loss of each element, before the average.' in out
+    compile(out, target, "exec")
+
+
+@pytest.mark.parametrize("target", ["tensorflow", "keras"])
+def test_code_for_tensorflow_and_keras_runs(grad, target):
+    namespace: dict = {}
+    exec(grad("huber", "--as", target)[1], namespace)  # noqa: S102
+    import keras
+
+    made = namespace["huber_gradient"](keras.ops.array([[0.0, 0.0]]), keras.ops.array([[0.5, -3.0]]))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(made), [[0.5, -1.0]])
+
+
+@pytest.mark.parametrize("row", PUBLISHED[::9], ids=lambda row: row["id"])
+def test_published_losses_have_readable_gradients(row):
+    program = pipeline.program(pipeline.parsed(Source(row["source"])))
+    spec = program.loss.prediction
+    if not spec.is_real:
+        return
+    for node, slope in zip(spec.nodes, program.readable_gradients[spec], strict=True):
+        assert definitions(slope, program.loss.names)
+        text = latex.gradient(slope, node, program.loss.names, program.is_elementwise)
+        assert text.count("{") == text.count("}")
+        assert r"\frac{\partial" in text
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["huber", "--wrt", "y"], "huber has no input `y`; its inputs are t, x"),
+        (["sparse_categorical_crossentropy", "--wrt", "t"], "`t` is a label: there is no gradient in it"),
+        (["huber", "--as", "nmpy"], "there is no form `nmpy`; did you mean `numpy`?"),
+        (["huber", "--as", "zzz"], "there are formula, latex, numpy"),
+        (["huber", "--param", "detla=1"], "did you mean `delta`?"),
+        (["hubr"], "did you mean `huber`?"),
+    ],
+)
+def test_wrong_use(grad, arguments, said):
+    status, out, err = grad(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err
