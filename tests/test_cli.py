@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -285,7 +286,23 @@ def test_the_list_has_every_built_in_with_a_title(capsys):
     lines = out.splitlines()
     assert status == 0
     assert [line.split()[0] for line in lines] == catalog.names()
-    assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
+    assert all(len(line.split(maxsplit=1)) == 2 and len(line) <= 100 for line in lines)
+    assert len({line.index(line.split()[1], len(line.split()[0])) for line in lines}) == 1  # one column for all titles
+
+
+def test_the_list_has_every_other_name(capsys):
+    lines = {line.split()[0]: line for line in run(capsys, "list")[1].splitlines()}
+    for alias, name in catalog.ALIASES.items():
+        assert re.search(rf"\(.*\b{alias}\b.*\)$", lines[name])
+
+
+def test_a_built_in_goes_by_its_other_names(folder, capsys):
+    assert run(capsys, "check", "mse") == run(capsys, "check", "mean_squared_error")
+    assert run(capsys, "show", "l1", "--stage", "text") == run(capsys, "show", "mean_absolute_error", "--stage", "text")
+    assert lossdsl.load("0.5*mse(t, x) + l1(t, x)").numpy([0.0], [2.0]) == 4.0
+    assert lossdsl.from_config({"pinball": {"q": 0.25}}).spec.name == "quantile"
+    for row in lossdsl.losses.ROWS:
+        assert all(catalog.ALIASES[alias.lower()] == row.name for alias in row.aliases)
 
 
 def test_an_unknown_command_has_a_near_miss(capsys):
@@ -298,5 +315,22 @@ def test_version_and_help(capsys):
     assert run(capsys, "--version") == (0, f"lossdsl {lossdsl.__version__}\n", "")
     status, out, _ = run(capsys, "--help")
     assert status == 0
-    for word in ("check", "show", "list", "exit status", "NO_COLOR"):
+    for word in ("exit status", "NO_COLOR", "look at a loss:", "A loss is named by"):
         assert word in out
+    for name, text in cli.parser().helps.items():
+        assert re.search(rf"^  {name} +{re.escape(text)}$", out, re.M)
+    assert max(map(len, out.splitlines())) <= 100
+
+
+EXAMPLES = re.findall(r"^  lossdsl (.*?)(?:   .*)?$", cli._EPILOG, re.M)
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_the_examples_of_the_help_work(folder, capsys, line):
+    (folder / "losses").mkdir()
+    for name in ("mine.loss", "losses/one.loss"):
+        (folder / name).write_text(RIGHT, encoding="utf-8")
+    (folder / "train.yaml").write_text("loss: huber\n", encoding="utf-8")
+    status, out, err = run(capsys, *shlex.split(line))
+    assert (status, err) == (1 if "--diff" in line else 0, "")
+    assert out

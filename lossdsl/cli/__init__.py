@@ -7,32 +7,42 @@ found, 2 wrong use, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-from lossdsl.cli import check, emit, fmt, grad, listing, plot, show
+from lossdsl.cli import check, completion, emit, fmt, grad, listing, plot, show
 from lossdsl.cli.named import WrongUse
 from lossdsl.cli.status import BROKEN_PIPE, FOUND, INTERRUPTED, WRONG_USE
 from lossdsl.cli.terminal import write
 from lossdsl.errors import LossError, LossFileError, did_you_mean
 
-COMMANDS = (check, fmt, plot, grad, show, emit, listing)
+GROUPS = {
+    "write a loss": (check, fmt),
+    "look at a loss": (listing, plot, grad, show),
+    "take it elsewhere": (emit, completion),
+}
 """The commands, in the order in which help lists them."""
 
 _EPILOG = """\
+A loss is named by a built-in's name (`huber`, or `mse` for short), by a .loss file, by a YAML file
+that describes one, or it is a formula in quotes, in which t is the target and x the prediction.
+
 examples:
-  lossdsl check mine.loss losses/     files, and folders of *.loss files
-  lossdsl check train.yaml            the losses under `loss` and `losses` in a YAML file
-  lossdsl check huber                 a built-in loss
-  lossdsl check "abs(t - x)^2"        a formula
-  lossdsl show huber --stage gradient what the compiler makes of a loss, stage by stage
-  lossdsl emit huber --target torch   the loss as a module of its own
-  lossdsl list                        the built-in losses
+  lossdsl check mine.loss losses/              files, and folders of *.loss files
+  lossdsl check train.yaml                     the losses under `loss` and `losses` in a YAML file
+  lossdsl check "abs(t - x)^2"                 a formula
+  lossdsl fmt --diff losses/                   what the canonical form would change
+  lossdsl plot huber mse log_cosh -o out.png   values and gradients in one picture
+  lossdsl grad huber --as latex                the gradient, to be pasted into a paper
+  lossdsl show huber --stage stable            what the compiler makes of a loss, stage by stage
+  lossdsl emit huber --target torch            the loss as a module of its own
 
 exit status: 0 nothing found, 1 errors or warnings found, 2 wrong use.
-Colours are used on a terminal unless NO_COLOR is set.
+Colours are used on a terminal unless NO_COLOR is set. Keras is not loaded.
 """
 
 
@@ -42,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = _parser().parse_args(argv)
+        options = parser().parse_args(argv)
         status: int = options.run(options)
         sys.stdout.flush()
     except LossError as error:
@@ -63,40 +73,51 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that names the near miss of a command."""
+    """A parser that names the near miss of a command, and lists the commands in groups."""
 
-    commands: Sequence[str] = ()
+    helps: Mapping[str, str] = MappingProxyType({})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = list(sys.argv[1:] if args is None else args)
-        if self.commands and words and not words[0].startswith("-") and words[0] not in self.commands:
-            hint = did_you_mean(words[0], self.commands) or f"there are {', '.join(self.commands)}"
+        if self.helps and words and not words[0].startswith("-") and words[0] not in self.helps:
+            hint = did_you_mean(words[0], self.helps) or f"there are {', '.join(self.helps)}"
             self.error(f"there is no command `{words[0]}`; {hint}")
         return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_USE, f"{self.format_usage()}{self.prog}: {message}\n")
 
+    def format_help(self) -> str:
+        if not self.helps:
+            return super().format_help()
+        parts = [f"usage: {self.prog} COMMAND …", self.description or ""]
+        commands = iter(self.helps.items())
+        for title, modules in GROUPS.items():
+            lines = [f"  {name:12}{text}" for name, text in itertools.islice(commands, len(modules))]
+            parts.append("\n".join([f"{title}:", *lines]))
+        more = "this help; `lossdsl COMMAND --help` tells more of a command"
+        parts.append(f"  -h, --help  {more}\n  --version   the version")
+        return "\n\n".join([*parts, self.epilog or ""])
 
-def _parser() -> argparse.ArgumentParser:
+
+def parser() -> argparse.ArgumentParser:
+    """The command line with all its commands."""
     from lossdsl import __version__
 
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
+    made = _Parser(
         prog="lossdsl",
         description="Loss functions written as in the paper, checked, differentiated and compiled for Keras.",
         epilog=_EPILOG,
-        formatter_class=layout,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"lossdsl {__version__}")
-    parser.set_defaults(run=_help(parser))
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
-
-    for command in COMMANDS:
-        command.add(commands)
-    parser.commands = list(commands.choices)
-    return parser
+    made.add_argument("--version", action="version", version=f"lossdsl {__version__}")
+    made.set_defaults(run=_help(made))
+    commands = made.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    for modules in GROUPS.values():
+        for module in modules:
+            module.add(commands)
+    made.helps = {action.dest: action.help or "" for action in commands._choices_actions}
+    return made
 
 
 def _help(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:

@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="NAME", help="a .loss file, a built-in's name, or a formula")
-    parser.add_argument("--target", default="numpy", help="numpy, tensorflow, jax, torch or keras (by default numpy)")
+    parser.add_argument(
+        "--target", default="numpy", metavar="TARGET", help="numpy, tensorflow, jax, torch or keras (by default numpy)"
+    )
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="the value that a parameter has by default"
     )

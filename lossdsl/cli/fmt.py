@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="a .loss file, a folder, or `-` for standard input to standard output"
+        "files", nargs="+", metavar="PATH", help="a .loss file, a folder, or `-` for standard input to standard output"
     )
     parser.add_argument("--check", action="store_true", help="write nothing, name the files that would change")
     parser.add_argument("--diff", action="store_true", help="write nothing, print what would change")

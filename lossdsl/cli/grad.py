@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lossdsl.ir.loss import InputSpec
     from lossdsl.pipeline import Program
 
-_FORMS = ("formula", "latex")
+FORMS = ("formula", "latex")
 
 
 def add(commands: Any) -> None:
@@ -55,13 +55,13 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from lossdsl import pipeline
 
-    known = (*_FORMS, *pipeline.TARGETS)
+    known = (*FORMS, *pipeline.TARGETS)
     if options.form not in known:
         hint = did_you_mean(options.form, known) or f"there are {', '.join(known)}"
         raise WrongUse(f"there is no form `{options.form}`; {hint}")
     program, given = program_of(one_loss(options.source), options.param)
     spec = _input(program, options.wrt)
-    if options.form in _FORMS:
+    if options.form in FORMS:
         print(_equations(program, spec, given, is_latex=options.form == "latex"))
     else:
         defaults = {each.name: each.default for each in program.loss.parameters if each.default is not None}

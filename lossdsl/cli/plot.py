@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
         "sources", nargs="+", metavar="NAME", help="a built-in's name, a .loss or YAML file, or a formula"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the file: .png, .svg or .pdf (by default named after the loss, here)"
+        "-o", "--output", metavar="PATH", help="the file: .png, .svg or .pdf (by default named after the loss, here)"
     )
     formats = parser.add_mutually_exclusive_group()
     for name in FORMATS:

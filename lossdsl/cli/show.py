@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="NAME", help="a .loss file, a built-in's name, or a formula")
-    parser.add_argument("--stage", default="loss", help="one of the stages of the compiler (by default `loss`)")
+    parser.add_argument(
+        "--stage", default="loss", metavar="STAGE", help="one of the stages of the compiler (by default `loss`)"
+    )
     parser.add_argument(
         "--param",
         action="append",
