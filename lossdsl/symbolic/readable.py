@@ -1,4 +1,7 @@
-"""Expressions as a reader expects them: signs moved to where they are written. None of it changes a value."""
+"""Expressions as a reader expects them: signs and factors moved to where they are written.
+
+None of it changes a value of real arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from lossdsl.ir.expr import Call, Const, Expr
 
 
 def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr, ...]:
-    """`-(2*(t - x))` as `2*(x - t)`, `-(y/p)` as `-y/p`; a part in `named`, which has a name, stays what it is."""
+    """`-(2*(t - x))` as `2*(x - t)`, `-(y/p)` as `-y/p`, `where(c, 0, 1)*u` as `where(c, 0, u)`.
+
+    A part in `named`, which has a name, stays what it is.
+    """
 
     def change(node: Expr) -> Expr:
         if node in named or not isinstance(node, Call):
@@ -32,6 +38,9 @@ def _negative(node: Expr, named: Collection[Expr]) -> Expr:
             return b.sub(node.args[1], node.args[0])
         if node.op.name == "mul":
             return _product(_negative(node.args[0], named), node.args[1], named)
+        if _is_switch(node):
+            condition, first, second = node.args
+            return b.where(condition, _negative(first, named), _negative(second, named))
         if node.op.name == "div":
             above = node.args[0]
             is_product = isinstance(above, Call) and above.op.name in ("mul", "neg")
@@ -40,8 +49,28 @@ def _negative(node: Expr, named: Collection[Expr]) -> Expr:
 
 
 def _product(first: Expr, second: Expr, named: Collection[Expr]) -> Expr:
-    """A product, without the minus sign of a number before a difference."""
+    """A product, without the minus sign of a number before a difference, and with its factor inside a switch."""
+    for one, other in ((first, second), (second, first)):
+        if isinstance(one, Call) and one not in named and _is_switch(one):
+            condition, if_true, if_false = one.args
+            if isinstance(other, Const) or all(isinstance(value, Const) for value in (if_true, if_false)):
+                return b.where(condition, _scaled(if_true, other, named), _scaled(if_false, other, named))
     is_difference = isinstance(second, Call) and second.op.name == "sub" and second not in named
     if is_difference and isinstance(first, Const) and first.value < 0:
         return b.mul(b.neg(first), _negative(second, named))
     return b.mul(first, second)
+
+
+def _is_switch(node: Call) -> bool:
+    """Whether a node is a choice between something and 0."""
+    return node.op.name == "where" and b.ZERO in node.args[1:]
+
+
+def _scaled(value: Expr, factor: Expr, named: Collection[Expr]) -> Expr:
+    if value is b.ZERO:
+        return value
+    if value is b.ONE:
+        return factor
+    if b.is_const(value, -1):
+        return _negative(factor, named)
+    return _product(factor, value, named) if isinstance(factor, Const) else _product(value, factor, named)
