@@ -135,6 +135,14 @@ def test_lines_differ_without_their_colours_and_dots_are_explained():
     assert [panel.get_ylabel() for panel in made.axes] == ["loss", "gradient in the prediction"]
 
 
+def test_a_label_is_one_of_two():
+    loss = lossdsl.load("sparse_categorical_crossentropy")
+    for target in (2.0, 0.5, -1.0):
+        with pytest.raises(lossdsl.LossTypeError, match="has the classes 0 and 1"):
+            plot.curve(loss, target)
+    assert plot.curve(lossdsl.load("categorical_crossentropy"), 0.5).target == 0.5
+
+
 def test_too_many_curves_are_an_error():
     with pytest.raises(lossdsl.LossTypeError, match="17 curves are too many"):
         plot.figure([lossdsl.load("huber")] * 17, ["a"] * 17)
@@ -326,6 +334,12 @@ def test_a_notebook_shows_formula_parameters_and_picture():
     data = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', shown)[1])
     assert data.startswith(b"\x89PNG")
     ET.fromstring(re.sub(r"(<img [^>]*)>", r"\1/>", shown))
+
+
+def test_a_notebook_shows_a_compiled_loss_likewise():
+    loss = lossdsl.compile("huber", delta=0.5)
+    assert loss._repr_html_() == loss.spec._repr_html_()
+    assert loss._repr_latex_() == loss.spec._repr_latex_()
 
 
 def test_a_notebook_shows_a_loss_without_a_curve_too():

@@ -60,6 +60,8 @@ def curves(view: View, targets: Sequence[float | None], over: tuple[float, float
     low, high = over if over is not None else view.range
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise LossTypeError(f"a picture goes from a number to a larger one, not from {low!r} to {high!r}")
+    for target in targets:
+        view.check_target(target)
     if view.compares and all(_is_flat(view, target, low, high) for target in targets):
         shown = "two classes" if view.is_of_classes else "one element"
         message = f"{view.loss.name} is no curve: it compares {view.compares}, and does not change with {shown} alone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ _DASHES: tuple[Any, ...] = (
     (0, (1, 3)),
 )
 """Lines that differ without their colours, too."""
+
+_WIDE = 64
+"""How many letters a line of text may have."""
 
 _DOT: Mapping[str, Any] = {
     "marker": "o",
@@ -82,7 +86,7 @@ def figure(
     _explain(made, panels[0], drawn)
     heading = title if title is not None else labels[0] if len(losses) == 1 else ""
     if heading:
-        panels[0].set_title(_plain(heading), loc="left", fontsize=11.5, fontweight="bold", pad=10)
+        panels[0].set_title(_plain(textwrap.fill(heading, _WIDE)), loc="left", fontsize=11.5, fontweight="bold", pad=10)
     return made
 
 
@@ -97,17 +101,11 @@ def _drawn(
     """The curves of a figure: one a loss over the difference, if that is all that counts, or one for each target."""
     views = [View(loss) for loss in losses]
     others = [view.targets for view in views if view.has_target and not view.is_shift_invariant]
-    rows: list[list[Curve]] = []
-    for view in views:
-        chosen: Sequence[float | None] = [None]
-        if targets is not None:
-            chosen = targets
-        elif others and view.has_target:
-            chosen = others[0] if view.is_shift_invariant else view.targets
-        rows.append(curves(view, chosen if view.has_target else [None], over))
-    count = sum(map(len, rows))
+    chosen = [_targets(view, targets, others[0] if others else None) for view in views]
+    count = sum(map(len, chosen))
     if count > MOST:
         raise LossTypeError(f"{count} curves are too many for one picture", None, f"it holds up to {MOST}")
+    rows = [curves(view, each, over) for view, each in zip(views, chosen, strict=True)]
     colours = _scale(len(losses)) if graded else _COLOURS
     found: list[_Drawn] = []
     for number, (label, row) in enumerate(zip(labels, rows, strict=True)):
@@ -118,6 +116,19 @@ def _drawn(
             style = {"color": colour, "linestyle": _DASHES[len(found) % len(_DASHES)]}
             found.append(_Drawn(one, text, style))
     return found
+
+
+def _targets(
+    view: View, given: Sequence[float] | None, others: Sequence[float] | None
+) -> Sequence[float | None]:
+    """The targets that a loss is drawn for, given those of the user and those of other losses in the picture."""
+    if not view.has_target:
+        return [None]
+    if given is not None:
+        return given
+    if others is None:
+        return [None]
+    return others if view.is_shift_invariant else view.targets
 
 
 def _scale(count: int) -> list[Any]:
@@ -160,7 +171,8 @@ def _explain(made: Figure, panel: Axes, drawn: Sequence[_Drawn]) -> None:
     """The legend: the curves, if there are several, and what the dots are; below the panels if it is long."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], linewidth=1.9, label=_plain(one.label), **one.style) for one in drawn if one.label]
+    named = [(_plain(textwrap.fill(one.label, _WIDE)), one.style) for one in drawn if one.label]
+    handles = [Line2D([], [], linewidth=1.9, label=text, **style) for text, style in named]
     if any(one.curve.joins.size for one in drawn):
         handles.append(Line2D([], [], label="pieces meet", **_DOT))
     if not handles:

@@ -143,6 +143,15 @@ class View:
         found = {b.exact(other) for pair in pairs for one, other in (pair, pair[::-1]) if one in target.nodes}
         return tuple(sorted(float(number) for number in found if number is not None))
 
+    def check_target(self, target: float | None) -> None:
+        """Raises LossTypeError for a target that is none of two classes."""
+        spec = self.checked.target
+        if target is None or spec is None or not self.is_of_classes:
+            return
+        if not 0 <= target <= 1 or (spec.is_label and target not in (0, 1)):
+            message = f"a picture of {self.loss.name} has the classes 0 and 1, and {target:g} is none of them"
+            raise LossTypeError(message, None, "name 0, 1 or both")
+
     def along(self, *, shifted: bool) -> str:
         """What the horizontal axis is."""
         t, x = self.names
