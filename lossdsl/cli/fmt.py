@@ -30,9 +30,9 @@ def add(commands: Any) -> None:
         "fmt",
         help="rewrite files in the canonical form",
         description="Rewrites .loss files in the form that the built-in losses have: spaces as in `a + b`, `a*b`,\n"
-        "`u^2`, a definition a line, a blank line between blocks, and lines of up to 120 columns where brackets\n"
-        "allow it. Meaning, comments, documentation and numbers stay what they are, and a file with a\n"
-        "syntax error stays as it is. So do YAML files.",
+        "`u^2`, a definition a line, a blank line between blocks, and lines of up to 120 columns where\n"
+        "brackets allow it. Meaning, comments, documentation and numbers stay what they are, and a file\n"
+        "with a syntax error stays as it is. So do YAML files.",
         epilog="exit status: 0 done; 1 with --check or --diff, some file would change; 2 wrong use, or a file\n"
         "that cannot be read, parsed or written. Line ends become those of the file's first line; a byte\n"
         "order mark stays.",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lossdsl.errors import width
@@ -41,6 +41,9 @@ _OPERATORS = ("OR", "AND", "COMPARE", "SIGN", "SCALE")
 _INDENT = 4
 _FAR = 60
 """The column beyond which lines are no longer aligned with a bracket, but indented by the above."""
+
+_Token = tuple[str, Span]
+_Line = list[_Token]
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,16 @@ def formatted(source: Source) -> str:
     (t - x)^2/2   # by two
     """
     parse(source)
-    text = "\n".join(_file(source)) + "\n"
-    if _meaning(source) != _meaning(Source(text)):
+    found = list(tokens(source))
+    text = "\n".join(_file(source, found)) + "\n"
+    if _meaning(found) != _meaning(tokens(Source(text))):
         raise AssertionError(f"formatting changes the meaning of {source.name}")
     return text
 
 
-def _meaning(source: Source) -> list[tuple[str, str]]:
-    return [(kind, _spelled(kind, span.text)) for kind, span in tokens(source) if kind != "_NL"]
+def _meaning(found: Iterable[_Token]) -> list[list[tuple[str, str]]]:
+    """The tokens of each line, without their places."""
+    return [[(kind, _spelled(kind, span.text)) for kind, span in line] for line in _lines(found)]
 
 
 def _spelled(kind: str, text: str) -> str:
@@ -95,12 +100,10 @@ def _spelled(kind: str, text: str) -> str:
 
 # --- lines and what stands between them ---------------------------------------------------------------------------
 
-_Line = list[tuple[str, Span]]
 
-
-def _file(source: Source) -> Iterator[str]:
+def _file(source: Source, found: Iterable[_Token]) -> Iterator[str]:
     """The lines of the text."""
-    lines = list(_lines(source))
+    lines = list(_lines(found))
     text = source.text
     gaps = [_between(text[one[-1][1].end : other[0][1].start]) for one, other in itertools.pairwise(lines)]
     gaps.append(_between(text[lines[-1][-1][1].end :]))
@@ -117,10 +120,10 @@ def _file(source: Source) -> Iterator[str]:
             yield from _spaced(_calm(below), _wanted(line[0][0], following[0][0], is_begun))
 
 
-def _lines(source: Source) -> Iterator[_Line]:
+def _lines(found: Iterable[_Token]) -> Iterator[_Line]:
     """The tokens of each line."""
     line: _Line = []
-    for kind, span in tokens(source):
+    for kind, span in found:
         if kind != "_NL":
             line.append((kind, span))
         elif line:
