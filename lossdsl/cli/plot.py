@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import WrongUse, losses, value_of
+from lossdsl.cli.named import Unread, WrongUse, losses, value_of
 from lossdsl.cli.status import CLEAN
-from lossdsl.errors import LossError, did_you_mean
+from lossdsl.errors import did_you_mean
 from lossdsl.source import Source
 
 if TYPE_CHECKING:
-    from lossdsl.config import Described
+    from lossdsl.cli.named import Named
     from lossdsl.runtime.spec import LoadedLoss
 
 FORMATS = ("png", "svg", "pdf")
@@ -102,13 +102,13 @@ def _families(settings: Sequence[str]) -> dict[str, list[Any]]:
     return found
 
 
-def _members(item: Source | Described | LossError, families: Mapping[str, Sequence[Any]]) -> list[LoadedLoss]:
+def _members(item: Named, families: Mapping[str, Sequence[Any]]) -> list[LoadedLoss]:
     """A loss for each choice of its parameters' values. Raises LossError."""
     from lossdsl import pipeline
     from lossdsl.runtime.spec import LoadedLoss, axes_of
 
-    if isinstance(item, LossError):
-        raise item
+    if isinstance(item, Unread):
+        raise item.error
     source = item if isinstance(item, Source) else item.source
     own = {spec.name for spec in pipeline.parameters(pipeline.parsed(source))}
     chosen = {name: values for name, values in families.items() if name in own}

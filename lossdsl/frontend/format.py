@@ -28,7 +28,10 @@ COLUMNS = 120
 _COMMENT = "   "
 """What stands between a line and the comment at its end."""
 
-_BLOCKS = {"DOCSTRING": "head", "LOSS": "head", "REQUIRE": "head", "EXPECT": "tests", "EXAMPLE": "tests"}
+_BLOCKS = {
+    **dict.fromkeys(("DOCSTRING", "LOSS", "REQUIRE"), "head"),
+    **dict.fromkeys(("EXPECT", "ALLOW", "EXAMPLE"), "tests"),
+}
 """The block that a line belongs to, by its first token; any other line is of the body."""
 
 _OPENING, _CLOSING = ("LPAR", "LSQB"), ("RPAR", "RSQB")
