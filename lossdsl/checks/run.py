@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lossdsl import pipeline
@@ -15,6 +15,7 @@ from lossdsl.checks.subject import Subject
 from lossdsl.checks.table import FINDINGS, READ, STUDIED
 from lossdsl.checks.texts import from_error
 from lossdsl.errors import LossError
+from lossdsl.runtime import autodiff
 from lossdsl.runtime.sources import read
 from lossdsl.source import Source
 
@@ -58,7 +59,14 @@ def tally(findings: Iterable[Finding]) -> str:
     return ", ".join(parts)
 
 
-def check(source: str | os.PathLike[str] | Source, *, points: int = 4, prove: bool = True) -> Report:
+def check(
+    source: str | os.PathLike[str] | Source,
+    *,
+    points: int = 4,
+    prove: bool = True,
+    against: str | Sequence[str] | None = None,
+    backend: str | None = None,
+) -> Report:
     """What is wrong with a loss, as a report; a mistake in the loss is a finding and raises nothing.
 
     Args:
@@ -66,12 +74,21 @@ def check(source: str | os.PathLike[str] | Source, *, points: int = 4, prove: bo
         points: at how many points the gradient is compared with a difference quotient at 60 digits.
         prove: whether sympy's derivative is asked first, which proves the gradient of a small elementwise loss (for the
             defaults of its `bool` and `int` parameters); it costs half a second.
+        against: a gradient written by hand, to be compared with the derivative of the loss before its average over the
+            last axis: a formula over the loss's names (`"x - t"`) in the prediction, or `"t = t - x"` in another input.
+        backend: "tensorflow", "jax" or "torch": the value's code differentiated by it is compared with our gradient.
+
+    Raises:
+        LossConfigError: the backend is unknown or not installed.
 
     >>> import lossdsl
     >>> report = lossdsl.check("loss mine(t, x; a = 1.0)\\n(t - x)^2")
     >>> report.ok, [found.id for found in report.findings]
     (True, ['unused-parameter'])
     """
+    if backend is not None:
+        autodiff.check_installed(backend)
+    given = () if against is None else (against,) if isinstance(against, str) else tuple(against)
     try:
         text = read(source)
     except LossError as error:
@@ -82,7 +99,7 @@ def check(source: str | os.PathLike[str] | Source, *, points: int = 4, prove: bo
         return Report(text.name, (from_error(error),), file=text.name)
     header = file.losses[-1].header
     name = header.name.text if header is not None else text.name
-    subject = Subject(file, points, prove)
+    subject = Subject(file, points, prove, given, backend)
     found: list[Outcome] = [one for look in READ for one in look(subject)]
     try:
         subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding

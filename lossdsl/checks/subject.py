@@ -18,11 +18,13 @@ VARIANTS = 4
 
 @dataclass(frozen=True)
 class Subject:
-    """A loss to be looked at. `points` and `prove` are those of `lossdsl.check`."""
+    """A loss to be looked at. The others are the arguments of `lossdsl.check` of these names."""
 
     file: FileText
     points: int = 4
     prove: bool = True
+    against: tuple[str, ...] = ()
+    backend: str | None = None
 
     @property
     def loss(self) -> Loss:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-from lossdsl.checks import allowed, defaults, examples, gradients, names, papers, texts
+from lossdsl.checks import (
+    against,
+    allowed,
+    autodiff,
+    defaults,
+    examples,
+    gradients,
+    names,
+    papers,
+    precision,
+    texts,
+)
 from lossdsl.checks.finding import Outcome, Row
 from lossdsl.checks.subject import Subject
 
@@ -16,13 +27,16 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     defaults.look,
     examples.look,
     gradients.look,
+    against.look,
+    autodiff.look,
+    precision.look,
     papers.look,
 )
 """What looks at the loss that a text means."""
 
 FAMILIES: dict[str, ModuleType] = {
     family.__name__.rpartition(".")[2]: family
-    for family in (texts, names, defaults, examples, gradients, papers, allowed)
+    for family in (texts, names, defaults, examples, gradients, against, autodiff, precision, papers, allowed)
 }
 """The modules whose rows these are, by name."""
 

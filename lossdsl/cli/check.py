@@ -54,6 +54,18 @@ def add(commands: Any) -> None:
     parser.add_argument("--jobs", type=int, metavar="N", help="how many processes check (by default 1 or 2)")
     parser.add_argument("--list", action="store_true", help="list the findings there are")
     parser.add_argument("--explain", metavar="ID", help="say what a finding means, with examples")
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="compare a gradient in the prediction, written by hand, with the loss's; `t=EXPR` for another input",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("tensorflow", "jax", "torch"),
+        help="compare the gradient with this backend's automatic differentiation too",
+    )
     parser.set_defaults(run=run)
 
 
@@ -82,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     items = [item for given in options.sources for item in losses(given, stdin)]
     found: list[Report] = []
     with progress(len(items)) as advance:
-        for report in reports(items, options.jobs or usual(len(items))):
+        for report in reports(items, options.jobs or usual(len(items)), _asked(options)):
             found.append(replace(report, findings=tuple(one for one in report.findings if one.id in wanted)))
             advance()
     severities = ("error", "warning", "info") if options.strict else ("error", "warning")
@@ -90,6 +102,12 @@ def run(options: argparse.Namespace) -> int:
     for line in lines(checked):
         write(sys.stdout, line.severity, line.text)
     return FOUND if checked.counted and not options.exit_zero else CLEAN
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """What is asked of `lossdsl.check` beyond what it does anyway."""
+    asked = {"against": options.against, "backend": options.backend}
+    return {name: value for name, value in asked.items() if value}
 
 
 def _wanted(select: Iterable[str], ignore: Iterable[str]) -> set[str]:

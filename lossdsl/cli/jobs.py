@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from lossdsl import checks
 from lossdsl.cli.named import Unread, WrongUse
@@ -31,17 +32,21 @@ def usual(count: int) -> int:
     return min(cores, MOST) if count >= MANY else 1
 
 
-def reports(items: Sequence[Named], jobs: int) -> Iterator[checks.Report]:
-    """The reports of the losses, in order. Raises WrongUse where a process is ended from outside."""
+def reports(items: Sequence[Named], jobs: int, asked: Mapping[str, Any]) -> Iterator[checks.Report]:
+    """The reports of the losses, in order; `asked` are arguments of `lossdsl.check`.
+
+    Raises WrongUse where a process is ended from outside.
+    """
+    work = partial(report, asked=asked)
     jobs = min(jobs, len(items))
     if jobs <= 1:
-        yield from map(report, items)
+        yield from map(work, items)
         return
     # Started afresh and not forked: the timer of the progress bar is a thread, and threads are not copied.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_on_interrupt) as pool:
         try:
-            yield from pool.map(report, items)
+            yield from pool.map(work, items)
         except BrokenProcessPool:
             raise WrongUse("a process that checked losses was ended from outside; --jobs 1 needs no other") from None
 
@@ -51,15 +56,15 @@ def _end_on_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def report(item: Named) -> checks.Report:
+def report(item: Named, asked: Mapping[str, Any]) -> checks.Report:
     """What is found in a loss and, of one in YAML, in the parameters given there."""
     from lossdsl.checks.texts import from_error
 
     if isinstance(item, Unread):
         return checks.Report(item.name, (from_error(item.error),), file=item.name)
     if isinstance(item, Source):
-        return checks.check(item)
-    found = checks.check(item.source)
+        return checks.check(item, **asked)
+    found = checks.check(item.source, **asked)
     if not found.ok:
         return found
     from lossdsl.runtime.spec import LoadedLoss, axes_of

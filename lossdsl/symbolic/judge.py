@@ -64,7 +64,7 @@ def judge(
     if size > MAX_NODES:
         why = f"the loss has {size} operations with its gradient; {MAX_NODES} are tested"
         return [Verdict(spec, "unknown", 0, why) for spec in (None, *gradients)]
-    every = (_Trial(loss, point) for point in points(loss, known, 4 * count))
+    every = (Trial(loss, point) for point in points(loss, known, 4 * count))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
     found = [_value_verdict(value, trials)]
     for spec, exprs in gradients.items():
@@ -78,7 +78,7 @@ def judge(
     return found
 
 
-class _Trial:
+class Trial:
     """A loss at one point: its values there and nearby, and those of other expressions."""
 
     def __init__(self, loss: Loss, point: Point) -> None:
@@ -99,6 +99,10 @@ class _Trial:
 
     def of(self, expr: Expr) -> Array:
         return evaluate([expr], self.given, self.m, self.point.sizes)[expr]
+
+    def spread(self, expr: Expr, node: Input) -> Array:
+        """The values of a slope in `node`, one for each of its elements."""
+        return np.broadcast_to(met(self.of(expr), expr.axes, node.axes), self.given[node].shape)
 
     def quotient(self, move: Mapping[Expr, Array]) -> Any | None:
         """The slope of the sum of all values along a direction; None at a kink, or where it is not finite."""
@@ -128,7 +132,7 @@ def _agree(ours: Any, theirs: Any, scale: Any, m: MpNumbers) -> bool:
     return bool(abs(ours - theirs) <= m.mpf(_AGREE) * (scale + abs(theirs)))
 
 
-def _value_verdict(value: Expr, trials: list[_Trial]) -> Verdict:
+def _value_verdict(value: Expr, trials: list[Trial]) -> Verdict:
     for trial in trials:
         got = trial.of(value)
         for ours, theirs in zip(got.ravel(), trial.values.ravel(), strict=True):
@@ -140,13 +144,13 @@ def _value_verdict(value: Expr, trials: list[_Trial]) -> Verdict:
 _NOWHERE = "no point was found at which the loss is finite"
 
 
-def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[_Trial]) -> Verdict:
+def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Trial]) -> Verdict:
     tested = 0
     for number, trial in enumerate(trials):
         m = trial.m
         slopes: dict[Expr, Array] = {}
         for node, expr in zip(spec.nodes, exprs, strict=True):
-            slopes[node] = np.broadcast_to(met(trial.of(expr), expr.axes, node.axes), trial.given[node].shape)
+            slopes[node] = trial.spread(expr, node)
         random = Random(number)
         move: dict[Expr, Array] = {}
         for node in spec.nodes:
@@ -172,7 +176,7 @@ def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[_Tr
     return Verdict(spec, "tested", tested) if tested else Verdict(spec, "unknown", 0, _NOWHERE)
 
 
-def _unit_moves(spec: InputSpec, trial: _Trial) -> Iterator[tuple[Input, dict[Expr, Array], tuple[int, ...]]]:
+def _unit_moves(spec: InputSpec, trial: Trial) -> Iterator[tuple[Input, dict[Expr, Array], tuple[int, ...]]]:
     for node in spec.nodes:
         shape = trial.given[node].shape
         for place in np.ndindex(shape):
@@ -188,6 +192,6 @@ def _direction(like: Array, random: Random, m: MpNumbers) -> Array:
     return found
 
 
-def _difference(label: str, ours: Any, theirs: Any, trial: _Trial) -> str:
+def _difference(label: str, ours: Any, theirs: Any, trial: Trial) -> str:
     m = trial.m
     return f"{label} is {m.nstr(ours, 12)} and should be {m.nstr(theirs, 12)} at {trial.point.shown()}"

@@ -34,6 +34,12 @@ def mp_numbers(digits: int = DIGITS) -> MpNumbers:
     return MpNumbers(digits)
 
 
+_CHEAP = {"add", "sub", "mul", "div", "neg", "abs", "max", "min", "sqrt", "log", "stop"}
+_CHEAP |= {"where", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}
+"""Operations that take numbers of any size."""
+_REACH = 4096
+
+
 class MpNumbers:
     """Real numbers by mpmath, in a context of their own, so that no one else's precision is touched."""
 
@@ -62,6 +68,8 @@ class MpNumbers:
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
         """The value of an operation; infinite or nan where floating point would have it so."""
+        if name not in _CHEAP:
+            args = tuple(map(self._bounded, args))
         try:
             found = function(self, *args)
         except ZeroDivisionError:
@@ -73,6 +81,13 @@ class MpNumbers:
         if isinstance(found, self.context.mpc):
             return found.real if found.imag == 0 else self.nan
         return found
+
+    def _bounded(self, value: Any) -> Any:
+        """An argument, infinite if it is beyond 2^4096: functions of more would take more digits than there is room."""
+        if isinstance(value, bool) or not value:
+            return value
+        _, _, exponent, bits = value._mpf_
+        return value if exponent + bits <= _REACH else self.inf if value > 0 else -self.inf
 
     def ratio(self, p: int, q: int) -> Any:
         return self.mpf(p) / q

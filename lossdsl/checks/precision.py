@@ -1,0 +1,220 @@
+"""Digits: how far value and gradient are from the truth in float32, bfloat16 and float16, in the code as emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossdsl.checks.finding import Finding, Row, Sure
+from lossdsl.checks.subject import Subject
+from lossdsl.checks.where import Affected, Region, region
+from lossdsl.errors import LossError
+from lossdsl.ir.expr import walk
+from lossdsl.ir.loss import Loss
+from lossdsl.pipeline import Program
+from lossdsl.runtime.execute import functions
+from lossdsl.runtime.rounded import in_format
+from lossdsl.symbolic.accuracy import Errors, Truth
+from lossdsl.symbolic.formats import FLOAT32, FORMATS, SHORT, Format
+from lossdsl.symbolic.guard import guarded
+from lossdsl.symbolic.samples import Samples, batches, elements
+from lossdsl.targets import code
+
+LOST = Row(
+    "lost-digits",
+    "All digits lost",
+    "warning",
+    "In float32, for inputs of everyday sizes, the value or the gradient has no correct digit, though numbers next to "
+    "the inputs have nearly the same one.",
+    "1 - cos(t - x)",
+    "2*sin((t - x)/2)^2",
+)
+OVERFLOW = Row(
+    "overflow",
+    "Overflow on the way",
+    "warning",
+    "In float32, for inputs of everyday sizes, the value or the gradient is infinite or nan, though the true one is an "
+    "ordinary number.",
+    "log(2 + exp(abs(t - x)))",
+    "abs(t - x) + log1p(2*exp(-abs(t - x)))",
+)
+
+ROWS = (LOST, OVERFLOW)
+
+MAX_NODES = 400
+"""The largest loss that is measured, in operations with its gradient."""
+WORK = 4000
+"""How many elements of operations are worked out exactly, all settings of a loss and all formats together."""
+MOST, FEWEST = 240, 24
+SIGNIFICANT = {"value": 2.0**-10, "gradient": 8.0}
+"""What is off by less than so many units in the last place of a usual value or slope is as good as right.
+
+Much less for a value, whose smallness near a minimum is what one looks at; a slope is added to others.
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The error of one part of a loss ("value" or "gradient") in a format: the largest, in units in the last place.
+
+    `points` counts the samples of everyday sizes, `excused` those among them at which a large error was excused (see
+    `symbolic.accuracy`). `lost` and `overflow` are where digits are lost, everyday and beyond.
+    """
+
+    part: str
+    format: Format
+    worst: float
+    place: str
+    points: int
+    excused: int
+    lost: Region | None
+    overflow: Region | None
+
+    def __str__(self) -> str:
+        """As a sentence or several.
+
+        >>> str(Measure("value", FLOAT32, 1.5, "t=[0.5], x=[2]", 40, 0, None, None))
+        'value in float32: within 1.5 ulp at 40 points (worst at t=[0.5], x=[2])'
+        """
+        text = f"{self.part} in {self.format.name}: within {self.worst:.2g} ulp at {self.points} points"
+        text += f" (worst at {self.place})" if self.place else ""
+        if self.excused:
+            text += f"; at {self.excused} more, one unit in the last place of the inputs changes as much"
+        for word, found in (("no correct digit", self.lost), ("overflow on the way", self.overflow)):
+            text += f"; {word} {found.text}" if found is not None else ""
+        return text
+
+
+def look(subject: Subject) -> Iterator[Finding | Sure]:
+    """A finding where float32 loses all digits or overflows at everyday inputs; how many ulps are lost elsewhere."""
+    measures = measured(subject)
+    for measure in measures:
+        for row, found in ((LOST, measure.lost), (OVERFLOW, measure.overflow)):
+            if measure.format is FLOAT32 and found is not None and found.is_everyday:
+                yield _finding(subject, row, measure, found)
+    if measures:
+        each = [
+            f"{value.worst:.2g} of {value.format.name} ({slope.worst:.2g})"
+            for value, slope in zip(measures[::2], measures[1::2], strict=True)
+        ]
+        yield Sure(f"value (gradient) within ulps {', '.join(each)}, tested at {measures[0].points} points")
+
+
+def _finding(subject: Subject, row: Row, measure: Measure, found: Region) -> Finding:
+    what = "has no correct digit" if row is LOST else "is no number"
+    return row.found(
+        f"the {measure.part} {what} in {measure.format.name} {found.text}",
+        subject.loss.spans.get(subject.loss.result),
+        "do not subtract numbers that are nearly equal: look for a form without the difference"
+        if row is LOST
+        else "take the large factor out first, or use log1p, softplus or logsumexp",
+        f"tested at {measure.points} points",
+    )
+
+
+def measured(subject: Subject) -> list[Measure]:
+    """Value and gradient in each format, over all settings of the loss; none where it is too large, or cannot run."""
+    runs: list[_Run] = []
+    for program in subject.programs:
+        runs += _runs(program, len(subject.programs))
+    if not any(run.kind is FLOAT32 for run in runs):
+        return []
+    return [_measure(part, kind, runs) for kind in FORMATS for part in ("value", "gradient")]
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What came of one batch of samples in one format: the errors of each part."""
+
+    loss: Loss
+    kind: Format
+    samples: Samples
+    errors: Mapping[str, Errors]
+
+
+def _runs(program: Program, settings: int) -> Iterator[_Run]:
+    loss = program.loss
+    slopes = program.gradients.get(loss.prediction)
+    if slopes is None:
+        return
+    if sum(1 for _ in walk(loss.result, *slopes)) > MAX_NODES:
+        return
+    count = min(max(WORK // (settings * elements(loss, slopes)), FEWEST), MOST)
+    compiled = _compiled(program)
+    for kind in (FLOAT32, SHORT):
+        for samples in batches(loss, program.known, kind, count):
+            truth = Truth(loss, samples)
+            for one in FORMATS if kind is SHORT else (FLOAT32,):
+                try:
+                    got = compiled(samples, one)
+                except LossError:  # the parameters leave the range of floating point: told where they are bound
+                    continue
+                yield _Run(loss, one, samples, truth.errors(got, one))
+
+
+def _compiled(program: Program) -> Callable[[Samples, Format], list[Any]]:
+    """Value and slopes at samples in a format, by the code that is emitted for numpy."""
+    loss, spec = program.loss, program.loss.prediction
+    (value,) = guarded((program.value,), program.known)
+    slopes = guarded(program.gradients[spec], program.known)
+    trees = [
+        code.value_function(loss, value, "numpy"),
+        code.gradient_function(loss, [(spec, slopes)], "numpy"),
+    ]
+    made = functions(code.module(trees, "numpy"), loss.name)
+
+    def run(samples: Samples, kind: Format) -> list[Any]:
+        def cast(array: Any) -> Any:
+            return array.astype(kind.name) if kind.name in ("float32", "float16") else in_format(array, kind)
+
+        arguments = []
+        for one in loss.inputs:
+            arrays = [samples.inputs[node] for node in one.nodes]
+            array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
+            arguments.append(array.astype(np.int64) if one.is_label else cast(array))
+        for array in samples.parameters.values():
+            arguments.append(cast(array) if array.ndim else float(array))
+        with np.errstate(all="ignore"):
+            found, (slope,) = made["value"](*arguments), made["gradient"](*arguments)
+        parts = np.split(np.asarray(slope, dtype=float), len(spec.nodes), axis=-1)
+        return [np.asarray(found, dtype=float), *parts]
+
+    return run
+
+
+# --- summing up ---------------------------------------------------------------------------------------------------
+
+
+def _measure(part: str, kind: Format, runs: list[_Run]) -> Measure:
+    mine = [run for run in runs if run.kind is kind]
+    worst, place, points, excused = 0.0, "", 0, 0
+    for run in mine:
+        found = run.errors[part]
+        counted = found.everyday & found.is_known
+        points += int(np.sum(counted))
+        excused += int(np.sum(counted & found.excused))
+        for row in np.flatnonzero(counted & ~found.excused & ~found.overflow):
+            if found.ulps[row] > worst:
+                worst, place = float(found.ulps[row]), run.samples.shown(int(row), kind)
+    lost = region([Affected(run.samples, run.loss, run.errors[part], _lost(run, part, mine)) for run in mine], kind)
+    overflow = region(
+        [Affected(run.samples, run.loss, run.errors[part], run.errors[part].overflow) for run in mine], kind
+    )
+    return Measure(part, kind, worst, place, points, excused, lost, overflow)
+
+
+def _lost(run: _Run, part: str, runs: list[_Run]) -> Any:
+    """The samples without a correct digit, but for those whose error is nothing beside a usual value or slope."""
+    found = run.errors[part]
+    if not np.any(found.lost):
+        return found.lost
+    sizes = np.concatenate([one.errors[part].size[one.errors[part].everyday] for one in runs if one.loss is run.loss])
+    sizes = sizes[~np.isnan(sizes)]
+    usual = float(np.quantile(sizes, 0.9)) if sizes.size else 0.0
+    return found.lost & (found.gaps >= SIGNIFICANT[part] * run.kind.unit(usual))

@@ -1,0 +1,89 @@
+"""Points on both sides of every join: where a comparison of a loss turns, or `abs`, `max` and their like bend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.loss import Loss
+from lossdsl.symbolic.exact import Array, evaluate
+from lossdsl.symbolic.namespaces import mp_numbers
+from lossdsl.symbolic.points import Point, decimal
+
+COMPARISONS = ("lt", "le", "gt", "ge")
+MOST = 8
+"""How many joins are looked at."""
+_HALVINGS = 30
+_ASIDE = 1e-4
+"""How far from a join its two sides are, as a part of the way between two points."""
+
+
+def both_sides(loss: Loss, roots: Sequence[Expr], points: Sequence[Point]) -> Iterator[Point]:
+    """For each join of the roots that lies between two of the points, one point close before it and one close behind.
+
+    Only the prediction moves.
+    """
+    moving = set(loss.prediction.nodes)
+    for level in _levels(roots)[:MOST]:
+        for one, other in pairwise(points):
+            far = {node: other.values[node] if node in moving else array for node, array in one.values.items()}
+            turn = _turn(level, one.values, far, one.sizes)
+            if turn is not None:
+                for part in (turn - _ASIDE, turn + _ASIDE):
+                    yield Point(_between(one.values, far, part), one.sizes)
+                break
+
+
+def _levels(roots: Sequence[Expr]) -> list[Expr]:
+    """Expressions that are 0 on a join."""
+    found: dict[Expr, None] = {}
+    for node in walk(*roots):
+        if not isinstance(node, Call):
+            continue
+        if node.op.name in (*COMPARISONS, "max", "min") and len(node.args) == 2:
+            found[b.sub(b.number(node.args[0]), b.number(node.args[1]))] = None
+        elif node.op.name in ("abs", "sign", "relu"):
+            found[node.args[0]] = None
+        elif node.op.name == "clip":
+            found.update({b.sub(node.args[0], end): None for end in node.args[1:]})
+    return [level for level in found if not level.is_static]
+
+
+def _between(one: Mapping[Expr, Array], other: Mapping[Expr, Array], part: float) -> dict[Expr, Array]:
+    """A part of the way from one point to another, in decimals where they differ."""
+
+    def mixed(a: Any, c: Any) -> Any:
+        return a if a == c else decimal(float(a) + part * (float(c) - float(a)), 9)
+
+    pair = np.frompyfunc(mixed, 2, 1)
+    return {node: np.asarray(pair(array, other[node]), dtype=object) for node, array in one.items()}
+
+
+def _turn(
+    level: Expr, one: Mapping[Expr, Array], other: Mapping[Expr, Array], sizes: Mapping[str, int]
+) -> float | None:
+    """How far on the way from one point to another a level passes 0 in some element; None if it does not."""
+    m = mp_numbers()
+
+    def at(part: float) -> Array:
+        given = Point(_between(one, other, part), sizes).given(m)
+        return evaluate([level], given, m, sizes)[level]
+
+    before, behind = at(0.0), at(1.0)
+    turned = np.frompyfunc(lambda a, c: bool(a * c < 0), 2, 1)(before, behind).astype(bool)
+    if not np.any(turned):
+        return None
+    place = tuple(int(index[0]) for index in np.nonzero(turned)) if turned.ndim else ()
+    low, high, sign = 0.0, 1.0, before[place] > 0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if (at(middle)[place] > 0) == sign:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
