@@ -38,6 +38,8 @@ ROWS = (BACKEND, UNTESTED)
 POINTS = 12
 AGREE = 1e-9
 """How far apart two slopes in float64 may be, beside the largest of a point."""
+SMALL = 1e-4
+"""A slope of a loss that is 0 only but for rounding is compared with this."""
 
 
 def look(subject: Subject) -> Iterator[Finding | Sure]:
@@ -89,7 +91,7 @@ def _differing(program: Program, backend: str) -> tuple[dict[str, str], int, int
 def _difference(program: Program, node: Input, ours: Any, theirs: Any, trial: Trial, backend: str) -> tuple[str, int]:
     """How the slopes in one input differ at a point, in words; and how many do at a kink."""
     mine = ours.astype(float)
-    scale = float(np.max(np.abs(mine[np.isfinite(mine)]), initial=1e-300))
+    scale = float(np.max(np.abs(mine[np.isfinite(mine)]), initial=0.0)) + SMALL
     bent = 0
     for place in np.ndindex(mine.shape):
         if abs(mine[place] - theirs[place]) <= AGREE * scale or not np.isfinite(mine[place]):

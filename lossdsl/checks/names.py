@@ -1,13 +1,15 @@
-"""Names that nothing uses, read off the syntax tree."""
+"""Names that nothing uses and names that hide others, read off the syntax tree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossdsl import catalog
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS
+from lossdsl.ir.ops import function_names
 
 DEFINITION = Row(
     "unused-definition",
@@ -37,13 +39,22 @@ INDEX = Row(
     "write `x[j]` where the element at the index is meant, or remove the index",
 )
 
-ROWS = (DEFINITION, PARAMETER, INDEX)
+SHADOWED = Row(
+    "shadowed-name",
+    "Name that hides another",
+    "warning",
+    "An argument of a local function, an index, or a local function hides something else of that name.",
+    "f(x) = x^2\nf(t - x)",
+    "f(u) = u^2\nf(t - x)",
+)
+
+ROWS = (DEFINITION, PARAMETER, INDEX, SHADOWED)
 
 
 def look(subject: Subject) -> Iterator[Finding]:
-    """Definitions, parameters and indices without use, loss by loss, in order of their places."""
+    """Names without use and names that hide others, loss by loss, in order of their places."""
     for loss in subject.file.losses:
-        found = [*_definitions(loss), *_parameters(loss), *_indices(loss)]
+        found = [*_definitions(loss), *_parameters(loss), *_indices(loss), *_shadowing(loss)]
         yield from sorted(found, key=lambda one: one.span.start if one.span else 0)
 
 
@@ -98,15 +109,72 @@ def _indices(loss: s.LossText) -> Iterator[Finding]:
 
 def _unbound(items: tuple[s.Item, ...], used: set[str]) -> Iterator[Finding]:
     for item in items:
-        if isinstance(item, s.Bound):
-            word = item.name
-        elif isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text not in WORDS:
-            word = s.Word(item.value.span, item.value.text)
-        else:
-            continue
-        if word.text not in used:
+        word = _index(item)
+        if word is not None and word.text not in used:
             text = f"nothing under it depends on the index `{word.text}`"
             yield INDEX.found(text, word.span, f"write `…[{word.text}]` where it is meant, or remove it")
+
+
+def _index(item: s.Item) -> s.Word | None:
+    """The index that an item in square brackets binds."""
+    if isinstance(item, s.Bound):
+        return item.name
+    if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text not in WORDS:
+        return s.Word(item.value.span, item.value.text)
+    return None
+
+
+def _shadowing(loss: s.LossText) -> Iterator[Finding]:
+    """Arguments, functions and indices that are called like something else in reach.
+
+    All else that would hide a name is an error already, and is told by the resolver. That a helper loss is called like
+    a built-in one is no finding: it has a header of its own, and whoever writes it means it.
+    """
+    header = loss.header
+    reach: dict[str, str] = dict.fromkeys(("t", "x"), "input") if header is None else {}
+    if header is not None:
+        reach = {word.text: "input" for one in header.inputs for word in one.names}
+        reach |= {one.name.text: "parameter" for one in header.parameters}
+    for line in loss.lines:
+        if not isinstance(line, s.Definition | s.Formula):
+            continue
+        yield from _nested(_value(line), frozenset())
+        if not isinstance(line, s.Definition):
+            continue
+        if isinstance(line.left, s.Call):
+            if line.left.function.text in catalog.names():
+                yield _hides(line.left.function, "function", "built-in loss")
+            for arg in line.left.args:
+                if isinstance(arg, s.Name):
+                    what = "function of the language" if arg.text in function_names() else reach.get(arg.text)
+                    if what is not None:
+                        yield _hides(s.Word(arg.span, arg.text), "argument", what)
+        word = _defined(line.left)
+        if word is not None:
+            reach.setdefault(word.text, "function" if isinstance(line.left, s.Call) else "definition")
+
+
+def _nested(node: s.Node, around: frozenset[str]) -> Iterator[Finding]:
+    """Indices that are called like one around them."""
+    stack: list[tuple[object, frozenset[str]]] = [(node, around)]
+    while stack:
+        part, names = stack.pop()
+        if isinstance(part, tuple):
+            stack.extend((one, names) for one in part)
+        elif isinstance(part, s.Node):
+            inner = names
+            if isinstance(part, s.Aggregate):
+                for item in part.items:
+                    word = _index(item)
+                    if word is not None:
+                        if word.text in names:
+                            yield _hides(word, "index", "index around it")
+                        inner = inner | {word.text}
+            stack.extend((getattr(part, name), inner) for name in part.__dataclass_fields__ if name != "span")
+
+
+def _hides(word: s.Word, kind: str, what: str) -> Finding:
+    return SHADOWED.found(f"the {kind} `{word.text}` hides the {what} `{word.text}`", word.span, "give it another name")
 
 
 def _mentioned(node: s.Node) -> set[str]:

@@ -75,7 +75,7 @@ def _turn(
         return evaluate([level], given, m, sizes)[level]
 
     before, behind = at(0.0), at(1.0)
-    turned = np.frompyfunc(lambda a, c: bool(a * c < 0), 2, 1)(before, behind).astype(bool)
+    turned = np.asarray(np.frompyfunc(lambda a, c: bool(a * c < 0), 2, 1)(before, behind), dtype=bool)
     if not np.any(turned):
         return None
     place = tuple(int(index[0]) for index in np.nonzero(turned)) if turned.ndim else ()

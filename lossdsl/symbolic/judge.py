@@ -105,12 +105,15 @@ class Trial:
         return np.broadcast_to(met(self.of(expr), expr.axes, node.axes), self.given[node].shape)
 
     def quotient(self, move: Mapping[Expr, Array]) -> Any | None:
-        """The slope of the sum of all values along a direction; None at a kink, or where it is not finite."""
+        """The slope of the sum of all values along a direction; None at a kink, or where it cannot be told."""
         step = self.m.mpf(_STEP)
         ahead, behind = (self._moved(move, sign * step) for sign in (1, -1))
         forward, backward = (ahead - self.total) / step, (self.total - behind) / step
         if not (self.m.isfinite(forward) and self.m.isfinite(backward)):
             return None
+        noise = abs(self.total) * self.m.mpf(10) ** (5 - DIGITS) / step
+        if noise > self.m.mpf(_AGREE) * (1 + abs(forward) + abs(backward)):
+            return None  # the values are so large that this slope is lost among their digits
         bend = abs(forward - backward)
         if bend > self.m.mpf(_STRAIGHT) * (1 + abs(forward) + abs(backward)):
             return None

@@ -34,9 +34,10 @@ def mp_numbers(digits: int = DIGITS) -> MpNumbers:
     return MpNumbers(digits)
 
 
-_CHEAP = {"add", "sub", "mul", "div", "neg", "abs", "max", "min", "sqrt", "log", "stop"}
-_CHEAP |= {"where", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}
-"""Operations that take numbers of any size."""
+_GROWING = {"exp", "exp2", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "log_sigmoid", "softplus"}
+_GROWING |= {"log_cosh", "erf", "erfc", "norm_cdf", "log_norm_cdf", "lgamma", "digamma", "trigamma", "polygamma2"}
+_GROWING |= {"log_i0", "i1_over_i0", "log_bessel_i", "logaddexp"}
+"""Functions that take as many digits as their argument has before the point: `exp(exp(exp(9)))` would never end."""
 _REACH = 4096
 
 
@@ -68,8 +69,10 @@ class MpNumbers:
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
         """The value of an operation; infinite or nan where floating point would have it so."""
-        if name not in _CHEAP:
+        if name in _GROWING:
             args = tuple(map(self._bounded, args))
+        elif name == "pow":
+            args = (args[0], self._bounded(args[1]))
         try:
             found = function(self, *args)
         except ZeroDivisionError:
@@ -83,10 +86,8 @@ class MpNumbers:
         return found
 
     def _bounded(self, value: Any) -> Any:
-        """An argument, infinite if it is beyond 2^4096: functions of more would take more digits than there is room."""
-        if isinstance(value, bool) or not value:
-            return value
-        _, _, exponent, bits = value._mpf_
+        """An argument, infinite if it is beyond 2^4096."""
+        _, _, exponent, bits = self.mpf(value)._mpf_
         return value if exponent + bits <= _REACH else self.inf if value > 0 else -self.inf
 
     def ratio(self, p: int, q: int) -> Any:
