@@ -106,7 +106,7 @@ def _is_wrapping(condition: Expr, loss: Loss) -> bool:
 
 def _finding(found: Comparison, node: Input, span: Span, loss: Loss) -> Finding:
     setting = "".join(f", {name}={str(value).lower()}" for name, value in loss.settled.items())
-    where = f"where {found.condition}, " if found.condition else ""
+    where = f"where {found.condition}, " if found.condition else "in places " if found.is_partly_right else ""
     text = f"{where}this is not the gradient in `{node.name}`"
     if found.factor == -1:
         text = f"{where}the gradient in `{node.name}` has the wrong sign"

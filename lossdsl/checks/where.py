@@ -59,7 +59,8 @@ def _bound(runs: Sequence[Affected], *, everyday_only: bool) -> str | None:
             held.setdefault(name, []).append(values)
         hit.append(run.which)
         errors = run.errors
-        counted.append(errors.is_known & ~errors.excused & (errors.everyday | (not everyday_only)))
+        with_digits = errors.is_known & ~errors.excused & (errors.size > 0)
+        counted.append(with_digits & (errors.everyday | (not everyday_only)))
     which, among = np.concatenate(hit), np.concatenate(counted)
     which = which & among
     if np.sum(which) < FEW:

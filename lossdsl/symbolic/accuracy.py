@@ -28,11 +28,9 @@ DIGITS = 110
 """What a format can hold reaches from 1e-45 to 1e38, and differences must be seen in it."""
 LARGE = 64.0
 """An error that is looked into, in units in the last place."""
-ASKED = 64
-"""For how many of the largest errors of a batch it is asked whether they are excused."""
 SLACK = 16.0
 """By how many units in the last place inputs are moved to see what may be excused: one, for each of some operations."""
-_MOVES = 4
+_MOVES = 3
 
 Truths = NDArray[np.bool_]
 
@@ -108,7 +106,7 @@ class Truth:
         sizes["gradient"] = np.broadcast_to(_largest(sizes["gradient"])[:, None], sizes["gradient"].shape)
         ulps = {part: _largest(gaps[part] / kind.unit(sizes[part])) for part in got}
         large = np.any([~(found <= LARGE) & ~np.isnan(found) for found in ulps.values()], axis=0)
-        asked = np.flatnonzero(large)[:ASKED]
+        asked = np.flatnonzero(large)
         reach = self._reach(kind, asked) if asked.size else {}
         found = {}
         for part, mine in ulps.items():

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, ordered
-from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.axes import ordered
+from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.text import formula
 from lossdsl.symbolic.exact import met
@@ -40,7 +40,7 @@ class Comparison:
     """What came of it: `how` is "proved", "tested", "wrong" or "unknown"; `points` counts the places tried.
 
     Of a wrong one: where, as in an `example` line, what is given there and what is right; the constant factor by which
-    all of it differs, and the condition under which it does, if there is one.
+    all of it differs, and the condition under which it does, if there is one; whether it is right elsewhere.
     """
 
     how: str
@@ -51,6 +51,7 @@ class Comparison:
     factor: Fraction | None = None
     is_average: bool = False
     condition: str = ""
+    is_partly_right: bool = False
 
 
 @dataclass
@@ -90,13 +91,14 @@ def compared(loss: Loss, node: Input, given: Expr, known: Ranges, names: Mapping
         m.nstr(theirs, 10),
         m.nstr(right, 10),
         factor,
-        factor == Fraction(1, last) and LAST in loss.value.axes,
+        factor == Fraction(1, last) and any(isinstance(part, Length | Reduce) for part in walk(given)),
         _condition(seen, names),
+        any(value != 0 for value, _ in seen.agree),
     )
 
 
 def _conditions(roots: Sequence[Expr]) -> list[Expr]:
-    """The comparisons below the roots, those that `max` and `min` make included."""
+    """The comparisons below the roots, those that `abs`, `max` and `min` make included."""
     found: dict[Expr, None] = {}
     for node in walk(*roots):
         if isinstance(node, Call) and node.op.name in COMPARISONS:
@@ -104,6 +106,8 @@ def _conditions(roots: Sequence[Expr]) -> list[Expr]:
         elif isinstance(node, Call) and node.op.name in ("max", "min"):
             one, other = reversed(node.args) if isinstance(node.args[0], Const) else node.args
             found[b.call("gt", one, other)] = None
+        elif isinstance(node, Call) and node.op.name == "abs":
+            found[b.call("gt", node.args[0], b.ZERO)] = None
     return [node for node in found if not node.is_static]
 
 
@@ -178,10 +182,11 @@ def _condition(seen: _Seen, names: Mapping[Expr, str]) -> str:
     """The outcome of one comparison that tells all elements that differ from all that agree; "" if none does."""
     if not seen.agree:
         return ""
+    telling = []
     for condition in seen.differ[0][3]:
         bad = {outcome.get(condition) for _, _, _, outcome in seen.differ}
         good = {outcome.get(condition) for _, outcome in seen.agree}
         if len(bad) == len(good) == 1 and bad != good and isinstance(condition, Call):
             word = condition.op.name if True in bad else _OPPOSITE[condition.op.name]
-            return formula(b.call(word, *condition.args), names)
-    return ""
+            telling.append(formula(b.call(word, *condition.args), names))
+    return min(telling, key=len, default="")

@@ -48,7 +48,8 @@ class Format:
 
     def unit(self, values: Any) -> Floats:
         """One unit in the last place at each value."""
-        _, exponent = np.frexp(np.abs(np.asarray(values, dtype=np.float64)))
+        plain = np.asarray(values, dtype=np.float64)
+        exponent = np.where(plain == 0.0, self.least, np.frexp(plain)[1])
         return np.asarray(np.ldexp(1.0, np.maximum(exponent - self.bits, self.least - self.bits + 1)))
 
     def rounded(self, values: Any) -> Floats:

@@ -1,0 +1,310 @@
+"""Digits: formats against numpy's and ml_dtypes', errors against mpmath, and formulas that lose digits on purpose."""
+
+import json
+import re
+from pathlib import Path
+
+import ml_dtypes
+import mpmath
+import numpy as np
+import pytest
+
+import lossdsl
+from lossdsl import catalog, pipeline
+from lossdsl.checks import precision
+from lossdsl.checks.finding import Finding, Sure
+from lossdsl.checks.subject import Subject
+from lossdsl.ir import build as b
+from lossdsl.ir.ops import OPS
+from lossdsl.runtime.rounded import in_format
+from lossdsl.source import Source
+from lossdsl.symbolic.accuracy import Truth
+from lossdsl.symbolic.formats import BFLOAT16, FLOAT16, FLOAT32, FORMATS
+from lossdsl.symbolic.namespaces import mp_numbers
+from lossdsl.symbolic.samples import EVERYDAY, batches, samples
+
+DTYPES = {FLOAT32: np.float32, FLOAT16: np.float16, BFLOAT16: ml_dtypes.bfloat16}
+LOSSES = json.loads((Path(__file__).parent / "published" / "losses.json").read_text(encoding="utf-8"))
+PUBLISHED = {one["id"]: one["source"] for one in LOSSES}
+
+
+def subject(text):
+    source = catalog.read(text) or Source(text)
+    return Subject(pipeline.parsed(source))
+
+
+def found(text):
+    """The ids of what is found, each with the part that it is about."""
+    ids = []
+    for one in precision.look(subject(text)):
+        if isinstance(one, Finding):
+            assert one.severity == "warning"
+            assert one.known.startswith("tested at ")
+            ids.append(f"{one.id} {'value' if 'the value' in one.message else 'gradient'}")
+    return ids
+
+
+def measure(text, part="value", kind=FLOAT32):
+    (one,) = [one for one in precision.measured(subject(text)) if (one.part, one.format) == (part, kind)]
+    return one
+
+
+# --- formats ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
+def test_formats_round_as_numpy_and_ml_dtypes_do(kind, rng):
+    values = np.concatenate([rng.choice([-1, 1], 2000) * 10 ** rng.uniform(-46, 39, 2000), rng.normal(size=200)])
+    values = np.append(values, [0.0, np.inf, -np.inf, np.nan, 65504.0, 65519.9, 65520.0, kind.largest, kind.smallest])
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = values.astype(np.float32).astype(DTYPES[kind]) if kind is BFLOAT16 else values.astype(DTYPES[kind])
+    got = kind.rounded(values.astype(np.float32) if kind is BFLOAT16 else values)
+    np.testing.assert_array_equal(got, expected.astype(float))
+
+
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
+def test_the_limits_of_formats(kind):
+    limits = ml_dtypes.finfo(DTYPES[kind])
+    expected = [float(one) for one in (limits.max, limits.smallest_normal, limits.smallest_subnormal)]
+    assert [kind.largest, kind.normal, kind.smallest] == expected
+    for value in (1.0, 1.99, 2.0, 300.0, 1e-3, kind.smallest, 0.0):
+        one = np.array(value, DTYPES[kind])
+        above = np.nextafter(one, np.array(np.inf, DTYPES[kind]))
+        assert float(kind.unit(float(one))) == float(above) - float(one)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [np.add, np.multiply, np.divide, np.exp, np.log1p, np.tanh, np.sqrt, np.square, np.maximum],
+    ids=lambda function: function.__name__,
+)
+def test_operations_in_bfloat16_are_those_of_ml_dtypes(function, rng):
+    """ml_dtypes works in float32 and rounds, ours in float64, so they part once in a long while, by one unit."""
+    arrays = [BFLOAT16.rounded(np.abs(rng.normal(size=400)) + 0.01) for _ in range(function.nin)]
+    ours = function(*(in_format(array, BFLOAT16) for array in arrays))
+    theirs = function(*(array.astype(ml_dtypes.bfloat16) for array in arrays)).astype(float)
+    plain = np.asarray(ours)
+    assert ours.kind is BFLOAT16
+    assert np.mean(plain == theirs) > 0.99
+    assert np.all(np.abs(plain - theirs) <= BFLOAT16.unit(plain))
+
+
+def test_all_that_code_does_stays_in_the_format(rng):
+    x = in_format(rng.normal(size=(4, 3)), BFLOAT16)
+    rows = [np.sum(x, axis=-1), np.where(x > 0, x, 0.1), x * 0.1, np.mean(x, axis=0), np.concatenate([x, x])]
+    rows += [x[..., 1:], np.einsum("ij,kj->ik", x, x), np.full(3, 0.1) + x, np.max(x, axis=-1), 1.0 / x]
+    for row in rows:
+        plain = np.asarray(row, dtype=float)
+        np.testing.assert_array_equal(plain, BFLOAT16.rounded(plain))
+    np.testing.assert_array_equal(np.asarray(x * 0.1), BFLOAT16.rounded(np.asarray(x) * BFLOAT16.rounded(0.1)))
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def test_errors_count_units_in_the_last_place():
+    loss = pipeline.program(pipeline.parsed(Source("(t - x)^2"))).loss
+    program = pipeline.program(pipeline.parsed(Source("(t - x)^2")))
+    drawn = samples(loss, program.known, FLOAT32, EVERYDAY)
+    truth = Truth(loss, drawn)
+    for ulps in (0, 1, 3, 40):
+        near = FLOAT32.rounded(truth.parts["value"].astype(float))
+        got = near + ulps * FLOAT32.unit(near)
+        slopes = truth.parts["gradient"].astype(float)
+        errors = truth.errors([got, slopes], FLOAT32)["value"]
+        assert np.all(np.abs(errors.ulps - ulps)[near[:, 0] > 0] <= 0.5)
+        assert not np.any(errors.lost | errors.overflow)
+
+
+@pytest.mark.parametrize(
+    "text, exact",
+    [
+        ("huber", lambda t, x: mpmath.mpf(t - x) ** 2 / 2 if abs(t - x) < 1 else abs(t - x) - mpmath.mpf(0.5)),
+        ("log_cosh", lambda t, x: mpmath.log(mpmath.cosh(mpmath.mpf(x) - t))),
+        ("mean_squared_logarithmic_error", None),
+        ("sqrt(1 + (t - x)^2) - 1", lambda t, x: mpmath.sqrt(1 + (mpmath.mpf(t) - x) ** 2) - 1),
+        ("1 - exp(-abs(t - x))", lambda t, x: 1 - mpmath.exp(-abs(mpmath.mpf(t) - x))),
+    ],
+)
+@pytest.mark.parametrize("kind", [FLOAT32, FLOAT16], ids=lambda kind: kind.name)
+def test_the_worst_place_is_as_bad_as_it_says(text, exact, kind):
+    """The named point, run again through the twin, against mpmath at 80 digits."""
+    if exact is None:
+
+        def exact(t, x):
+            return mpmath.log((1 + mpmath.mpf(max(t, 1e-7))) / (1 + mpmath.mpf(max(x, 1e-7)))) ** 2
+
+    one = measure(text, "value", kind)
+    t, x = (float(DTYPES[kind](number)) for number in re.findall(r"=\[(.*?)\]", one.place))
+    with mpmath.workdps(80), np.errstate(all="ignore"):
+        got = lossdsl.load(text).numpy(np.array([[t]], DTYPES[kind]), np.array([[x]], DTYPES[kind]))
+        true = exact(t, x)
+        ulps = abs(mpmath.mpf(float(got[0])) - true) / float(kind.unit(float(true)))
+    assert float(ulps) == pytest.approx(one.worst, rel=1e-6)
+    assert one.worst < 20
+
+
+def test_what_the_inputs_do_not_settle_is_excused():
+    """Near t = 7.38905609893065 the loss is smaller than its digits; one unit of t moves it as much."""
+    one = measure("t - exp(x)")
+    assert found("t - exp(x)") == []
+    assert one.worst < 64
+
+
+# --- findings -----------------------------------------------------------------------------------------------------
+
+BROKEN = [
+    ("1 - cos(t - x)", ["lost-digits value"]),
+    ("cos(t - x) - 1 + (t - x)^2/2", ["lost-digits value"]),
+    ("log(1 - exp(-abs(x) - 1e-9)) + 0*t", ["lost-digits value"]),
+    ("mean(x^2) - mean(x)^2 + 0*sum(t)", ["lost-digits value"]),
+    ("sqrt(x^2 + 1e8) - 1e4 + 0*t", ["lost-digits value"]),
+    ("(x^4 - t^4) - (x^2 + t^2)*(x - t)*(x + t) + (t - x)^2", ["lost-digits value", "lost-digits gradient"]),
+    ("1 - sum(x*t)/sqrt(sum(x^2)*sum(t^2))", ["lost-digits value"]),
+    ("log(2 + exp(abs(t - x)))", ["overflow value", "overflow gradient"]),
+    ("exp(x)/(exp(x) + exp(t))", ["overflow value", "overflow gradient"]),
+    ("log(cosh(t - x) + 1)", ["overflow value", "overflow gradient"]),
+    ("1/(1 + exp(2*t*x))^2", ["overflow gradient"]),
+    ("exp(x)/(2 + exp(x)) + t*0", ["overflow value", "overflow gradient"]),
+]
+
+
+@pytest.mark.parametrize("text, expected", BROKEN, ids=[text for text, _ in BROKEN])
+def test_digits_that_are_lost_are_found(text, expected):
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2*sin((t - x)/2)^2",
+        "log(1 + exp(t - x))",
+        "sqrt(1 + (t - x)^2) - 1",
+        "1 - exp(-abs(t - x))",
+        "x - t*log(x)",
+        "log(cosh(t - x))",
+        "(x - t)^2/(1 + x^2)",
+        "logsumexp(x) + 0*sum(t)",
+        "mean((x - mean(x))^2) + 0*sum(t)",
+        "abs(t - x)^0.5",
+        "(t - x)^4",
+        "exp(x) - t*x",
+        "log(x) - t",
+        "1/x + 0*t",
+        "where(abs(t - x) < 1e-3, 0, t - x)",
+        "loss f(t: label, x)\nlogsumexp(x) - x[t]",
+        "loss f(t, (m, s))\n0.5*((t - m)*exp(-s))^2 + s",
+    ],
+)
+def test_no_alarm_without_need(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("barron", ["lost-digits value"]),  # ((e/c)^2/b + 1)^(a/2) - 1 with a = 1
+        ("savage", ["overflow gradient"]),  # exp(2*t*x)^2 beyond 1e38
+        ("sparsemax", ["lost-digits value"]),  # x^2 - tau^2 of nearly equal squares
+        ("byol", ["lost-digits value"]),  # 2 - 2*cos
+        ("mse", []),
+        ("charbonnier", []),
+        ("info_nce", []),
+    ],
+)
+def test_published_losses(name, expected):
+    assert found(PUBLISHED[name]) == expected
+
+
+def test_a_finding_names_range_point_and_truth():
+    (one,) = [one for one in precision.look(subject("1 - cos(t - x)")) if isinstance(one, Finding)]
+    pattern = r"abs\(t - x\) <= 0\.000\d+, such as at t=\[(.*)\], x=\[(.*)\]: 0, and (.*) is right"
+    start, rest = one.message.split(" where ")
+    assert start == "the value has no correct digit in float32"
+    t, x, true = map(float, re.fullmatch(pattern, rest).groups())
+    t, x = float(np.float32(t)), float(np.float32(x))
+    assert true == pytest.approx(2 * np.sin((t - x) / 2) ** 2, rel=1e-2)
+    assert one.span.text == "1 - cos(t - x)"
+
+
+def test_settings_are_named():
+    text = "loss f(t, x; raw: bool = true)\nwhere(raw, (t - x)^2, log(2 + exp(abs(t - x))))"
+    messages = [one.message for one in precision.look(subject(text)) if isinstance(one, Finding)]
+    assert len(messages) == 2
+    assert all("raw=false" in message for message in messages)
+
+
+def test_all_formats_are_told_in_one_sentence():
+    (one,) = precision.look(subject("huber"))
+    assert isinstance(one, Sure)
+    pattern = r"value \(gradient\) within ulps .* of float32 .* of bfloat16 .* of float16 .*, tested at \d+ points"
+    assert re.fullmatch(pattern, one.text)
+    whole = [str(measure("log(2 + exp(abs(t - x)))", "value", kind)) for kind in FORMATS]
+    assert "overflow on the way where abs(t - x) >= " in whole[0]
+
+
+# --- mistakes made on purpose -------------------------------------------------------------------------------------
+
+
+def spoiled(monkeypatch, attribute, change):
+    monkeypatch.setattr(pipeline.Program, attribute, property(change))
+
+
+@pytest.mark.parametrize("text", ["log(1 + exp(t - x))", "log(cosh(t - x))", "-log(1/(1 + exp(t - x)))"])
+def test_without_the_stable_form_digits_are_lost(monkeypatch, text):
+    assert found(text) == []
+    spoiled(monkeypatch, "value", lambda self: self.loss.result)
+    assert any(one.endswith("value") for one in found(text))
+
+
+def test_a_helper_function_that_is_a_little_wrong_shows(monkeypatch):
+    text = "softplus(x) + 0*t"
+    before = measure(text).worst
+    good = pipeline.Program.value.func
+    spoiled(monkeypatch, "value", lambda self: b.mul(good(self), b.const(1 + 2**-20)))
+    assert before < 5 < 14 < measure(text).worst < 64
+
+
+def test_a_gradient_without_its_digits_shows(monkeypatch):
+    good = pipeline.Program.gradients.func
+
+    def there_and_back(expr):
+        return b.sub(b.add(expr, b.const(1e4)), b.const(1e4))
+
+    spoiled(
+        monkeypatch,
+        "gradients",
+        lambda self: {spec: tuple(map(there_and_back, exprs)) for spec, exprs in good(self).items()},
+    )
+    assert found("0.01*(t - x)^2") == ["lost-digits gradient"]
+
+
+# --- bounds -------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_grow_without_bound_end():
+    m = mp_numbers(50)
+    value = m.mpf(9)
+    for _ in range(6):
+        value = m.apply(OPS["exp"].exact, "exp", (value,))
+    assert value == m.inf
+    assert found("exp(exp(exp(exp(x)))) + 0*t") == []
+
+
+def test_a_large_loss_is_not_measured():
+    text = " + ".join(f"abs(x - {k})" for k in range(1, 220))
+    assert precision.measured(subject(text)) == []
+
+
+def test_samples_are_the_same_every_time_and_in_their_domains():
+    text = "loss f(t: prob, x: simplex, y: unit, n: count, k: label)\nsum(t*x*y*n) + x[k]"
+    program = pipeline.program(pipeline.parsed(Source(text)))
+    for kind in FORMATS:
+        one, other = (batches(program.loss, program.known, kind, 60)[0] for _ in range(2))
+        for (node, array), again in zip(one.inputs.items(), other.inputs.values(), strict=True):
+            np.testing.assert_array_equal(array, again)
+            np.testing.assert_array_equal(array, kind.rounded(array))
+            assert program.known[node].low <= array.min()
+            assert array.max() <= program.known[node].high
+        x = one.inputs[program.loss.inputs[1].nodes[0]]
+        np.testing.assert_allclose(x.sum(axis=-1), 1, atol=3 * 2.0**-kind.bits)
