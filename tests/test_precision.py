@@ -279,6 +279,34 @@ def test_a_gradient_without_its_digits_shows(monkeypatch):
     assert found("0.01*(t - x)^2") == ["lost-digits gradient"]
 
 
+# --- labels -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("loss f(t: label, x)\n(t - x)^2", True),
+        ("loss f(t: label, x; k = 1.0)\nwhere(t == k, 0, -x[t])", True),
+        ("loss f(t: label, x; k: int = 1)\nwhere(t == k, 0, -x[t])", False),
+        ("loss f(t: label, x)\nlogsumexp(x) - x[t]", False),
+        ("loss f(t: label, x)\nsum[j](where(j > t, x[j], 0))", False),
+        ("loss f(t: label, x)\nmean[j in batch if t[j] == t](sum((x - x[j])^2))", False),
+        ("(t - x)^2", False),
+    ],
+)
+def test_labels_that_become_real_numbers(text, expected):
+    found = [one for one in lossdsl.check(text, prove=False).findings if one.id == "label-float16"]
+    assert [one.severity for one in found] == ["info"] * expected
+
+
+def test_whole_labels_are_told_apart_in_float16_and_real_ones_are_not():
+    x = np.zeros((2, 1), np.float16)
+    t = np.array([2048, 2049])
+    whole = lossdsl.load("loss f(t: label, x; k: int = 2048)\nwhere(t == k, 0, 1) + 0*sum(x)").numpy(t, x)
+    real = lossdsl.load("loss f(t: label, x; k = 2048.0)\nwhere(t == k, 0, 1) + 0*sum(x)").numpy(t, x)
+    assert (whole.tolist(), real.tolist()) == ([0, 1], [0, 0])
+
+
 # --- bounds -------------------------------------------------------------------------------------------------------
 
 

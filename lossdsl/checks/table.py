@@ -12,6 +12,7 @@ from lossdsl.checks import (
     defaults,
     examples,
     gradients,
+    labels,
     names,
     papers,
     precision,
@@ -30,13 +31,14 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     against.look,
     autodiff.look,
     precision.look,
+    labels.look,
     papers.look,
 )
 """What looks at the loss that a text means."""
 
 FAMILIES: dict[str, ModuleType] = {
     family.__name__.rpartition(".")[2]: family
-    for family in (texts, names, defaults, examples, gradients, against, autodiff, precision, papers, allowed)
+    for family in (texts, names, defaults, examples, gradients, against, autodiff, precision, labels, papers, allowed)
 }
 """The modules whose rows these are, by name."""
 

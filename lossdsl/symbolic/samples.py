@@ -28,7 +28,7 @@ EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small"
 EXTREME = ("huge", "tiny")
 """Sizes up to the limits of the format."""
 
-TOGETHER = 4
+TOGETHER = 3
 """How many samples a batch has whose samples are worked out together."""
 
 _SIZES = {
@@ -134,7 +134,7 @@ def batches(loss: Loss, known: Ranges, kind: Format, count: int) -> list[Samples
     ]
     if is_by_sample(loss):
         return [samples(loss, known, kind, styles)]
-    some = styles[: count // TOGETHER]
+    some = styles[: count // 4]
     return [samples(loss, known, kind, [style] * TOGETHER, seed) for seed, style in enumerate(some)]
 
 
