@@ -59,7 +59,8 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="EXPR",
-        help="compare a gradient in the prediction, written by hand, with the loss's; `t=EXPR` for another input",
+        help="compare a gradient in the prediction, written by hand, with the loss's; `t=EXPR` for another input, and "
+        "`--against=EXPR` where it begins with a minus",
     )
     parser.add_argument(
         "--backend",
