@@ -16,7 +16,7 @@ def in_format(values: Any, kind: Format) -> Any:
     """The values as an array whose arithmetic is that of a format.
 
     >>> one = in_format([1.0], BFLOAT16)
-    >>> one + 0.004, one / 3
+    >>> one + 0.003, one / 3
     (Rounded([1.]), Rounded([0.33398438]))
     """
     found = kind.rounded(values).view(Rounded)
