@@ -1,31 +1,35 @@
 """Times every drop-in beside Keras's own function: value and gradient, in one process, alternating.
 
-    python benchmarks/vs_keras.py [--write] [--quick] [NAME …]
+    python benchmarks/vs_keras.py [--only NAME …] [--mode MODE …] [--shape ROWSxCOLUMNS …] [--seconds S] [--write]
 
-`--write` puts the table into docs/performance.md. Set KERAS_BACKEND to `jax` or `torch` for those. Single cells are
-noisy on a shared machine (Keras against itself gives 0.7 to 1.3): the geometric means are what to read.
+The modes are those of the backends that are installed: TensorFlow eager, in a graph and under XLA, JAX jit, torch
+eager; each backend has a process of its own. `--write` puts the tables into docs/performance.md.
+
+Ours and Keras's are called in turn, each first in every second pair, in the same process with the same threads. What is
+reported is the lower quartile of many calls: what else runs on the machine can only add to a time.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import math
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import keras
 import numpy as np
-
-from lossdsl import losses as ours
 
 SEED = 20260101
 SHAPES = ((32, 10), (4096, 1024))
@@ -50,8 +54,15 @@ NAMES = (
     "dice",
     "tversky",
     "categorical_generalized_cross_entropy",
+    "circle",
+    "ctc",
+    "binary_crossentropy from logits",
+    "categorical_crossentropy from logits",
+    "sparse_categorical_crossentropy from logits",
 )
 PARAMETERS: dict[str, dict[str, float]] = {"categorical_generalized_cross_entropy": {"q": 0.5}}
+MODES = {"tensorflow": ("eager", "graph", "XLA"), "jax": ("JAX jit",), "torch": ("torch eager",)}
+PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 OUT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 
@@ -63,8 +74,20 @@ def inputs(name: str, shape: tuple[int, int], rng: np.random.Generator) -> tuple
     simplex = prob / prob.sum(-1, keepdims=True)
     labels = rng.integers(0, columns, rows)
     onehot = np.eye(columns, dtype="float32")[labels]
+    if name.endswith("from logits"):
+        target = {"binary": (prob < 0.5).astype("float32"), "categorical": onehot, "sparse": labels.astype("int32")}
+        return target[name.split("_")[0]], real
     if name in ("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy"):
         return labels.astype("int32"), simplex
+    if name == "circle":  # one number a pair: as many as the other losses have elements
+        points = rng.normal(size=(int(math.sqrt(rows * columns)), 64)).astype("float32")
+        return rng.integers(0, 10, len(points)).astype("int32"), points / np.linalg.norm(points, axis=-1, keepdims=True)
+    if name == "ctc":  # a sequence of 32 steps (8 in the small shape) in 16 classes for each sample
+        steps = min(32, columns - 2)
+        samples = max(2, rows * columns // (16 * steps) // 8)
+        return rng.integers(1, 16, (samples, steps // 4)).astype("int32"), rng.normal(
+            size=(samples, steps, 16)
+        ).astype("float32")
     if name in ("categorical_crossentropy", "categorical_focal_crossentropy"):
         return onehot, simplex
     if name == "categorical_hinge":
@@ -124,80 +147,159 @@ def torch_steps(function: Callable[..., Any], t: np.ndarray, x: np.ndarray) -> d
 STEPS = {"tensorflow": tensorflow_steps, "jax": jax_steps, "torch": torch_steps}
 
 
-def ratio(mine: Step, theirs: Step, seconds: float) -> tuple[float, float]:
-    """Median times of two steps, ms, from runs in turn."""
-    for step in (mine, theirs, mine, theirs):
+class Cell(NamedTuple):
+    """One measurement: times in ms."""
+
+    name: str
+    shape: str
+    mode: str
+    ours: float
+    keras: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.keras
+
+    def __str__(self) -> str:
+        return f"{self.ours:.3g} / {self.keras:.3g} = {self.ratio:.2f}"
+
+
+def timed(ours: Step, theirs: Step, seconds: float) -> tuple[float, float]:
+    """Lower quartiles of the times of two steps, ms, from calls in turn."""
+    for step in (ours, theirs, ours, theirs):
         step()
     start = time.perf_counter()
     theirs()
-    mine()
+    ours()
     once = time.perf_counter() - start
-    runs = max(5, min(300, int(seconds / max(once, 1e-6))))
+    pairs = max(10, min(400, int(seconds / max(once, 1e-6))))
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(runs):
-        for step, found in ((mine, times[0]), (theirs, times[1])):
+    steps = ((ours, times[0]), (theirs, times[1]))
+    for pair in range(pairs):
+        for step, found in steps if pair % 2 else steps[::-1]:
             begin = time.perf_counter()
             step()
             found.append(time.perf_counter() - begin)
-    return statistics.median(times[0]) * 1e3, statistics.median(times[1]) * 1e3
+    low, high = (statistics.quantiles(found, n=4)[0] * 1e3 for found in times)
+    return low, high
+
+
+def measured(names: list[str], modes: list[str], shapes: list[tuple[int, int]], seconds: float) -> Iterator[Cell]:
+    """Every cell on the backend of this process."""
+    import keras
+
+    from lossdsl import losses
+
+    steps = STEPS[keras.backend.backend()]
+    for name in names:
+        options: dict[str, Any] = PARAMETERS.get(name, {})
+        function = name
+        if name.endswith(" from logits"):
+            function, options = name.removesuffix(" from logits"), {"from_logits": True}
+        for shape in shapes:
+            t, x = inputs(name, shape, np.random.default_rng([SEED, *shape]))
+            ours = steps(partial(getattr(losses, function), **options), t, x)
+            theirs = steps(partial(getattr(keras.losses, function), **options), t, x)
+            for mode in ours:
+                if mode in modes:
+                    try:
+                        yield Cell(name, _shown(shape), mode, *timed(ours[mode], theirs[mode], seconds))
+                    except NotImplementedError as error:  # what a backend cannot do, Keras cannot either
+                        print(f"{name} {mode}: {error}", file=sys.stderr)
+
+
+def in_processes(options: argparse.Namespace) -> Iterator[Cell]:
+    """Every cell on every backend, each in a process of its own."""
+    for backend, modes in MODES.items():
+        wanted = [mode for mode in modes if mode in options.mode]
+        if not wanted or importlib.util.find_spec(PACKAGES[backend]) is None:
+            continue
+        command = [sys.executable, __file__, "--here", "--seconds", str(options.seconds), "--only", *options.only]
+        command += ["--shape", *map(_shown, options.shape), "--mode", *wanted]
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                yield Cell(*json.loads(line))
+        if process.returncode:
+            raise SystemExit(f"{backend}: ended with {process.returncode}")
+
+
+def _shape(text: str) -> tuple[int, int]:
+    rows, columns = text.split("x")
+    return int(rows), int(columns)
+
+
+def _shown(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}x{shape[1]}"
 
 
 def main() -> None:
+    every = [mode for modes in MODES.values() for mode in modes]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=NAMES)
+    parser.add_argument("--only", nargs="+", default=list(NAMES), choices=NAMES, metavar="NAME", help="losses")
+    parser.add_argument("--mode", nargs="+", default=every, choices=every, metavar="MODE", help=", ".join(every))
+    parser.add_argument("--shape", nargs="+", default=list(SHAPES), type=_shape, metavar="ROWSxCOLUMNS")
+    parser.add_argument("--seconds", type=float, default=2.0, help="time for each cell")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="the small shape only")
-    parser.add_argument("--seconds", type=float, default=0.8, help="time for each cell")
+    parser.add_argument("--here", action="store_true", help="the backend of this process only, one JSON a line")
     options = parser.parse_args()
-    backend = keras.backend.backend()
-    rng = np.random.default_rng(SEED)
-    print(f"seed {SEED}, backend {backend}, keras {keras.__version__}, python {platform.python_version()}")
-    rows: list[str] = []
-    ratios: dict[str, list[float]] = {}
-    for name in options.names:
-        for shape in SHAPES[:1] if options.quick else SHAPES:
-            t, x = inputs(name, shape, rng)
-            mine = STEPS[backend](partial(getattr(ours, name), **PARAMETERS.get(name, {})), t, x)
-            theirs = STEPS[backend](partial(getattr(keras.losses, name), **PARAMETERS.get(name, {})), t, x)
-            cells = []
-            for mode in mine:
-                try:
-                    a, b = ratio(mine[mode], theirs[mode], options.seconds)
-                except Exception as error:  # a mode that a peer cannot do is a finding, not the end of the run
-                    cells.append(f"{type(error).__name__}")
-                    continue
-                ratios.setdefault(f"{mode} {shape}", []).append(a / b)
-                cells.append(f"{a:.3g} / {b:.3g} = {a / b:.2f}")
-            rows.append(f"| {name} | {shape[0]}×{shape[1]} | " + " | ".join(cells) + " |")
-            print(rows[-1], flush=True)
-    modes = list(mine)
-    means = [
-        f"| {mode} | {math.exp(statistics.fmean(map(math.log, found))):.2f} | {max(found):.2f} | {len(found)} |"
-        for mode, found in ratios.items()
-    ]
-    print("\n".join(means))
+    if options.here:
+        for cell in measured(options.only, options.mode, options.shape, options.seconds):
+            print(json.dumps(cell), flush=True)
+        return
+    print(f"seed {SEED}, python {platform.python_version()}, {os.cpu_count()} cores")
+    cells = []
+    for cell in in_processes(options):
+        cells.append(cell)
+        print(f"{cell.name:45} {cell.shape:10} {cell.mode:12} {cell}", flush=True)
+    for line in means(cells):
+        print(line)
     if options.write:
-        OUT.write_text(_page(backend, modes, rows, means), encoding="utf-8")
+        OUT.write_text(page(cells), encoding="utf-8")
 
 
-def _page(backend: str, modes: list[str], rows: list[str], means: list[str]) -> str:
-    head = [
+def means(cells: list[Cell]) -> list[str]:
+    """Rows of the table of geometric means."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for cell in cells:
+        found.setdefault((cell.mode, cell.shape), []).append(cell.ratio)
+    return [
+        f"| {mode} | {shape} | {math.exp(statistics.fmean(map(math.log, ratios))):.2f} | {max(ratios):.2f} "
+        f"| {sum(ratio > 1.1 for ratio in ratios)} of {len(ratios)} |"
+        for (mode, shape), ratios in found.items()
+    ]
+
+
+def page(cells: list[Cell]) -> str:
+    """docs/performance.md."""
+    from importlib.metadata import version
+
+    modes = list(dict.fromkeys(cell.mode for cell in cells))
+    at = {(cell.name, cell.shape, cell.mode): cell for cell in cells}
+    rows = list(dict.fromkeys((cell.name, cell.shape) for cell in cells))
+    used = [backend for backend, own in MODES.items() if set(own) & set(modes)]
+    versions = ", ".join(f"{package} {version(package)}" for package in ["keras", *(PACKAGES[one] for one in used)])
+    lines = [
         "# How fast the drop-ins are",
         "",
-        "Written by `benchmarks/vs_keras.py --write`. Each cell is ours / Keras = ratio, in milliseconds, the",
-        "median of runs taken in turn in one process: value and gradient of the mean of all values, float32.",
-        f"Backend {backend}, Keras {keras.__version__}, {os.cpu_count()} cores. On a shared machine Keras timed",
-        "against itself gives single cells from 0.7 to 1.3; the geometric means are what to read.",
+        "Written by `benchmarks/vs_keras.py --write`. Each cell is ours / Keras = ratio, in milliseconds, the lower",
+        "quartile of calls taken in turn in one process: value and gradient of the mean of all values, float32.",
+        f"{versions}; {os.cpu_count()} cores of a shared machine, on which a cell may differ by a tenth from one run",
+        "to the next. `circle` compares as many pairs as the other losses have elements, `ctc` rests on the backend's",
+        "own operation.",
         "",
-        "| mode | geometric mean of ratios | largest | losses |",
-        "|---|---|---|---|",
-        *means,
+        "| mode | shape | geometric mean of ratios | largest | above 1.1 |",
+        "|---|---|---|---|---|",
+        *means(cells),
         "",
         f"| loss | shape | {' | '.join(modes)} |",
         f"|---|---|{'---|' * len(modes)}",
-        *rows,
     ]
-    return "\n".join(head) + "\n"
+    for name, shape in rows:
+        shown = [str(at[name, shape, mode]) if (name, shape, mode) in at else "" for mode in modes]
+        lines.append(f"| {name} | {shape} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

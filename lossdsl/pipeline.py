@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lossdsl import catalog
@@ -24,8 +24,9 @@ from lossdsl.ir.meets import Place, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
-from lossdsl.symbolic.gradient import gradient, seed_for
+from lossdsl.symbolic.gradient import gradient, is_by_sample, seed_for
 from lossdsl.symbolic.guard import guarded
+from lossdsl.symbolic.products import affine_choices, small_first
 from lossdsl.symbolic.ranges import Ranges, ranges
 from lossdsl.symbolic.readable import readable
 from lossdsl.symbolic.rules import stable, tidy
@@ -65,6 +66,19 @@ class Program:
     file: syntax.FileText
     loss: Loss
 
+    def bound(self, values: Mapping[str, float]) -> Program:
+        """The same loss with numbers in place of parameters, so that what they settle is settled now."""
+        put: dict[Expr, Expr] = {
+            one.node: b.const(values[one.name]) for one in self.loss.parameters if one.name in values
+        }
+        loss = replace(
+            self.loss,
+            value=b.substitute(self.loss.value, put),
+            result=b.substitute(self.loss.result, put),
+            parameters=tuple(one for one in self.loss.parameters if one.name not in values),
+        )
+        return Program(self.file, loss)
+
     @cached_property
     def latex(self) -> str:
         """The loss as a LaTeX formula, as its author wrote it, without delimiters."""
@@ -90,12 +104,18 @@ class Program:
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The gradient of the sum of all values in each real input, one expression a component."""
-        return self._gradients(seeded=False)
+        return self._gradients()
 
     @cached_property
     def pullbacks(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same, of the sum of values each times its own upstream derivative."""
-        return self._gradients(seeded=True)
+        seed = seed_for(self.stable)
+        leaves = {node for spec in self.loss.inputs if spec.is_real for node in spec.nodes}
+        if is_by_sample(self.stable, leaves):
+            found = {spec: tuple(b.mul(seed, expr) for expr in exprs) for spec, exprs in self.gradients.items()}
+        else:
+            found = self._gradients(seed)
+        return {spec: affine_choices(small_first(tidy(exprs), self.known)) for spec, exprs in found.items()}
 
     @cached_property
     def is_elementwise(self) -> bool:
@@ -118,8 +138,8 @@ class Program:
         (value,) = tidy(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)
         return self._slopes(value, b.ONE)
 
-    def _gradients(self, *, seeded: bool) -> dict[InputSpec, tuple[Expr, ...]]:
-        return self._by_input(self._refined(*self._slopes(self.stable, seed_for(self.stable) if seeded else b.ONE)))
+    def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
+        return self._by_input(self._refined(*self._slopes(self.stable, seed)))
 
     def _slopes(self, value: Expr, seed: Expr) -> tuple[Expr, ...]:
         """The derivative in each component of each real input."""
@@ -148,15 +168,27 @@ class Program:
         return meetings(self.loss.result)
 
     def module(self, target: str) -> ast.Module:
-        """Python for a target: `value`, `gradient_NAME` for each real input, and `pullback` for all of them at once."""
+        """Python for a target: `value`, and `gradient_NAME` and `pullback_NAME` for each real input."""
         (value,) = guarded((self.value,), self.known)
         functions = [code.value_function(self.loss, value, target)]
         for spec, exprs in self.gradients.items():
             safe = guarded(exprs, self.known)
             functions.append(code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}"))
-        pairs = [(spec, guarded(exprs, self.known)) for spec, exprs in self.pullbacks.items()]
-        functions.append(code.gradient_function(self.loss, pairs, target, "pullback", seed_for(self.stable)))
-        return code.module(functions, target)
+        return code.module([*functions, *self._pullback_functions(target)], target)
+
+    def kernel(self, target: str) -> ast.Module:
+        """What a tensor library runs: `value`, and `pullback_NAME` for each real input."""
+        (value,) = guarded(affine_choices((self.value,)), self.known)
+        return code.module([code.value_function(self.loss, value, target), *self._pullback_functions(target)], target)
+
+    def _pullback_functions(self, target: str) -> list[code.Function]:
+        seed = seed_for(self.stable)
+        return [
+            code.gradient_function(
+                self.loss, [(spec, guarded(exprs, self.known))], target, f"pullback_{spec.identifier}", seed
+            )
+            for spec, exprs in self.pullbacks.items()
+        ]
 
     def emitted(self, target: str, defaults: Mapping[str, object]) -> str:
         """A module of its own for a target, with the parameters' values as defaults."""

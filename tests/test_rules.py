@@ -35,7 +35,7 @@ def valued(text, point, m, constants=""):
 def sampled(rule, rng):
     """Points that meet a rule's needs; letters that the parameters settle are in ascending order, as bounds are."""
     needs = dict(rule.needs)
-    for _ in range(400):
+    for _ in range(4000):
         point = {letter: float(rng.choice([0.01, 0.3, 1, 8]) * rng.uniform(-2, 2)) for letter in "abc"}
         ordered = sorted(point[letter] for letter in rule.constants)
         point.update(zip(rule.constants, ordered, strict=True))
@@ -51,6 +51,8 @@ def test_a_rule_is_true_to_50_digits(rule, rng):
         if not M.isfinite(left):
             continue
         compared += 1
+        if compared == 60:
+            break
         right = valued(rule.right, point, M)
         assert abs(left - right) <= M.mpf("1e-40") * (1 + abs(left)), (rule.name, point)
     assert compared >= 20

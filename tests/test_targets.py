@@ -4,6 +4,7 @@ The gradient is judged by TensorFlow's automatic differentiation of the plain fo
 of the language, and where a piece is not selected by having to be finite.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache
@@ -14,6 +15,7 @@ import pytest
 
 import lossdsl
 from lossdsl import catalog, pipeline
+from lossdsl.runtime import kernels
 from lossdsl.runtime.execute import functions
 from lossdsl.symbolic.guard import guarded
 from lossdsl.targets import code
@@ -381,6 +383,36 @@ def test_what_is_spread_back_counts_at_each_place(formula: str, slope: float) ->
     loss = keras_loss(source, {}, "float64")
     count = 2 if "mean[all]" in formula else 1  # one number for the batch stands there for each sample
     np.testing.assert_allclose(on_tensorflow(loss.call, "graph")(x, x)[1], np.full_like(x, count * slope), rtol=1e-14)
+
+
+# --- which gradients are worked out -------------------------------------------------------------------------------
+
+
+def test_a_gradient_is_worked_out_where_it_is_asked_for_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    called = []
+    made = kernels._Code.of(lossdsl.load("huber"), "tensorflow")
+
+    def noting(place: int) -> Any:
+        return lambda *given: called.append(place) or made.pullbacks[place](*given)
+
+    noted = dataclasses.replace(made, pullbacks=(noting(0), noting(1)))
+    monkeypatch.setattr(kernels._Code, "of", lambda spec, backend: noted)
+    call = kernels._tensorflow(lossdsl.load("huber"))
+    t, x = tf.constant([[1.0, 2.0]]), tf.constant([[1.5, 5.0]])
+    for watched in ([], [x], [t], [t, x]):
+        called.clear()
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            value = call([t, x], [])
+        slopes = tape.gradient(value, watched)
+        assert called == [place for place, one in enumerate((t, x)) if any(one is other for other in watched)]
+        wanted = [[-0.25, -0.5] if one is t else [0.25, 0.5] for one in watched]
+        np.testing.assert_allclose([slope[0] for slope in slopes], wanted)
+    with tf.autodiff.ForwardAccumulator(t, tf.ones_like(t)) as forward:
+        value = call([t, x], [])
+    np.testing.assert_allclose(forward.jvp(value), [-0.75])
 
 
 # --- pieces that are not selected ---------------------------------------------------------------------------------

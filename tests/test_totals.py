@@ -42,6 +42,7 @@ def test_all_spellings_agree_in_float64(form, rng):
         ([-np.inf, -np.inf, -np.inf], -np.inf),
         ([np.inf, 0.0, 0.0], np.inf),
         ([1000.0, 1000.0, -1000.0], 1000.0 + np.log(2.0)),
+        ([2.0] * 1000, 2.0 + np.log(1000.0)),
     ],
 )
 def test_infinite_elements(row, wanted):

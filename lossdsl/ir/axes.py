@@ -36,12 +36,12 @@ SAMPLE = frozenset({BATCH, SPACE})
 Axes = frozenset[Axis]
 NONE: Axes = frozenset()
 
-_ORDER = {"rows": 1, "batch": 2, "space": 3, "last": 4}
+_ORDER = {"rows": 1, "batch": 2, "space": 3, "last": 5}
 
 
 def ordered(axes: Iterable[Axis]) -> tuple[Axis, ...]:
-    """Axes in the order in which arrays hold them: index variables by age, then rows, batch, space, last."""
-    return tuple(sorted(axes, key=lambda a: (0, a.number) if a.is_index else (_ORDER[a.name], 0)))
+    """Axes in the order in which arrays hold them: rows, batch, space, index variables by age, last."""
+    return tuple(sorted(axes, key=lambda a: (4, a.number) if a.is_index else (_ORDER[a.name], 0)))
 
 
 def names(axes: Iterable[Axis]) -> str:

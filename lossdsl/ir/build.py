@@ -106,6 +106,12 @@ def average(expr: Expr, over: Axes = frozenset({LAST})) -> Expr:
     return Reduce(AGGREGATES["mean"], number(expr), present) if present else number(expr)
 
 
+def anywhere(condition: Expr, over: Axes) -> Expr:
+    """Whether a condition holds somewhere along those axes that it has."""
+    present = over & condition.axes
+    return Reduce(AGGREGATES["any"], condition, present) if present else condition
+
+
 def length(expr: Expr, over: Axes) -> Expr:
     """How many positions `expr` has along axes, measured on the smallest part of it that has them."""
     while isinstance(expr, Call):

@@ -1,4 +1,4 @@
-"""What lossdsl uses of Keras that is not public, in one place, with a way out where a version lacks it."""
+"""What lossdsl uses of Keras (and TensorFlow) that is not public, in one place, with a way out where it is missing."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ try:
     from keras.src.losses.loss import reduce_weighted_values as _reduce
 except ImportError:
     _reduce = None
+
+
+def is_recorded(tensor: Any) -> bool:
+    """Whether a derivative in a TensorFlow tensor may be asked for, backward or forward; True if that is unknown."""
+    try:
+        from tensorflow.python.eager.forwardprop_util import pack_tangents
+        from tensorflow.python.eager.record import should_record_backprop
+    except ImportError:
+        return True
+    return bool(should_record_backprop([tensor]) or pack_tangents([tensor]).tangents)
 
 
 def opaque(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ come out by differentiating it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -35,24 +36,59 @@ def kernel(spec: LoadedLoss, backend: str) -> Kernel:
 _made: WeakKeyDictionary[LoadedLoss, dict[str, Kernel]] = WeakKeyDictionary()
 
 
+@dataclass(frozen=True)
+class _Code:
+    """The generated functions of a loss for a backend, its numbers put in."""
+
+    value: Callable[..., Any]
+    pullbacks: tuple[Callable[..., Any] | None, ...]
+    """For each input; None for labels, which have no gradient."""
+    prediction: int
+
+    @classmethod
+    def of(cls, spec: LoadedLoss, backend: str) -> _Code:
+        """Made of the loss with the numbers among its parameters settled."""
+        numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
+        program = spec.program.bound(numbers)
+        found = functions(program.kernel(backend), spec.name)
+        inputs = program.loss.inputs
+        return cls(
+            found["value"],
+            tuple(found[f"pullback_{one.identifier}"] if one.is_real else None for one in inputs),
+            inputs.index(program.loss.prediction),
+        )
+
+
+def _rows(parameters: list[Any]) -> list[Any]:
+    """The vectors and matrices among the values of parameters; numbers stand in the code."""
+    return [each for each in parameters if not isinstance(each, float)]
+
+
 def _tensorflow(spec: LoadedLoss) -> Kernel:
     import tensorflow as tf
 
-    code = functions(spec.program.module("tensorflow"), spec.name)
-    value, pullback = code["value"], code["pullback"]
-    is_real = [one.is_real for one in spec.program.loss.inputs]
+    from lossdsl.runtime.keras_internals import is_recorded  # imports Keras, which must not find this half imported
+
+    code = _Code.of(spec, "tensorflow")
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
-        dtype = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)].dtype
-        settings = [each if isinstance(each, float) else tf.constant(each, dtype) for each in parameters]
+        settings = [tf.constant(each, inputs[code.prediction].dtype) for each in _rows(parameters)]
+        # In a graph what nobody asks for is cut off later; outside, it must not be worked out.
+        wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in inputs]
+        if not any(wanted):
+            return code.value(*inputs, *settings)
 
         def with_gradient(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
             def gradient(upstream: Any) -> list[Any]:
-                slopes = iter(pullback(*tensors, *settings, upstream))
-                return [next(slopes) if real else None for real in is_real]
+                return [
+                    pullback(*tensors, *settings, upstream)[0] if needed and pullback is not None else None
+                    for pullback, needed in zip(code.pullbacks, wanted, strict=True)
+                ]
 
-            return value(*tensors, *settings), gradient
+            # The tape needs none of what the value is made of.
+            plain = map(tf.stop_gradient, tensors) if tf.executing_eagerly() else tensors
+            return code.value(*plain, *settings), gradient
 
         return tf.custom_gradient(with_gradient)(*inputs)
 
@@ -64,27 +100,24 @@ def _jax(spec: LoadedLoss) -> Kernel:
     import jax.numpy as jnp
     import numpy as np
 
-    code = functions(spec.program.module("jax"), spec.name)
-    value, pullback = code["value"], code["pullback"]
-    is_real = [one.is_real for one in spec.program.loss.inputs]
+    code = _Code.of(spec, "jax")
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
-        dtype = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)].dtype
-        settings = [each if isinstance(each, float) else jnp.asarray(each, dtype) for each in parameters]
+        settings = [jnp.asarray(each, inputs[code.prediction].dtype) for each in _rows(parameters)]
 
         @jax.custom_vjp  # type: ignore[untyped-decorator]
         def with_gradient(*tensors: Any) -> Any:
-            return value(*tensors, *settings)
+            return code.value(*tensors, *settings)
 
         def forward(*tensors: Any) -> tuple[Any, tuple[Any, ...]]:
             return with_gradient(*tensors), tensors
 
         def backward(tensors: tuple[Any, ...], upstream: Any) -> tuple[Any, ...]:
-            slopes = iter(pullback(*tensors, *settings, upstream))
-            nothing = jax.dtypes.float0
             return tuple(
-                next(slopes) if real else np.zeros(tensor.shape, nothing)
-                for real, tensor in zip(is_real, tensors, strict=True)
+                np.zeros(tensor.shape, jax.dtypes.float0)
+                if pullback is None
+                else pullback(*tensors, *settings, upstream)[0]
+                for pullback, tensor in zip(code.pullbacks, tensors, strict=True)
             )
 
         with_gradient.defvjp(forward, backward)
@@ -96,31 +129,30 @@ def _jax(spec: LoadedLoss) -> Kernel:
 def _torch(spec: LoadedLoss) -> Kernel:
     import torch
 
-    code = functions(spec.program.module("torch"), spec.name)
-    value, pullback = code["value"], code["pullback"]
-    is_real = [one.is_real for one in spec.program.loss.inputs]
+    code = _Code.of(spec, "torch")
+
+    class WithGradient(torch.autograd.Function):  # type: ignore[misc]
+        """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
+
+        @staticmethod
+        def forward(context: Any, settings: list[Any], *tensors: Any) -> Any:
+            context.save_for_backward(*tensors)
+            context.settings = settings
+            return code.value(*tensors, *settings)
+
+        @staticmethod
+        def backward(context: Any, upstream: Any) -> Any:
+            return None, *(
+                pullback(*context.saved_tensors, *context.settings, upstream)[0]
+                if needed and pullback is not None
+                else None
+                for pullback, needed in zip(code.pullbacks, context.needs_input_grad[1:], strict=True)
+            )
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
-        like = inputs[spec.program.loss.inputs.index(spec.program.loss.prediction)]
-        settings = [
-            each if isinstance(each, float) else torch.as_tensor(each, dtype=like.dtype, device=like.device)
-            for each in parameters
-        ]
-
-        class WithGradient(torch.autograd.Function):  # type: ignore[misc]
-            """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
-
-            @staticmethod
-            def forward(context: Any, *tensors: Any) -> Any:
-                context.save_for_backward(*tensors)
-                return value(*tensors, *settings)
-
-            @staticmethod
-            def backward(context: Any, upstream: Any) -> Any:
-                slopes = iter(pullback(*context.saved_tensors, *settings, upstream))
-                return tuple(next(slopes) if real else None for real in is_real)
-
-        return WithGradient.apply(*inputs)
+        like = inputs[code.prediction]
+        settings = [torch.as_tensor(each, dtype=like.dtype, device=like.device) for each in _rows(parameters)]
+        return WithGradient.apply(settings, *inputs)
 
     return call
 

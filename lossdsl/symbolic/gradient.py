@@ -15,7 +15,9 @@ from lossdsl.ir.axes import LAST, NONE, Axes
 from lossdsl.ir.expr import (
     Along,
     Call,
+    Const,
     Expr,
+    Flag,
     Gather,
     Input,
     Length,
@@ -51,6 +53,28 @@ def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE) -> d
         if node in active and node in adjoints.of and node not in wanted:
             _push(node, adjoints.of[node], active, adjoints)
     return {node: adjoints.of.get(node, b.ZERO) for node in wanted}
+
+
+def is_by_sample(value: Expr, wrt: Iterable[Input | Param]) -> bool:
+    """Whether each element of an input moves but the one value that it belongs to.
+
+    What comes after then multiplies the gradient, once.
+    """
+    wanted = tuple(wrt)
+    own = value.axes
+    if not all(own <= leaf.axes for leaf in wanted):
+        return False
+    active = _active(value, wanted)
+    for node in walk(value):
+        if node in active:
+            match node:
+                case Reduce(_, _, over) | Along(_, _, over) if over & own:
+                    return False
+                case Gather(_, axis, _) if axis in own:
+                    return False
+                case Rename():
+                    return False
+    return True
 
 
 class _Adjoints:
@@ -102,9 +126,11 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
     """Hands the derivative with respect to a node on to its children."""
     match node:
         case Call(op, args) if op.name in _CHOICES:
-            condition, first, second = _choice(node)
+            condition, first, second = _choice(node, active)
             for leaf, slopes in _piecewise(condition, first, second, active).items():
                 adjoints.add(leaf, _selected(condition, adjoint, *slopes), node)
+        case Call(op, (above, below)) if op.name == "div" and below.axes < node.axes:
+            _push_quotient(node, above, below, adjoint, active, adjoints)
         case Call(op, args):
             for child, slope in zip(args, slopes_of(node), strict=True):
                 if child in active and slope is not None:
@@ -126,6 +152,47 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
             adjoints.add(arg, Unslice(b.spread(adjoint, frozenset({LAST})), arg, start, stop))
         case Unslice(arg, _, start, stop):
             adjoints.add(arg, Slice(adjoint, start, stop))
+
+
+def _push_quotient(
+    node: Call, above: Expr, below: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints
+) -> None:
+    """A quotient by something that many elements share, such as `x/sum(x)`.
+
+    Where a choice throws away what all of them contribute, it throws away the divisor as well, which may be 0 there.
+    """
+    counts = _nonzero(adjoint)
+    if counts is not Flag(True):
+        counts = b.anywhere(counts, counts.axes - below.axes)
+        below_safe = b.where(counts, below, b.ONE)
+    else:
+        below_safe = below
+    if above in active:
+        adjoints.add(above, b.div(adjoint, below_safe), node)
+    if below in active:
+        over = node.axes - below.axes
+        whole = b.total(b.mul(adjoint, b.div(above, below_safe)), over)
+        adjoints.add(below, b.neg(b.div(whole, below_safe)))
+
+
+def _nonzero(adjoint: Expr) -> Expr:
+    """A condition outside of which choices make an adjoint 0."""
+    match adjoint:
+        case Const(value):
+            return Flag(value != 0)
+        case Call(op, (condition, first, second)) if op.name == "where":
+            return b.call(
+                "or",
+                b.call("and", condition, _nonzero(first)),
+                b.call("and", b.call("not", condition), _nonzero(second)),
+            )
+        case Call(op, args) if op.name == "mul":
+            return b.call("and", *map(_nonzero, args))
+        case Call(op, args) if op.name in ("add", "sub"):
+            return b.call("or", *map(_nonzero, args))
+        case Call(op, args) if op.name in ("neg", "div"):
+            return _nonzero(args[0])
+    return Flag(True)
 
 
 def _inside(arg: Expr, axis: object, index: Expr) -> Expr:
@@ -172,8 +239,12 @@ def _rooted(node: Call, slope: Expr) -> Expr:
     return b.where(inside, slope, b.ZERO)
 
 
-def _choice(node: Call) -> tuple[Expr, Expr, Expr]:
+def _choice(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr]:
     """A choice as (condition, value if it holds, value if not)."""
+    if node.op.name == "min":
+        clipped = _clipped(node, active)
+        if clipped is not None:
+            return clipped
     if node.op.name == "where":
         return node.args[0], node.args[1], node.args[2]
     if node.op.name == "relu":
@@ -182,16 +253,29 @@ def _choice(node: Call) -> tuple[Expr, Expr, Expr]:
     return b.call("ge" if node.op.name == "max" else "le", first, second), first, second
 
 
+def _clipped(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr] | None:
+    """`min(max(e, low), high)` as one choice; an end belongs to what is inside, as a tie goes to the first argument."""
+    inner, high = node.args
+    if not isinstance(inner, Call) or inner.op.name != "max" or high in active:
+        return None
+    arg, low = inner.args
+    if arg not in active or low in active:
+        return None
+    if isinstance(arg, Input):  # one comparison; of what is worked out, two copies could differ in the last digit
+        return b.call("eq", arg, node), arg, b.ZERO
+    return b.call("and", b.call("ge", arg, low), b.call("le", arg, high)), arg, b.ZERO
+
+
 def _selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr:
     """The choice between two slopes, times the adjoint: outside if that is finite, else inside, so that 0 stays 0."""
-    if _is_finite(adjoint):
+    if is_plain_factor(adjoint):
         return b.mul(adjoint, b.where(condition, first, second))
     return b.where(condition, b.mul(adjoint, first), b.mul(adjoint, second))
 
 
 def _times(adjoint: Expr, slope: Expr) -> Expr:
     """Their product; where the adjoint is 0 by a choice and the slope may be infinite there, a choice of products."""
-    if isinstance(adjoint, Call) and _growth(slope) > 1:
+    if isinstance(adjoint, Call) and growth(slope) > 1:
         if adjoint.op.name == "where" and b.ZERO in adjoint.args[1:]:
             condition, first, second = adjoint.args
             return b.where(condition, _times(first, slope), _times(second, slope))
@@ -202,7 +286,7 @@ def _times(adjoint: Expr, slope: Expr) -> Expr:
     return b.mul(adjoint, slope)
 
 
-def _growth(expr: Expr) -> float:
+def growth(expr: Expr) -> float:
     """The degree of an expression in whatever it is made of."""
     degrees: dict[Expr, float] = {}
     for node in walk(expr):
@@ -212,7 +296,7 @@ def _growth(expr: Expr) -> float:
     return degrees[expr]
 
 
-def _is_finite(adjoint: Expr) -> bool:
+def is_plain_factor(adjoint: Expr) -> bool:
     """Whether an adjoint is a plain factor: made of constants, lengths and the seed only."""
     return all(not isinstance(node, Input | Param) or node.name == SEED for node in _counted(adjoint))
 
@@ -276,7 +360,8 @@ def _degree(node: Call, below: list[float]) -> float:
         is_tame = exponent is not None and exponent >= 1 == exponent.denominator
         return below[0] * float(exponent) if exponent is not None and is_tame else math.inf
     if name == "div":
-        return below[0] if node.args[1].is_static else math.inf
+        by_many = node.args[1].axes < node.axes  # see _push_quotient
+        return below[0] if node.args[1].is_static or by_many else math.inf
     if name in _CHOICES or any(safe is not None for safe in node.op.safe):
         return math.inf
     return max(below, default=0.0)
@@ -293,7 +378,7 @@ def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Ex
         if slope is None or node in stop or node not in active or not isinstance(node, Call):
             continue
         if node.op.name in _CHOICES:
-            condition, first, second = _choice(node)
+            condition, first, second = _choice(node, active)
             inner = [_slopes(part, cut, active) for part in (first, second)]
             for leaf in cut:
                 pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
@@ -328,6 +413,10 @@ def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr) ->
             b.where(b.call("eq", zeros, b.ZERO), b.div(others, arg), b.ZERO),
         )
         return b.mul(adjoint, rest)
+    if len(over) == 1:
+        (axis,) = over
+        place = Reduce(AGGREGATES[f"arg{name}"], arg, over)
+        return b.where(b.call("eq", Position(axis), place), adjoint, b.ZERO)
     ties = b.call("eq", arg, node)
     first = b.call("eq", Along(AGGREGATES["cumsum"], (b.spread(b.number(ties), over),), over), b.ONE)
     return b.where(b.call("and", ties, first), adjoint, b.ZERO)

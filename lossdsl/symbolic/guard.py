@@ -10,7 +10,7 @@ from __future__ import annotations
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.ops import NONZERO
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.symbolic.ranges import Ranges, shifted_where
 
 
 def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
@@ -41,8 +41,14 @@ def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
             original = node.args[position]
             if original.is_static and not selected.is_static:
                 continue
+            counts = shifted_where(original)
+            if counts is not None:  # safe under one condition, and so the same wherever it is used
+                args[position] = b.where(counts, args[position], b.const(safe))
+                continue
             if not _is_guarded(original, selected):
-                args[position] = b.where(selected, args[position], b.const(safe))
+                # What many elements share is needed if one of them is selected.
+                needed = b.anywhere(selected, selected.axes - original.axes)
+                args[position] = b.where(needed, args[position], b.const(safe))
         done[node] = b.rebuild(node, tuple(args))
     return done[piece]
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
+from lossdsl.ir.build import ZERO
 from lossdsl.ir.expr import (
     Along,
     Call,
     Const,
     Expr,
+    Flag,
     Gather,
     Input,
     Length,
@@ -46,6 +48,10 @@ class Ranges:
             case Call(op, args):
                 if op.name == "mul" and args[0] is args[1]:
                     return self.known[args[0]].power(point(2.0))
+                if op.name == "sub" and shifted_where(node) is Flag(True):
+                    return op.bounds(*(self.known[arg] for arg in args)).meet(NONPOSITIVE)
+                if op.name == "where" and args[2] is ZERO and shifted_where(args[1]) is args[0]:
+                    return NONPOSITIVE
                 if op.name == "where":
                     return _given(args[0], args[1], self.known[args[1]]).join(self.known[args[2]])
                 return op.bounds(*(self.known[arg] for arg in args))
@@ -68,6 +74,24 @@ class Ranges:
             case Position():
                 return NONNEGATIVE
         return REALS
+
+
+def shifted_where(node: Expr) -> Expr | None:
+    """Where `e - m` is at most 0, since the shift m is the largest e, of all or of some; None if that is unknown."""
+    if not (isinstance(node, Call) and node.op.name == "sub"):
+        return None
+    shift = node.args[1]
+    if isinstance(shift, Call) and shift.op.name == "stop":
+        shift = shift.args[0]
+    if isinstance(shift, Call) and shift.op.name == "where" and shift.args[2] is ZERO:
+        shift = shift.args[1]
+    if not (isinstance(shift, Reduce) and shift.op.name == "max"):
+        return None
+    of = shift.arg
+    if of is node.args[0]:
+        return Flag(True)
+    is_masked = isinstance(of, Call) and of.op.name == "where" and of.args[1] is node.args[0]
+    return of.children[0] if is_masked else None
 
 
 def _given(condition: Expr, subject: Expr, interval: Interval) -> Interval:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 
 from lossdsl.ir import build as b
@@ -25,7 +26,8 @@ class Rule:
 
     `constants` are letters that must be settled by the parameters. `point` is a value of the letters at which the left
     side has lost digits in float32. A `late` rule is used after differentiation: the slope of its left side is the simpler
-    one, and as accurate. `fractional` are letters that must not be a whole constant. `wrong_at` marks a rule that must never be used, by a point where the sides differ.
+    one, and as accurate. `fractional` are letters that must not be a whole constant, `rounded` such as must not be a number
+    of float32, for which nothing is lost. `wrong_at` marks a rule that must never be used, by a point where the sides differ.
     """
 
     name: str
@@ -37,9 +39,12 @@ class Rule:
     wrong_at: tuple[tuple[str, float], ...] = ()
     late: bool = False
     fractional: str = ""
+    rounded: str = ""
 
 
 ABOVE_MINUS_ONE = Interval(low=-1.0, low_open=True)
+LOWER_HALF = Interval(0.0, 0.5, low_open=True)
+UPPER_HALF = Interval(0.5, 1.0, low_open=True)
 
 RULES = (
     Rule("softplus", "log(1 + exp(a))", "softplus(a)", point=(("a", -20.0),)),
@@ -58,12 +63,18 @@ RULES = (
     Rule("root-minus-one", "sqrt(1 + a) - 1", "where(a < 1, a/(sqrt(1 + a) + 1), sqrt(1 + a) + (-1))",
          point=(("a", 1e-6),), late=True),
     Rule("complement-of-complement", "1 - (1 - a)", "a", point=(("a", 1e-9),)),
-    Rule("complement-of-clip", "1 - min(max(a, b), c)", "min(max(1 - a, 1 - c), 1 - b)", constants="bc",
-         point=(("a", 1.0), ("b", 1e-7), ("c", 1 - 1e-7))),
-    Rule("log-of-clip", "log(min(max(a, b), c))", "min(max(log(max(a, 0)), log(b)), log(c))", (("b", POSITIVE),),
-         constants="bc", late=True),
+    Rule("complement-of-clip", "1 - min(max(a, b), c)", "max(1 - max(a, b), 1 - c)", constants="bc", rounded="c",
+         point=(("a", 1.0), ("b", 1e-7), ("c", 1 - 1e-7)), late=True),
+    Rule("log-of-clip", "log(min(max(a, b), c))", "min(log(max(a, b)), log(c))", (("b", LOWER_HALF),),
+         constants="bc", rounded="c", point=(("a", 1.0), ("b", 1e-7), ("c", 1 - 1e-7)), late=True),
+    Rule("log-of-narrow-clip", "log(min(max(a, b), c))", "min(max(log(max(a, 0)), log(b)), log(c))",
+         (("b", UPPER_HALF),), constants="bc", point=(("a", 0.3), ("b", 1 - 1e-7), ("c", 1.0)), late=True),
+    Rule("log1p-of-clip", "log1p(-min(max(a, b), c))", "max(log1p(-min(max(a, b), 1)), log(1 - c))",
+         (("b", LOWER_HALF), ("c", UPPER_HALF)), constants="bc", rounded="c",
+         point=(("a", 2.0), ("b", 1e-7), ("c", 1 - 1e-7)), late=True),
     Rule("log1p-of-floor", "log(max(1 - a, 0))", "log1p(-min(a, 1))", point=(("a", 1e-6),), late=True),
     Rule("log1p-of-floor-1", "log(max(1 + a, b))", "log1p(max(a, b - 1))", constants="b", point=(("a", 1e-6), ("b", 0.5)), late=True),
+    Rule("log-sigmoid-of-negative", "log_sigmoid(-a)", "-softplus(a)", late=True),  # shares its parts with the other
     Rule("complement-of-power", "1 - a^b", "-expm1(b*log(a))", (("a", NONNEGATIVE), ("b", POSITIVE)), constants="b",
          point=(("a", 0.999999), ("b", 0.5)), late=True, fractional="b"),
     Rule("difference-of-log1p", "log1p(a) - log1p(b)", "sign(a - b)*log1p(abs(a - b)/(1 + min(a, b)))",
@@ -125,7 +136,17 @@ def _holds(rule: Rule, found: dict[str, Expr], known: Ranges) -> bool:
         exact = b.exact(found[letter])
         if exact is not None and exact.denominator == 1:
             return False
+    for letter in rule.rounded:
+        exact = b.exact(found[letter])
+        if exact is not None and _is_single(exact):
+            return False
     return all(known[found[letter]].within(interval) for letter, interval in rule.needs)
+
+
+def _is_single(value: Fraction) -> bool:
+    """Whether float32 has a number (its range left aside)."""
+    denominator = value.denominator
+    return denominator & (denominator - 1) == 0 and abs(value.numerator) < 2**24
 
 
 def match(pattern: Expr, node: Expr) -> dict[str, Expr] | None:
@@ -169,18 +190,27 @@ def _tidied(node: Expr) -> Expr:
     if not isinstance(node, Call):
         return node
     if node.op.name in ("mul", "div"):
-        sign, factors, divisors = _factors(node)
+        sign, factors, divisors = factored(node)
         for place, factor in enumerate(factors):
             condition = _indicator(factor)
-            if condition is not None:
+            if condition is not None and condition.axes >= node.axes:
                 rest = factors[:place] + factors[place + 1 :]
                 return _tidied(b.where(condition, _product(sign, rest, divisors), b.ZERO))
         return _product(sign, factors, divisors)
+    if node.op.name == "where" and node.args[1] is b.ZERO:
+        return _tidied(b.where(b.call("not", node.args[0]), node.args[2], b.ZERO))
     if node.op.name == "where" and node.args[2] is b.ZERO:
         inner = node.args[1]
         if isinstance(inner, Call) and inner.op.name == "where" and inner.args[2] is b.ZERO:
             return b.where(b.call("and", node.args[0], inner.args[0]), inner.args[1], b.ZERO)
+        positive = _negated(inner)
+        if positive is not None:
+            return b.neg(b.where(node.args[0], positive, b.ZERO))
     if node.op.name in ("add", "sub"):
+        left, right = node.args
+        if _is_choice(left) and _is_choice(right) and left.children[0] is right.children[0]:
+            pieces = (b.call(node.op.name, *pair) for pair in zip(left.children[1:], right.children[1:], strict=True))
+            return _tidied(b.where(left.children[0], *map(_tidied, pieces)))
         shared = _over_one_divisor(node)
         if shared is not None:
             return shared
@@ -190,6 +220,8 @@ def _tidied(node: Expr) -> Expr:
         return _tidied(b.sub(node.args[1], _negated(node.args[0]) or b.ZERO))
     if node.op.name == "sub" and _negated(node.args[1]) is not None:
         return _tidied(b.add(node.args[0], _negated(node.args[1]) or b.ZERO))
+    if node.op.name == "sub" and _negated(node.args[0]) is not None:
+        return b.neg(b.add(_negated(node.args[0]) or b.ZERO, node.args[1]))
     if node.op.name == "neg" and isinstance(node.args[0], Call) and node.args[0].op.name == "sub":
         return b.sub(node.args[0].args[1], node.args[0].args[0])
     return node
@@ -197,7 +229,7 @@ def _tidied(node: Expr) -> Expr:
 
 def _pulled(node: Reduce) -> Expr:
     """A sum or mean with the factors that do not vary along its axes outside, where they are applied once."""
-    sign, factors, divisors = _factors(node.arg)
+    sign, factors, divisors = factored(node.arg)
     outside = [factor for factor in factors if not factor.axes & node.over]
     below = [divisor for divisor in divisors if not divisor.axes & node.over]
     if sign == 1 and not any(part is not b.ONE for part in (*outside, *below)):
@@ -206,6 +238,10 @@ def _pulled(node: Reduce) -> Expr:
     if not node.over <= inside.axes:
         return node
     return _product(sign, [Reduce(node.op, inside, node.over), *outside], below)
+
+
+def _is_choice(node: Expr) -> bool:
+    return isinstance(node, Call) and node.op.name == "where"
 
 
 def _indicator(factor: Expr) -> Expr | None:
@@ -229,18 +265,18 @@ def _negated(node: Expr) -> Expr | None:
     return node.args[0] if isinstance(node, Call) and node.op.name == "neg" else None
 
 
-def _factors(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
+def factored(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
     """Sign, factors and divisors of a product, opened as far as that is free of rounding."""
     if isinstance(node, Call):
         if node.op.name == "neg":
-            sign, factors, divisors = _factors(node.args[0])
+            sign, factors, divisors = factored(node.args[0])
             return -sign, factors, divisors
         if node.op.name == "mul":
-            left, right = (_factors(arg) for arg in node.args)
+            left, right = (factored(arg) for arg in node.args)
             if not (left[2] and right[2]) or left[1] == [b.ONE] or right[1] == [b.ONE]:
                 return left[0] * right[0], left[1] + right[1], left[2] + right[2]
         if node.op.name == "div":
-            sign, factors, divisors = _factors(node.args[0])
+            sign, factors, divisors = factored(node.args[0])
             if not divisors:
                 return sign, factors, [node.args[1]]
     return 1, [node], []

@@ -298,6 +298,10 @@ class Printer:
         letters = {axis: chr(ord("a") + place) for place, axis in enumerate(ordered(product.axes))}
         if any(part in self.kept for part in product.args):
             return None
+        free = [min((letters[axis] for axis in part.axes & node.axes - other.axes), default="") for part, other in
+                ((left, right), (right, left))]
+        if free[0] > free[1]:  # the rows of the result come from the first factor: no transposition is left to do
+            left, right = right, left
         shapes = ["".join(letters[axis] for axis in ordered(part.axes)) for part in (left, right, node)]
         text = f"{shapes[0]},{shapes[1]}->{shapes[2]}"
         return self.einsum(text, self.done[left], self.done[right])

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 _TEXTS = {
     "_log_cosh": '''
 def _log_cosh(a):
-    """log(cosh(a)), without overflow and accurate near 0; cosh itself loses digits under XLA."""
+    """log(cosh(a)), without overflow and accurate near 0; cosh itself loses digits under XLA.
+
+    cosh(a)^2 is 1/(1 - tanh(a)^2), and log(cosh(a)) is |a| + log(1 + exp(-2|a|)) - log(2).
+    """
     size = {abs}(a)
-    half = {expm1}(-{minimum}(size, {one}))
-    near = {log1p}(0.5 * half * half / (1.0 + half))
-    return {where}(size < 1.0, near, size - math.log(2.0) + {log1p}({exp}(-2.0 * size)))
+    slope = {tanh}(a)
+    small = {log1p}({where}(size < 1.0, -slope * slope, {exp}(-2.0 * size)))
+    return {where}(size < 1.0, -0.5 * small, size - math.log(2.0) + small)
 ''',
     "_log_norm_cdf": '''
 def _log_norm_cdf(a):
@@ -80,7 +83,7 @@ def _plain(prefix: str, *functions: str) -> dict[str, str]:
     return {name: f"{prefix}.{name}" for name in functions}
 
 
-_COMMON = ("abs", "exp", "expm1", "log", "log1p", "maximum", "minimum", "sqrt")
+_COMMON = ("abs", "exp", "expm1", "log", "log1p", "maximum", "minimum", "sqrt", "tanh")
 NUMPY = {**_plain("np", *_COMMON, "where", "ones_like", "zeros_like"), "one": "1.0"}
 TENSORFLOW = {
     **_plain("tf.math", *_COMMON, "erfc", "lgamma"),

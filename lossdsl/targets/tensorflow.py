@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
+from lossdsl.targets.template import fill
 
 
 class TensorFlowPrinter(Printer):
@@ -24,19 +25,26 @@ class TensorFlowPrinter(Printer):
         "flat": "_flat(a, False)",
         "filled with number": "tf.broadcast_to(tf.constant(a, dtype), s)",
         "filled": "tf.broadcast_to(a, s)",
-        "length": "tf.cast(tf.shape(a)[k], dtype)",
+        "length": "tf.cast(_count(a, k), dtype)",
         "size": "tf.cast(tf.size(a), dtype)",
-        "arange": "tf.range(tf.shape(a)[k])",
+        "arange": "tf.range(_count(a, k))",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "_position(F, a, k)",
         "position in last": "F(a, axis=k, output_type=tf.int32)",
-        "einsum": "tf.einsum(s, a, b)",
+        "einsum": "_contract(s, a, b)",
         "transpose": "tf.transpose(a, k)",
         "diagonal": "tf.linalg.diag_part(a)",
         "take": "_take(a, i, k)",
-        "take last": "_take_along(a, i[..., None], -1)",
+        "take last": "_take_last(a, i)",
     }
+
+    def subscript(self, tree: ast.expr, index: list[object]) -> ast.expr:
+        """One new dimension has an operation of its own, which is quicker than a slice."""
+        if index.count(None) == 1 and all(item in (None, ...) or item == slice(None) for item in index):
+            place = index.index(None)
+            return fill("tf.expand_dims(a, k)", a=tree, k=place - len(index) if ... in index[:place] else place)
+        return super().subscript(tree, index)
 
     def diagonal(self, tree: ast.expr, rank: int, first: int, second: int) -> ast.expr:
         order = (*(place for place in range(rank) if place not in (first, second)), first, second)
@@ -54,18 +62,44 @@ def _position(function, a, axis):
         return tf.zeros_like(tf.math.reduce_sum(a, axis=axis), dtype=tf.int32)
     return function(a, axis=axis, output_type=tf.int32)
 ''',
+    "_count": '''
+def _count(a, axis):
+    """The length of an axis: a number if it is known beforehand."""
+    return tf.shape(a)[axis] if a.shape[axis] is None else a.shape[axis]
+''',
     "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""
+    if a.shape.rank == 1 + has_last:
+        return tf.expand_dims(a, 1)
     shape = tf.shape(a)
     if has_last:
         return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:-1]), a.shape[-1] or shape[-1]])
     return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:])])
 ''',
+    "_contract": '''
+def _contract(text, a, b):
+    """tf.einsum of two arrays. Dimensions of length 1 that go through stay out of it: a plain product is left."""
+    first, second, result = text.replace("->", ",").split(",")
+    shared = [k for k in result if k in first and k in second]
+    single = [k for k in shared if a.shape[first.index(k)] == b.shape[second.index(k)] == 1]
+    if single:
+        a, b = tf.squeeze(a, [first.index(k) for k in single]), tf.squeeze(b, [second.index(k) for k in single])
+    c = tf.einsum("".join(k for k in text if k not in single), a, b)
+    for place in sorted(result.index(k) for k in single):
+        c = tf.expand_dims(c, place)
+    return c
+''',
     "_take": '''
 def _take(a, index, axis):
     """The parts of `a` at positions of an axis, held inside its range."""
     return tf.gather(a, tf.clip_by_value(index, 0, tf.shape(a)[axis] - 1), axis=axis)
+''',
+    "_take_last": '''
+def _take_last(a, index):
+    """One element of the last axis of `a` for each place of the others, its position held inside the range."""
+    index = tf.minimum(tf.maximum(index, 0), _count(a, -1) - 1)
+    return tf.gather(a, index, batch_dims=a.shape.rank - 1)
 ''',
     "_take_along": '''
 def _take_along(a, index, axis):

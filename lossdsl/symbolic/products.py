@@ -1,0 +1,244 @@
+"""Where the factors of a product are applied: those that vary along few axes first, and out of sums.
+
+`upstream*(x - t)/len(x)`, worked out from the left, takes three passes over all elements; `(upstream/len(x))*(x - t)`
+takes two. On tensors that do not fit a cache a pass is what an operation costs. Nothing is rounded more often than
+before, and a factor that may be infinite stays inside the choice that throws it away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial, reduce
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Call, Expr, Length, walk
+from lossdsl.symbolic.gradient import growth, is_plain_factor
+from lossdsl.symbolic.ranges import Ranges, conjuncts
+from lossdsl.symbolic.rules import factored
+
+
+@dataclass(frozen=True)
+class Split:
+    """An expression as `sign*above/below*core`, where `above` and `below` lack some of its axes."""
+
+    sign: int
+    above: tuple[Expr, ...]
+    below: tuple[Expr, ...]
+    core: Expr
+
+    def without(self, above: list[Expr], below: list[Expr]) -> Expr:
+        """The expression without some of its small factors and divisors, and without its sign."""
+        return _joined(1, _less(self.above, above), _less(self.below, below), self.core)
+
+
+def small_first(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
+    """The roots with their small factors gathered, and applied once."""
+    users: dict[Expr, int] = {}
+    for node in walk(*roots):
+        for child in node.children:
+            users[child] = users.get(child, 0) + 1
+    splits: dict[Expr, Split] = {}
+    done: dict[Expr, Expr] = {}
+    for node in walk(*roots):
+        split = _split(node, splits, done, known)
+        done[node] = _joined(split.sign, split.above, split.below, split.core)
+        # What is used twice is computed once, and so stays whole.
+        splits[node] = split if users.get(node, 0) < 2 else Split(1, (), (), done[node])
+    return tuple(done[root] for root in roots)
+
+
+def _split(node: Expr, splits: dict[Expr, Split], done: dict[Expr, Expr], known: Ranges) -> Split:
+    if isinstance(node, Call) and node.axes:
+        full = node.axes
+        match node.op.name:
+            case "neg":
+                inner = splits[node.args[0]]
+                return Split(-inner.sign, inner.above, inner.below, inner.core)
+            case "mul" if (spread := _spread(node, splits, done)) is not None:
+                return Split(1, (), (), spread)
+            case "mul" if any(arg.axes == full for arg in node.args):
+                left, right = (_seen(arg, full, splits, done) for arg in node.args)
+                return Split(
+                    left.sign * right.sign,
+                    left.above + right.above,
+                    left.below + right.below,
+                    b.mul(left.core, right.core),
+                )
+            case "div" if node.args[0].axes == full:
+                left = splits[node.args[0]]
+                divisor = done[node.args[1]]
+                if divisor.axes < full:
+                    return Split(left.sign, left.above, (*left.below, divisor), left.core)
+                return Split(left.sign, left.above, left.below, b.div(left.core, divisor))
+            case "add" | "sub":
+                return _sum(node, splits, done)
+            case "where" if node.args[2] is b.ZERO:
+                return _choice(node, splits, done, known)
+    return Split(1, (), (), b.rebuild(node, tuple(done[child] for child in node.children)))
+
+
+def _spread(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Expr | None:
+    """A small factor times a sum, as a sum, where each term has a small factor already that takes it up."""
+    for factor, terms in (node.args, node.args[::-1]):
+        if factor.axes < node.axes == terms.axes and isinstance(terms, Call) and terms.op.name in ("add", "sub"):
+            whole = splits[terms]
+            if whole.core is not done[terms]:
+                continue
+            sides = [splits[arg] for arg in terms.args]
+            if all(arg.axes == node.axes and side.above for arg, side in zip(terms.args, sides, strict=True)):
+                one, other = (
+                    _joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides
+                )
+                return b.call(terms.op.name, one, other)
+    return None
+
+
+def _seen(node: Expr, full: Axes, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split:
+    """A part of an expression over the axes `full`."""
+    if node.axes == full:
+        return splits[node]
+    new = done[node]
+    if isinstance(new, Call) and new.op.name == "neg":
+        return Split(-1, (new.args[0],), (), b.ONE)
+    return Split(1, () if new is b.ONE else (new,), (), b.ONE)
+
+
+def _sum(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split:
+    """A sum, with the small factors that all of its terms have outside."""
+    left, right = (_opened(arg, node.axes, splits, done) for arg in node.args)
+    above = _common(left.above, right.above)
+    below = _common(left.below, right.below)
+    sign = right.sign if node.op.name == "add" else -right.sign
+    sides = [(*factored(side.core)[1:], side) for side in (left, right)]
+    shared = _common(*(factors for factors, _, _ in sides))
+    one, other = (
+        _joined(
+            1,
+            _less(side.above, above),
+            _less(side.below, below),
+            reduce(b.div, divisors, _product(_less(factors, shared))) if shared else side.core,
+        )
+        for factors, divisors, side in sides
+    )
+    if left.sign == sign:
+        inner = b.add(one, other)
+    else:
+        sign, inner = 1, b.sub(one, other) if sign < 0 else b.sub(other, one)
+    return Split(sign, tuple(above), tuple(below), reduce(b.mul, shared, inner))
+
+
+def _opened(node: Expr, full: Axes, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split:
+    """A term of a sum; one that is small itself is a product of small factors."""
+    if node.axes == full:
+        return splits[node]
+    sign, above, below = factored(done[node])
+    return Split(sign, tuple(above), tuple(below), b.ONE)
+
+
+def _choice(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr], known: Ranges) -> Split:
+    """`where(c, e, 0)`, with what is plain in `e`, and conditions over few axes, outside."""
+    inner = node.args[1]
+    piece = splits[inner] if inner.axes == node.axes else Split(1, (done[inner],), (), b.ONE)
+    tests = conjuncts(done[node.args[0]])
+    small = [test for test in tests if test.axes < node.axes]
+    large = [test for test in tests if test.axes == node.axes]
+    if (large and inner.axes < node.axes) or (small and _is_tame(piece.core, known)):
+        factor = _joined(1, piece.above, piece.below, b.ONE)
+        above: tuple[Expr, ...] = (b.where(reduce(_both, small), factor, b.ZERO) if small else factor,)
+        below: tuple[Expr, ...] = ()
+        core = piece.core
+    else:
+        large = tests
+        above = tuple(factor for factor in piece.above if is_plain_factor(factor))
+        below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
+        core = piece.without(list(above), list(below))
+    if large:
+        core = b.where(reduce(_both, large), core, b.ZERO)
+    return Split(piece.sign, above, below, core)
+
+
+_both = partial(b.call, "and")
+
+
+def _is_tame(expr: Expr, known: Ranges) -> bool:
+    """Whether an expression is finite wherever the inputs are, so that 0 times it is 0."""
+    values = known[expr]
+    return growth(expr) <= 1 or max(-values.low, values.high) < math.inf
+
+
+def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: Expr) -> Expr:
+    """`sign*above/below*core`, with the factors along the fewest axes first."""
+    small = _product(sorted(above, key=_width))
+    if isinstance(core, Call) and core.op.name == "where" and core.args[1:] == (b.ONE, b.ZERO):
+        small = reduce(b.div, sorted(below, key=_width), small)
+        return b.where(core.args[0], b.neg(small) if sign < 0 else small, b.ZERO)
+    if core is b.ONE or small is not b.ONE:
+        small = reduce(b.div, sorted(below, key=_width), small)
+        return b.mul(b.neg(small) if sign < 0 else small, core)
+    result = reduce(b.div, below, core)
+    return b.neg(result) if sign < 0 else result
+
+
+def _product(factors: Iterable[Expr]) -> Expr:
+    result: Expr = b.ONE
+    for factor in factors:
+        result = b.mul(result, factor)
+    return result
+
+
+def _width(expr: Expr) -> int:
+    return len(expr.axes)
+
+
+def _common(one: Iterable[Expr], other: Iterable[Expr]) -> list[Expr]:
+    rest = list(other)
+    found = []
+    for factor in one:
+        if factor in rest:
+            rest.remove(factor)
+            found.append(factor)
+    return found
+
+
+def _less(factors: Iterable[Expr], taken: list[Expr]) -> tuple[Expr, ...]:
+    rest = list(factors)
+    for factor in taken:
+        rest.remove(factor)
+    return tuple(rest)
+
+
+def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with a choice by few axes between `2*e - 1` and `e`, say, as `where(c, 2, 1)*e + where(c, -1, 0)`."""
+    return b.mapped(roots, _affine_choice)
+
+
+def _affine_choice(node: Expr) -> Expr:
+    if not (isinstance(node, Call) and node.op.name == "where" and node.args[0].axes < node.axes):
+        return node
+    condition, *pieces = node.args
+    first, second = (_line(piece) for piece in pieces)
+    if first is None or second is None or first[0] is not second[0]:
+        return node
+    slope, start = (b.where(condition, *pair) for pair in zip(first[1:], second[1:], strict=True))
+    return b.add(b.mul(slope, first[0]), start)
+
+
+def _line(expr: Expr) -> tuple[Expr, Expr, Expr] | None:
+    """`a*e + c` with constants a and c as (e, a, c)."""
+    start: Expr = b.ZERO
+    if isinstance(expr, Call) and expr.op.name in ("add", "sub"):
+        left, right = expr.args
+        is_sum = expr.op.name == "add"
+        if b.exact(right) is not None:
+            expr, start = left, right if is_sum else b.neg(right)
+        elif b.exact(left) is not None:
+            expr, start = right if is_sum else b.neg(right), left
+    sign, factors, divisors = factored(expr)
+    constants = [factor for factor in factors if b.exact(factor) is not None]
+    rest = [factor for factor in factors if factor not in constants]
+    if divisors or len(rest) != 1:
+        return None
+    return rest[0], _product([b.const(sign), *constants]), start

@@ -1,0 +1,76 @@
+"""Where factors are applied: along few axes first, out of sums, and never out of a choice that throws them away."""
+
+import numpy as np
+import pytest
+
+import lossdsl
+from lossdsl.ir.axes import LAST, SAMPLE
+from lossdsl.ir.expr import Input
+from lossdsl.ir.interval import POSITIVE
+from lossdsl.ir.text import formula
+from lossdsl.symbolic.language import expression
+from lossdsl.symbolic.products import affine_choices, small_first
+from lossdsl.symbolic.ranges import Ranges
+
+# t, x, p over all axes; u, v one number a sample, g one number
+LETTERS = {letter: Input(letter, SAMPLE | {LAST}) for letter in "txp"}
+LETTERS |= {letter: Input(letter, SAMPLE) for letter in "uv"} | {"g": Input("g", frozenset())}
+KNOWN = Ranges({LETTERS["p"]: POSITIVE})
+
+
+def read(text):
+    return expression(text, dict(LETTERS))
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("u*(x - t)/v", "u/v*(x - t)"),
+        ("x*u*g", "g*u*x"),
+        ("x/v", "x/v"),  # a quotient is rounded once, and is one pass
+        ("u*x/v - u*t/v", "u/v*(x - t)"),
+        ("u*x - u", "u*(x - 1)"),
+        ("u*(v*x - g*t)", "v*u*x - g*u*t"),
+        ("u*(v*x - t)", "u*(v*x - t)"),  # one pass more either way
+        ("-(u*x) - u*t", "-u*(x + t)"),
+        ("x*p*u - x*t*u", "u*((p - t)*x)"),
+        ("where(u > 0, x, 0)*v", "where(u > 0, 1, 0)*v*x"),
+        ("where(u > 0 and x > t, x, 0)", "where(u > 0, 1, 0)*where(x > t, x, 0)"),
+        ("where(x > t, u, 0)*v", "where(x > t, u*v, 0)"),
+        # what may be infinite where it is not selected stays inside
+        ("where(u > 0, 1/x, 0)*v", "v*where(u > 0, 1/x, 0)"),
+        ("where(u > 0, x*x, 0)", "where(u > 0, x*x, 0)"),
+        ("where(x > 0, u*x, 0)", "where(x > 0, u*x, 0)"),
+    ],
+)
+def test_factors_along_few_axes_meet_first(before, after):
+    (found,) = small_first((read(before),), KNOWN)
+    assert found is read(after), formula(found)
+
+
+def test_what_is_used_twice_is_worked_out_once():
+    one, other = small_first((read("u*(v*x)"), read("exp(v*x)")), KNOWN)
+    assert one is read("u*(v*x)"), formula(one)
+    assert other is read("exp(v*x)")
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("where(u > 0, 2*t - 1, t)", "where(u > 0, 2, 1)*t + where(u > 0, -1, 0)"),
+        ("where(u > 0, 1 - t, -t)", "-t + where(u > 0, 1, 0)"),
+        ("where(u > 0, 2*t, x)", "where(u > 0, 2*t, x)"),
+        ("where(x > 0, 2*t, t)", "where(x > 0, 2*t, t)"),
+    ],
+)
+def test_a_choice_between_lines_is_made_once_a_sample(before, after):
+    (found,) = affine_choices((read(before),))
+    assert found is read(after), formula(found)
+
+
+def test_a_divisor_of_zero_is_thrown_away_with_what_it_divides(rng):
+    """x/sum(x) where the sum is 0: every quotient is infinite, clipped, and has the slope 0; so has the sum."""
+    loss = lossdsl.load("loss f(t, x)\nsum(t*log(clip(x/sum(x), 0.1, 0.9)))")
+    value, slope = loss.numpy.value_and_grad([[1.0, 1.0]], [[1.0, -1.0]])
+    np.testing.assert_allclose(value, np.log(0.9) + np.log(0.1), rtol=1e-14)
+    np.testing.assert_array_equal(slope, [[0.0, 0.0]])
