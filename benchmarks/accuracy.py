@@ -22,6 +22,7 @@ import numpy as np
 import lossdsl
 from lossdsl.ir.axes import ordered
 from lossdsl.runtime.execute import functions
+from lossdsl.runtime.kernels import kernel
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.symbolic.exact import evaluate, filled
 from lossdsl.symbolic.gradient import gradient
@@ -46,6 +47,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str, int]] = {
     "binary_focal_crossentropy": ("binary_focal_crossentropy", {}, "binary", "prob", 1),
     "categorical_crossentropy": ("categorical_crossentropy", {}, "onehot", "prob", 4),
     "categorical_crossentropy (logits)": ("categorical_crossentropy", {"from_logits": True}, "onehot", "real", 4),
+    "categorical_hinge": ("categorical_hinge", {}, "onehot", "real", 4),
     "cosine_similarity": ("cosine_similarity", {}, "real", "real", 4),
     "quantile": ("quantile", {"q": 0.75}, "near", "real", 1),
     "log(1 + exp(x))": ("log(1 + exp(x)) - t*0", {}, "real", "real", 1),
@@ -96,14 +98,18 @@ def runners(loss: LoadedLoss) -> dict[str, Callable[..., tuple[Any, Any]]]:
 
     name = f"gradient_{loss.program.loss.prediction.identifier}"
     settings = [value for key, value in loss.parameters.items() if key not in loss.program.loss.settled]
-    numpy, tensorflow = (functions(loss.program.module(target), loss.name) for target in ("numpy", "tensorflow"))
+    numpy = functions(loss.program.module("numpy"), loss.name)
+    call = kernel(loss, "tensorflow")
 
     def on_numpy(t: np.ndarray, x: np.ndarray) -> tuple[Any, Any]:
         with np.errstate(all="ignore"):
             return numpy["value"](t, x, *settings), numpy[name](t, x, *settings)[0]
 
     def on_tensorflow(t: Any, x: Any) -> tuple[Any, Any]:
-        return tensorflow["value"](t, x, *settings), tensorflow[name](t, x, *settings)[0]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = call([t, x], loss.arguments(x.shape[-1]))
+        return value, tape.gradient(value, x)
 
     def eager(t: np.ndarray, x: np.ndarray) -> tuple[Any, Any]:
         return on_tensorflow(tf.constant(t), tf.constant(x))

@@ -34,6 +34,7 @@ def read(text):
         ("u*(v*x - t)", "u*(v*x - t)"),  # one pass more either way
         ("-(u*x) - u*t", "-u*(x + t)"),
         ("x*p*u - x*t*u", "u*((p - t)*x)"),
+        ("x*t*(p - t) + x*(x*(p*(-t)))", "(p - t - x*p)*x*t"),
         ("where(u > 0, x, 0)*v", "where(u > 0, 1, 0)*v*x"),
         ("where(u > 0 and x > t, x, 0)", "where(u > 0, 1, 0)*where(x > t, x, 0)"),
         ("where(x > t, u, 0)*v", "where(x > t, u*v, 0)"),

@@ -29,6 +29,7 @@ from lossdsl.ir.expr import (
     Unslice,
     walk,
 )
+from lossdsl.ir.meets import meetings
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.symbolic.language import expression
@@ -47,7 +48,7 @@ def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE) -> d
     """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`."""
     wanted = tuple(wrt)
     active = _active(value, wanted)
-    adjoints = _Adjoints()
+    adjoints = _Adjoints(_counted_axes(value))
     adjoints.add(value, seed)
     for node in reversed(list(walk(value))):
         if node in active and node in adjoints.of and node not in wanted:
@@ -78,10 +79,14 @@ def is_by_sample(value: Expr, wrt: Iterable[Input | Param]) -> bool:
 
 
 class _Adjoints:
-    """The derivatives gathered so far, each brought to the axes of its node."""
+    """The derivatives gathered so far, each brought to the axes of its node.
 
-    def __init__(self) -> None:
+    `counted` are the axes that have one length throughout, so that the number of a position means the same everywhere.
+    """
+
+    def __init__(self, counted: Axes) -> None:
         self.of: dict[Expr, Expr] = {}
+        self.counted = counted
 
     def add(self, node: Expr, contribution: Expr, spread_by: Expr | None = None) -> None:
         """Adds what comes from one user of a node; `spread_by` is an elementwise one, which may have spread the node.
@@ -95,6 +100,15 @@ class _Adjoints:
             contribution = b.mul(contribution, b.length(spread_by, lost))
         before = self.of.get(node)
         self.of[node] = contribution if before is None else b.add(before, contribution)
+
+
+def _counted_axes(value: Expr) -> Axes:
+    """The axis `last`, if all that has it has one length there."""
+    nodes = list(walk(value))
+    if any(isinstance(node, Slice | Unslice | Rename) for node in nodes):
+        return NONE
+    places = {(node.name, LAST) for node in nodes if isinstance(node, Input | Param) and LAST in node.axes}
+    return frozenset({LAST}) if len(places) < 2 or any(places <= group for group in meetings(value)) else NONE
 
 
 def _active(value: Expr, wanted: tuple[Expr, ...]) -> set[Expr]:
@@ -136,7 +150,7 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
                 if child in active and slope is not None:
                     adjoints.add(child, _times(adjoint, slope), node)
         case Reduce(op, arg, over) if arg in active:
-            adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint))
+            adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
         case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
@@ -398,7 +412,7 @@ def _accumulate(found: dict[Expr, Expr], node: Expr, slope: Expr) -> None:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, counted: Axes) -> Expr:
     if name == "sum":
         return adjoint
     if name == "mean":
@@ -413,8 +427,8 @@ def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr) ->
             b.where(b.call("eq", zeros, b.ZERO), b.div(others, arg), b.ZERO),
         )
         return b.mul(adjoint, rest)
-    if len(over) == 1:
-        (axis,) = over
+    (axis, *more) = over
+    if not more and axis in counted:
         place = Reduce(AGGREGATES[f"arg{name}"], arg, over)
         return b.where(b.call("eq", Position(axis), place), adjoint, b.ZERO)
     ties = b.call("eq", arg, node)

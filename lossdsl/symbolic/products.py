@@ -14,7 +14,7 @@ from functools import partial, reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Call, Expr, Length, walk
+from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.symbolic.gradient import growth, is_plain_factor
 from lossdsl.symbolic.ranges import Ranges, conjuncts
 from lossdsl.symbolic.rules import factored
@@ -51,6 +51,8 @@ def small_first(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
 
 
 def _split(node: Expr, splits: dict[Expr, Split], done: dict[Expr, Expr], known: Ranges) -> Split:
+    if isinstance(node, Reduce) and node.op.name in ("sum", "mean") and splits[node.arg].sign < 0:
+        return Split(-1, (), (), Reduce(node.op, splits[node.arg].without([], []), node.over))
     if isinstance(node, Call) and node.axes:
         full = node.axes
         match node.op.name:
@@ -61,6 +63,11 @@ def _split(node: Expr, splits: dict[Expr, Split], done: dict[Expr, Expr], known:
                 return Split(1, (), (), spread)
             case "mul" if any(arg.axes == full for arg in node.args):
                 left, right = (_seen(arg, full, splits, done) for arg in node.args)
+                if node.args[0].axes == node.args[1].axes:  # a part such as x/sum(x) is likely to be used elsewhere
+                    left, right = (
+                        Split(1, (), (), done[arg]) if any(divisor.axes for divisor in side.below) else side
+                        for arg, side in zip(node.args, (left, right), strict=True)
+                    )
                 return Split(
                     left.sign * right.sign,
                     left.above + right.above,
@@ -112,16 +119,16 @@ def _sum(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split
     above = _common(left.above, right.above)
     below = _common(left.below, right.below)
     sign = right.sign if node.op.name == "add" else -right.sign
-    sides = [(*factored(side.core)[1:], side) for side in (left, right)]
-    shared = _common(*(factors for factors, _, _ in sides))
+    sides = [(*factored(side.core), side) for side in (left, right)]
+    shared = _common(*(factors for _, factors, _, _ in sides))
     one, other = (
         _joined(
-            1,
+            inner_sign if shared else 1,
             _less(side.above, above),
             _less(side.below, below),
             reduce(b.div, divisors, _product(_less(factors, shared))) if shared else side.core,
         )
-        for factors, divisors, side in sides
+        for inner_sign, factors, divisors, side in sides
     )
     if left.sign == sign:
         inner = b.add(one, other)

@@ -273,7 +273,8 @@ def factored(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
             return -sign, factors, divisors
         if node.op.name == "mul":
             left, right = (factored(arg) for arg in node.args)
-            if not (left[2] and right[2]) or left[1] == [b.ONE] or right[1] == [b.ONE]:
+            by_many = any(NONE < divisor.axes < node.axes for divisor in left[2] + right[2])  # like x/sum(x): one part
+            if not (by_many or (left[2] and right[2])) or left[1] == [b.ONE] or right[1] == [b.ONE]:
                 return left[0] * right[0], left[1] + right[1], left[2] + right[2]
         if node.op.name == "div":
             sign, factors, divisors = factored(node.args[0])
