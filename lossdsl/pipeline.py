@@ -67,10 +67,15 @@ class Program:
     loss: Loss
 
     def bound(self, values: Mapping[str, float]) -> Program:
-        """The same loss with numbers in place of parameters, so that what they settle is settled now."""
+        """The same loss with numbers in place of parameters, so that what they settle is settled now.
+
+        Where too much would be settled, so that nothing is left to sum over, it is this loss as it is.
+        """
         put: dict[Expr, Expr] = {
             one.node: b.const(values[one.name]) for one in self.loss.parameters if one.name in values
         }
+        if not b.keeps_axes(self.loss.value, put) or not b.keeps_axes(self.loss.result, put):
+            return self
         loss = replace(
             self.loss,
             value=b.substitute(self.loss.value, put),

@@ -319,6 +319,19 @@ def substitute(expr: Expr, replacements: dict[Expr, Expr]) -> Expr:
     return done[expr]
 
 
+def keeps_axes(expr: Expr, replacements: dict[Expr, Expr]) -> bool:
+    """Whether, with nodes exchanged, the whole and all that is summed or measured still has the axes that it had."""
+    done: dict[Expr, Expr] = dict(replacements)
+    for node in walk(expr):
+        if node not in done:
+            children = tuple(done[child] for child in node.children)
+            pairs = zip(children, node.children, strict=True)
+            if not isinstance(node, Call) and any(new.axes != old.axes for new, old in pairs):
+                return False
+            done[node] = rebuild(node, children)
+    return done[expr].axes == expr.axes
+
+
 def depends(expr: Expr, on: Iterable[Expr]) -> bool:
     """Whether one of the nodes `on` is part of `expr`."""
     wanted = set(on)

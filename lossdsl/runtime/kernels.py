@@ -44,6 +44,13 @@ class _Code:
     pullbacks: tuple[Callable[..., Any] | None, ...]
     """For each input; None for labels, which have no gradient."""
     prediction: int
+    has_numbers: bool
+    """Whether the numbers among the parameters stand in the code; they are arguments else."""
+
+    def settings(self, parameters: list[Any], array: Callable[[Any], Any]) -> list[Any]:
+        """The arguments behind the inputs: vectors and matrices as tensors, and numbers that the code does not have."""
+        given = (each for each in parameters if not (self.has_numbers and isinstance(each, float)))
+        return [each if isinstance(each, float) else array(each) for each in given]
 
     @classmethod
     def of(cls, spec: LoadedLoss, backend: str) -> _Code:
@@ -56,12 +63,8 @@ class _Code:
             found["value"],
             tuple(found[f"pullback_{one.identifier}"] if one.is_real else None for one in inputs),
             inputs.index(program.loss.prediction),
+            program is not spec.program,
         )
-
-
-def _rows(parameters: list[Any]) -> list[Any]:
-    """The vectors and matrices among the values of parameters; numbers stand in the code."""
-    return [each for each in parameters if not isinstance(each, float)]
 
 
 def _tensorflow(spec: LoadedLoss) -> Kernel:
@@ -73,7 +76,7 @@ def _tensorflow(spec: LoadedLoss) -> Kernel:
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
-        settings = [tf.constant(each, inputs[code.prediction].dtype) for each in _rows(parameters)]
+        settings = code.settings(parameters, lambda each: tf.constant(each, inputs[code.prediction].dtype))
         # In a graph what nobody asks for is cut off later; outside, it must not be worked out.
         wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in inputs]
         if not any(wanted):
@@ -103,7 +106,7 @@ def _jax(spec: LoadedLoss) -> Kernel:
     code = _Code.of(spec, "jax")
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
-        settings = [jnp.asarray(each, inputs[code.prediction].dtype) for each in _rows(parameters)]
+        settings = code.settings(parameters, lambda each: jnp.asarray(each, inputs[code.prediction].dtype))
 
         @jax.custom_vjp  # type: ignore[untyped-decorator]
         def with_gradient(*tensors: Any) -> Any:
@@ -151,7 +154,9 @@ def _torch(spec: LoadedLoss) -> Kernel:
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         like = inputs[code.prediction]
-        settings = [torch.as_tensor(each, dtype=like.dtype, device=like.device) for each in _rows(parameters)]
+        settings = code.settings(
+            parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device)
+        )
         return WithGradient.apply(settings, *inputs)
 
     return call
