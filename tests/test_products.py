@@ -77,7 +77,7 @@ def test_a_divisor_of_zero_is_thrown_away_with_what_it_divides(rng):
     np.testing.assert_array_equal(slope, [[0.0, 0.0]])
 
 
-@pytest.mark.parametrize("body", ["count(b > 0 and t >= x) + x", "any(t > x and b > 0) + x"])
+@pytest.mark.parametrize("body", ["count(b > 0 and t >= x) + x", "any(t > x and b > 0) + x", "max(b*(x - x)) + x"])
 def test_a_number_may_settle_all_that_is_summed(body):
     t, x = np.array([[1.0, 2.0]]), np.array([[0.5, 3.0]])
     source = f"loss f(t, x; b = -1.0)\n{body} + 0*t*x"
