@@ -1,0 +1,27 @@
+"""What is proved of a loss, and what is refuted with a point: the reasoning behind `lossdsl check`."""
+
+from lossdsl.analysis.study import Study
+from lossdsl.analysis.verdict import Verdict
+from lossdsl.pipeline import Program
+
+
+def study(program: Program) -> Study:
+    """Everything that can be found out about a loss, each part when it is asked for."""
+    return Study(program)
+
+
+def decide(program: Program, name: str) -> Verdict:
+    """A verdict on one of `ir.loss.PROPERTIES`.
+
+    >>> from lossdsl import pipeline
+    >>> from lossdsl.source import Source
+    >>> program = pipeline.program(pipeline.parsed(Source("where(abs(t - x) < 1, 0, (t - x)^2)")))
+    >>> print(decide(program, "nonnegative"))
+    proved (intervals)
+    >>> print(decide(program, "continuous"))
+    refuted at t=0, x=-1
+    """
+    return study(program).decide(name)
+
+
+__all__ = ["Study", "Verdict", "decide", "study"]

@@ -1,0 +1,345 @@
+"""Normal forms: an expression as a quotient of polynomials over atoms, so that equal ones are seen to be equal.
+
+An atom is a leaf, or an operation that is not arithmetic, over arguments in normal form. A few identities are worked in
+(`log(exp(a)) = a`, `softplus(-a) = softplus(a) - a`, even and odd functions); every step is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Const, Expr, Length, walk
+from lossdsl.ir.op import Kind
+
+MAX_ATOMS = 20
+MAX_TERMS = 400
+MAX_POWER = 12
+MAX_NODES = 300
+"""The most operations of an expression whose normal form is worked out."""
+
+
+class TooLarge(Exception):
+    """A normal form would be larger than is allowed."""
+
+
+@cache
+def _context() -> Any:
+    from flint import Ordering, fmpq_mpoly_ctx
+
+    return fmpq_mpoly_ctx.get(tuple(f"g{place}" for place in range(MAX_ATOMS)), Ordering.lex)
+
+
+def rational(value: Any) -> Fraction:
+    """A number of flint's as Python's."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def plain(value: Fraction) -> Any:
+    """A number of Python's as flint's."""
+    from flint import fmpq
+
+    return fmpq(value.numerator, value.denominator)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A quotient of polynomials without a common factor."""
+
+    top: Any
+    bottom: Any
+
+    @property
+    def is_zero(self) -> bool:
+        return bool(self.top.is_zero())
+
+    @property
+    def is_polynomial(self) -> bool:
+        return bool(self.bottom.is_constant())
+
+    @property
+    def value(self) -> Fraction | None:
+        """The number that it is, if it is one."""
+        if not (self.top.is_constant() and self.bottom.is_constant()):
+            return None
+        return Fraction(0) if self.top.is_zero() else rational(self.top.leading_coefficient())
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return str(self.top), str(self.bottom)
+
+
+def atoms_in(polynomial: Any) -> list[int]:
+    """The numbers of the atoms that occur in a polynomial."""
+    return [place for place, degree in enumerate(polynomial.degrees()) if degree > 0]
+
+
+@dataclass
+class Forms:
+    """The atoms met so far, as expressions, and the forms worked out so far."""
+
+    atoms: list[Expr] = field(default_factory=list)
+    arguments: dict[int, tuple[Ratio, ...]] = field(default_factory=dict)
+    _places: dict[Any, int] = field(default_factory=dict)
+    _done: dict[Expr, Ratio] = field(default_factory=dict)
+    _failed: set[Expr] = field(default_factory=set)
+
+    def of(self, expr: Expr) -> Ratio:
+        """The normal form. Raises TooLarge."""
+        if expr in self._done:
+            return self._done[expr]
+        if expr in self._failed:
+            raise TooLarge
+        order = list(walk(expr))
+        try:
+            if len(order) > MAX_NODES:
+                raise TooLarge
+            for node in order:
+                if node not in self._done:
+                    self._done[node] = self._of(node)
+        except TooLarge:
+            self._failed.add(expr)
+            raise
+        return self._done[expr]
+
+    def number(self, value: Fraction | int) -> Ratio:
+        return Ratio(_context().constant(plain(Fraction(value))), _context().constant(1))
+
+    def atom(self, place: int) -> Ratio:
+        return Ratio(_context().gens()[place], _context().constant(1))
+
+    def of_polynomial(self, polynomial: Any) -> Ratio:
+        return Ratio(polynomial, _context().constant(1))
+
+    # --- arithmetic ---------------------------------------------------------------------------------------------
+
+    def add(self, a: Ratio, b: Ratio) -> Ratio:
+        if a.bottom == b.bottom:
+            return self._ratio(a.top + b.top, a.bottom)
+        return self._ratio(a.top * b.bottom + b.top * a.bottom, a.bottom * b.bottom)
+
+    def negative(self, a: Ratio) -> Ratio:
+        return Ratio(-a.top, a.bottom)
+
+    def sub(self, a: Ratio, b: Ratio) -> Ratio:
+        return self.add(a, self.negative(b))
+
+    def mul(self, a: Ratio, b: Ratio) -> Ratio:
+        return self._ratio(a.top * b.top, a.bottom * b.bottom)
+
+    def div(self, a: Ratio, b: Ratio) -> Ratio:
+        if b.is_zero:
+            raise TooLarge
+        return self._ratio(a.top * b.bottom, a.bottom * b.top)
+
+    def power(self, a: Ratio, exponent: int) -> Ratio:
+        if abs(exponent) > MAX_POWER or len(a.top) ** abs(exponent) > 10 * MAX_TERMS:
+            raise TooLarge
+        if exponent < 0:
+            return self.power(self.div(self.number(1), a), -exponent)
+        return self._ratio(a.top**exponent, a.bottom**exponent)
+
+    def _ratio(self, top: Any, bottom: Any) -> Ratio:
+        top, bottom = self._roots(top), self._roots(bottom)
+        if top.is_zero():
+            return self.number(0)
+        if len(top) > MAX_TERMS or len(bottom) > MAX_TERMS:
+            raise TooLarge
+        if not bottom.is_constant():
+            common = top.gcd(bottom)
+            if not common.is_constant():
+                top, bottom = top / common, bottom / common
+        scale = bottom.leading_coefficient()
+        return Ratio(top / scale, bottom / scale)
+
+    def _roots(self, polynomial: Any) -> Any:
+        """A polynomial in which no square root is squared."""
+        for place, arguments in self.arguments.items():
+            node = self.atoms[place]
+            if isinstance(node, Call) and node.op.name == "sqrt" and polynomial.degrees()[place] >= 2:
+                inner = arguments[0]
+                if not inner.is_polynomial:
+                    continue
+                found = _context().constant(0)
+                for powers, coefficient in polynomial.to_dict().items():
+                    left = list(powers)
+                    left[place] = powers[place] % 2
+                    term = _context().from_dict({tuple(left): coefficient})
+                    found += term * inner.top ** (powers[place] // 2)
+                polynomial = found
+        return polynomial
+
+    # --- expressions --------------------------------------------------------------------------------------------
+
+    def _of(self, node: Expr) -> Ratio:
+        if isinstance(node, Const):
+            if isinstance(node.value, float):
+                raise TooLarge
+            return self.number(node.value)
+        if not isinstance(node, Call) or node.kind is Kind.BOOL or any(arg.kind is Kind.BOOL for arg in node.args):
+            return self._atom(node, node, ())
+        args = tuple(self._done[arg] for arg in node.args)
+        match node.op.name, args:
+            case "add", (a, c):
+                return self.add(a, c)
+            case "sub", (a, c):
+                return self.sub(a, c)
+            case "mul", (a, c):
+                return self.mul(a, c)
+            case "neg", (a,):
+                return self.negative(a)
+            case "div", (a, c):
+                return self.div(a, c)
+            case "square", (a,):
+                return self.mul(a, a)
+            case "real" | "stop", (a,):
+                return a
+            case "pow", (a, c):
+                exponent = c.value
+                if exponent is not None and exponent.denominator == 1 and abs(exponent) <= MAX_POWER:
+                    return self.power(a, int(exponent))
+                if exponent == Fraction(1, 2):
+                    return self._function("sqrt", (a,))
+        return self._function(node.op.name, args)
+
+    def _function(self, name: str, args: tuple[Ratio, ...]) -> Ratio:
+        first = args[0] if args else self.number(0)
+        one = self.number(1)
+        match name:
+            case "expm1":
+                return self.sub(self._function("exp", args), one)
+            case "log1p":
+                return self._function("log", (self.add(one, first),))
+            case "log_sigmoid":
+                return self.negative(self._function("softplus", (self.negative(first),)))
+            case "exp" if first.is_zero:
+                return one
+            case "exp" | "softplus" | "sigmoid" if self._is_turned(first):
+                turned = self._function(name, (self.negative(first),))
+                if name == "exp":
+                    return self.div(one, turned)
+                return self.sub(one, turned) if name == "sigmoid" else self.add(turned, first)
+            case "exp":
+                inner = self._inside(first, "log")
+                if inner is not None:
+                    return inner
+            case "log":
+                if first.value == 1:
+                    return self.number(0)
+                inner = self._inside(first, "exp")
+                if inner is not None:
+                    return inner
+            case "sqrt" if first.value is not None and first.value >= 0:
+                root = _root(first.value)
+                if root is not None:
+                    return self.number(root)
+            case "abs" | "cosh" | "log_cosh" | "cos" | "log_i0" if self._is_turned(first):
+                return self._function(name, (self.negative(first),))
+            case "sin" | "tan" | "sinh" | "tanh" | "asinh" | "atan" | "asin" | "atanh" | "erf" | "cbrt" | "sign":
+                if first.is_zero:
+                    return first
+                if self._is_turned(first):
+                    return self.negative(self._function(name, (self.negative(first),)))
+            case "abs" | "log_cosh" | "log_i0" if first.is_zero:
+                return first
+            case "cosh" if first.is_zero:
+                return one
+            case "abs" if first.value is not None:
+                return self.number(abs(first.value))
+            case "max" | "min" if args[0].key == args[1].key:
+                return first
+            case "pow" if first.value == 1:
+                return one
+        return self._atom((name, *(arg.key for arg in args)), None, args, name)
+
+    def _is_turned(self, a: Ratio) -> bool:
+        """Whether the first coefficient is negative: one of a and -a is taken for both."""
+        return not a.is_zero and a.top.leading_coefficient() < 0
+
+    def _inside(self, a: Ratio, name: str) -> Ratio | None:
+        """What a stands for if it is exactly one atom of that name."""
+        used = atoms_in(a.top)
+        if len(used) == 1 and a.key == self.atom(used[0]).key:
+            node = self.atoms[used[0]]
+            if isinstance(node, Call) and node.op.name == name:
+                return self.arguments[used[0]][0]
+        return None
+
+    def _atom(self, key: Any, node: Expr | None, args: tuple[Ratio, ...], name: str = "") -> Ratio:
+        if key not in self._places:
+            if len(self.atoms) == MAX_ATOMS:
+                raise TooLarge
+            self._places[key] = len(self.atoms)
+            self.atoms.append(node if node is not None else b.call(name, *(self.expr(arg) for arg in args)))
+            if args:
+                self.arguments[self._places[key]] = args
+        return self.atom(self._places[key])
+
+    # --- back to expressions, and slopes ------------------------------------------------------------------------
+
+    def expr(self, ratio: Ratio) -> Expr:
+        """The form as an expression, in factors."""
+        top = self._product(ratio.top)
+        return top if ratio.is_polynomial else b.div(top, self._product(ratio.bottom))
+
+    def _product(self, polynomial: Any) -> Expr:
+        if polynomial.is_zero():
+            return b.ZERO
+        scale, factors = polynomial.factor()
+        size = rational(scale)
+        parts = []
+        for factor, exponent in factors:
+            if factor.leading_coefficient() < 0 and len(factor) > 1 and _negatives(factor) > len(factor) / 2:
+                factor, size = -factor, size * (-1) ** int(exponent)
+            coefficients = [rational(coefficient) for coefficient in factor.coeffs()]
+            whole = max(coefficient.denominator for coefficient in coefficients)
+            if whole == 1 and size.denominator > 1 and len(factors) == 1 and len(factor) > 1 and exponent == 1:
+                factor, size = factor * plain(size), Fraction(1)
+            inner = self._sum(factor)
+            parts.append(inner if exponent == 1 else b.power(inner, b.const(int(exponent))))
+        if not parts:
+            return b.const(size)
+        found = parts[0] if abs(size) == 1 else b.mul(b.const(abs(size)), parts[0])
+        for part in parts[1:]:
+            found = b.mul(found, part)
+        return b.neg(found) if size < 0 else found
+
+    def _sum(self, polynomial: Any) -> Expr:
+        terms = []
+        for powers, coefficient in polynomial.to_dict().items():
+            size = rational(coefficient)
+            term: Expr | None = None
+            for place, power in enumerate(powers):
+                if power:
+                    part = self.atoms[place] if power == 1 else b.power(self.atoms[place], b.const(int(power)))
+                    term = part if term is None else b.mul(term, part)
+            terms.append((size, term))
+        terms.sort(key=lambda pair: (pair[1] is None, pair[0] < 0))
+        found: Expr | None = None
+        for size, term in terms:
+            part = b.const(abs(size)) if term is None else b.mul(b.const(abs(size)), term)
+            if found is None:
+                found = b.neg(part) if size < 0 else part
+            else:
+                found = b.sub(found, part) if size < 0 else b.add(found, part)
+        return b.ZERO if found is None else found
+
+
+def _negatives(polynomial: Any) -> int:
+    return sum(coefficient < 0 for coefficient in polynomial.coeffs())
+
+
+def _root(value: Fraction) -> Fraction | None:
+    """The root of a square of a fraction."""
+    import math
+
+    top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)
+    return Fraction(top, bottom) if top * top == value.numerator and bottom * bottom == value.denominator else None
+
+
+def is_opaque(node: Expr) -> bool:
+    """Whether an atom is a length: a whole number of at least 1."""
+    return isinstance(node, Length)

@@ -1,0 +1,284 @@
+"""What happens where pieces meet: the two one-sided limits of value and slope at each join, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import combinations
+
+from lossdsl.analysis.cells import Cell, Ground, Split, slope
+from lossdsl.analysis.certificates import Region
+from lossdsl.analysis.forms import TooLarge, atoms_in, rational
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Expr, Input, Param
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two cells that meet on a third, thin one: `low` on the side of smaller predictions, where that is known.
+
+    `same_value` and `same_slope` are true, false or, where it cannot be told, None. `rises` is the sign of the jump of
+    the slope (in the direction of growing predictions), where it is known.
+    """
+
+    low: Cell
+    high: Cell
+    on: Cell
+    join: Split
+    solved: tuple[tuple[Expr, Expr], ...]
+    ordered: bool
+    same_value: bool | None
+    same_slope: bool | None
+    rises: int | None = None
+
+
+@dataclass
+class Pieces:
+    """The cells of a loss of one number, and what is proved of them."""
+
+    cells: Sequence[Cell]
+    ground: Ground
+    leaf: Expr
+    falls: bool = False
+    """Whether the leaf falls as the prediction grows."""
+    _slopes: dict[Expr, Expr] = field(default_factory=dict)
+
+    def slope(self, value: Expr) -> Expr:
+        """The derivative in the prediction."""
+        if value not in self._slopes:
+            found = slope(value, self.leaf)
+            self._slopes[value] = b.neg(found) if self.falls else found
+        return self._slopes[value]
+
+    @cached_property
+    def whole(self) -> list[Cell]:
+        """Cells that are not proved to be points of each line: there the slope counts."""
+        return [cell for cell in self.cells if not cell.is_thin or not self._is_crossed(cell)]
+
+    def _is_crossed(self, cell: Cell) -> bool:
+        """Whether each line of predictions has at most one point in common with a thin cell, at each join."""
+        return any(self.crossing(cell, split) for split in cell.zeros)
+
+    def crossing(self, cell: Cell, split: Split) -> int:
+        """The sign of the slope of a split's difference in the prediction on a cell; 0 where it is not known."""
+        try:
+            difference = self.ground.forms.expr(self.ground.forms.of_polynomial(split.difference))
+            found = self.ground.sign(self.slope(difference), cell.region.closed())
+        except TooLarge:
+            return 0
+        return found[0] if found is not None and found[1] else 0
+
+    @cached_property
+    def meetings(self) -> list[Meeting]:
+        """Every pair of cells on every thin cell that may be an edge of both."""
+        return list(self._meetings())
+
+    def _meetings(self) -> Iterator[Meeting]:
+        for on in self.cells:
+            if not on.is_thin:
+                continue
+            near = [cell for cell in self.whole if cell is not on and cell.agrees(on) and self._touches(cell, on)]
+            for one, other in combinations(near, 2):
+                if one.agrees(other):
+                    yield self._meeting(one, other, on)
+
+    def _touches(self, cell: Cell, on: Cell) -> bool:
+        """Whether the edge of a cell may reach a thin one."""
+        joint = cell.region.closed() + on.region
+        places = {place for split in on.zeros for place in atoms_in(split.difference)}
+        return not (self.ground.region() + joint).about(places).is_empty()
+
+    def _meeting(self, one: Cell, other: Cell, on: Cell) -> Meeting:
+        join, ordered = on.zeros[0], False
+        for split in on.zeros:
+            signs = [self._side(cell, split) for cell in (one, other)]
+            crossing = self.crossing(on, split)
+            if crossing and 0 not in signs and signs[0] != signs[1]:
+                join, ordered = split, True
+                if signs[0] * crossing > 0:
+                    one, other = other, one
+                break
+        solved = tuple(self.solved(on))
+        value = self._same(one.value, other.value, on, solved)
+        slopes = self.slope(one.value), self.slope(other.value)
+        same = self._same(*slopes, on, solved)
+        rises = None
+        if not same and ordered:
+            try:
+                found = self.ground.sign(b.sub(slopes[1], slopes[0]), on.region)
+                if found is None:
+                    found = self.ground.sign(self._put(b.sub(slopes[1], slopes[0]), solved), on.region)
+            except TooLarge:
+                found = None
+            rises = None if found is None else found[0]
+            if found is not None and found[1]:
+                same = False
+        return Meeting(one, other, on, join, solved, ordered, value, same, rises)
+
+    def _side(self, cell: Cell, split: Split) -> int:
+        """The sign of a split's difference on a cell."""
+        key = split.difference
+        for mine in cell.splits:
+            if mine.difference == key:
+                return mine.sign
+            if mine.difference == -key:
+                return -mine.sign
+        found = (self.ground.region() + cell.region).sign(key)
+        return found[0] if found is not None and found[1] else 0
+
+    def solved(self, on: Cell) -> Iterator[tuple[Expr, Expr]]:
+        """The leaves that the equations of a thin cell determine, the prediction first: (leaf, what it is)."""
+        done: list[tuple[Expr, Expr]] = []
+        for split in on.zeros:
+            try:
+                equation = self._put(
+                    self.ground.forms.expr(self.ground.forms.of_polynomial(split.difference)), tuple(done)
+                )
+                form = self.ground.forms.of(equation)
+            except TooLarge:
+                continue
+            found = self._solution(form.top, on.region)
+            if found is not None:
+                done.append(found)
+                yield found
+
+    def _solution(self, polynomial: object, region: Region) -> tuple[Expr, Expr] | None:
+        forms = self.ground.forms
+        places = [p for p in atoms_in(polynomial) if isinstance(forms.atoms[p], Input | Param)]
+        places.sort(key=lambda place: forms.atoms[place] is not self.leaf)
+        for place in places:
+            if polynomial.degrees()[place] != 1:  # type: ignore[attr-defined]
+                continue
+            leaf = forms.atoms[place]
+            others = [forms.atoms[p] for p in atoms_in(polynomial) if p != place]
+            if any(b.depends(other, (leaf,)) for other in others):
+                continue
+            slope_of = polynomial.derivative(place)  # type: ignore[attr-defined]
+            if not slope_of.is_constant():
+                found = (self.ground.region() + region).sign(slope_of)
+                if found is None or not found[1]:
+                    continue
+            rest = polynomial - slope_of * polynomial.context().gens()[place]  # type: ignore[attr-defined]
+            try:
+                ratio = forms.negative(forms.div(forms.of_polynomial(rest), forms.of_polynomial(slope_of)))
+            except TooLarge:
+                continue
+            return leaf, forms.expr(ratio)
+        return None
+
+    def _put(self, expr: Expr, solved: tuple[tuple[Expr, Expr], ...]) -> Expr:
+        for leaf, value in solved:
+            expr = b.substitute(expr, {leaf: value})
+        return expr
+
+    def at_join(self, expr: Expr, meeting: Meeting) -> Expr:
+        """An expression at a join, in as few leaves as can be."""
+        put = self._put(expr, meeting.solved)
+        try:
+            return self.ground.forms.expr(self.ground.forms.of(put))
+        except TooLarge:
+            return put
+
+    def _same(self, one: Expr, other: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> bool | None:
+        """Whether two expressions are equal on a thin cell; None where it cannot be told."""
+        if one is other:
+            return True
+        forms = self.ground.forms
+        try:
+            difference = forms.of(b.sub(self._put(one, solved), self._put(other, solved)))
+        except TooLarge:
+            return None
+        if difference.is_zero:
+            return True
+        for split in on.zeros:
+            if (difference.top % split.difference).is_zero() if _divides(split.difference) else False:
+                return True
+        try:
+            found = self.ground.ratio_sign(difference, on.region)
+        except TooLarge:
+            return None
+        return False if found is not None and found[1] else None
+
+    # --- what is proved ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def continuous(self) -> bool:
+        """Whether the loss is proved continuous where it is defined."""
+        for cell in self.cells:
+            closed = cell.region.closed()
+            if not self.ground.composition(closed, frozenset({self.leaf}))[cell.value].continuous:
+                return False
+        for on in self.cells:
+            if on.is_thin:
+                solved = tuple(self.solved(on))
+                for cell in self.cells:
+                    if cell is on or not cell.agrees(on) or not self._touches(cell, on):
+                        continue
+                    if not self.ground.is_defined(cell.value, cell.region.closed() + on.region):
+                        return False
+                    if not self._same(cell.value, on.value, on, solved):
+                        return False
+        return True
+
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether the slope is proved to exist and to be continuous."""
+        if not self.continuous:
+            return False
+        for cell in self.whole:
+            closed = cell.region.closed()
+            if not self.ground.composition(closed, frozenset({self.leaf}))[cell.value].smooth:
+                return False
+        return all(meeting.same_slope for meeting in self.meetings)
+
+    @cached_property
+    def convex(self) -> bool:
+        """Whether the loss is proved convex in the prediction, on every line of predictions."""
+        if not self.continuous:
+            return False
+        for cell in self.whole:
+            if not self.bends_up(cell) or not self.ground.is_defined(cell.value, cell.region.closed()):
+                return False
+        return all(
+            meeting.same_slope or (meeting.ordered and meeting.rises is not None and meeting.rises >= 0)
+            for meeting in self.meetings
+        )
+
+    def bends_up(self, cell: Cell) -> bool:
+        """Whether a piece is proved convex in its cell."""
+        if self.ground.composition(cell.region, frozenset({self.leaf}))[cell.value].convex:
+            return True
+        try:
+            found = self.ground.sign(slope(slope(cell.value, self.leaf), self.leaf), cell.region)
+        except TooLarge:
+            return False
+        return found is not None and found[0] >= 0
+
+    @cached_property
+    def nonnegative(self) -> bool:
+        """Whether every piece is proved to be at least 0 where it is selected."""
+        return all(self._is_nonnegative(cell) for cell in self.cells)
+
+    def _is_nonnegative(self, cell: Cell) -> bool:
+        for sum_ in (cell.value, self._put(cell.value, tuple(self.solved(cell)))):
+            try:
+                found = self.ground.sign(sum_, cell.region)
+            except TooLarge:
+                continue
+            if found is not None and found[0] >= 0:
+                return True
+        return False
+
+
+def _divides(polynomial: object) -> bool:
+    return not polynomial.is_constant()  # type: ignore[attr-defined]
+
+
+def constant(polynomial: object) -> Fraction:
+    """The value of a constant polynomial."""
+    return rational(polynomial.leading_coefficient()) if not polynomial.is_zero() else Fraction(0)  # type: ignore[attr-defined]
+
+
+__all__ = ["Call", "Meeting", "Pieces", "constant"]

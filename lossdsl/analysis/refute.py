@@ -1,0 +1,208 @@
+"""Refutations of what may be expected of an elementwise loss, each with the point that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from lossdsl.analysis.search import Line, Search
+from lossdsl.analysis.verdict import Verdict
+from lossdsl.ir.expr import Expr
+
+_SMALL = Fraction(1, 10**25)
+"""What two numbers of 50 digits must differ by, as a part of their size, to count as different."""
+
+
+def _text(value: Any) -> str:
+    """A value to six digits, for a sentence."""
+    from lossdsl.ir.text import decimal
+
+    return decimal(Fraction(f"{float(value):.6g}"))
+
+
+def _below(search: Search, a: Any, c: Any, scale: Any = 0) -> bool:
+    """Whether a is surely less than c."""
+    size = max(abs(a), abs(c), abs(scale), search.m.mpf(10) ** -30)
+    return bool(c - a > size * search.m.mpf(_SMALL.numerator) / _SMALL.denominator)
+
+
+def negative(search: Search) -> Verdict | None:
+    """A point at which the loss is below 0: the plainest one."""
+    for line in search.lines:
+        found = [(x, y) for x, y in line.finite() if _below(search, y, search.m.mpf(0))]
+        if found:
+            x, y = min(found, key=lambda pair: (_plainness(pair[0]), pair[0]))
+            return Verdict("refuted", "search", at=search.at(line.setting, x), detail=f"the value is {_text(y)}")
+    return None
+
+
+def _plainness(x: Fraction) -> tuple[int, Fraction]:
+    """Short numbers of a usual size first."""
+    return x.denominator.bit_length() + max(0, abs(x.numerator).bit_length() - 7), abs(x)
+
+
+def nonzero_at_target(search: Search) -> Verdict | None:
+    """A target at which the loss of the very same prediction is not 0."""
+    for line, x, y in _on_target(search):
+        if y is None or abs(y) > search.m.mpf(10) ** -30:
+            detail = "there is no finite value" if y is None else f"the value is {_text(y)}"
+            if y is not None:
+                return Verdict("refuted", "search", at=search.at(line.setting, x), detail=detail)
+    return None
+
+
+def _on_target(search: Search) -> Iterator[tuple[Line, Fraction, Any]]:
+    target = search.loss.target
+    if target is None or len(target.nodes) != 1:
+        return
+    node = target.nodes[0]
+    for line in search.lines:
+        x = line.setting[node]
+        if x in line.xs:
+            yield line, x, line.values[line.xs.index(x)]
+
+
+def less_than_target(search: Search) -> Verdict | None:
+    """A prediction that costs less than the target itself."""
+    for line, x, y in _on_target(search):
+        if y is None:
+            continue
+        for other, value in sorted(line.finite(), key=lambda pair: _plainness(pair[0])):
+            if _below(search, value, y):
+                return Verdict(
+                    "refuted", "search", at=search.at(line.setting, other), beside=(search.at(line.setting, x),),
+                    detail=f"the value is {_text(value)}, less than {_text(y)} at t = x",
+                )  # fmt: skip
+    return None
+
+
+def asymmetric(search: Search) -> Verdict | None:
+    """Two errors of one size that cost differently."""
+    for line, x, _ in _on_target(search):
+        values = dict(line.finite())
+        for other in sorted(values, key=_plainness):
+            mirror = 2 * x - other
+            if mirror in values and (_below(search, values[other], values[mirror])):
+                return Verdict(
+                    "refuted", "search", at=search.at(line.setting, other), beside=(search.at(line.setting, mirror),),
+                    detail=f"the values are {_text(values[other])} and {_text(values[mirror])}",
+                )  # fmt: skip
+    return None
+
+
+def bent_down(search: Search) -> Verdict | None:
+    """Three predictions, the middle one above the line between the others."""
+    for line in search.lines:
+        points = line.finite()
+        if len(points) != len(line.xs) and not _is_interval(line):
+            continue  # the points between have no value, so there is no line
+        for one, middle, other in _triples(points):
+            share = (middle[0] - one[0]) / (other[0] - one[0])
+            weight = search.m.mpf(share.numerator) / share.denominator
+            chord = one[1] + weight * (other[1] - one[1])
+            if _below(search, chord, middle[1], max(abs(one[1]), abs(other[1]))):
+                return Verdict(
+                    "refuted", "search", at=search.at(line.setting, middle[0]),
+                    beside=(search.at(line.setting, one[0]), search.at(line.setting, other[0])),
+                    detail=f"the value is {_text(middle[1])}, on the line between the others {_text(chord)}",
+                )  # fmt: skip
+    return None
+
+
+def _is_interval(line: Line) -> bool:
+    """Whether the predictions that have a value follow each other."""
+    flags = [value is not None for value in line.values]
+    changes = sum(a != c for a, c in zip(flags, flags[1:], strict=False))
+    return changes <= 1 or (changes == 2 and not flags[0])
+
+
+def _triples(points: Sequence[tuple[Fraction, Any]]) -> Iterator[tuple[Any, Any, Any]]:
+    """Plain ones first: evenly spaced, then neighbours."""
+    at = dict(points)
+    for step in (Fraction(1), Fraction(2), Fraction(1, 4), Fraction(1, 16), Fraction(4)):
+        for x, y in points:
+            if x - step in at and x + step in at:
+                yield (x - step, at[x - step]), (x, y), (x + step, at[x + step])
+    for place in range(1, len(points) - 1):
+        yield points[place - 1], points[place], points[place + 1]
+    for place in range(1, len(points) - 1):
+        yield points[0], points[place], points[-1]
+
+
+# --- at joins -----------------------------------------------------------------------------------------------------
+
+_STEPS = (Fraction(1, 10**9), Fraction(1, 10**12))
+
+
+def jump(search: Search, joins: Sequence[Expr]) -> Verdict | None:
+    """A prediction at which the value jumps."""
+    return _at_joins(search, joins, _jump)
+
+
+def kink(search: Search, joins: Sequence[Expr]) -> Verdict | None:
+    """A prediction at which the slope jumps, or is infinite."""
+    return _at_joins(search, joins, _kink)
+
+
+def _at_joins(
+    search: Search, joins: Sequence[Expr], judge: Callable[[Search, Sequence[Any]], str | None]
+) -> Verdict | None:
+    for setting in search.settings():
+        for join in joins:
+            x = search.number(join, setting)
+            if x is None:
+                continue
+            spread = [x - 2 * h for h in _STEPS] + [x - h for h in _STEPS] + [x]
+            spread += [x + h for h in _STEPS] + [x + 2 * h for h in _STEPS]
+            bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
+            if bounds is not None and not all(bounds.holds(place) for place in spread):
+                continue
+            line = search.line(setting, spread)
+            detail = judge(search, line.values)
+            if detail is not None:
+                ends = (search.at(setting, x - _STEPS[0]), search.at(setting, x + _STEPS[0]))
+                return Verdict("refuted", "search", at=search.at(setting, x), beside=ends, detail=detail)
+    return None
+
+
+def _jump(search: Search, values: Sequence[Any]) -> str | None:
+    low, high, middle = values[2:4], values[5:7], values[4]
+    if None in (*low, *high):
+        return None
+    gaps = [c - a for a, c in zip(low, high, strict=True)]
+    size = max(map(abs, (*low, *high)))
+    if _lasts(search, gaps, size):
+        return f"the value goes from {_text(low[1])} to {_text(high[1])}"
+    if middle is not None:
+        alone = [middle - a for a in low]
+        if _lasts(search, alone, size + abs(middle)):
+            return f"the value is {_text(middle)} there, and {_text(low[1])} beside it"
+    return None
+
+
+def _lasts(search: Search, gaps: Sequence[Any], size: Any) -> bool:
+    """Whether a difference stays the same while the points come together."""
+    far, near = gaps
+    floor = search.m.mpf(10) ** -6 * size + search.m.mpf(10) ** -30
+    return bool(abs(near) > floor and abs(far - near) < abs(near) / 10)
+
+
+def _kink(search: Search, values: Sequence[Any]) -> str | None:
+    if any(value is None for place, value in enumerate(values) if place != 4):
+        return None
+    m = search.m
+    slopes = []
+    for place, h in enumerate(_STEPS):
+        step = m.mpf(h.numerator) / h.denominator
+        left = (values[2 + place] - values[place]) / step
+        right = (values[7 + place] - values[5 + place]) / step
+        slopes.append((left, right))
+    (far_left, far_right), (left, right) = slopes
+    size = max(abs(left), abs(right))
+    gaps = [far_right - far_left, right - left]
+    if size > 8 * max(abs(far_left), abs(far_right)) and size > 1:
+        return "the slope is infinite"
+    if _lasts(search, gaps, size):
+        return f"the slope goes from {_text(left)} to {_text(right)}"
+    return None

@@ -1,0 +1,290 @@
+"""Points at which a claim about a loss is wrong: looked for on fixed grids, with 50 digits, always the same ones.
+
+What is found is a refutation, since the point can be put in by hand: inputs are plain decimals. What is not found is a
+test, and its points are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lossdsl.analysis.bounds import INF, Bounds
+from lossdsl.analysis.verdict import Number
+from lossdsl.analysis.view import View
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import ordered
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Length, Position, Reduce, walk
+from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.ir.op import Kind
+from lossdsl.symbolic.exact import Array, evaluate, filled
+from lossdsl.symbolic.namespaces import Beyond, MpNumbers, mp_numbers
+
+MAX_NODES = 1500
+"""The most operations of a loss that is tried on grids; a larger one is tried at a few points."""
+
+_HALF = Fraction(1, 2)
+_STEPS = [Fraction(k, 4) for k in range(-16, 17)]
+_FAR = [Fraction(sign * 10**k) for k in (1, 2, 3, 6) for sign in (1, -1)]
+_NEAR = [Fraction(sign, 10**k) for k in (2, 8) for sign in (1, -1)]
+_UNIT = [Fraction(k, 16) for k in range(17)] + [Fraction(1, 10**8), 1 - Fraction(1, 10**8)]
+
+GRIDS: dict[str, list[Fraction]] = {
+    "real": sorted({*_STEPS, *_FAR, *_NEAR}),
+    "logits": sorted({*_STEPS, *_FAR, *_NEAR}),
+    "positive": sorted({value for value in (*_STEPS, *_FAR, *_NEAR) if value > 0}),
+    "nonneg": sorted({value for value in (*_STEPS, *_FAR, *_NEAR) if value >= 0}),
+    "prob": sorted(_UNIT),
+    "simplex": sorted(_UNIT),
+    "logprob": sorted({-value for value in (*_STEPS, *_FAR, *_NEAR) if value >= 0}),
+    "binary": [Fraction(0), Fraction(1)],
+    "sign": [Fraction(-1), Fraction(1)],
+    "count": [Fraction(k) for k in range(6)],
+    "onehot": [Fraction(0), Fraction(1)],
+    "unit": sorted({2 * value - 1 for value in _UNIT}),
+}
+"""The values of a prediction that are tried, by its kind."""
+
+FEW: dict[str, list[Fraction]] = {
+    "real": [Fraction(0), Fraction(1), Fraction(-1), Fraction(3, 2), Fraction(-5, 2)],
+    "logits": [Fraction(0), Fraction(1), Fraction(-1), Fraction(3, 2), Fraction(-5, 2)],
+    "positive": [Fraction(1), Fraction(1, 2), Fraction(3), Fraction(1, 8)],
+    "nonneg": [Fraction(0), Fraction(1), Fraction(1, 2), Fraction(3)],
+    "prob": [_HALF, Fraction(0), Fraction(1), Fraction(1, 8), Fraction(3, 4)],
+    "simplex": [_HALF, Fraction(0), Fraction(1), Fraction(1, 8), Fraction(3, 4)],
+    "logprob": [-_HALF, Fraction(0), Fraction(-3)],
+    "binary": [Fraction(0), Fraction(1)],
+    "sign": [Fraction(1), Fraction(-1)],
+    "count": [Fraction(0), Fraction(1), Fraction(2), Fraction(5)],
+    "onehot": [Fraction(0), Fraction(1)],
+    "unit": [_HALF, Fraction(-1), Fraction(1), Fraction(0)],
+}
+"""The values of every other input."""
+
+Setting = Mapping[Expr, Fraction]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A loss along its prediction: everything else is set."""
+
+    setting: Setting
+    xs: tuple[Fraction, ...]
+    values: tuple[Any, ...]
+
+    def finite(self) -> list[tuple[Fraction, Any]]:
+        """The points at which the loss has a value."""
+        return [(x, y) for x, y in zip(self.xs, self.values, strict=True) if y is not None]
+
+
+@dataclass
+class Search:
+    """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins."""
+
+    view: View
+    extra: Sequence[Expr] = ()
+    m: MpNumbers = field(default_factory=mp_numbers)
+    tried: int = 0
+
+    @property
+    def loss(self) -> Loss:
+        return self.view.loss
+
+    def settings(self) -> Iterator[Setting]:
+        """Values for everything but the prediction: defaults first, then one parameter changed at a time."""
+        inputs = [spec for spec in self.loss.inputs if spec is not self.loss.prediction]
+        choices = [list(self._input_values(spec)) for spec in inputs]
+        rows: list[dict[Expr, Fraction]] = []
+        longest = max((len(values) for values in choices), default=1)
+        for place in range(longest):
+            row: dict[Expr, Fraction] = {}
+            for shift, (spec, values) in enumerate(zip(inputs, choices, strict=True)):
+                for node in spec.nodes:
+                    row[node] = values[(place + shift) % len(values)]
+            rows.append(row)
+        for number, drawn in enumerate(self.parameters()):
+            for row in rows if number == 0 else rows[:3]:
+                yield {**row, **drawn}
+
+    def _input_values(self, spec: InputSpec) -> list[Fraction]:
+        return [Fraction(0), Fraction(1), Fraction(2)] if spec.is_label else FEW[spec.domain]
+
+    def parameters(self) -> Iterator[Setting]:
+        """Admissible parameters: the defaults, then others, one changed at a time."""
+        free = [spec for spec in self.loss.parameters if spec.name not in self.loss.settled]
+        usual = {spec.node: self._usual(spec) for spec in free}
+        found = self.admissible(usual)
+        if found:
+            yield usual
+        for spec in free:
+            for value in self._others(spec):
+                drawn = {**usual, spec.node: value}
+                if value != usual[spec.node] and self.admissible(drawn):
+                    yield drawn
+
+    def _usual(self, spec: ParameterSpec) -> Fraction:
+        if spec.default is not None:
+            return Fraction(repr(float(spec.default)))
+        bounds = self.view.leaves.get(spec.node, Bounds())
+        for value in (Fraction(1), _HALF, Fraction(2), Fraction(0), Fraction(-1)):
+            if bounds.holds(value):
+                return value
+        return _between(bounds)
+
+    def _others(self, spec: ParameterSpec) -> list[Fraction]:
+        bounds = self.view.leaves.get(spec.node, Bounds())
+        usual = self._usual(spec)
+        values = [2 * usual, usual / 2, Fraction(1), Fraction(1, 4), Fraction(3), Fraction(0), Fraction(5, 2)]
+        values += [Fraction(end) for end in (bounds.low, bounds.high) if abs(end) < INF]
+        if bounds.low == -INF:
+            values += [-usual, Fraction(-1)]
+        kept = [value for value in dict.fromkeys(values) if bounds.holds(value)]
+        return kept[:8]
+
+    def admissible(self, drawn: Setting) -> bool:
+        """Whether parameters meet the requirements."""
+        conditions = [requirement.condition for requirement in self.loss.requirements]
+        if not conditions:
+            return True
+        given: dict[Expr, Array] = {}
+        for node, value in drawn.items():
+            given[node] = filled(np.full((1,) * len(node.axes), value, dtype=object), self.m)
+        done = evaluate(conditions, given, self.m, {"batch": 1, "space": 1, "last": 1, "rows": 1})
+        return all(bool(np.all(done[condition])) for condition in conditions)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """The loss on a grid of predictions, for each setting."""
+        size = sum(1 for _ in walk(self.loss.value))
+        found = []
+        budget = 400_000
+        for setting in self.settings():
+            xs = self._grid(setting)
+            budget -= size * len(xs)
+            if budget < 0 and found:
+                break
+            found.append(self.line(setting, xs))
+        return found
+
+    def line(self, setting: Setting, xs: Sequence[Fraction]) -> Line:
+        """The loss at some predictions; None where it has no finite value."""
+        self.tried += len(xs)
+        return Line(setting, tuple(xs), tuple(self.values(setting, xs)))
+
+    def _grid(self, setting: Setting) -> list[Fraction]:
+        spec = self.loss.prediction
+        points = set(GRIDS[spec.domain]) if spec.is_real else {Fraction(0)}
+        bounds = self.view.leaves.get(spec.nodes[0], Bounds())
+        target = self.loss.target
+        if target is not None and len(target.nodes) == 1 and target.nodes[0] in setting:
+            points.add(setting[target.nodes[0]])
+        for expr in self.extra:
+            at = self.number(expr, setting)
+            if at is not None:
+                for shift in (0, Fraction(1, 100), Fraction(-1, 100), Fraction(1, 10**6), Fraction(-1, 10**6)):
+                    points.add(at + shift)
+        return sorted(point for point in points if bounds.holds(point))
+
+    def number(self, expr: Expr, setting: Setting) -> Fraction | None:
+        """A part that is settled by a setting, as a plain decimal near it."""
+        given = {node: filled(np.asarray(value, dtype=object), self.m) for node, value in setting.items()}
+        try:
+            flat = b.substitute(expr, {node: b.const(value) for node, value in setting.items()})
+            done = evaluate([flat], given, self.m, {})[flat]
+        except (KeyError, Beyond, ValueError):
+            return None
+        value = done.item() if done.ndim == 0 else done.ravel()[0]
+        if not self.m.isfinite(value) or abs(value) > 10**9:
+            return None
+        exact = Fraction(str(self.m.nstr(value, 15)))
+        return exact
+
+    def values(self, setting: Setting, xs: Sequence[Fraction]) -> list[Any]:
+        """One value of the loss for each prediction; None where it is not finite."""
+        expr = self.loss.value
+        if not self._may_be_stacked:
+            return [self._at(expr, setting, [x])[0] for x in xs]
+        return self._at(expr, setting, xs)
+
+    @cached_property
+    def _may_be_stacked(self) -> bool:
+        """Whether several predictions may stand in one batch: nothing counts or sums over it."""
+        for node in walk(self.loss.value):
+            if isinstance(node, Along | Gather | Length | Position):
+                return False
+            if isinstance(node, Reduce) and node.op.name not in ("any", "all", "max", "min", "mean"):
+                return False
+        return True
+
+    def _at(self, expr: Expr, setting: Setting, xs: Sequence[Fraction]) -> list[Any]:
+        (variable,) = self.loss.prediction.nodes
+        given: dict[Expr, Array] = {}
+        for node, value in setting.items():
+            given[node] = self._spread(node, [value] * len(xs))
+        given[variable] = self._spread(variable, list(xs))
+        sizes = {"batch": len(xs), "space": 1, "last": 1, "rows": 1}
+        done = evaluate([expr], given, self.m, sizes)
+        broken = self._broken(expr, done, len(xs))
+        found = self._rows(done[expr], expr, len(xs))
+        return [None if bad or not self.m.isfinite(y) else y for y, bad in zip(found, broken, strict=True)]
+
+    def _spread(self, node: Expr, values: list[Fraction]) -> Array:
+        axes = ordered(node.axes)
+        shape = tuple(len(values) if axis.domain == "batch" else 1 for axis in axes)
+        array = np.empty(shape, dtype=object)
+        batch = any(axis.domain == "batch" for axis in axes)
+        array[...] = np.array(values, dtype=object).reshape(shape) if batch else values[0]
+        return filled(array, self.m)
+
+    def _rows(self, array: Array, expr: Expr, count: int) -> list[Any]:
+        flat = array.ravel().tolist()
+        return flat if len(flat) == count else flat * count
+
+    def _broken(self, root: Expr, done: Mapping[Expr, Array], count: int) -> list[bool]:
+        """Where a part that is selected has no finite value: floating point may go on there, real numbers do not."""
+        live: dict[Expr, Any] = {root: np.ones(count, dtype=bool)}
+        bad = np.zeros(count, dtype=bool)
+        for node in reversed(list(walk(root))):
+            here = live.get(node)
+            if here is None:
+                continue
+            if node.kind is Kind.REAL and not isinstance(node, Const | Flag):
+                numbers = self._rows(done[node], node, count)
+                wrong = np.array([not self.m.isfinite(y) for y in numbers], dtype=bool)
+                bad |= here & wrong
+            children = node.children
+            if isinstance(node, Call) and node.op.name == "where":
+                held = np.array([bool(c) for c in self._rows(done[children[0]], children[0], count)], dtype=bool)
+                parts = [(children[0], here), (children[1], here & held), (children[2], here & ~held)]
+            elif isinstance(node, Call):
+                parts = [(child, here) for child in children]
+            else:
+                parts = []
+            for child, mask in parts:
+                live[child] = live[child] | mask if child in live else mask
+        return [bool(one) for one in bad]
+
+    def at(self, setting: Setting, x: Fraction) -> dict[str, Number]:
+        """A point as a reader would put it in."""
+        values = {**setting, self.loss.prediction.nodes[0]: x}
+        found: dict[str, Number] = {}
+        for spec in self.loss.inputs:
+            for node in spec.nodes:
+                found[node.name] = values[node]
+        for parameter in self.loss.parameters:
+            if parameter.node in values:
+                found[parameter.name] = values[parameter.node]
+        return found
+
+
+def _between(bounds: Bounds) -> Fraction:
+    low = Fraction(bounds.low) if bounds.low > -INF else None
+    high = Fraction(bounds.high) if bounds.high < INF else None
+    if low is not None and high is not None:
+        return (low + high) / 2
+    return low + 1 if low is not None else high - 1 if high is not None else Fraction(1)

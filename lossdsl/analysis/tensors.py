@@ -1,0 +1,155 @@
+"""Refutations for losses over whole tensors: at the small tensors of `symbolic.points`, and between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
+from lossdsl.ir.expr import Expr, walk
+from lossdsl.ir.loss import Loss
+from lossdsl.pipeline import Program
+from lossdsl.symbolic.exact import Array, evaluate
+from lossdsl.symbolic.namespaces import mp_numbers
+from lossdsl.symbolic.points import Point, points
+
+COUNT = 12
+MAX_NODES = 1500
+
+
+def refuted(program: Program, name: str) -> Verdict:
+    """A refutation of a claim at tensors that were tried, or how many were."""
+    loss = program.loss
+    if name not in _TRIALS or sum(1 for _ in walk(loss.result)) > MAX_NODES:
+        return UNKNOWN
+    tried = 0
+    drawn = list(points(loss, program.known, COUNT))
+    for place, point in enumerate(drawn):
+        other = drawn[(place + 2) % len(drawn)]
+        found, looked = _TRIALS[name](loss, point, other)
+        tried += looked
+        if found is not None:
+            return found
+    return Verdict("tested", "search", tried) if tried else UNKNOWN
+
+
+def _value(loss: Loss, point: Point) -> list[Any] | None:
+    m = mp_numbers()
+    done = evaluate([loss.result], point.given(m), m, point.sizes)
+    found = done[loss.result].ravel().tolist()
+    return found if all(m.isfinite(value) for value in found) else None
+
+
+def _moved(loss: Loss, point: Point, arrays: Mapping[Expr, Array]) -> Point:
+    return Point({**point.values, **arrays}, point.sizes)
+
+
+def at(loss: Loss, point: Point) -> dict[str, Number]:
+    """A point as a reader would put it in."""
+    found: dict[str, Number] = {}
+    for node, array in point.values.items():
+        found[getattr(node, "name", "")] = _rows(array)
+    return found
+
+
+def _rows(array: Any) -> Number:
+    if isinstance(array, np.ndarray) and array.ndim:
+        return tuple(_rows(part) for part in array)
+    value: Number = array.item() if isinstance(array, np.ndarray) else array
+    return value
+
+
+def _text(value: Any) -> str:
+    return f"{float(value):.6g}"
+
+
+Found = tuple[Verdict | None, int]
+
+
+def _negative(loss: Loss, point: Point, other: Point) -> Found:
+    values = _value(loss, point)
+    if values is None:
+        return None, 0
+    least = min(values)
+    if least < -mp_numbers().mpf(10) ** -30:
+        return Verdict("refuted", "search", at=at(loss, point), detail=f"the value is {_text(least)}"), 1
+    return None, 1
+
+
+def _on_target(loss: Loss, point: Point) -> Point | None:
+    target = loss.target
+    if target is None or target.is_label or len(target.nodes) != len(loss.prediction.nodes):
+        return None
+    moved: dict[Expr, Array] = {}
+    for t, x in zip(target.nodes, loss.prediction.nodes, strict=True):
+        if point.values[t].shape != point.values[x].shape:
+            return None
+        moved[x] = point.values[t]
+    return _moved(loss, point, moved)
+
+
+def _nonzero(loss: Loss, point: Point, other: Point) -> Found:
+    there = _on_target(loss, point)
+    values = None if there is None else _value(loss, there)
+    if there is None or values is None:
+        return None, 0
+    most = max(values, key=abs)
+    if abs(most) > mp_numbers().mpf(10) ** -30:
+        return Verdict("refuted", "search", at=at(loss, there), detail=f"the value is {_text(most)}"), 1
+    return None, 1
+
+
+def _less(loss: Loss, point: Point, other: Point) -> Found:
+    there = _on_target(loss, point)
+    values = None if there is None else _value(loss, there)
+    here = _value(loss, point)
+    if there is None or values is None or here is None:
+        return None, 0
+    for mine, best in zip(here, values, strict=True):
+        if mine < best - mp_numbers().mpf(10) ** -30 * (1 + abs(best)):
+            detail = f"a value is {_text(mine)}, less than {_text(best)} at t = x"
+            return Verdict("refuted", "search", at=at(loss, point), beside=(at(loss, there),), detail=detail), 1
+    return None, 1
+
+
+def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
+    there = _on_target(loss, point)
+    if there is None or loss.prediction.domain not in ("real", "logits"):
+        return None, 0
+    mirror: dict[Expr, Array] = {x: 2 * there.values[x] - point.values[x] for x in loss.prediction.nodes}
+    turned = _moved(loss, point, mirror)
+    here, across = _value(loss, point), _value(loss, turned)
+    if here is None or across is None:
+        return None, 0
+    for one, two in zip(here, across, strict=True):
+        if abs(one - two) > mp_numbers().mpf(10) ** -30 * (1 + abs(one)):
+            detail = f"the values are {_text(one)} and {_text(two)}"
+            return Verdict("refuted", "search", at=at(loss, point), beside=(at(loss, turned),), detail=detail), 1
+    return None, 1
+
+
+def _bent(loss: Loss, point: Point, other: Point) -> Found:
+    ends = [point, _moved(loss, point, {x: other.values[x] for x in loss.prediction.nodes})]
+    middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}
+    between = _moved(loss, point, middle)
+    values = [_value(loss, one) for one in (*ends, between)]
+    if any(one is None for one in values):
+        return None, 0
+    for one, two, half in zip(*values, strict=True):  # type: ignore[arg-type]
+        chord = (one + two) / 2
+        if half > chord + mp_numbers().mpf(10) ** -25 * (abs(one) + abs(two) + 1):
+            detail = f"the value is {_text(half)}, on the line between the others {_text(chord)}"
+            beside = (at(loss, ends[0]), at(loss, ends[1]))
+            return Verdict("refuted", "search", at=at(loss, between), beside=beside, detail=detail), 1
+    return None, 1
+
+
+_TRIALS = {
+    "nonnegative": _negative,
+    "zero at t = x": _nonzero,
+    "least at t = x": _less,
+    "symmetric": _lopsided,
+    "convex": _bent,
+}

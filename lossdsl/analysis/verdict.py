@@ -1,0 +1,70 @@
+"""What is known of a claim about a loss, and how it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from lossdsl.ir.text import decimal
+
+How = Literal["proved", "refuted", "tested", "unknown"]
+
+Number = Fraction | tuple["Number", ...]
+"""A plain decimal, or rows of them: a value that an author can type in an `example` line."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one claim.
+
+    `how` is "proved" (by `by`: "composition", "intervals", "polynomials", "substitution", "pieces"), "refuted" (at the
+    point `at`, and where the claim is about several points `beside` has the others), "tested" (at `points` points
+    without a contradiction) or "unknown". `detail` is a sentence in figures: what was found at the point, or why
+    nothing is known. `scope` is "" for every admissible parameter, else says for which the verdict holds.
+
+    A claim about a gradient has a verdict of its own kind (`symbolic.judge`), since that one is about lossdsl's own
+    work, this one about the author's.
+    """
+
+    how: How
+    by: str = ""
+    points: int = 0
+    at: Mapping[str, Number] = field(default_factory=dict)
+    beside: tuple[Mapping[str, Number], ...] = ()
+    detail: str = ""
+    scope: str = ""
+
+    @property
+    def place(self) -> str:
+        """The point as an author would write it: `t=0, x=1.5, delta=1`."""
+        return place(self.at)
+
+    def __str__(self) -> str:
+        scope = f" {self.scope}" if self.scope else ""
+        match self.how:
+            case "proved":
+                return f"proved{scope} ({self.by})"
+            case "refuted":
+                return f"refuted at {self.place}" if self.at else f"refuted{scope} ({self.by})"
+            case "tested":
+                return f"tested{scope} at {self.points} point{'s' * (self.points != 1)}"
+        return "unknown"
+
+
+def place(at: Mapping[str, Number]) -> str:
+    """A point as text: `t=[0, 1], x=[0.5, 2], delta=1`.
+
+    >>> place({"t": (Fraction(0), Fraction(1)), "delta": Fraction(1, 2)})
+    't=[0, 1], delta=0.5'
+    """
+    return ", ".join(f"{name}={number(value)}" for name, value in at.items())
+
+
+def number(value: Number) -> str:
+    """A value of a point as text."""
+    return f"[{', '.join(map(number, value))}]" if isinstance(value, tuple) else decimal(value)
+
+
+UNKNOWN = Verdict("unknown")
