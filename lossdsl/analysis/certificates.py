@@ -70,8 +70,7 @@ class Region:
         """Whether it is proved to hold no point."""
         if not self.known:
             return False
-        zero = self.known[0].polynomial * 0
-        return self._combines(zero, strictly=True, degree=2)
+        return self._combines(self.known[0].polynomial * 0, degree=2) is True
 
     def sign(self, polynomial: Any) -> tuple[int, bool] | None:
         """(1, strict) where it is proved nonnegative, (-1, strict) nonpositive, (0, False) zero; None if open."""
@@ -104,19 +103,16 @@ class Region:
         region = self.about(atoms_in(polynomial))
         degree = min(max(polynomial.total_degree(), 1), MAX_DEGREE)
         for sign in (1, -1):
-            signed = polynomial * sign
-            if region._combines(signed, strictly=True, degree=degree):
-                return sign, True
-            if region._combines(signed, strictly=False, degree=degree):
-                return sign, False
+            strict = region._combines(polynomial * sign, degree=degree)
+            if strict is not None:
+                return sign, strict
         return None
 
-    def _combines(self, target: Any, *, strictly: bool, degree: int) -> bool:
-        """Whether `target` is a nonnegative combination of products (one of them positive, if `strictly`)."""
-        columns = self._columns(target, degree)
-        return columns is not None and _combination(target, columns, strictly=strictly)
+    def _combines(self, target: Any, *, degree: int) -> bool | None:
+        """Whether `target` is a nonnegative combination of products; true if one of them may be positive."""
+        return _combination(target, self._columns(target, degree))
 
-    def _columns(self, target: Any, degree: int) -> list[Known] | None:
+    def _columns(self, target: Any, degree: int) -> list[Known]:
         one = target * 0 + 1
         products: list[Known] = [Known(one, True)]
         layer = products
@@ -155,14 +151,14 @@ def _different(products: Iterable[Known]) -> list[Known]:
     return list(found.values())
 
 
-def _combination(target: Any, columns: Sequence[Known], *, strictly: bool) -> bool:
+def _combination(target: Any, columns: Sequence[Known]) -> bool | None:
     from flint import fmpq
 
     parts = [column.polynomial.to_dict() for column in columns]
     goal = target.to_dict()
     monomials = sorted({powers for part in parts for powers in part} | set(goal))
     if len(monomials) > MAX_ROWS or any(all(powers not in part for part in parts) for powers in goal):
-        return False
+        return None
     zero = fmpq(0)
     rows = []
     for powers in monomials:
@@ -171,8 +167,8 @@ def _combination(target: Any, columns: Sequence[Known], *, strictly: bool) -> bo
         rows.append([part.get(powers, zero) * sign for part in parts] + [right * sign])
     tableau = _Simplex(rows, len(columns))
     if not tableau.is_feasible():
-        return False
-    return not strictly or tableau.can_raise([place for place, column in enumerate(columns) if column.strict])
+        return None
+    return tableau.can_raise([place for place, column in enumerate(columns) if column.strict])
 
 
 class _Simplex:
@@ -186,17 +182,17 @@ class _Simplex:
         self.count = count
         self.basis = [-1 - place for place in range(len(rows))]  # artificial unknowns are negative numbers
         self.steps = 0
+        self.costs: list[Any] = []
 
     def is_feasible(self) -> bool:
         """Phase one: whether the artificial unknowns can all be 0."""
-        while True:
-            bad = [row for row, name in zip(self.rows, self.basis, strict=True) if name < 0]
-            if all(row[-1] == 0 for row in bad):
-                break
-            costs = [sum((row[place] for row in bad), self.zero) for place in range(self.count)]
-            enter = next((place for place, cost in enumerate(costs) if cost > 0), None)
+        costs = [sum((row[place] for row in self.rows), self.zero) for place in range(self.count + 1)]
+        self.costs = costs
+        while self.costs[-1] != 0:
+            enter = next((place for place in range(self.count) if self.costs[place] > 0), None)
             if enter is None or not self._exchange(enter):
                 return False
+        self.costs = [self.zero] * (self.count + 1)
         # An artificial unknown that is still in the basis is 0: it must stay so.
         for number, name in enumerate(self.basis):
             if name < 0:
@@ -211,25 +207,21 @@ class _Simplex:
     def can_raise(self, wanted: list[int]) -> bool:
         """Phase two: whether one of the wanted unknowns can be positive."""
         targets = set(wanted)
-        while True:
-            if any(name in targets and row[-1] > 0 for row, name in zip(self.rows, self.basis, strict=True)):
-                return True
-            held = [row for row, name in zip(self.rows, self.basis, strict=True) if name in targets]
-            inside = set(self.basis)
-            enter = None
-            for place in range(self.count):
-                if place in inside:
-                    continue
-                gain = sum((-row[place] for row in held), self.zero) + (1 if place in targets else 0)
-                if gain > 0:
-                    enter = place
-                    break
+        # The gain of one more of each unknown, in the sum of the wanted ones; a basic unknown has none.
+        gains = [self.zero + (1 if place in targets else 0) for place in range(self.count)] + [self.zero]
+        for row, name in zip(self.rows, self.basis, strict=True):
+            if name in targets:
+                gains = [gain - value for gain, value in zip(gains, row, strict=True)]
+        self.costs = gains
+        while self.costs[-1] == 0:  # minus the sum itself
+            enter = next((place for place in range(self.count) if self.costs[place] > 0), None)
             if enter is None:
                 return False
             if not any(row[enter] > 0 for row in self.rows):
                 return True  # it can grow without bound
             if not self._exchange(enter):
                 return False
+        return True
 
     def _exchange(self, enter: int) -> bool:
         self.steps += 1
@@ -255,4 +247,7 @@ class _Simplex:
             if number != leave and other[enter] != 0:
                 factor = other[enter]
                 self.rows[number] = [a - factor * c if c != 0 else a for a, c in zip(other, row, strict=True)]
+        if self.costs[enter] != 0:
+            factor = self.costs[enter]
+            self.costs = [a - factor * c if c != 0 else a for a, c in zip(self.costs, row, strict=True)]
         self.basis[leave] = enter

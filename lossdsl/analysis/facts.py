@@ -79,7 +79,7 @@ def _norm_cdf(a: Any) -> Any:
 _LOG = {"domain": POSITIVE, "direction": 1, "bends": -1}
 
 FACTS: dict[str, Fact] = {
-    "neg": Fact(lambda a: -a, direction=-1),
+    "neg": Fact(lambda a: -a, direction=-1, limits=(INF, -INF)),
     "square": Fact(lambda a: a * a, direction=2, bends=1, image=NONNEGATIVE),
     "abs": Fact(abs, corners=(Fraction(0),), direction=2, bends=1, image=NONNEGATIVE),
     "sign": Fact(is_continuous=False, image=SIGNED_UNIT),

@@ -71,6 +71,16 @@ class Pieces:
         return found[0] if found is not None and found[1] else 0
 
     @cached_property
+    def joins(self) -> list[Expr]:
+        """The values of the leaf at which pieces meet, as far as they can be solved for."""
+        found: dict[Expr, None] = {}
+        for on in self.cells:
+            for leaf, value in self.solved(on):
+                if leaf is self.leaf:
+                    found[value] = None
+        return list(found)
+
+    @cached_property
     def meetings(self) -> list[Meeting]:
         """Every pair of cells on every thin cell that may be an edge of both."""
         return list(self._meetings())

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from lossdsl.analysis import refute, tensors
 from lossdsl.analysis.cells import Cell, Ground, cells, required
-from lossdsl.analysis.compose import Composition
+from lossdsl.analysis.compose import Composition, Nature
 from lossdsl.analysis.forms import Forms, TooLarge
 from lossdsl.analysis.joins import Pieces
 from lossdsl.analysis.limited import is_limited
@@ -83,6 +83,26 @@ class Case:
         return Pieces(found, self.ground, leaf or ERROR, self.view.moves).nonnegative
 
     @cached_property
+    def nature(self) -> Nature:
+        """What composition tells of the loss."""
+        return self.composition[self.view.expr]
+
+    @cached_property
+    def mirrored(self) -> Expr | None:
+        """The loss of the prediction that errs as much the other way."""
+        view = self.view
+        if view.moves:
+            return b.substitute(view.expr, {ERROR: b.neg(ERROR)})
+        target, prediction = view.loss.target, view.loss.prediction
+        if target is None or len(target.nodes) != len(prediction.nodes) or target.is_label:
+            return None
+        swap: dict[Expr, Expr] = {}
+        for t, x in zip(target.nodes, prediction.nodes, strict=True):
+            at = t if view.target_case is None else b.const(view.target_case)
+            swap[x] = b.sub(b.mul(b.TWO, at), x)
+        return b.substitute(view.expr, swap)
+
+    @cached_property
     def on_target(self) -> Expr | None:
         """The loss where the prediction is the target."""
         target, prediction = self.view.loss.target, self.view.loss.prediction
@@ -96,6 +116,10 @@ class Case:
             value = b.const(self.view.target_case)
             return b.substitute(self.view.expr, {prediction.nodes[0]: value})
         return b.substitute(self.view.expr, dict(zip(prediction.nodes, target.nodes, strict=True)))
+
+
+Proof = Callable[[Case], str]
+"""By what a claim is proved for a case; "" where it is not."""
 
 
 @dataclass
@@ -127,10 +151,8 @@ class Study:
         found: dict[Expr, None] = {}
         loss = self.program.loss
         for case in self.cases:
-            for meeting in case.pieces.meetings if case.pieces is not None else ():
-                for leaf, value in meeting.solved:
-                    if leaf is case.view.variable:
-                        found[b.sub(loss.target.nodes[0], value) if leaf is ERROR and loss.target else value] = None
+            for value in case.pieces.joins if case.pieces is not None else ():
+                found[b.sub(loss.target.nodes[0], value) if case.view.moves and loss.target else value] = None
         return list(found)
 
     def decide(self, name: str) -> Verdict:
@@ -147,95 +169,85 @@ class Study:
         return self._decided[name]
 
     def _decide(self, name: str) -> Verdict:
-        proofs = [_PROOFS[name](self, case) for case in self.cases]
-        if all(proofs):
-            return Verdict("proved", " and ".join(dict.fromkeys(filter(None, proofs))))
-        if self.search is None:
-            return tensors.refuted(self.program, name)
-        found = self._refuted(name, self.search)
+        claim = CLAIMS[name]
+        found = self._proved([claim.composed])
         if found is not None:
             return found
-        if name in ("continuous", "smooth", "bounded"):
-            return UNKNOWN  # points do not tell
-        return Verdict("tested", "search", self.search.tried)
+        refuted = self._refuted(name)
+        if refuted is not None and refuted.how == "refuted":
+            return refuted
+        return self._proved([claim.composed, claim.taken_apart]) or refuted or UNKNOWN
 
-    def _refuted(self, name: str, search: Search) -> Verdict | None:
+    def _proved(self, ways: Sequence[Proof]) -> Verdict | None:
+        """A proof, if each case has one by one of some ways."""
+        found = [next(filter(None, (way(case) for way in ways)), "") for case in self.cases]
+        return Verdict("proved", " and ".join(dict.fromkeys(found))) if all(found) else None
+
+    def _refuted(self, name: str) -> Verdict | None:
+        """A refutation; what was tried, where points may tell; None where they do not."""
+        search = self.search
+        if search is None:
+            return tensors.refuted(self.program, name)
         if name in ("continuous", "smooth"):
             broken = refute.jump(search, self.joins_at)
             return broken or (refute.kink(search, self.joins_at) if name == "smooth" else None)
-        return _REFUTATIONS[name](search) if name in _REFUTATIONS else None
+        if name not in _REFUTATIONS:
+            return None
+        return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
 
-Proof = Callable[[Study, Case], str]
-"""By what a claim is proved for a case; "" where it is not."""
+def _by(way: str, holds: Callable[[Case], bool]) -> Proof:
+    return lambda case: way if holds(case) else ""
 
 
-def _continuous(study: Study, case: Case) -> str:
-    if case.composition[case.view.expr].continuous:
-        return "composition"
-    return "pieces" if case.pieces is not None and case.pieces.continuous else ""
+def _apart(name: str) -> Callable[[Case], bool]:
+    return lambda case: case.pieces is not None and getattr(case.pieces, name)
 
 
-def _smooth(study: Study, case: Case) -> str:
-    if case.composition[case.view.expr].smooth:
-        return "composition"
-    return "pieces" if case.pieces is not None and case.pieces.smooth else ""
-
-
-def _convex(study: Study, case: Case) -> str:
-    if case.composition[case.view.expr].convex:
-        return "composition"
-    return "pieces" if case.pieces is not None and case.pieces.convex else ""
-
-
-def _nonnegative(study: Study, case: Case) -> str:
-    if case.composition.bounds(case.view.expr).is_nonnegative:
-        return "intervals"
-    return "polynomials" if case.stays_above(case.view.expr) else ""
-
-
-def _bounded(study: Study, case: Case) -> str:
-    return "intervals" if is_limited(case.view.expr, case.composition) else ""
-
-
-def _zero(study: Study, case: Case) -> str:
+def _zero(case: Case) -> str:
     return "substitution" if case.on_target is not None and case.vanishes(case.on_target) else ""
 
 
-def _least(study: Study, case: Case) -> str:
-    if case.on_target is None:
-        return ""
-    if _zero(study, case) and _nonnegative(study, case):
-        return f"{_nonnegative(study, case)} and substitution"
-    return "polynomials" if case.stays_above(b.sub(case.view.expr, case.on_target)) else ""
+def _least_by_sign(case: Case) -> str:
+    found = CLAIMS["nonnegative"].composed(case)
+    return f"{found} and substitution" if found and _zero(case) else ""
 
 
-def _symmetric(study: Study, case: Case) -> str:
-    view = case.view
-    if view.moves:
-        mirrored = b.substitute(view.expr, {ERROR: b.neg(ERROR)})
-    else:
-        target, prediction = view.loss.target, view.loss.prediction
-        if target is None or len(target.nodes) != len(prediction.nodes):
-            return ""
-        swap: dict[Expr, Expr] = {}
-        for t, x in zip(target.nodes, prediction.nodes, strict=True):
-            at = t if view.target_case is None else b.const(view.target_case)
-            swap[x] = b.sub(b.mul(b.TWO, at), x)
-        mirrored = b.substitute(view.expr, swap)
-    return "substitution" if case.vanishes(b.sub(view.expr, mirrored)) else ""
+def _least_by_difference(case: Case) -> str:
+    found = CLAIMS["nonnegative"].taken_apart(case) if _zero(case) else ""
+    if found:
+        return f"{found} and substitution"
+    target = case.on_target
+    return "polynomials" if target is not None and case.stays_above(b.sub(case.view.expr, target)) else ""
 
 
-_PROOFS: dict[str, Proof] = {
-    "continuous": _continuous,
-    "smooth": _smooth,
-    "convex": _convex,
-    "nonnegative": _nonnegative,
-    "bounded": _bounded,
-    "symmetric": _symmetric,
-    "zero at t = x": _zero,
-    "least at t = x": _least,
+def _symmetric(case: Case) -> str:
+    mirrored = case.mirrored
+    return "substitution" if mirrored is not None and case.vanishes(b.sub(case.view.expr, mirrored)) else ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How a property is proved: by composition, which costs little, or by taking the loss apart."""
+
+    composed: Proof
+    taken_apart: Proof = _by("", lambda case: False)
+
+
+CLAIMS: dict[str, Claim] = {
+    "continuous": Claim(_by("composition", lambda case: case.nature.continuous), _by("pieces", _apart("continuous"))),
+    "smooth": Claim(_by("composition", lambda case: case.nature.smooth), _by("pieces", _apart("smooth"))),
+    "convex": Claim(_by("composition", lambda case: case.nature.convex), _by("pieces", _apart("convex"))),
+    "nonnegative": Claim(
+        _by("intervals", lambda case: case.nature.bounds.is_nonnegative),
+        _by("polynomials", lambda case: case.stays_above(case.view.expr)),
+    ),
+    "bounded": Claim(_by("intervals", lambda case: is_limited(case.view.expr, case.composition))),
+    "symmetric": Claim(_symmetric),
+    "zero at t = x": Claim(_zero),
+    "least at t = x": Claim(_least_by_sign, _least_by_difference),
 }
+"""How each property is proved."""
 
 _REFUTATIONS: dict[str, Callable[[Search], Verdict | None]] = {
     "nonnegative": refute.negative,
@@ -244,5 +256,3 @@ _REFUTATIONS: dict[str, Callable[[Search], Verdict | None]] = {
     "symmetric": refute.asymmetric,
     "convex": refute.bent_down,
 }
-
-__all__ = ["Case", "Sequence", "Study"]
