@@ -1,5 +1,8 @@
 """What is proved of a loss, and what is refuted with a point: the reasoning behind `lossdsl check`."""
 
+from lossdsl.analysis.escapes import Escape
+from lossdsl.analysis.reports import Join, Piece
+from lossdsl.analysis.shape import Flat, Minimiser
 from lossdsl.analysis.study import Study
 from lossdsl.analysis.verdict import Verdict
 from lossdsl.pipeline import Program
@@ -24,4 +27,4 @@ def decide(program: Program, name: str) -> Verdict:
     return study(program).decide(name)
 
 
-__all__ = ["Study", "Verdict", "decide", "study"]
+__all__ = ["Escape", "Flat", "Join", "Minimiser", "Piece", "Study", "Verdict", "decide", "study"]

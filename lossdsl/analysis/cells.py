@@ -45,6 +45,8 @@ class Cell:
     flags: tuple[tuple[Expr, bool], ...]
     region: Region
     value: Expr
+    chosen: frozenset[tuple[Expr, bool]] = frozenset()
+    """The choices that were met, each with the outcome of its condition."""
 
     @property
     def is_thin(self) -> bool:
@@ -203,7 +205,8 @@ def cells(expr: Expr, ground: Ground) -> list[Cell]:
         if len(found) + len(stack) > MAX_CELLS:
             raise TooLarge
         try:
-            value = _Resolver(ground, splits, dict(flags), region).resolved(expr)
+            resolver = _Resolver(ground, splits, dict(flags), region)
+            value = resolver.resolved(expr)
         except _Asked as asked:
             question = asked.question
             if isinstance(question, Expr):
@@ -215,7 +218,7 @@ def cells(expr: Expr, ground: Ground) -> list[Cell]:
                 if not (ground.region() + narrowed).about(atoms_in(difference)).is_empty():
                     stack.append(((*splits, Split(difference, sign, asker, sides)), flags, narrowed))
             continue
-        found.append(Cell(splits, flags, region, value))
+        found.append(Cell(splits, flags, region, value, frozenset(resolver.chosen)))
     return found
 
 
@@ -224,6 +227,7 @@ class _Resolver:
         self.ground = ground
         self.flags = flags
         self.region = region
+        self.chosen: set[tuple[Expr, bool]] = set()
         self.answers = {_normal(split.difference): split.sign * _turn(split.difference) for split in splits}
 
     def resolved(self, expr: Expr) -> Expr:
@@ -263,9 +267,12 @@ class _Resolver:
         if name == "where":
             held = done[node.args[0]]
             assert isinstance(held, Flag)
+            self.chosen.add((node, held.value))
             return done[node.args[1] if held.value else node.args[2]]
         args = tuple(done[arg] for arg in node.args)
         if name in _COMPARISONS:
+            if any(_is_infinite(arg) for arg in args) and all(arg.is_static for arg in args):
+                return self._flag(node)  # a parameter may be infinite
             return Flag(self._compare(node, *args) in _COMPARISONS[name])
         match name:
             case "abs" | "sign":
@@ -293,8 +300,8 @@ class _Resolver:
     def _compare(self, asker: Expr, a: Expr, c: Expr) -> int:
         """The sign of a - c. Raises _Asked where the splits do not tell."""
         for one, sign in ((a, 1), (c, -1)):
-            if isinstance(one, Const) and isinstance(one.value, float) and math.isinf(one.value):
-                return sign if one.value > 0 else -sign
+            if _is_infinite(one):
+                return sign if one.value > 0 else -sign  # type: ignore[attr-defined]
         form = self.ground.forms.of(b.sub(b.number(a), b.number(c)))
         if form.is_zero:
             return 0
@@ -308,6 +315,10 @@ class _Resolver:
         if known is not None and (known[1] or known[0] == 0):
             return known[0] * bottom[0]
         raise _Asked((form.top * bottom[0], asker, (a, c)))
+
+
+def _is_infinite(node: Expr) -> bool:
+    return isinstance(node, Const) and isinstance(node.value, float) and math.isinf(node.value)
 
 
 def _turn(polynomial: Any) -> int:

@@ -72,12 +72,13 @@ class Pieces:
 
     @cached_property
     def joins(self) -> list[Expr]:
-        """The values of the leaf at which pieces meet, as far as they can be solved for."""
+        """The values of the leaf at which pieces meet, as far as they can be solved for: places worth trying."""
         found: dict[Expr, None] = {}
         for on in self.cells:
-            for leaf, value in self.solved(on):
-                if leaf is self.leaf:
-                    found[value] = None
+            for split in on.zeros:
+                solution = self._solution(split.difference, None)
+                if solution is not None and solution[0] is self.leaf:
+                    found[solution[1]] = None
         return list(found)
 
     @cached_property
@@ -154,7 +155,8 @@ class Pieces:
                 done.append(found)
                 yield found
 
-    def _solution(self, polynomial: object, region: Region) -> tuple[Expr, Expr] | None:
+    # Without a region, what the leaf is divided by may be 0.
+    def _solution(self, polynomial: object, region: Region | None) -> tuple[Expr, Expr] | None:
         forms = self.ground.forms
         places = [p for p in atoms_in(polynomial) if isinstance(forms.atoms[p], Input | Param)]
         places.sort(key=lambda place: forms.atoms[place] is not self.leaf)
@@ -166,7 +168,7 @@ class Pieces:
             if any(b.depends(other, (leaf,)) for other in others):
                 continue
             slope_of = polynomial.derivative(place)  # type: ignore[attr-defined]
-            if not slope_of.is_constant():
+            if region is not None and not slope_of.is_constant():
                 found = (self.ground.region() + region).sign(slope_of)
                 if found is None or not found[1]:
                     continue

@@ -10,12 +10,15 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice, wa
 _KEEPS = frozenset({"add", "sub", "mul", "max", "min", "logaddexp"})
 
 
-def is_limited(expr: Expr, known: Composition) -> bool:
-    """Whether it is proved that, for each target and parameters, a bound holds for every prediction."""
+def is_limited(expr: Expr, known: Composition, held: frozenset[Expr] = frozenset()) -> bool:
+    """Whether it is proved that, for each target and parameters, a bound holds for every prediction.
+
+    What is in `held` is known to stay within bounds.
+    """
     found: dict[Expr, bool] = {}
     for node in walk(expr):
         nature = known[node]
-        found[node] = nature.constant or nature.bounds.is_finite or _one(node, found, known)
+        found[node] = node in held or nature.constant or nature.bounds.is_finite or _one(node, found, known)
     return found[expr]
 
 

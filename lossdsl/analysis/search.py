@@ -204,6 +204,10 @@ class Search:
         exact = Fraction(str(self.m.nstr(value, 15)))
         return exact
 
+    def numbers(self, expr: Expr, setting: Setting, xs: Sequence[Fraction]) -> list[Any]:
+        """The values of another expression in the author's inputs; None where it has none."""
+        return self._at(expr, setting, xs) if xs else []
+
     def values(self, setting: Setting, xs: Sequence[Fraction]) -> list[Any]:
         """One value of the loss for each prediction; None where it is not finite."""
         expr = self.loss.value

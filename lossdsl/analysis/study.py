@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lossdsl.analysis import refute, tensors
+from lossdsl.analysis import escapes, refute, reports, shape, tensors
+from lossdsl.analysis.bounds import INF
 from lossdsl.analysis.cells import Cell, Ground, cells, required
 from lossdsl.analysis.compose import Composition, Nature
 from lossdsl.analysis.forms import Forms, TooLarge
@@ -155,6 +156,116 @@ class Study:
                 found[b.sub(loss.target.nodes[0], value) if case.view.moves and loss.target else value] = None
         return list(found)
 
+    @cached_property
+    def joins(self) -> tuple[reports.Join, ...]:
+        """Where the pieces of an elementwise loss meet, and what happens there."""
+        found: dict[tuple[str, str, str], reports.Join] = {}
+        for case in self.cases:
+            if case.pieces is not None:
+                for join in reports.joins(case.view, case.pieces, self.search):
+                    found.setdefault((join.condition, join.jump, join.kink), join)
+        return tuple(found.values())
+
+    @cached_property
+    def pieces(self) -> tuple[reports.Piece, ...]:
+        """Pieces that are never selected, gaps between the conditions, and conditions that overlap."""
+        apart = [case.taken_apart(case.view.expr) if case.view.elementwise else None for case in self.cases]
+        views = [case.view for case in self.cases]
+        found = [cells for cells in apart if cells is not None]
+        if len(found) != len(apart):
+            return ()
+        gaps = [gap for view, cells in zip(views, found, strict=True) for gap in reports.gaps(view, cells, self.search)]
+        return (*reports.unreachable(views, found), *gaps[:1], *reports.overlaps(views[0], self.search))
+
+    @cached_property
+    def defined(self) -> Verdict:
+        """Whether the loss has a finite value for every admissible input."""
+        if self.escapes and any(escape.of == "value" for escape in self.escapes):
+            first = next(escape for escape in self.escapes if escape.of == "value")
+            return Verdict("refuted", "search", at=first.at, detail=f"`{first.op}` gives {first.result}")
+        if all(case.nature.total for case in self.cases):
+            return Verdict("proved", "intervals")
+        if all(
+            case.pieces is not None
+            and all(case.ground.is_defined(cell.value, cell.region) for cell in case.pieces.cells)
+            for case in self.cases
+        ):
+            return Verdict("proved", "polynomials")
+        return Verdict("tested", "search", self.search.tried) if self.search is not None else UNKNOWN
+
+    @cached_property
+    def escapes(self) -> tuple[escapes.Escape, ...]:
+        """Operations that leave their domain for an admissible input, in the value or in the gradient."""
+        if self.is_large:
+            return ()
+        if self.search is None:
+            return tuple(escapes.over_tensors(self.program))
+        return (*escapes.in_value(self.search), *escapes.in_gradient(self.program, self.search))
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the loss is too large to be tried on grids."""
+        return sum(1 for _ in walk(self.program.loss.value)) > MAX_PROOF
+
+    @cached_property
+    def below(self) -> Verdict:
+        """Whether there is a number that the loss never falls below, for a given target."""
+        if self.decide("nonnegative").how == "proved":
+            return self.decide("nonnegative")
+        if all(case.nature.bounds.low > -INF for case in self.cases):
+            return Verdict("proved", "intervals")
+        if self.decide("bounded").how == "proved":
+            return self.decide("bounded")
+        if self.search is None or self.is_large:
+            return UNKNOWN
+        if self.decide("least at t = x").how == "proved":
+            return self.decide("least at t = x")
+        return shape.unbounded(self.search, below=True) or UNKNOWN
+
+    @cached_property
+    def steep(self) -> Verdict:
+        """Whether the slope stays bounded over all predictions, for a given target."""
+        case = self.cases[0]
+        if self.search is None or any(case.pieces is None for case in self.cases):
+            return UNKNOWN
+        if all(case.pieces is not None and shape.gentle(case.pieces) for case in self.cases):
+            return Verdict("proved", "intervals")
+        sharp = next((escape for escape in self.escapes if escape.of == "gradient"), None)
+        if sharp is not None:
+            return Verdict("refuted", "search", at=sharp.at, detail=f"the slope is {sharp.result}")
+        for cell in case.pieces.whole if case.pieces is not None else ():
+            if len(case.pieces.cells if case.pieces is not None else ()) == 1 and case.pieces is not None:
+                found = shape.unbounded(self.search, of=case.pieces.slope)
+                if found is not None:
+                    return found
+            del cell
+        return UNKNOWN
+
+    @cached_property
+    def flat(self) -> tuple[shape.Flat, ...]:
+        """Regions in which nothing is learned: the slope is 0, and the loss is less elsewhere."""
+        if self.search is None:
+            return ()
+        search = self.search
+        return tuple(
+            flat for case in self.cases if case.pieces is not None for flat in shape.flats(case.view, case.pieces, search)
+        )
+
+    @cached_property
+    def minimiser(self) -> shape.Minimiser:
+        """The prediction at which the loss is least."""
+        least = self.decide("least at t = x")
+        case = self.cases[0]
+        if least.how == "proved":
+            kind, level = "", ""
+            if len(self.cases) == 1 and case.pieces is not None:
+                kind, level = shape.statistic(case.view, case.pieces)
+            words = {"mean": "the mean of t", "median": "the median of t", "quantile": f"the quantile of t at {level}"}
+            return shape.Minimiser(kind or "t", words.get(kind, "t"), level, least)
+        if self.search is None or self.is_large or least.how != "refuted":
+            return shape.Minimiser("", "", verdict=least)
+        return shape.searched(self.search, least)
+
     def decide(self, name: str) -> Verdict:
         """A verdict on one of `ir.loss.PROPERTIES`, of the loss as a function of its prediction.
 
@@ -191,8 +302,8 @@ class Study:
         if name in ("continuous", "smooth"):
             broken = refute.jump(search, self.joins_at)
             return broken or (refute.kink(search, self.joins_at) if name == "smooth" else None)
-        if name not in _REFUTATIONS:
-            return None
+        if name == "bounded":
+            return shape.unbounded(search)
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
 

@@ -1,0 +1,185 @@
+"""Where a loss, or its gradient, leaves the numbers: a logarithm of 0, a division by 0, a root with an infinite slope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from lossdsl.analysis.facts import FACTS
+from lossdsl.analysis.search import Search, Setting
+from lossdsl.analysis.tensors import at as point_at
+from lossdsl.analysis.verdict import Number
+from lossdsl.ir.expr import Call, Const, Expr, Flag, walk
+from lossdsl.ir.loss import Loss
+from lossdsl.ir.op import Kind
+from lossdsl.ir.text import formula
+from lossdsl.pipeline import Program
+from lossdsl.source import Span
+from lossdsl.symbolic.exact import Array, evaluate, filled, met
+from lossdsl.symbolic.namespaces import MpNumbers, mp_numbers
+from lossdsl.symbolic.points import Point, points, sizes_for
+
+GIVEN_POINTS = 6
+
+
+@dataclass(frozen=True)
+class Escape:
+    """An operation that leaves its domain for an admissible input.
+
+    `of` is "value" or "gradient"; `op` the operation's name and `argument` the text of what it is taken of; `result` is
+    "inf", "-inf" or "nan"; `at` an input that does it.
+    """
+
+    of: str
+    op: str
+    argument: str
+    result: str
+    at: Mapping[str, Number] = field(default_factory=dict)
+    span: Span | None = None
+    node: Expr | None = None
+
+
+def in_value(search: Search) -> Iterator[Escape]:
+    """One escape for each operation that gives no finite value somewhere on the grids."""
+    seen: set[Expr] = set()
+    loss = search.loss
+    for line in search.lines:
+        for x, y in zip(line.xs, line.values, strict=True):
+            if y is not None:
+                continue
+            given = _given(search, line.setting, x)
+            sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
+            found = culprit(loss, loss.value, given, search.m, sizes)
+            if found is not None and found[0] not in seen:
+                seen.add(found[0])
+                yield _escape("value", loss, *found, search.at(line.setting, x))
+            if len(seen) > 8:
+                return
+
+
+def _given(search: Search, setting: Setting, x: Fraction) -> dict[Expr, Array]:
+    given: dict[Expr, Array] = {}
+    for node, value in {**setting, search.loss.prediction.nodes[0]: x}.items():
+        given[node] = filled(np.full((1,) * len(node.axes), value, dtype=object), search.m)
+    return given
+
+
+def culprit(
+    loss: Loss, expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]
+) -> tuple[Call, str] | None:
+    """The first operation whose arguments are finite and whose result is not, among those that are selected."""
+    done = evaluate([expr], given, m, sizes)
+    live = _live(expr, done)
+    for node in walk(expr):
+        if node not in live or node.kind is Kind.BOOL or isinstance(node, Const | Flag):
+            continue
+        bad = [value for value in done[node].ravel().tolist() if not m.isfinite(value)]
+        if bad and isinstance(node, Call) and node.op.name != "where":
+            if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
+                return node, str(m.nstr(bad[0])).replace("+", "")
+    return None
+
+
+def _live(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
+    """The parts that are selected somewhere."""
+    live = {root}
+    for node in reversed(list(walk(root))):
+        if node not in live:
+            continue
+        if isinstance(node, Call) and node.op.name == "where":
+            held = [bool(value) for value in done[node.args[0]].ravel().tolist()]
+            live.add(node.args[0])
+            live |= {node.args[1]} if any(held) else set()
+            live |= {node.args[2]} if not all(held) else set()
+        else:
+            live |= set(node.children)
+    return live
+
+
+def _escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> Escape:
+    # Of a quotient it is the divisor that matters, of a power the base.
+    argument = node.args[1] if node.op.name in ("div", "xlogy") else node.args[0]
+    return Escape(of, node.op.name, formula(argument, loss.names), result, at, loss.spans.get(node), node)
+
+
+def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
+    """One escape for each operation with an infinite slope where the loss itself is finite."""
+    loss = program.loss
+    spec = loss.prediction
+    gradient = program.gradients.get(spec, ())
+    if len(gradient) != 1:
+        return
+    seen: set[Expr] = set()
+    sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
+    for line in search.lines[:12]:
+        for x, y in zip(line.xs, line.values, strict=True):
+            if y is None:
+                continue
+            given = _given(search, line.setting, x)
+            suspects = [node for node in _steep(loss.value, given, search.m, sizes) if node not in seen]
+            if not suspects:
+                continue
+            done = evaluate(gradient, given, search.m, sizes)[gradient[0]].ravel().tolist()
+            bad = [value for value in done if not search.m.isfinite(value)]
+            if bad:
+                seen.add(suspects[0])
+                result = str(search.m.nstr(bad[0])).replace("+", "")
+                yield _escape("gradient", loss, suspects[0], result, search.at(line.setting, x))
+
+
+def _steep(expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]) -> list[Call]:
+    """The selected operations whose slope is infinite at a point."""
+    candidates = [node for node in walk(expr) if isinstance(node, Call) and _may_be_steep(node)]
+    if not candidates:
+        return []
+    done = evaluate([expr], given, m, sizes)
+    live = _live(expr, done)
+    return [node for node in candidates if node in live and _is_steep(node, done)]
+
+
+def _may_be_steep(node: Call) -> bool:
+    return node.op.name == "pow" or bool(node.op.name in FACTS and FACTS[node.op.name].steep)
+
+
+def _is_steep(node: Call, done: Mapping[Expr, Array]) -> bool:
+    if node.op.name == "pow":
+        base, exponent = (met(done[arg], arg.axes, node.axes) for arg in node.args)
+        pairs = np.broadcast(base, exponent)
+        return any(a == 0 and c < 1 for a, c in pairs)
+    steep = [float(end) for end in FACTS[node.op.name].steep]
+    return any(value == end for value in done[node.args[0]].ravel().tolist() for end in steep)
+
+
+# --- whole tensors ------------------------------------------------------------------------------------------------
+
+
+def over_tensors(program: Program) -> Iterator[Escape]:
+    """The same for a loss over whole tensors: at drawn points, and at plain ones such as all zeros."""
+    loss = program.loss
+    m = mp_numbers()
+    seen: set[Expr] = set()
+    for point in _plain_points(program):
+        given = point.given(m)
+        found = culprit(loss, loss.result, given, m, point.sizes)
+        if found is not None and found[0] not in seen:
+            seen.add(found[0])
+            yield _escape("value", loss, *found, point_at(loss, point))
+
+
+def _plain_points(program: Program) -> Iterator[Point]:
+    loss = program.loss
+    drawn = list(points(loss, program.known, GIVEN_POINTS))
+    yield from drawn
+    del drawn[1:]
+    for point in drawn:
+        for value in (Fraction(0), Fraction(1)):
+            moved: dict[Expr, Any] = {}
+            for node in loss.prediction.nodes:
+                if loss.prediction.domain in ("real", "logits", "prob", "nonneg"):
+                    moved[node] = np.full(point.values[node].shape, value, dtype=object)
+            if moved:
+                yield Point({**point.values, **moved}, sizes_for(loss))

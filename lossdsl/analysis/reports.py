@@ -1,0 +1,201 @@
+"""What the pieces of a loss tell its author: joins, pieces that are never selected, gaps and overlaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from lossdsl.analysis import refute
+from lossdsl.analysis.cells import Cell
+from lossdsl.analysis.forms import TooLarge
+from lossdsl.analysis.joins import Meeting, Pieces
+from lossdsl.analysis.search import Search
+from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
+from lossdsl.analysis.view import View
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.text import formula
+from lossdsl.source import Span
+
+_COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+@dataclass(frozen=True)
+class Join:
+    """Where two pieces meet: `condition` as text, and the limits of value and slope from either side as formulas.
+
+    `left` is the side of smaller predictions. `jump` is by how much the value jumps, `kink` the slope, as formulas, and
+    "" where they do not (or where that is not known: `value` and `slope` are the verdicts on "no jump" and "no kink").
+    `comparison` is the `<`, `<=`, `>` or `>=` that asks, "" for `abs`, `max` and the like.
+    """
+
+    condition: str
+    left: str
+    right: str
+    left_slope: str
+    right_slope: str
+    jump: str = ""
+    kink: str = ""
+    value: Verdict = UNKNOWN
+    slope: Verdict = UNKNOWN
+    comparison: str = ""
+    span: Span | None = None
+    node: Expr | None = None
+
+    @property
+    def decides_nothing(self) -> bool:
+        """Whether `<` might as well be `<=`: value and slope agree on both sides."""
+        return bool(self.comparison) and self.value.how == "proved" and self.slope.how == "proved"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something about a piece: it is "unreachable" (never selected), a "gap" (no piece is), or an "overlap"."""
+
+    kind: Literal["unreachable", "gap", "overlap"]
+    text: str
+    verdict: Verdict
+    at: Mapping[str, Number] = field(default_factory=dict)
+    span: Span | None = None
+    node: Expr | None = None
+
+
+def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
+    """Each join of a loss once, in the order of the source."""
+    found: dict[tuple[str, str, str], Join] = {}
+    for meeting in pieces.meetings:
+        one = _join(view, pieces, meeting, search)
+        key = one.condition, one.jump, one.kink
+        if key not in found or found[key].value == UNKNOWN:
+            found[key] = one
+    # A join that another question has been found to break is told of once.
+    yield from sorted(found.values(), key=lambda one: one.span.start if one.span else -1)
+
+
+def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:
+    asker = meeting.join.asker
+    sides = [formula(view.written(side), view.loss.names) for side in _sides(asker)]
+    values = [pieces.at_join(cell.value, meeting) for cell in (meeting.low, meeting.high)]
+    slopes = [pieces.at_join(pieces.slope(cell.value), meeting) for cell in (meeting.low, meeting.high)]
+    texts = [formula(view.written(one)) for one in (*values, *slopes)]
+    at = [value for leaf, value in meeting.solved if leaf is pieces.leaf]
+    value = Verdict("proved", "pieces") if meeting.same_value else UNKNOWN
+    slope = Verdict("proved", "pieces") if meeting.same_slope else UNKNOWN
+    if search is not None and at:
+        target = view.loss.target
+        place = b.sub(target.nodes[0], at[0]) if view.moves and target is not None else at[0]
+        if not meeting.same_value:
+            value = refute.jump(search, [place]) or value
+        if not meeting.same_slope and value.how == "proved":
+            slope = refute.kink(search, [place]) or slope
+    jump = _difference(view, pieces, meeting, values) if value.how == "refuted" else ""
+    kink = _difference(view, pieces, meeting, slopes) if slope.how == "refuted" else ""
+    comparison = _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
+    condition = " = ".join(sides)
+    return Join(condition, *texts, jump, kink, value, slope, comparison, view.span(asker), view.source.get(asker, asker))
+
+
+def _sides(asker: Expr) -> tuple[Expr, Expr]:
+    assert isinstance(asker, Call)
+    return (asker.args[0], asker.args[1]) if len(asker.args) == 2 else (asker.args[0], b.ZERO)
+
+
+def _difference(view: View, pieces: Pieces, meeting: Meeting, sides: Sequence[Expr]) -> str:
+    """How far the right side lies above the left one, without its sign where that is known."""
+    try:
+        form = pieces.ground.forms.of(b.sub(sides[1], sides[0]))
+        sign = pieces.ground.ratio_sign(form, meeting.on.region)
+        if sign is not None and sign[0] < 0:
+            form = pieces.ground.forms.negative(form)
+        return formula(view.written(pieces.ground.forms.expr(form)))
+    except TooLarge:
+        return formula(view.written(b.sub(sides[1], sides[0])))
+
+
+def unreachable(views: Sequence[View], cells: Sequence[Sequence[Cell]]) -> Iterator[Piece]:
+    """The pieces that no admissible input selects."""
+    met: dict[Expr, set[bool]] = {}
+    whole: set[Expr] = set()
+    for view, found in zip(views, cells, strict=True):
+        for node in walk(view.expr):
+            if isinstance(node, Call) and node.op.name == "where":
+                whole.add(view.source.get(node, node))
+        for cell in found:
+            for node, outcome in cell.chosen:
+                met.setdefault(view.source.get(node, node), set()).add(outcome)
+    loss = views[0].loss
+    for node in walk(loss.value):
+        if node not in whole or node not in met or len(met[node]) == 2:
+            continue
+        assert isinstance(node, Call)
+        piece = node.args[2 if True in met[node] else 1]
+        if isinstance(piece, Const) and isinstance(piece.value, float) and piece.value != piece.value:
+            continue  # the missing `else` of `cases`, which is not missed
+        outcome = "always holds" if True in met[node] else "never holds"
+        text = f"`{formula(node.args[0], loss.names)}` {outcome}"
+        span = loss.spans.get(piece) or loss.spans.get(node.args[0]) or loss.spans.get(node)
+        yield Piece("unreachable", text, Verdict("proved", "pieces"), {}, span, piece)
+
+
+def gaps(view: View, cells: Sequence[Cell], search: Search | None) -> Iterator[Piece]:
+    """Inputs for which no condition holds and there is no `else`: the loss has no value there."""
+    if not any(isinstance(cell.value, Const) and cell.value.value != cell.value.value for cell in cells):
+        return
+    node = next(
+        (
+            one
+            for one in walk(view.loss.value)
+            if isinstance(one, Call) and any(isinstance(arg, Const) and arg.value != arg.value for arg in one.args)
+        ),
+        None,
+    )
+    verdict = Verdict("unknown")
+    at: Mapping[str, Number] = {}
+    for line in search.lines if search is not None else ():
+        bad = [x for x, y in zip(line.xs, line.values, strict=True) if y is None]
+        if bad and search is not None:
+            at = search.at(line.setting, min(bad, key=lambda x: (x.denominator, abs(x))))
+            verdict = Verdict("refuted", "search", at=at, detail="no condition holds")
+            break
+    span = view.loss.spans.get(node) if node is not None else None
+    yield Piece("gap", "no condition holds", verdict, at, span, node)
+
+
+def overlaps(view: View, search: Search | None) -> Iterator[Piece]:
+    """Inputs for which two conditions of one `cases` hold and the values differ: the first one counts."""
+    if search is None:
+        return
+    for node in walk(view.loss.value):
+        chain = _chain(node)
+        span = view.loss.spans.get(node)
+        if len(chain) < 2 or span is None or not span.text.lstrip("( ").startswith("cases"):
+            continue
+        yield from _overlap(view, search, chain, span)
+
+
+def _chain(node: Expr) -> list[tuple[Expr, Expr]]:
+    """The conditions and values of nested choices, each in the other's last place."""
+    found = []
+    while isinstance(node, Call) and node.op.name == "where":
+        found.append((node.args[0], node.args[1]))
+        node = node.args[2]
+    return found
+
+
+def _overlap(view: View, search: Search, chain: Sequence[tuple[Expr, Expr]], span: Span) -> Iterator[Piece]:
+    for place, (condition, value) in enumerate(chain):
+        for later, other in chain[place + 1 :]:
+            both = b.where(b.call("and", condition, later), b.call("abs", b.sub(value, other)), b.ZERO)
+            for line in search.lines:
+                inner = sorted(line.xs, key=lambda x: (x.denominator, abs(x)))
+                differences = search.numbers(both, line.setting, inner)
+                bad = [x for x, y in zip(inner, differences, strict=True) if y is not None and y > Fraction(1, 10**12)]
+                if len(bad) > 1:
+                    texts = [formula(one, view.loss.names) for one in (condition, later)]
+                    at = search.at(line.setting, bad[0])
+                    verdict = Verdict("refuted", "search", at=at, detail="both hold, and the values differ")
+                    text = f"`{texts[0]}` and `{texts[1]}` both hold"
+                    yield Piece("overlap", text, verdict, at, view.loss.spans.get(later, span), later)
+                    break

@@ -1,0 +1,224 @@
+"""The shape of a loss of one number: whether it is bounded, where it is least, flat or steep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from lossdsl.analysis.bounds import INF, Bounds
+from lossdsl.analysis.cells import Cell, slope
+from lossdsl.analysis.compose import Composition
+from lossdsl.analysis.forms import TooLarge, atoms_in
+from lossdsl.analysis.joins import Pieces
+from lossdsl.analysis.limited import is_limited
+from lossdsl.analysis.limits import limit
+from lossdsl.analysis.refute import _text
+from lossdsl.analysis.search import Search
+from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
+from lossdsl.analysis.view import View
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Expr
+from lossdsl.ir.text import formula
+
+_LARGE = Fraction(10**6)
+
+
+@dataclass(frozen=True)
+class Minimiser:
+    """What a loss is least at: `text` in words, `level` the level of a quantile as a formula, `kind` one word.
+
+    `kind` is "mean", "median" or "quantile" (which of a distribution of targets the best prediction is), "t" where only
+    a single target is understood, or "" where it is at another prediction, then `at` is one target with the best
+    prediction that was found.
+    """
+
+    kind: str
+    text: str
+    level: str = ""
+    verdict: Verdict = UNKNOWN
+    at: Mapping[str, Number] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A region in which the loss does not change with the prediction though it is less elsewhere."""
+
+    where: str
+    at: Mapping[str, Number]
+    verdict: Verdict
+    value: str
+
+
+def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr], Expr] | None = None) -> Verdict | None:
+    """A setting for which the loss (or what `of` makes of it) has an infinite limit; `below`: minus infinity only."""
+    view = search.view
+    leaf = view.variable
+    if leaf is None:
+        return None
+    bounds = view.leaves.get(search.loss.prediction.nodes[0], Bounds())
+    expr = view.expr if of is None else of(view.expr)
+    for setting in search.settings():
+        numbers: dict[Expr, Expr] = {node: b.const(value) for node, value in setting.items()}
+        plain = b.substitute(expr, numbers)
+        for sign in (1, -1):
+            if (bounds.high if sign > 0 else bounds.low) not in (INF, -INF):
+                continue
+            found = limit(plain, leaf, -sign if view.moves else sign)
+            if found in (INF, -INF) and not isinstance(found, bool) and (below is None or (found == -INF) == below):
+                way = "grows" if sign > 0 else "falls"
+                what = "the slope" if of is not None else "the value"
+                end = "inf" if found == INF else "-inf"
+                return Verdict(
+                    "refuted", "limits", at=search.at(setting, sign * _LARGE),
+                    detail=f"{what} goes to {end} as the prediction {way}",
+                )  # fmt: skip
+    return None
+
+
+def flats(view: View, pieces: Pieces, search: Search) -> Iterator[Flat]:
+    """The cells on which the slope is proved to be 0 although a smaller value was found."""
+    forms = pieces.ground.forms
+    for cell in pieces.whole:
+        try:
+            if not forms.of(pieces.slope(cell.value)).is_zero or not pieces.ground.composition(None, view.variables)[
+                cell.value
+            ].continuous:
+                continue
+        except TooLarge:
+            continue
+        for line in search.lines:
+            target = view.loss.target
+            if view.target_case is not None and target is not None:
+                if line.setting.get(target.nodes[0]) != view.target_case:
+                    continue
+            found = line.finite()
+            if not found:
+                continue
+            least = min(y for _, y in found)
+            gap = search.m.mpf(10) ** -12 * (1 + abs(least))
+            high = [(x, y) for x, y in found if y > least + gap]
+            levels = search.numbers(view.written(cell.value), line.setting, [x for x, _ in high])
+            level = next((y for y in levels if y is not None), None)
+            high = [(x, y) for x, y in high if level is not None and abs(y - level) < gap]
+            high = [(x, y) for x, y in high if _holds(view, pieces, cell.splits, line.setting, x, search)]
+            if len(high) >= 2:
+                x, y = min(high, key=lambda pair: (pair[0].denominator, abs(pair[0])))
+                where = " and ".join(_condition(view, split) for split in cell.splits) or "everywhere"
+                yield Flat(where, search.at(line.setting, x), Verdict("proved", "pieces"), _text(y))
+                break
+
+
+def _condition(view: View, split: object) -> str:
+    one, other = (formula(view.written(side)) for side in split.sides)  # type: ignore[attr-defined]
+    sign = {1: ">", 0: "=", -1: "<"}[split.sign]  # type: ignore[attr-defined]
+    return f"{one} {sign} {other}"
+
+
+def _holds(view: View, pieces: Pieces, splits: object, setting: object, x: Fraction, search: Search) -> bool:
+    numbers = dict(setting)  # type: ignore[call-overload]
+    numbers[search.loss.prediction.nodes[0]] = x
+    for split in splits:  # type: ignore[attr-defined]
+        difference = view.written(pieces.ground.forms.expr(pieces.ground.forms.of_polynomial(split.difference)))
+        value = search.number(difference, numbers)
+        if value is None or (value > 0) - (value < 0) != split.sign:
+            return False
+    return True
+
+
+def gentle(pieces: Pieces) -> bool:
+    """Whether the slope is proved to stay bounded, for each target, over all predictions."""
+    for cell in pieces.whole:
+        found = slope(cell.value, pieces.leaf)
+        closed = pieces.ground.composition(cell.region.closed(), frozenset({pieces.leaf}))
+        if not closed[cell.value].total or not _is_limited(found, closed, pieces, cell):
+            return False
+    return True
+
+
+def _is_limited(expr: Expr, known: Composition, pieces: Pieces, cell: Cell) -> bool:
+    held = frozenset({pieces.leaf}) if _is_held(pieces, cell) else frozenset()
+    if is_limited(expr, known, held):
+        return True
+    try:
+        return is_limited(pieces.ground.forms.expr(pieces.ground.forms.of(expr)), known, held)
+    except TooLarge:
+        return False
+
+
+def _is_held(pieces: Pieces, cell: Cell) -> bool:
+    """Whether a cell lets the leaf move only between two ends that do not depend on it."""
+    forms = pieces.ground.forms
+    place = atoms_in(forms.of(pieces.leaf).top)[0]
+    sides = set()
+    for one in cell.region.known:
+        used = atoms_in(one.polynomial)
+        if place not in used or one.polynomial.degrees()[place] != 1:
+            continue
+        if any(b.depends(forms.atoms[other], (pieces.leaf,)) for other in used if other != place):
+            continue
+        found = (pieces.ground.region() + cell.region).sign(one.polynomial.derivative(place))
+        if found is not None and found[1] and one.polynomial.derivative(place).is_constant():
+            sides.add(found[0])
+    return sides == {1, -1}
+
+
+# --- what is learned ----------------------------------------------------------------------------------------------
+
+
+def statistic(view: View, pieces: Pieces) -> tuple[str, str]:
+    """Which statistic of its targets a loss is least at, from its slope: ("mean", ""), ("quantile", level) or "".
+
+    The mean if the slope is of degree 1 in the target (and the target itself is where the loss is least); a quantile if
+    the slope is a constant on either side of the target.
+    """
+    target = view.loss.target
+    if target is None or len(target.nodes) != 1:
+        return "", ""
+    forms = pieces.ground.forms
+    t = target.nodes[0]
+    try:
+        slopes = [forms.of(view.written(pieces.slope(cell.value))) for cell in pieces.whole]
+    except TooLarge:
+        return "", ""
+    places = [place for place, atom in enumerate(forms.atoms) if b.depends(atom, (t,))]
+    x = view.loss.prediction.nodes[0]
+    if len(pieces.whole) == 2 and view.moves and all(
+        not b.depends(forms.atoms[place], (t, x)) for one in slopes for place in _places(one)
+    ):
+        ups = [one for one, cell in zip(slopes, pieces.whole, strict=True) if _is_below(pieces, cell, above=False)]
+        downs = [one for one, cell in zip(slopes, pieces.whole, strict=True) if _is_below(pieces, cell, above=True)]
+        if len(ups) == len(downs) == 1:
+            level = forms.expr(forms.div(forms.negative(downs[0]), forms.sub(ups[0], downs[0])))
+            return ("median", "") if b.is_const(level, 0.5) else ("quantile", formula(level))
+    if len({one.key for one in slopes}) == 1 and view.target_case is None:
+        only = slopes[0]
+        used = [place for place in places if place in _places(only)]
+        if len(used) == 1 and forms.atoms[used[0]] is t and only.top.degrees()[used[0]] == 1:
+            if only.bottom.degrees()[used[0]] == 0:
+                return "mean", ""
+    return "", ""
+
+
+def _places(ratio: object) -> list[int]:
+    return sorted({*atoms_in(ratio.top), *atoms_in(ratio.bottom)})  # type: ignore[attr-defined]
+
+
+def _is_below(pieces: Pieces, cell: object, *, above: bool) -> bool:
+    """Whether a cell is the side of targets above (or below) the prediction: the error's sign."""
+    error = pieces.ground.forms.of(pieces.leaf).top
+    found = (pieces.ground.region() + cell.region).sign(error)  # type: ignore[attr-defined]
+    return found is not None and found[1] and (found[0] > 0) == above
+
+
+def searched(search: Search, verdict: Verdict) -> Minimiser:
+    """The best prediction on the grid for the first target, where it is not the target itself."""
+    for line in search.lines:
+        found = line.finite()
+        if found:
+            x, _ = min(found, key=lambda pair: pair[1])
+            at = search.at(line.setting, x)
+            inner = line.xs[0] < x < line.xs[-1]
+            text = f"x={number(x)}" if inner else ""
+            return Minimiser("", text, "", verdict, at if inner else {})
+    return Minimiser("", "", verdict=verdict)
