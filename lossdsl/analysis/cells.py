@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.certificates import Known, Region
+from lossdsl.analysis.certificates import Effort, Known, Region
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.facts import FACTS
 from lossdsl.analysis.forms import Forms, Ratio, TooLarge, atoms_in, plain, rational
@@ -80,6 +80,7 @@ class Ground:
     required: tuple[Known, ...] = ()
     fixed: frozenset[Expr] = frozenset()
     """Parts that do not depend on the prediction: they are not taken apart."""
+    effort: Effort = field(default_factory=Effort)
     _facts: tuple[int, tuple[Known, ...]] = (-1, ())
     _composed: dict[Any, Composition] = field(default_factory=dict)
 
@@ -91,7 +92,7 @@ class Ground:
             for place in range(count):
                 found += self._atom(place)
             self._facts = (count, tuple(found))  # the lemmas may have met further atoms, which have no facts yet
-        return Region(self._facts[1])
+        return Region(self._facts[1], (), self.effort)
 
     def _atom(self, place: int) -> Iterator[Known]:
         node = self.forms.atoms[place]

@@ -9,7 +9,7 @@ what is found is a proof; what is not found says nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lossdsl.analysis.forms import atoms_in
@@ -29,25 +29,37 @@ class Known:
     strict: bool = False
 
 
+EFFORT = 2_000_000
+"""How many numbers the simplex method may touch for one loss, before it gives up."""
+
+
+@dataclass
+class Effort:
+    """What is left of the work that may be done for one loss: counted, not timed, so that every machine agrees."""
+
+    left: int = EFFORT
+
+
 @dataclass(frozen=True)
 class Region:
     """Where some polynomials are nonnegative and others (`zeros`) are 0."""
 
     known: tuple[Known, ...] = ()
     zeros: tuple[Any, ...] = ()
+    effort: Effort = field(default_factory=Effort, compare=False)
 
     def with_sign(self, polynomial: Any, sign: int) -> Region:
         """The part of it where a polynomial is positive, zero or negative."""
         if sign == 0:
-            return Region(self.known, (*self.zeros, polynomial))
-        return Region((*self.known, Known(polynomial if sign > 0 else -polynomial, True)), self.zeros)
+            return Region(self.known, (*self.zeros, polynomial), self.effort)
+        return Region((*self.known, Known(polynomial if sign > 0 else -polynomial, True)), self.zeros, self.effort)
 
     def closed(self) -> Region:
         """With its edge."""
-        return Region(tuple(Known(one.polynomial) for one in self.known), self.zeros)
+        return Region(tuple(Known(one.polynomial) for one in self.known), self.zeros, self.effort)
 
     def __add__(self, other: Region) -> Region:
-        return Region((*self.known, *other.known), (*self.zeros, *other.zeros))
+        return Region((*self.known, *other.known), (*self.zeros, *other.zeros), self.effort)
 
     def about(self, atoms: Iterable[int]) -> Region:
         """The conditions that are linked with some atoms."""
@@ -64,6 +76,7 @@ class Region:
         return Region(
             tuple(one for one in known if set(atoms_in(one.polynomial)) <= wanted),
             tuple(zero for zero in zeros if set(atoms_in(zero)) <= wanted),
+            self.effort,
         )
 
     def is_empty(self) -> bool:
@@ -110,7 +123,7 @@ class Region:
 
     def _combines(self, target: Any, *, degree: int) -> bool | None:
         """Whether `target` is a nonnegative combination of products; true if one of them may be positive."""
-        return _combination(target, self._columns(target, degree))
+        return _combination(target, self._columns(target, degree), self.effort) if self.effort.left > 0 else None
 
     def _columns(self, target: Any, degree: int) -> list[Known]:
         one = target * 0 + 1
@@ -151,7 +164,7 @@ def _different(products: Iterable[Known]) -> list[Known]:
     return list(found.values())
 
 
-def _combination(target: Any, columns: Sequence[Known]) -> bool | None:
+def _combination(target: Any, columns: Sequence[Known], effort: Effort) -> bool | None:
     from flint import fmpq
 
     parts = [column.polynomial.to_dict() for column in columns]
@@ -166,9 +179,11 @@ def _combination(target: Any, columns: Sequence[Known]) -> bool | None:
         sign = -1 if right < 0 else 1
         rows.append([part.get(powers, zero) * sign for part in parts] + [right * sign])
     tableau = _Simplex(rows, len(columns))
-    if not tableau.is_feasible():
-        return None
-    return tableau.can_raise([place for place, column in enumerate(columns) if column.strict])
+    found = None
+    if tableau.is_feasible():
+        found = tableau.can_raise([place for place, column in enumerate(columns) if column.strict])
+    effort.left -= (tableau.steps + 3) * len(rows) * len(columns)
+    return found
 
 
 class _Simplex:

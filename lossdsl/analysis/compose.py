@@ -225,7 +225,7 @@ def one_argument(name: str, u: Nature) -> Nature:
             return Nature(image, u.constant, u.concave, u.convex, u.continuous, u.smooth, u.total)
         return u
     if name == "tan":
-        return Nature(image, continuous=u.continuous, smooth=u.smooth)
+        return Nature(image)
     bends = _bends(fact, u.bounds)
     direction = _direction(fact, u.bounds)
     # Where the domain ends above u, u must be concave for what is left of its own domain to be convex; and so on.
@@ -322,11 +322,12 @@ def _multiplied(u: Nature, v: Nature) -> Nature:
 
 
 def _divided(u: Nature, v: Nature) -> Nature:
-    turned = v.bounds.reciprocal()
-    inverse = Nature(turned, v.constant, continuous=v.continuous, smooth=v.smooth,
-                     total=v.total and v.bounds.is_nonzero)  # fmt: skip
+    turned, regular = v.bounds.reciprocal(), v.bounds.is_nonzero
+    # A pole is a hole in the prediction's range: what lies on either side of it does not hang together.
+    inverse = Nature(turned, v.constant, continuous=v.continuous and regular, smooth=v.smooth and regular,
+                     total=v.total and regular)  # fmt: skip
     if v.constant:
-        inverse = replace(inverse, convex=True, concave=True)
+        inverse = replace(inverse, convex=True, concave=True, continuous=True, smooth=True)
     elif v.bounds.is_positive:
         inverse = replace(inverse, convex=v.concave)
     elif v.bounds.is_negative:
@@ -398,7 +399,8 @@ def _real_power(u: Nature, v: Nature) -> Nature:
     # A base that may be 0 has a steep root there; one of both signs is defined for whole exponents, and smooth for them.
     smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
     total = u.total and (positive or (base and exponent.is_nonnegative))
-    return Nature(bounds, False, convex, concave, u.continuous, smooth, total)
+    whole = u.continuous and (base or exponent.is_nonnegative)  # a whole negative exponent has a pole
+    return Nature(bounds, False, convex, concave, whole, smooth and whole, total)
 
 
 def extreme(name: str, u: Nature, v: Nature) -> Nature:

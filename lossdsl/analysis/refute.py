@@ -140,6 +140,22 @@ def jump(search: Search, joins: Sequence[Expr]) -> Verdict | None:
     return _at_joins(search, joins, _jump)
 
 
+def hole(search: Search) -> Verdict | None:
+    """A prediction without a value between two that have one, however near."""
+    for line in search.lines:
+        bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
+        for x, y in zip(line.xs, line.values, strict=True):
+            near = [x + shift for h in _STEPS for shift in (-h, h)]
+            if y is not None or (bounds is not None and not all(bounds.holds(place) for place in near)):
+                continue
+            beside = search.line(line.setting, near)
+            if None not in beside.values:
+                ends = (search.at(line.setting, near[0]), search.at(line.setting, near[1]))
+                return Verdict("refuted", "search", at=search.at(line.setting, x), beside=ends,
+                               detail="there is no finite value, though there is one on either side")  # fmt: skip
+    return None
+
+
 def kink(search: Search, joins: Sequence[Expr]) -> Verdict | None:
     """A prediction at which the slope jumps, or is infinite."""
     return _at_joins(search, joins, _kink)

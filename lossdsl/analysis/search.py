@@ -211,6 +211,8 @@ class Search:
     def values(self, setting: Setting, xs: Sequence[Fraction]) -> list[Any]:
         """One value of the loss for each prediction; None where it is not finite."""
         expr = self.loss.value
+        if not xs:
+            return []
         if not self._may_be_stacked:
             return [self._at(expr, setting, [x])[0] for x in xs]
         return self._at(expr, setting, xs)

@@ -300,7 +300,7 @@ class Study:
         if search is None:
             return tensors.refuted(self.program, name)
         if name in ("continuous", "smooth"):
-            broken = refute.jump(search, self.joins_at)
+            broken = refute.jump(search, self.joins_at) or refute.hole(search)
             return broken or (refute.kink(search, self.joins_at) if name == "smooth" else None)
         if name == "bounded":
             return shape.unbounded(search)
@@ -315,21 +315,39 @@ def _apart(name: str) -> Callable[[Case], bool]:
     return lambda case: case.pieces is not None and getattr(case.pieces, name)
 
 
+def _plainly_zero(case: Case) -> str:
+    try:
+        return "substitution" if case.on_target is not None and case.forms.of(case.on_target).is_zero else ""
+    except TooLarge:
+        return ""
+
+
 def _zero(case: Case) -> str:
     return "substitution" if case.on_target is not None and case.vanishes(case.on_target) else ""
 
 
 def _least_by_sign(case: Case) -> str:
     found = CLAIMS["nonnegative"].composed(case)
-    return f"{found} and substitution" if found and _zero(case) else ""
+    return f"{found} and substitution" if found and _plainly_zero(case) else ""
 
 
 def _least_by_difference(case: Case) -> str:
-    found = CLAIMS["nonnegative"].taken_apart(case) if _zero(case) else ""
+    claim = CLAIMS["nonnegative"]
+    found = (claim.composed(case) or claim.taken_apart(case)) if _zero(case) else ""
     if found:
         return f"{found} and substitution"
     target = case.on_target
     return "polynomials" if target is not None and case.stays_above(b.sub(case.view.expr, target)) else ""
+
+
+def _even(case: Case) -> str:
+    if case.mirrored is None:
+        return ""
+    try:
+        same = case.forms.of(case.view.expr).key == case.forms.of(case.mirrored).key
+    except TooLarge:
+        return ""
+    return "substitution" if same else ""
 
 
 def _symmetric(case: Case) -> str:
@@ -354,8 +372,8 @@ CLAIMS: dict[str, Claim] = {
         _by("polynomials", lambda case: case.stays_above(case.view.expr)),
     ),
     "bounded": Claim(_by("intervals", lambda case: is_limited(case.view.expr, case.composition))),
-    "symmetric": Claim(_symmetric),
-    "zero at t = x": Claim(_zero),
+    "symmetric": Claim(_even, _symmetric),
+    "zero at t = x": Claim(_plainly_zero, _zero),
     "least at t = x": Claim(_least_by_sign, _least_by_difference),
 }
 """How each property is proved."""
