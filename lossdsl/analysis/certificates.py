@@ -29,7 +29,7 @@ class Known:
     strict: bool = False
 
 
-EFFORT = 2_000_000
+EFFORT = 600_000
 """How many numbers the simplex method may touch for one loss, before it gives up."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
         return
     seen: set[Expr] = set()
     sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
-    for line in search.lines[:12]:
+    for line in islice(search.lines, 12):
         for x, y in zip(line.xs, line.values, strict=True):
             if y is None:
                 continue

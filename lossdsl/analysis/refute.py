@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
+from lossdsl.analysis.bounds import Bounds
 from lossdsl.analysis.search import Line, Search
 from lossdsl.analysis.verdict import Verdict
 from lossdsl.ir.expr import Expr
@@ -133,6 +135,9 @@ def _triples(points: Sequence[tuple[Fraction, Any]]) -> Iterator[tuple[Any, Any,
 # --- at joins -----------------------------------------------------------------------------------------------------
 
 _STEPS = (Fraction(1, 10**9), Fraction(1, 10**12))
+_SHIFTS = (*(-2 * h for h in _STEPS), *(-h for h in _STEPS), Fraction(0), *_STEPS, *(2 * h for h in _STEPS))
+SETTINGS = 14
+"""For how many settings of the other inputs and the parameters each join is tried."""
 
 
 def jump(search: Search, joins: Sequence[Expr]) -> Verdict | None:
@@ -164,18 +169,14 @@ def kink(search: Search, joins: Sequence[Expr]) -> Verdict | None:
 def _at_joins(
     search: Search, joins: Sequence[Expr], judge: Callable[[Search, Sequence[Any]], str | None]
 ) -> Verdict | None:
-    for setting in search.settings():
-        for join in joins:
-            x = search.number(join, setting)
-            if x is None:
-                continue
-            spread = [x - 2 * h for h in _STEPS] + [x - h for h in _STEPS] + [x]
-            spread += [x + h for h in _STEPS] + [x + 2 * h for h in _STEPS]
-            bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
-            if bounds is not None and not all(bounds.holds(place) for place in spread):
-                continue
-            line = search.line(setting, spread)
-            detail = judge(search, line.values)
+    bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
+    for setting in islice(search.settings(), SETTINGS):
+        at = dict.fromkeys(x for x in (search.number(join, setting) for join in joins) if x is not None)
+        inside = [x for x in at if all(bounds.holds(x + shift) for shift in _SHIFTS)]
+        line = search.line(setting, [x + shift for x in inside for shift in _SHIFTS])
+        for place, x in enumerate(inside):
+            values = line.values[place * len(_SHIFTS) : (place + 1) * len(_SHIFTS)]
+            detail = judge(search, values)
             if detail is not None:
                 ends = (search.at(setting, x - _STEPS[0]), search.at(setting, x + _STEPS[0]))
                 return Verdict("refuted", "search", at=search.at(setting, x), beside=ends, detail=detail)

@@ -25,8 +25,8 @@ from lossdsl.ir.op import Kind
 from lossdsl.symbolic.exact import Array, evaluate, filled
 from lossdsl.symbolic.namespaces import Beyond, MpNumbers, mp_numbers
 
-MAX_NODES = 1500
-"""The most operations of a loss that is tried on grids; a larger one is tried at a few points."""
+BUDGET = 40_000
+"""How many operations, times points, are worked out on grids; the first setting is always tried."""
 
 _HALF = Fraction(1, 2)
 _STEPS = [Fraction(k, 4) for k in range(-16, 17)]
@@ -90,6 +90,7 @@ class Search:
     extra: Sequence[Expr] = ()
     m: MpNumbers = field(default_factory=mp_numbers)
     tried: int = 0
+    _lines: list[Line] = field(default_factory=list)
 
     @property
     def loss(self) -> Loss:
@@ -157,19 +158,32 @@ class Search:
         done = evaluate(conditions, given, self.m, {"batch": 1, "space": 1, "last": 1, "rows": 1})
         return all(bool(np.all(done[condition])) for condition in conditions)
 
+    @property
+    def lines(self) -> Iterator[Line]:
+        """The loss on a grid of predictions, for each setting; worked out as far as it is asked for."""
+        place = 0
+        while True:
+            if place == len(self._lines):
+                following = next(self._more, None)
+                if following is None:
+                    return
+                self._lines.append(following)
+            yield self._lines[place]
+            place += 1
+
     @cached_property
-    def lines(self) -> list[Line]:
-        """The loss on a grid of predictions, for each setting."""
+    def _more(self) -> Iterator[Line]:
+        return self._every()
+
+    def _every(self) -> Iterator[Line]:
         size = sum(1 for _ in walk(self.loss.value))
-        found = []
-        budget = 400_000
-        for setting in self.settings():
+        budget = BUDGET
+        for number, setting in enumerate(self.settings()):
             xs = self._grid(setting)
             budget -= size * len(xs)
-            if budget < 0 and found:
-                break
-            found.append(self.line(setting, xs))
-        return found
+            if budget < 0 and number:
+                return
+            yield self.line(setting, xs)
 
     def line(self, setting: Setting, xs: Sequence[Fraction]) -> Line:
         """The loss at some predictions; None where it has no finite value."""
@@ -237,7 +251,7 @@ class Search:
         done = evaluate([expr], given, self.m, sizes)
         broken = self._broken(expr, done, len(xs))
         found = self._rows(done[expr], expr, len(xs))
-        return [None if bad or not self.m.isfinite(y) else y for y, bad in zip(found, broken, strict=True)]
+        return [None if bad or not is_finite(y) else y for y, bad in zip(found, broken, strict=True)]
 
     def _spread(self, node: Expr, values: list[Fraction]) -> Array:
         axes = ordered(node.axes)
@@ -261,8 +275,9 @@ class Search:
                 continue
             if node.kind is Kind.REAL and not isinstance(node, Const | Flag):
                 numbers = self._rows(done[node], node, count)
-                wrong = np.array([not self.m.isfinite(y) for y in numbers], dtype=bool)
-                bad |= here & wrong
+                wrong = [not is_finite(y) for y in numbers]
+                if any(wrong):
+                    bad |= here & np.array(wrong, dtype=bool)
             children = node.children
             if isinstance(node, Call) and node.op.name == "where":
                 held = np.array([bool(c) for c in self._rows(done[children[0]], children[0], count)], dtype=bool)
@@ -286,6 +301,12 @@ class Search:
             if parameter.node in values:
                 found[parameter.name] = values[parameter.node]
         return found
+
+
+def is_finite(value: Any) -> bool:
+    """Whether one of mpmath's numbers is neither infinite nor nan: these have a mantissa of 0 and another exponent."""
+    _, mantissa, exponent, _ = value._mpf_
+    return bool(mantissa or not exponent)
 
 
 def _between(bounds: Bounds) -> Fraction:
