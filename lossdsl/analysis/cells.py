@@ -136,9 +136,11 @@ class Ground:
         side = Bounds(end, INF, one.strict) if slope > 0 else Bounds(-INF, end, False, one.strict)
         leaves[node] = leaves.get(node, Bounds()).meet(side)
 
-    def sign(self, expr: Expr, region: Region, closed: Region | None = None) -> tuple[int, bool] | None:
+    def sign(self, expr: Expr, region: Region) -> tuple[int, bool] | None:
         """(sign, strict) of an expression without choices over a region, if it can be proved."""
         bounds = self.composition(region).bounds(expr)
+        if bounds.is_point and bounds.low == 0:
+            return 0, False
         if bounds.is_positive or bounds.is_negative:
             return (1 if bounds.is_positive else -1), True
         try:
@@ -365,13 +367,18 @@ def _slopes(name: str) -> tuple[tuple[Expr, ...], tuple[Expr | None, ...]]:
 
 
 def slope(expr: Expr, leaf: Expr) -> Expr:
-    """The derivative of an expression without choices in one leaf, inside the pieces."""
+    """The derivative of an elementwise expression in one leaf, inside the pieces."""
     done: dict[Expr, Expr] = {}
     for node in walk(expr):
         if node is leaf:
             done[node] = b.ONE
         elif not isinstance(node, Call) or all(done[arg] is b.ZERO for arg in node.args):
             done[node] = b.ZERO
+        elif node.op.name in ("where", "max", "min"):
+            condition = node.args[0]
+            if node.op.name != "where":
+                condition = b.call("ge" if node.op.name == "max" else "le", *node.args)
+            done[node] = b.where(condition, done[node.args[-2]], done[node.args[-1]])
         else:
             letters, slopes = _slopes(node.op.name)
             total: Expr = b.ZERO

@@ -386,6 +386,8 @@ def _real_power(u: Nature, v: Nature) -> Nature:
             bounds = bounds.meet(UNIT)
         if low >= 1:
             bounds = bounds.meet(Bounds(Fraction(1), INF))
+    if u.bounds == point(0) and exponent.is_positive:
+        bounds = point(0)
     if base and exponent.is_nonpositive and low >= 1:
         bounds = bounds.meet(UNIT)
     one = Fraction(1)

@@ -143,10 +143,11 @@ class Forms:
         return self._ratio(a.top**exponent, a.bottom**exponent)
 
     def _ratio(self, top: Any, bottom: Any) -> Ratio:
-        top, bottom = self._roots(top), self._roots(bottom)
+        (top, under), (bottom, over) = self._roots(top), self._roots(bottom)
+        top, bottom = top * over, bottom * under
         if top.is_zero():
             return self.number(0)
-        if len(top) > MAX_TERMS or len(bottom) > MAX_TERMS:
+        if bottom.is_zero() or len(top) > MAX_TERMS or len(bottom) > MAX_TERMS:
             raise TooLarge
         if not bottom.is_constant():
             common = top.gcd(bottom)
@@ -155,22 +156,25 @@ class Forms:
         scale = bottom.leading_coefficient()
         return Ratio(top / scale, bottom / scale)
 
-    def _roots(self, polynomial: Any) -> Any:
-        """A polynomial in which no square root is squared."""
+    def _roots(self, polynomial: Any) -> tuple[Any, Any]:
+        """A polynomial in which no square root is squared, and what it is to be divided by."""
+        under = _context().constant(1)
         for place, arguments in self.arguments.items():
             node = self.atoms[place]
             if isinstance(node, Call) and node.op.name == "sqrt" and polynomial.degrees()[place] >= 2:
                 inner = arguments[0]
-                if not inner.is_polynomial:
-                    continue
+                most = int(polynomial.degrees()[place]) // 2
                 found = _context().constant(0)
                 for powers, coefficient in polynomial.to_dict().items():
                     left = list(powers)
                     left[place] = powers[place] % 2
+                    times = int(powers[place]) // 2
                     term = _context().from_dict({tuple(left): coefficient})
-                    found += term * inner.top ** (powers[place] // 2)
-                polynomial = found
-        return polynomial
+                    found += term * inner.top**times * inner.bottom ** (most - times)
+                polynomial, under = found, under * inner.bottom**most
+                if len(polynomial) > 10 * MAX_TERMS:
+                    raise TooLarge
+        return polynomial, under
 
     # --- expressions --------------------------------------------------------------------------------------------
 

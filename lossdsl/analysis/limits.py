@@ -52,7 +52,11 @@ def _call(name: str, args: list[Limit]) -> Limit:
 
 def _one(name: str, a: Limit) -> Limit:
     fact = FACTS[name]
-    if isinstance(a, bool) or a is None or not fact.is_continuous:
+    if isinstance(a, bool) or a is None:
+        return None
+    if name == "sign":
+        return point(_sign(a)) if _sign(a) else None
+    if not fact.is_continuous:
         return None
     if isinstance(a, Bounds):
         return _known(image_of(fact, a)) if a.within(fact.domain) else None

@@ -179,8 +179,15 @@ def _at_joins(
             detail = judge(search, values)
             if detail is not None:
                 ends = (search.at(setting, x - _STEPS[0]), search.at(setting, x + _STEPS[0]))
-                return Verdict("refuted", "search", at=search.at(setting, x), beside=ends, detail=detail)
+                at = search.at(setting, x)
+                return Verdict("refuted", "search", at=at, beside=ends, detail=detail, size=_size(values))
     return None
+
+
+def _size(values: Sequence[Any]) -> float:
+    """How far the values around a join lie apart, beside the largest of them."""
+    found = [value for value in values if value is not None]
+    return float((max(found) - min(found)) / max(map(abs, found))) if any(found) else 0.0
 
 
 def _jump(search: Search, values: Sequence[Any]) -> str | None:

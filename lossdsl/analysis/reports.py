@@ -15,7 +15,7 @@ from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.expr import Call, Const, Expr, Param, walk
 from lossdsl.ir.text import formula
 from lossdsl.source import Span
 
@@ -64,14 +64,26 @@ class Piece:
 
 def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
     """Each join of a loss once, in the order of the source."""
-    found: dict[tuple[str, str, str], Join] = {}
-    for meeting in pieces.meetings:
-        one = _join(view, pieces, meeting, search)
-        key = one.condition, one.jump, one.kink
-        if key not in found or found[key].value == UNKNOWN:
-            found[key] = one
-    # A join that another question has been found to break is told of once.
-    yield from sorted(found.values(), key=lambda one: one.span.start if one.span else -1)
+    found = [
+        _join(view, pieces, meeting, search)
+        for meeting in pieces.meetings
+        if not any(isinstance(leaf, Param) for leaf, _ in meeting.solved)  # parameters that happen to coincide
+    ]
+    yield from told_once(found)
+
+
+def told_once(found: Sequence[Join]) -> tuple[Join, ...]:
+    """One join for each condition, the worst that was found there, in the order of the source."""
+    worst: dict[str, Join] = {}
+    for join in found:
+        if join.condition not in worst or _badness(join) > _badness(worst[join.condition]):
+            worst[join.condition] = join
+    return tuple(sorted(worst.values(), key=lambda join: join.span.start if join.span else -1))
+
+
+def _badness(join: Join) -> tuple[int, int]:
+    rank = {"proved": 0, "tested": 0, "unknown": 1, "refuted": 2}
+    return rank[join.value.how], rank[join.slope.how]
 
 
 def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:

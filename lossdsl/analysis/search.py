@@ -140,12 +140,18 @@ class Search:
     def _others(self, spec: ParameterSpec) -> list[Fraction]:
         bounds = self.view.leaves.get(spec.node, Bounds())
         usual = self._usual(spec)
-        values = [2 * usual, usual / 2, Fraction(1), Fraction(1, 4), Fraction(3), Fraction(0), Fraction(5, 2)]
-        values += [Fraction(end) for end in (bounds.low, bounds.high) if abs(end) < INF]
-        if bounds.low == -INF:
-            values += [-usual, Fraction(-1)]
+        values = [2 * usual, usual / 2]
+        # Where nothing is required of a parameter, its author had numbers like the default in mind.
+        if spec.node in self._required:
+            values += [Fraction(1), Fraction(1, 4), Fraction(3), Fraction(0), Fraction(5, 2)]
+            values += [Fraction(end) for end in (bounds.low, bounds.high) if abs(end) < INF]
         kept = [value for value in dict.fromkeys(values) if bounds.holds(value)]
         return kept[:8]
+
+    @cached_property
+    def _required(self) -> frozenset[Expr]:
+        """The parameters of which something is required."""
+        return frozenset(node for one in self.loss.requirements for node in walk(one.condition))
 
     def admissible(self, drawn: Setting) -> bool:
         """Whether parameters meet the requirements."""
@@ -183,7 +189,16 @@ class Search:
             budget -= size * len(xs)
             if budget < 0 and number:
                 return
-            yield self.line(setting, xs)
+            yield self._within_reach(setting, xs)
+
+    def _within_reach(self, setting: Setting, xs: Sequence[Fraction]) -> Line:
+        """A line; towers of exponentials have no far points, since their values cannot be written down."""
+        for most in (INF, 100, 4):
+            try:
+                return self.line(setting, [x for x in xs if abs(x) <= most])
+            except (MemoryError, OverflowError):
+                continue
+        return Line(setting, (), ())
 
     def line(self, setting: Setting, xs: Sequence[Fraction]) -> Line:
         """The loss at some predictions; None where it has no finite value."""

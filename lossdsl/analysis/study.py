@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lossdsl.analysis import escapes, refute, reports, shape, tensors
@@ -19,6 +19,7 @@ from lossdsl.analysis.view import ERROR, View, views
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import PROPERTIES
+from lossdsl.ir.text import formula
 from lossdsl.pipeline import Program
 
 MAX_PROOF = 400
@@ -139,6 +140,25 @@ class Study:
         return [Case(view) for view in views(self.program.loss)]
 
     @cached_property
+    def defaults(self) -> dict[Expr, Expr]:
+        """The parameters that are not settled, with their defaults; empty where one has none."""
+        loss = self.program.loss
+        free = [spec for spec in loss.parameters if spec.name not in loss.settled]
+        if any(spec.default is None or spec.over for spec in free):
+            return {}
+        return {spec.node: b.const(float(spec.default)) for spec in free if spec.default is not None}
+
+    @cached_property
+    def usual(self) -> list[Case]:
+        """The same for the defaults of its parameters."""
+        return [Case(view) for view in views(self.program.loss, self.defaults)] if self.defaults else []
+
+    @property
+    def scope(self) -> str:
+        """For which parameters `usual` is: `for delta = 1`."""
+        return f"for {', '.join(f'{formula(node)} = {formula(value)}' for node, value in self.defaults.items())}"
+
+    @cached_property
     def search(self) -> Search | None:
         """Trials on grids, for an elementwise loss of one number."""
         view = self.cases[0].view
@@ -159,12 +179,11 @@ class Study:
     @cached_property
     def joins(self) -> tuple[reports.Join, ...]:
         """Where the pieces of an elementwise loss meet, and what happens there."""
-        found: dict[tuple[str, str, str], reports.Join] = {}
+        found: list[reports.Join] = []
         for case in self.cases:
             if case.pieces is not None:
-                for join in reports.joins(case.view, case.pieces, self.search):
-                    found.setdefault((join.condition, join.jump, join.kink), join)
-        return tuple(found.values())
+                found += reports.joins(case.view, case.pieces, self.search)
+        return reports.told_once(found)
 
     @cached_property
     def pieces(self) -> tuple[reports.Piece, ...]:
@@ -233,13 +252,8 @@ class Study:
         sharp = next((escape for escape in self.escapes if escape.of == "gradient"), None)
         if sharp is not None:
             return Verdict("refuted", "search", at=sharp.at, detail=f"the slope is {sharp.result}")
-        for cell in case.pieces.whole if case.pieces is not None else ():
-            if len(case.pieces.cells if case.pieces is not None else ()) == 1 and case.pieces is not None:
-                found = shape.unbounded(self.search, of=case.pieces.slope)
-                if found is not None:
-                    return found
-            del cell
-        return UNKNOWN
+        found = None if case.pieces is None else shape.unbounded(self.search, of=case.pieces.slope)
+        return found or UNKNOWN
 
     @cached_property
     def flat(self) -> tuple[shape.Flat, ...]:
@@ -287,11 +301,16 @@ class Study:
         refuted = self._refuted(name)
         if refuted is not None and refuted.how == "refuted":
             return refuted
-        return self._proved([claim.composed, claim.taken_apart]) or refuted or UNKNOWN
+        ways = [claim.composed, claim.taken_apart]
+        proved = self._proved(ways)
+        if proved is None and self.usual:
+            proved = self._proved(ways, self.usual)
+            proved = None if proved is None else replace(proved, scope=self.scope)
+        return proved or refuted or UNKNOWN
 
-    def _proved(self, ways: Sequence[Proof]) -> Verdict | None:
+    def _proved(self, ways: Sequence[Proof], cases: Sequence[Case] | None = None) -> Verdict | None:
         """A proof, if each case has one by one of some ways."""
-        found = [next(filter(None, (way(case) for way in ways)), "") for case in self.cases]
+        found = [next(filter(None, (way(case) for way in ways)), "") for case in cases or self.cases]
         return Verdict("proved", " and ".join(dict.fromkeys(found))) if all(found) else None
 
     def _refuted(self, name: str) -> Verdict | None:
@@ -336,6 +355,8 @@ def _least_by_difference(case: Case) -> str:
     found = (claim.composed(case) or claim.taken_apart(case)) if _zero(case) else ""
     if found:
         return f"{found} and substitution"
+    if case.view.moves and _symmetric(case) and (CLAIMS["convex"].composed(case) or CLAIMS["convex"].taken_apart(case)):
+        return "convexity and symmetry"
     target = case.on_target
     return "polynomials" if target is not None and case.stays_above(b.sub(case.view.expr, target)) else ""
 

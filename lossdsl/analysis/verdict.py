@@ -21,7 +21,8 @@ class Verdict:
 
     `how` is "proved" (by `by`: "composition", "intervals", "polynomials", "substitution", "pieces"), "refuted" (at the
     point `at`, and where the claim is about several points `beside` has the others), "tested" (at `points` points
-    without a contradiction) or "unknown". `detail` is a sentence in figures: what was found at the point, or why
+    without a contradiction) or "unknown". `size` is, for a jump, how large it is beside the values there: a series that is
+    broken off may jump by 1e-12. `detail` is a sentence in figures: what was found at the point, or why
     nothing is known. `scope` is "" for every admissible parameter, else says for which the verdict holds.
 
     A claim about a gradient has a verdict of its own kind (`symbolic.judge`), since that one is about lossdsl's own
@@ -35,6 +36,7 @@ class Verdict:
     beside: tuple[Mapping[str, Number], ...] = ()
     detail: str = ""
     scope: str = ""
+    size: float = 0.0
 
     @property
     def place(self) -> str:

@@ -57,7 +57,13 @@ class View:
 
     def span(self, node: Expr) -> Span | None:
         """Where a part stands in the source."""
-        return self.loss.spans.get(self.source.get(node, node))
+        wanted = self.source.get(node, node)
+        if wanted in self.loss.spans:
+            return self.loss.spans[wanted]
+        for parent in walk(self.loss.value):  # what the language wrote out has the place of what it stands in
+            if wanted in parent.children and parent in self.loss.spans:
+                return self.loss.spans[parent]
+        return None
 
     def written(self, expr: Expr) -> Expr:
         """An expression in the author's inputs."""
@@ -69,14 +75,19 @@ class View:
         return b.sub(target.nodes[0], self.loss.prediction.nodes[0])
 
 
-def views(loss: Loss) -> list[View]:
-    """The loss as a function of its prediction; one for each value of a target that has only a few."""
+def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[View]:
+    """The loss as a function of its prediction; one for each value of a target that has only a few.
+
+    `given` has numbers to put in for parameters.
+    """
     known = ranges(loss)
     leaves = {node: exactly(DOMAINS[spec.domain]) for spec in loss.inputs for node in spec.nodes if spec.is_real}
     leaves |= {spec.node: exactly(known[spec.node]) for spec in loss.parameters}
     prediction = frozenset(loss.prediction.nodes)
     elementwise = is_elementwise(loss)
     expr, source = _traced(loss.value if elementwise else loss.result)
+    if given:
+        expr, source = _exchanged(expr, dict(given), source)
     target = loss.target
     if elementwise and target is not None and len(target.nodes) == 1 and target.domain in CASES:
         return [
