@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "targets": "source errors ir",
     "pipeline": "source errors catalog ir frontend symbolic targets",
     "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
-    "checks": f"{_STAGES} runtime -runtime.keras_loss",
+    "analysis": _STAGES,
+    "checks": f"{_STAGES} analysis runtime -runtime.keras_loss",
     "_registration": "runtime",
     "config": f"{_STAGES} runtime checks",
     "api": f"{_STAGES} runtime config",
@@ -40,7 +41,8 @@ DOORS = {
     "lark": "frontend",
     "sympy": "symbolic",
     "mpmath": "symbolic",
-    "numpy": "symbolic runtime checks plot",
+    "flint": "analysis",
+    "numpy": "symbolic analysis runtime checks plot",
     "keras": "runtime",
     "tensorflow": "runtime",
     "jax": "runtime",
@@ -52,7 +54,7 @@ DOORS = {
 
 # What neither `import lossdsl` nor `lossdsl check FILE` loads.
 HEAVY = {"keras", "tensorflow", "jax", "torch"}
-LATE = HEAVY | {"sympy", "mpmath", "lark", "matplotlib", "numpy", "yaml", "rich"}
+LATE = HEAVY | {"sympy", "mpmath", "flint", "lark", "matplotlib", "numpy", "yaml", "rich"}
 
 
 def imported(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[tuple[int, str]]:

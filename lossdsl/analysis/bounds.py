@@ -140,8 +140,8 @@ class Bounds:
         return Bounds(
             low,
             high,
-            self.low_open and exact_low or self.low == -INF,
-            self.high_open and exact_high or self.high == INF,
+            (self.low_open and exact_low) or self.low == -INF,
+            (self.high_open and exact_high) or self.high == INF,
         )
 
 

@@ -174,11 +174,12 @@ class Ground:
                 return False
             if composed.bounds(args[0]).within(domain):
                 return True
-            low = domain.low == -INF or self._above(b.sub(args[0], b.const(Fraction(domain.low))), domain.low_open, region)
-            return low and (
-                domain.high == INF
-                or self._above(b.sub(b.const(Fraction(domain.high)), args[0]), domain.high_open, region)
-            )
+            ends = []
+            if domain.low > -INF:
+                ends.append((b.sub(args[0], b.const(Fraction(domain.low))), domain.low_open))
+            if domain.high < INF:
+                ends.append((b.sub(b.const(Fraction(domain.high)), args[0]), domain.high_open))
+            return all(self._above(end, is_open, region) for end, is_open in ends)
         if name == "div":
             found = self.sign(args[1], region)
             return found is not None and found[0] != 0 and found[1]

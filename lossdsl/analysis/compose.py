@@ -149,8 +149,15 @@ class Composition:
         bounds = first.bounds.join(second.bounds)
         total = condition.total and first.total and second.total
         if condition.constant:
-            parts = [getattr(first, name) and getattr(second, name) for name in _PROPERTIES]
-            return Nature(bounds, False, *parts, total)
+            return Nature(
+                bounds,
+                False,
+                first.convex and second.convex,
+                first.concave and second.concave,
+                first.continuous and second.continuous,
+                first.smooth and second.smooth,
+                total,
+            )
         return _better(Nature(bounds, total=total), self.choice(b.call("where", *args)))
 
     def _cornered(self, node: Expr, bounds: Bounds) -> Bounds:
@@ -172,16 +179,19 @@ class Composition:
         return self.known[node].bounds if node in self.known else self[node].bounds
 
 
-_PROPERTIES = ("convex", "concave", "continuous", "smooth")
-
-
 def _better(one: Nature, other: Nature | None) -> Nature:
     """What both say, each being true."""
     if other is None:
         return one
-    parts = [getattr(one, name) or getattr(other, name) for name in _PROPERTIES]
-    bounds = one.bounds.meet(other.bounds)
-    return Nature(bounds, one.constant, *parts, one.total or other.total)
+    return Nature(
+        one.bounds.meet(other.bounds),
+        one.constant,
+        one.convex or other.convex,
+        one.concave or other.concave,
+        one.continuous or other.continuous,
+        one.smooth or other.smooth,
+        one.total or other.total,
+    )
 
 
 def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
@@ -398,7 +408,7 @@ def _real_power(u: Nature, v: Nature) -> Nature:
         concave = (base or u.affine) and u.concave
     elif exponent.is_nonpositive:
         convex = base and u.concave
-    # A base that may be 0 has a steep root there; one of both signs is defined for whole exponents, and smooth for them.
+    # A base that may be 0 has a steep root there; where it may be negative the exponent is whole, or it has no value.
     smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
     total = u.total and (positive or (base and exponent.is_nonnegative))
     whole = u.continuous and (base or exponent.is_nonnegative)  # a whole negative exponent has a pole

@@ -1,4 +1,4 @@
-"""Where a loss, or its gradient, leaves the numbers: a logarithm of 0, a division by 0, a root with an infinite slope."""
+"""Where a loss, or its gradient, leaves the numbers: a logarithm of 0, a division by 0, a root's infinite slope."""
 
 from __future__ import annotations
 
@@ -79,9 +79,10 @@ def culprit(
         if node not in live or node.kind is Kind.BOOL or isinstance(node, Const | Flag):
             continue
         bad = [value for value in done[node].ravel().tolist() if not m.isfinite(value)]
-        if bad and isinstance(node, Call) and node.op.name != "where":
-            if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
-                return node, str(m.nstr(bad[0])).replace("+", "")
+        if not bad or not isinstance(node, Call) or node.op.name == "where":
+            continue
+        if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
+            return node, str(m.nstr(bad[0])).replace("+", "")
     return None
 
 

@@ -27,8 +27,9 @@ class Fact:
     `domain` is where the value is finite, `steep` lists the points of it at which the slope is not, `corners` those at
     which the slope jumps. `direction` is 1 (strictly increasing), -1 (strictly decreasing), 2 (even, and increasing
     from 0 up) or 0; `bends` is 1 (convex), -1 (concave) or 0 (neither) over the whole domain, and `bends_right` the
-    same for arguments of at least 0 (of an odd function: the other way below). `ball` computes it over Arb's balls; `limits` are its values at the ends of its
-    domain; `image` holds every value. `least` has facts in the language: each text, in the argument a, is at least 0.
+    same for arguments of at least 0 (such a function is odd, up to a constant). `ball` computes it over Arb's balls;
+    `limits` are its values at the two ends of its domain; `image` holds every value. `least` has facts in the language:
+    each text, in the argument a, is at least 0.
     """
 
     ball: Callable[[Any], Any] | None = None
@@ -76,7 +77,9 @@ def _norm_cdf(a: Any) -> Any:
     return _sqrt_half(-a).erfc() / 2
 
 
-_LOG = {"domain": POSITIVE, "direction": 1, "bends": -1}
+def _logarithm(ball: Callable[[Any], Any], *least: str) -> Fact:
+    return Fact(ball, POSITIVE, direction=1, bends=-1, least=least)
+
 
 FACTS: dict[str, Fact] = {
     "neg": Fact(lambda a: -a, direction=-1, limits=(INF, -INF)),
@@ -91,9 +94,9 @@ FACTS: dict[str, Fact] = {
     "exp2": Fact(_two, direction=1, bends=1, limits=(Fraction(0), INF), image=POSITIVE),
     "expm1": Fact(lambda a: a.expm1(), direction=1, bends=1, limits=(Fraction(-1), INF), image=ABOVE_MINUS_ONE,
                   least=("expm1(a) - a",)),
-    "log": Fact(lambda a: a.log(), **_LOG, least=("a - 1 - log(a)",)),
-    "log2": Fact(_binary, **_LOG),
-    "log10": Fact(_ten, **_LOG),
+    "log": _logarithm(lambda a: a.log(), "a - 1 - log(a)"),
+    "log2": _logarithm(_binary),
+    "log10": _logarithm(_ten),
     "log1p": Fact(lambda a: a.log1p(), ABOVE_MINUS_ONE, direction=1, bends=-1, least=("a - log1p(a)",)),
     "sin": Fact(lambda a: a.sin(), image=SIGNED_UNIT),
     "cos": Fact(lambda a: a.cos(), image=SIGNED_UNIT),
@@ -126,7 +129,7 @@ FACTS: dict[str, Fact] = {
     "log_norm_cdf": Fact(lambda a: _norm_cdf(a).log(), direction=1, bends=-1, limits=(-INF, Fraction(0)),
                          image=Bounds(-INF, Fraction(0), True, True)),
     "lgamma": Fact(lambda a: a.lgamma(), POSITIVE, bends=1),
-    "digamma": Fact(lambda a: a.digamma(), **_LOG),
+    "digamma": _logarithm(lambda a: a.digamma()),
     "trigamma": Fact(None, POSITIVE, direction=-1, bends=1, limits=(INF, Fraction(0)), image=POSITIVE),
     "polygamma2": Fact(None, POSITIVE, direction=1, bends=-1, limits=(-INF, Fraction(0)),
                        image=Bounds(-INF, Fraction(0), True, True)),

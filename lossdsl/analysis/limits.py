@@ -69,7 +69,7 @@ def _one(name: str, a: Limit) -> Limit:
     if fact.direction == 0:
         return None
     end = fact.limits[1 if a > 0 else 0]
-    return point(Fraction(end)) if abs(end) < INF else end
+    return point(Fraction(end)) if -INF < end < INF else float(end)
 
 
 def _known(bounds: Bounds) -> Limit:

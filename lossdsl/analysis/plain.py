@@ -96,6 +96,6 @@ def is_square(node: Expr) -> bool:
 def _finite(condition: Expr, first: Expr, second: Expr) -> Expr | None:
     """`where(abs(m) < inf, m, 0)` as m: real numbers are finite."""
     match condition:
-        case Call(op, (Call(inner, (value,)), Const(end))) if op.name == "lt" and inner.name == "abs" and end == math.inf:
+        case Call(op, (Call(size, (value,)), Const(end))) if (op.name, size.name, end) == ("lt", "abs", math.inf):
             return first if value is first and b.is_const(second, 0) else None
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from lossdsl.analysis.bounds import Bounds
@@ -115,7 +115,7 @@ def bent_down(search: Search) -> Verdict | None:
 def _is_interval(line: Line) -> bool:
     """Whether the predictions that have a value follow each other."""
     flags = [value is not None for value in line.values]
-    changes = sum(a != c for a, c in zip(flags, flags[1:], strict=False))
+    changes = sum(a != c for a, c in pairwise(flags))
     return changes <= 1 or (changes == 2 and not flags[0])
 
 
@@ -171,8 +171,8 @@ def _at_joins(
 ) -> Verdict | None:
     bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for setting in islice(search.settings(), SETTINGS):
-        at = dict.fromkeys(x for x in (search.number(join, setting) for join in joins) if x is not None)
-        inside = [x for x in at if all(bounds.holds(x + shift) for shift in _SHIFTS)]
+        found = dict.fromkeys(x for x in (search.number(join, setting) for join in joins) if x is not None)
+        inside = [x for x in found if all(bounds.holds(x + shift) for shift in _SHIFTS)]
         line = search.line(setting, [x + shift for x in inside for shift in _SHIFTS])
         for place, x in enumerate(inside):
             values = line.values[place * len(_SHIFTS) : (place + 1) * len(_SHIFTS)]

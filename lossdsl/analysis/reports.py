@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Literal
 
 from lossdsl.analysis import refute
@@ -106,7 +105,11 @@ def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -
     kink = _difference(view, pieces, meeting, slopes) if slope.how == "refuted" else ""
     comparison = _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
     condition = " = ".join(sides)
-    return Join(condition, *texts, jump, kink, value, slope, comparison, view.span(asker), view.source.get(asker, asker))
+    left, right, left_slope, right_slope = texts
+    node = view.source.get(asker, asker)
+    return Join(
+        condition, left, right, left_slope, right_slope, jump, kink, value, slope, comparison, view.span(asker), node
+    )
 
 
 def _sides(asker: Expr) -> tuple[Expr, Expr]:
@@ -135,15 +138,15 @@ def unreachable(views: Sequence[View], cells: Sequence[Sequence[Cell]]) -> Itera
             if isinstance(node, Call) and node.op.name == "where":
                 whole.add(view.source.get(node, node))
         for cell in found:
-            for node, outcome in cell.chosen:
-                met.setdefault(view.source.get(node, node), set()).add(outcome)
+            for node, held in cell.chosen:
+                met.setdefault(view.source.get(node, node), set()).add(held)
     loss = views[0].loss
     for node in walk(loss.value):
         if node not in whole or node not in met or len(met[node]) == 2:
             continue
         assert isinstance(node, Call)
         piece = node.args[2 if True in met[node] else 1]
-        if isinstance(piece, Const) and isinstance(piece.value, float) and piece.value != piece.value:
+        if _is_undefined(piece):
             continue  # the missing `else` of `cases`, which is not missed
         outcome = "always holds" if True in met[node] else "never holds"
         text = f"`{formula(node.args[0], loss.names)}` {outcome}"
@@ -153,13 +156,13 @@ def unreachable(views: Sequence[View], cells: Sequence[Sequence[Cell]]) -> Itera
 
 def gaps(view: View, cells: Sequence[Cell], search: Search | None) -> Iterator[Piece]:
     """Inputs for which no condition holds and there is no `else`: the loss has no value there."""
-    if not any(isinstance(cell.value, Const) and cell.value.value != cell.value.value for cell in cells):
+    if not any(_is_undefined(part) for cell in cells for part in walk(cell.value)):
         return
     node = next(
         (
             one
             for one in walk(view.loss.value)
-            if isinstance(one, Call) and any(isinstance(arg, Const) and arg.value != arg.value for arg in one.args)
+            if any(map(_is_undefined, one.children))
         ),
         None,
     )
@@ -173,6 +176,11 @@ def gaps(view: View, cells: Sequence[Cell], search: Search | None) -> Iterator[P
             break
     span = view.loss.spans.get(node) if node is not None else None
     yield Piece("gap", "no condition holds", verdict, at, span, node)
+
+
+def _is_undefined(node: Expr) -> bool:
+    """Whether a node is what stands for a missing `else`."""
+    return isinstance(node, Const) and node.value != node.value
 
 
 def overlaps(view: View, search: Search | None) -> Iterator[Piece]:
@@ -202,8 +210,9 @@ def _overlap(view: View, search: Search, chain: Sequence[tuple[Expr, Expr]], spa
             both = b.where(b.call("and", condition, later), b.call("abs", b.sub(value, other)), b.ZERO)
             for line in search.lines:
                 inner = sorted(line.xs, key=lambda x: (x.denominator, abs(x)))
+                tiny = search.m.mpf(10) ** -12
                 differences = search.numbers(both, line.setting, inner)
-                bad = [x for x, y in zip(inner, differences, strict=True) if y is not None and y > Fraction(1, 10**12)]
+                bad = [x for x, y in zip(inner, differences, strict=True) if y is not None and y > tiny]
                 if len(bad) > 1:
                     texts = [formula(one, view.loss.names) for one in (condition, later)]
                     at = search.at(line.setting, bad[0])

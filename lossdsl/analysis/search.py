@@ -6,7 +6,7 @@ test, and its points are counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -88,7 +88,7 @@ class Search:
 
     view: View
     extra: Sequence[Expr] = ()
-    m: MpNumbers = field(default_factory=mp_numbers)
+    m: MpNumbers = field(default_factory=lambda: _RealNumbers())
     tried: int = 0
     _lines: list[Line] = field(default_factory=list)
 
@@ -118,7 +118,7 @@ class Search:
     def parameters(self) -> Iterator[Setting]:
         """Admissible parameters: the defaults, then others, one changed at a time."""
         free = [spec for spec in self.loss.parameters if spec.name not in self.loss.settled]
-        usual = {spec.node: self._usual(spec) for spec in free}
+        usual: dict[Expr, Fraction] = {spec.node: self._usual(spec) for spec in free}
         found = self.admissible(usual)
         if found:
             yield usual
@@ -140,11 +140,11 @@ class Search:
     def _others(self, spec: ParameterSpec) -> list[Fraction]:
         bounds = self.view.leaves.get(spec.node, Bounds())
         usual = self._usual(spec)
-        values = [2 * usual, usual / 2]
+        values: list[Fraction] = [2 * usual, usual / 2]
         # Where nothing is required of a parameter, its author had numbers like the default in mind.
         if spec.node in self._required:
             values += [Fraction(1), Fraction(1, 4), Fraction(3), Fraction(0), Fraction(5, 2)]
-            values += [Fraction(end) for end in (bounds.low, bounds.high) if abs(end) < INF]
+            values += [Fraction(end) for end in (bounds.low, bounds.high) if -INF < end < INF]
         kept = [value for value in dict.fromkeys(values) if bounds.holds(value)]
         return kept[:8]
 
@@ -316,6 +316,16 @@ class Search:
             if parameter.node in values:
                 found[parameter.name] = values[parameter.node]
         return found
+
+
+class _RealNumbers(MpNumbers):
+    """Numbers of 50 digits, in which a function of infinity that mpmath has no answer for is nan."""
+
+    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
+        try:
+            return super().apply(function, name, args)
+        except TypeError:
+            return self.nan
 
 
 def is_finite(value: Any) -> bool:

@@ -89,9 +89,9 @@ def flats(view: View, pieces: Pieces, search: Search) -> Iterator[Flat]:
             continue
         for line in search.lines:
             target = view.loss.target
-            if view.target_case is not None and target is not None:
-                if line.setting.get(target.nodes[0]) != view.target_case:
-                    continue
+            case = view.target_case
+            if case is not None and target is not None and line.setting.get(target.nodes[0]) != case:
+                continue
             found = line.finite()
             if not found:
                 continue
@@ -194,9 +194,9 @@ def statistic(view: View, pieces: Pieces) -> tuple[str, str]:
     if len({one.key for one in slopes}) == 1 and view.target_case is None:
         only = slopes[0]
         used = [place for place in places if place in _places(only)]
-        if len(used) == 1 and forms.atoms[used[0]] is t and only.top.degrees()[used[0]] == 1:
-            if only.bottom.degrees()[used[0]] == 0:
-                return "mean", ""
+        if len(used) == 1 and forms.atoms[used[0]] is t:
+            degrees = only.top.degrees()[used[0]], only.bottom.degrees()[used[0]]
+            return ("mean", "") if degrees == (1, 0) else ("", "")
     return "", ""
 
 

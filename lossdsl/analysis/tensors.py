@@ -137,7 +137,7 @@ def _bent(loss: Loss, point: Point, other: Point) -> Found:
     values = [_value(loss, one) for one in (*ends, between)]
     if any(one is None for one in values):
         return None, 0
-    for one, two, half in zip(*values, strict=True):  # type: ignore[arg-type]
+    for one, two, half in zip(*values, strict=True):
         chord = (one + two) / 2
         if half > chord + mp_numbers().mpf(10) ** -25 * (abs(one) + abs(two) + 1):
             detail = f"the value is {_text(half)}, on the line between the others {_text(chord)}"

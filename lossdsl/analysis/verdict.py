@@ -21,9 +21,9 @@ class Verdict:
 
     `how` is "proved" (by `by`: "composition", "intervals", "polynomials", "substitution", "pieces"), "refuted" (at the
     point `at`, and where the claim is about several points `beside` has the others), "tested" (at `points` points
-    without a contradiction) or "unknown". `size` is, for a jump, how large it is beside the values there: a series that is
-    broken off may jump by 1e-12. `detail` is a sentence in figures: what was found at the point, or why
-    nothing is known. `scope` is "" for every admissible parameter, else says for which the verdict holds.
+    without a contradiction) or "unknown". `detail` is a sentence in figures: what was found at the point. `scope` is ""
+    for every admissible parameter, else says for which the verdict holds. `size` is, for a jump, how large it is beside
+    the values there: a series that is broken off may jump by 1e-12.
 
     A claim about a gradient has a verdict of its own kind (`symbolic.judge`), since that one is about lossdsl's own
     work, this one about the author's.

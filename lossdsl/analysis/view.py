@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import Bounds, exactly
+from lossdsl.analysis.bounds import NONNEGATIVE, Bounds, exactly
 from lossdsl.analysis.plain import plain
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
@@ -81,7 +81,10 @@ def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[View]:
     `given` has numbers to put in for parameters.
     """
     known = ranges(loss)
-    leaves = {node: exactly(DOMAINS[spec.domain]) for spec in loss.inputs for node in spec.nodes if spec.is_real}
+    leaves: dict[Expr, Bounds] = {}
+    for spec in loss.inputs:
+        for node in spec.nodes:
+            leaves[node] = exactly(DOMAINS[spec.domain]) if spec.is_real else NONNEGATIVE
     leaves |= {spec.node: exactly(known[spec.node]) for spec in loss.parameters}
     prediction = frozenset(loss.prediction.nodes)
     elementwise = is_elementwise(loss)
