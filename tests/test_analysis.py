@@ -311,7 +311,7 @@ def test_a_scope_is_told():
 
 
 def test_a_thousand_operations_come_to_an_end():
-    terms = " + ".join(f"abs(t - x - {k})^1.5*sigmoid(x + {k})" for k in range(160))
+    terms = " + ".join(f"abs(t - x - {k})^1.5*sigmoid(x + {k})" for k in range(125))
     found = studied(terms)
     verdicts = {name: found.decide(name) for name in PROPERTIES}
     assert verdicts["continuous"].how == "proved"
@@ -374,7 +374,7 @@ def random_loss(seed: int) -> str:
     return f"loss random(t{target}, x{domain}; a = {default})\n{require}e = t - x\n{body}"
 
 
-SEEDS = range(70)
+SEEDS = range(60)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -393,9 +393,9 @@ def test_nothing_is_proved_that_dense_sampling_contradicts(seed):
     (t_node,) = search.loss.target.nodes
     bounds = search.view.leaves.get(x_node, Bounds())
     low, high = max(Fraction(-5), Fraction(bounds.low) if bounds.low > -INF else Fraction(-5)), min(5, bounds.high)
-    for setting in list(search.settings())[:3] if proved else ():
+    for setting in list(search.settings())[:2] if proved else ():
         t = setting[t_node]
-        xs = sorted({low + (Fraction(high) - low) * Fraction(random.randrange(1, 9999), 10_000) for _ in range(60)})
+        xs = sorted({low + (Fraction(high) - low) * Fraction(random.randrange(1, 9999), 10_000) for _ in range(40)})
         xs = sorted({*xs, t} if bounds.holds(t) else xs)
         values = dict(zip(xs, search.values(setting, xs), strict=True))
         for name in proved:

@@ -14,6 +14,7 @@ from lossdsl.analysis.facts import FACTS
 from lossdsl.analysis.search import Search, Setting
 from lossdsl.analysis.tensors import at as point_at
 from lossdsl.analysis.verdict import Number
+from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Flag, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
@@ -112,6 +113,8 @@ def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
     """One escape for each operation with an infinite slope where the loss itself is finite."""
     loss = program.loss
     spec = loss.prediction
+    if not any(isinstance(node, Call) and _may_be_steep(node) for node in walk(loss.value)):
+        return
     gradient = program.gradients.get(spec, ())
     if len(gradient) != 1:
         return
@@ -144,7 +147,10 @@ def _steep(expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping
 
 
 def _may_be_steep(node: Call) -> bool:
-    return node.op.name == "pow" or bool(node.op.name in FACTS and FACTS[node.op.name].steep)
+    if node.op.name == "pow":
+        exponent = b.exact(node.args[1])
+        return exponent is None or exponent < 1
+    return bool(node.op.name in FACTS and FACTS[node.op.name].steep)
 
 
 def _is_steep(node: Call, done: Mapping[Expr, Array]) -> bool:
@@ -160,12 +166,22 @@ def _is_steep(node: Call, done: Mapping[Expr, Array]) -> bool:
 
 
 def over_tensors(program: Program) -> Iterator[Escape]:
-    """The same for a loss over whole tensors: at drawn points, and at plain ones such as all zeros."""
+    """The same for a loss over whole tensors: at drawn points, and at plain ones such as all zeros.
+
+    Only what reaches the result counts: an empty selection has the logarithm -inf, which is meant. A parameter without
+    default or requirement may be anything, so nothing is said of a loss that has one.
+    """
     loss = program.loss
     m = mp_numbers()
+    required = {node for one in loss.requirements for node in walk(one.condition)}
+    if any(spec.default is None and spec.node not in required for spec in loss.parameters):
+        return
     seen: set[Expr] = set()
     for point in _plain_points(program):
         given = point.given(m)
+        values = evaluate([loss.result], given, m, point.sizes)[loss.result].ravel().tolist()
+        if all(m.isfinite(value) for value in values):
+            continue
         found = culprit(loss, loss.result, given, m, point.sizes)
         if found is not None and found[0] not in seen:
             seen.add(found[0])

@@ -174,7 +174,7 @@ def gaps(view: View, cells: Sequence[Cell], search: Search | None) -> Iterator[P
             at = search.at(line.setting, min(bad, key=lambda x: (x.denominator, abs(x))))
             verdict = Verdict("refuted", "search", at=at, detail="no condition holds")
             break
-    span = view.loss.spans.get(node) if node is not None else None
+    span = view.span(node) if node is not None else None
     yield Piece("gap", "no condition holds", verdict, at, span, node)
 
 

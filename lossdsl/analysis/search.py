@@ -23,9 +23,9 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Length, Posi
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.op import Kind
 from lossdsl.symbolic.exact import Array, evaluate, filled
-from lossdsl.symbolic.namespaces import Beyond, MpNumbers, mp_numbers
+from lossdsl.symbolic.namespaces import Beyond, MpNumbers
 
-BUDGET = 40_000
+BUDGET = 25_000
 """How many operations, times points, are worked out on grids; the first setting is always tried."""
 
 _HALF = Fraction(1, 2)
@@ -45,8 +45,8 @@ GRIDS: dict[str, list[Fraction]] = {
     "binary": [Fraction(0), Fraction(1)],
     "sign": [Fraction(-1), Fraction(1)],
     "count": [Fraction(k) for k in range(6)],
-    "onehot": [Fraction(0), Fraction(1)],
-    "unit": sorted({2 * value - 1 for value in _UNIT}),
+    "onehot": [Fraction(1)],
+    "unit": [Fraction(-1), Fraction(1)],
 }
 """The values of a prediction that are tried, by its kind."""
 
@@ -61,8 +61,8 @@ FEW: dict[str, list[Fraction]] = {
     "binary": [Fraction(0), Fraction(1)],
     "sign": [Fraction(1), Fraction(-1)],
     "count": [Fraction(0), Fraction(1), Fraction(2), Fraction(5)],
-    "onehot": [Fraction(0), Fraction(1)],
-    "unit": [_HALF, Fraction(-1), Fraction(1), Fraction(0)],
+    "onehot": [Fraction(1)],
+    "unit": [Fraction(1), Fraction(-1)],
 }
 """The values of every other input."""
 

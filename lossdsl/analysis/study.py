@@ -15,7 +15,7 @@ from lossdsl.analysis.joins import Pieces
 from lossdsl.analysis.limited import is_limited
 from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Verdict
-from lossdsl.analysis.view import ERROR, View, views
+from lossdsl.analysis.view import ERROR, View, stands_alone, views
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import PROPERTIES
@@ -160,9 +160,9 @@ class Study:
 
     @cached_property
     def search(self) -> Search | None:
-        """Trials on grids, for an elementwise loss of one number."""
+        """Trials on grids, for an elementwise loss of one number; other losses are tried at whole tensors."""
         view = self.cases[0].view
-        if not view.elementwise or len(self.program.loss.prediction.nodes) != 1:
+        if not view.elementwise or len(self.program.loss.prediction.nodes) != 1 or not stands_alone(self.program.loss):
             return None
         return Search(view, tuple(self.joins_at))
 
@@ -219,7 +219,9 @@ class Study:
             return ()
         if self.search is None:
             return tuple(escapes.over_tensors(self.program))
-        return (*escapes.in_value(self.search), *escapes.in_gradient(self.program, self.search))
+        is_safe = all(case.nature.total for case in self.cases)
+        found = () if is_safe else tuple(escapes.in_value(self.search))
+        return (*found, *escapes.in_gradient(self.program, self.search))
 
     @cached_property
     def is_large(self) -> bool:

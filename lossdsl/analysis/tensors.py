@@ -131,6 +131,8 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _bent(loss: Loss, point: Point, other: Point) -> Found:
+    if loss.prediction.domain in ("binary", "sign", "count", "onehot", "unit"):
+        return None, 0  # no line of such predictions
     ends = [point, _moved(loss, point, {x: other.values[x] for x in loss.prediction.nodes})]
     middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}
     between = _moved(loss, point, middle)

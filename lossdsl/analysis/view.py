@@ -9,8 +9,8 @@ from fractions import Fraction
 from lossdsl.analysis.bounds import NONNEGATIVE, Bounds, exactly
 from lossdsl.analysis.plain import plain
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import NONE
-from lossdsl.ir.expr import Call, Expr, Input, Length, walk
+from lossdsl.ir.axes import LAST, NONE
+from lossdsl.ir.expr import Call, Expr, Gather, Input, Length, walk
 from lossdsl.ir.loss import DOMAINS, Loss
 from lossdsl.source import Span
 from lossdsl.symbolic.ranges import ranges
@@ -18,7 +18,7 @@ from lossdsl.symbolic.ranges import ranges
 ERROR = Input("the error t - x", NONE)
 """Stands for `t - x` in a loss that depends on the two by their difference alone."""
 
-CASES: Mapping[str, tuple[int, ...]] = {"binary": (0, 1), "sign": (-1, 1), "onehot": (0, 1)}
+CASES: Mapping[str, tuple[int, ...]] = {"binary": (0, 1), "sign": (-1, 1)}
 """The values of a target that has only a few."""
 
 
@@ -120,6 +120,16 @@ def _view(
             if not b.depends(moved, (x, t)) and b.depends(moved, (ERROR,)):
                 return View(loss, moved, frozenset({ERROR}), leaves, True, True, origin, case)
     return View(loss, expr, prediction, leaves, elementwise, False, source, case)
+
+
+COUPLED = frozenset({"simplex", "logprob", "onehot", "unit"})
+"""The kinds in which the elements of a sample must fit each other."""
+
+
+def stands_alone(loss: Loss) -> bool:
+    """Whether one element makes an admissible input by itself, so that the loss may be tried on it alone."""
+    coupled = any(spec.domain in COUPLED and LAST in spec.over for spec in loss.inputs)
+    return not coupled and not any(isinstance(node, Gather) for node in walk(loss.value))
 
 
 def is_elementwise(loss: Loss) -> bool:
