@@ -14,7 +14,6 @@ from fractions import Fraction
 from lossdsl.analysis.bounds import INF, NONNEGATIVE, POSITIVE, REALS, UNIT, Bounds, point
 from lossdsl.analysis.facts import FACTS, Fact
 from lossdsl.analysis.forms import Forms, TooLarge, atoms_in, rational
-from lossdsl.ir import build as b
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -70,8 +69,6 @@ class Composition:
     prediction: frozenset[Expr]
     leaves: Mapping[Expr, Bounds]
     forms: Forms = field(default_factory=Forms)
-    choice: Callable[[Expr], Nature | None] = lambda node: None
-    """Asked for a nature where a choice depends on the prediction."""
     known: dict[Expr, Nature] = field(default_factory=dict)
 
     def __getitem__(self, expr: Expr) -> Nature:
@@ -131,34 +128,16 @@ class Composition:
         if name == "not":
             return replace(below[0], bounds=UNIT)
         if len(below) == 3:
-            return self._where(args, *below)
+            return _chosen(*below)
         first, second = below
         if name in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "isnan"):
             return Nature(UNIT, total=first.total and second.total)
         if name in ("max", "min"):
-            found = extreme(name, first, second)
-            if found.continuous and not found.smooth:
-                return _better(found, self.choice(b.call(name, *args)))
-            return found
+            return extreme(name, first, second)
         if name == "mul" and args[0] is args[1]:
             return one_argument("square", first)
         rule = _RULES.get(name)
         return Nature(total=False) if rule is None else rule(first, second)
-
-    def _where(self, args: tuple[Expr, ...], condition: Nature, first: Nature, second: Nature) -> Nature:
-        bounds = first.bounds.join(second.bounds)
-        total = condition.total and first.total and second.total
-        if condition.constant:
-            return Nature(
-                bounds,
-                False,
-                first.convex and second.convex,
-                first.concave and second.concave,
-                first.continuous and second.continuous,
-                first.smooth and second.smooth,
-                total,
-            )
-        return _better(Nature(bounds, total=total), self.choice(b.call("where", *args)))
 
     def _cornered(self, node: Expr, bounds: Bounds) -> Bounds:
         """Sharper bounds for what is affine in each of its atoms: its extremes are at corners."""
@@ -179,18 +158,20 @@ class Composition:
         return self.known[node].bounds if node in self.known else self[node].bounds
 
 
-def _better(one: Nature, other: Nature | None) -> Nature:
-    """What both say, each being true."""
-    if other is None:
-        return one
+def _chosen(condition: Nature, first: Nature, second: Nature) -> Nature:
+    """A choice: known where the prediction has no part in the condition; the other choices are taken apart."""
+    bounds = first.bounds.join(second.bounds)
+    total = condition.total and first.total and second.total
+    if not condition.constant:
+        return Nature(bounds, total=total)
     return Nature(
-        one.bounds.meet(other.bounds),
-        one.constant,
-        one.convex or other.convex,
-        one.concave or other.concave,
-        one.continuous or other.continuous,
-        one.smooth or other.smooth,
-        one.total or other.total,
+        bounds,
+        False,
+        first.convex and second.convex,
+        first.concave and second.concave,
+        first.continuous and second.continuous,
+        first.smooth and second.smooth,
+        total,
     )
 
 

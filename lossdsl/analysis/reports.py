@@ -14,7 +14,7 @@ from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, Param, walk
+from lossdsl.ir.expr import Call, Const, Expr, walk
 from lossdsl.ir.text import formula
 from lossdsl.source import Span
 
@@ -66,7 +66,7 @@ def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
     found = [
         _join(view, pieces, meeting, search)
         for meeting in pieces.meetings
-        if not any(isinstance(leaf, Param) for leaf, _ in meeting.solved)  # parameters that happen to coincide
+        if all(leaf is pieces.leaf for leaf, _ in meeting.solved)  # else other inputs or parameters must coincide
     ]
     yield from told_once(found)
 
