@@ -16,9 +16,9 @@ from lossdsl import catalog, pipeline
 from lossdsl.analysis import Study, Verdict, decide, study
 from lossdsl.analysis.bounds import INF, Bounds, ball
 from lossdsl.analysis.certificates import Known, Region
-from lossdsl.analysis.compose import image_of
 from lossdsl.analysis.facts import CONDITIONS, FACTS, TOGETHER
 from lossdsl.analysis.forms import Forms, TooLarge, _context
+from lossdsl.analysis.natures import image_of
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.ir.ops import OPS
 from lossdsl.source import Source

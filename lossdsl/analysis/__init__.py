@@ -22,7 +22,7 @@ def decide(program: Program, name: str) -> Verdict:
     >>> print(decide(program, "nonnegative"))
     proved (intervals)
     >>> print(decide(program, "continuous"))
-    refuted at t=0, x=-1
+    refuted at t=0, x=1
     """
     return study(program).decide(name)
 

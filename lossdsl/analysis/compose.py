@@ -7,13 +7,14 @@ Convex Programming, doi:10.1007/0-387-30528-9_7). They prove, and never refute: 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, NONNEGATIVE, POSITIVE, REALS, UNIT, Bounds, point
-from lossdsl.analysis.facts import FACTS, Fact
+from lossdsl.analysis.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
+from lossdsl.analysis.facts import FACTS
 from lossdsl.analysis.forms import Forms, TooLarge, atoms_in, rational
+from lossdsl.analysis.natures import RULES, Nature, chosen, extreme, one_argument, settled
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -34,32 +35,6 @@ from lossdsl.ir.expr import (
 
 VERTICES = 6
 """The most atoms of a sum whose extremes are looked for at every corner."""
-
-
-@dataclass(frozen=True)
-class Nature:
-    """What is known of an expression for every admissible input, as a function of the whole prediction.
-
-    `constant`: it does not depend on it. `convex` and `concave` (both: affine) hold where it is defined, which is then
-    a convex set. `continuous` and `smooth` (once, with a continuous slope) hold where it is defined, too; `total` says
-    that this is everywhere.
-    """
-
-    bounds: Bounds = REALS
-    constant: bool = False
-    convex: bool = False
-    concave: bool = False
-    continuous: bool = False
-    smooth: bool = False
-    total: bool = False
-
-    @property
-    def affine(self) -> bool:
-        return self.convex and self.concave
-
-
-def _settled(bounds: Bounds, *, total: bool = True) -> Nature:
-    return Nature(bounds, True, True, True, True, True, total)
 
 
 @dataclass
@@ -94,18 +69,18 @@ class Composition:
     def _rule(self, node: Expr, below: list[Nature]) -> Nature:
         match node:
             case Const(value):
-                return _settled(point(value)) if isinstance(value, Fraction) else _settled(REALS, total=False)
+                return settled(point(value)) if isinstance(value, Fraction) else settled(REALS, total=False)
             case Flag():
-                return _settled(UNIT)
+                return settled(UNIT)
             case Input() | Param():
                 bounds = self.leaves.get(node, REALS)
                 if node in self.prediction:
                     return Nature(bounds, False, True, True, True, True, True)
-                return _settled(bounds)
+                return settled(bounds)
             case Length():
-                return _settled(Bounds(Fraction(1), INF))
+                return settled(Bounds(Fraction(1), INF))
             case Position():
-                return _settled(NONNEGATIVE)
+                return settled(NONNEGATIVE)
             case Call(op, args):
                 if op.name in FACTS:
                     return one_argument(op.name, below[0])
@@ -124,11 +99,11 @@ class Composition:
 
     def _call(self, name: str, args: tuple[Expr, ...], below: list[Nature]) -> Nature:
         if name == "pi":
-            return _settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
+            return settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
         if name == "not":
             return replace(below[0], bounds=UNIT)
         if len(below) == 3:
-            return _chosen(*below)
+            return chosen(*below)
         first, second = below
         if name in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "isnan"):
             return Nature(UNIT, total=first.total and second.total)
@@ -136,7 +111,7 @@ class Composition:
             return extreme(name, first, second)
         if name == "mul" and args[0] is args[1]:
             return one_argument("square", first)
-        rule = _RULES.get(name)
+        rule = RULES.get(name)
         return Nature(total=False) if rule is None else rule(first, second)
 
     def _cornered(self, node: Expr, bounds: Bounds) -> Bounds:
@@ -156,23 +131,6 @@ class Composition:
     def _atom_bounds(self, place: int) -> Bounds:
         node = self.forms.atoms[place]
         return self.known[node].bounds if node in self.known else self[node].bounds
-
-
-def _chosen(condition: Nature, first: Nature, second: Nature) -> Nature:
-    """A choice: known where the prediction has no part in the condition; the other choices are taken apart."""
-    bounds = first.bounds.join(second.bounds)
-    total = condition.total and first.total and second.total
-    if not condition.constant:
-        return Nature(bounds, total=total)
-    return Nature(
-        bounds,
-        False,
-        first.convex and second.convex,
-        first.concave and second.concave,
-        first.continuous and second.continuous,
-        first.smooth and second.smooth,
-        total,
-    )
 
 
 def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
@@ -199,269 +157,6 @@ def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
     return Bounds(
         low, high, all(max(group) > low for group in groups.values()), all(min(g) < high for g in groups.values())
     )
-
-
-# --- one argument -------------------------------------------------------------------------------------------------
-
-
-def one_argument(name: str, u: Nature) -> Nature:
-    """An operation of one argument, by its row."""
-    fact = FACTS[name]
-    inside = u.bounds.within(fact.domain)
-    image = image_of(fact, u.bounds)
-    if not fact.is_continuous:
-        return Nature(_stepped(name, u.bounds).meet(fact.image), total=u.total)
-    if name in ("neg", "stop", "real"):
-        if name == "neg":
-            return Nature(image, u.constant, u.concave, u.convex, u.continuous, u.smooth, u.total)
-        return u
-    if name == "tan":
-        return Nature(image)
-    bends = _bends(fact, u.bounds)
-    direction = _direction(fact, u.bounds)
-    # Where the domain ends above u, u must be concave for what is left of its own domain to be convex; and so on.
-    upward = fact.domain.high == INF and (u.concave or fact.domain.low == -INF)
-    keeps = inside or upward or u.affine
-    convex = keeps and bends > 0 and (u.affine or (direction > 0 and u.convex) or (direction < 0 and u.concave))
-    concave = keeps and bends < 0 and (u.affine or (direction > 0 and u.concave) or (direction < 0 and u.convex))
-    regular = not any(u.bounds.holds(end) for end in (*fact.steep, *fact.corners))
-    return Nature(image, False, convex, concave, u.continuous, u.smooth and regular, u.total and inside)
-
-
-def _direction(fact: Fact, bounds: Bounds) -> int:
-    if fact.direction == 2:
-        return 1 if bounds.is_nonnegative else -1 if bounds.is_nonpositive else 0
-    return fact.direction
-
-
-def _bends(fact: Fact, bounds: Bounds) -> int:
-    if fact.bends or not fact.bends_right:
-        return fact.bends
-    if bounds.is_nonnegative:
-        return fact.bends_right
-    # The rows with `bends_right` are odd functions up to a constant.
-    return -fact.bends_right if bounds.is_nonpositive else 0
-
-
-def image_of(fact: Fact, bounds: Bounds) -> Bounds:
-    """Every value that a function takes on an interval."""
-    inner = bounds.meet(fact.domain)
-    if inner.is_empty or fact.ball is None or not fact.is_continuous:
-        return fact.image
-    if fact.direction == 1:
-        low, high = fact.limits
-        return inner.increasing(fact.ball, low, high).meet(fact.image)
-    if fact.direction == -1:
-        ball = fact.ball
-        low, high = fact.limits
-        turned = inner.increasing(lambda a: -ball(a), -low, -high)
-        return (-turned).meet(fact.image)
-    if fact.direction == 2:
-        size = inner.absolute()
-        return size.increasing(fact.ball, Fraction(0), INF).meet(fact.image)
-    return fact.image
-
-
-def _stepped(name: str, bounds: Bounds) -> Bounds:
-    if name in ("floor", "whole"):
-        return Bounds(bounds.low - 1, bounds.high).meet(NONNEGATIVE if bounds.is_nonnegative else REALS)
-    if name == "ceil":
-        return Bounds(bounds.low, bounds.high + 1)
-    if name == "round":
-        return Bounds(bounds.low - Fraction(1, 2), bounds.high + Fraction(1, 2))
-    if name == "sign" and bounds.is_positive:
-        return point(1)
-    if name == "sign" and bounds.is_negative:
-        return point(-1)
-    return REALS
-
-
-# --- several arguments --------------------------------------------------------------------------------------------
-
-
-def added(u: Nature, v: Nature) -> Nature:
-    return Nature(
-        u.bounds + v.bounds,
-        False,
-        u.convex and v.convex,
-        u.concave and v.concave,
-        u.continuous and v.continuous,
-        u.smooth and v.smooth,
-        u.total and v.total,
-    )
-
-
-def _subtracted(u: Nature, v: Nature) -> Nature:
-    return added(u, one_argument("neg", v))
-
-
-def _multiplied(u: Nature, v: Nature) -> Nature:
-    if v.constant:
-        u, v = v, u
-    found = Nature(
-        u.bounds * v.bounds,
-        continuous=u.continuous and v.continuous,
-        smooth=u.smooth and v.smooth,
-        total=u.total and v.total,
-    )
-    if u.constant:
-        up, down = u.bounds.is_nonnegative, u.bounds.is_nonpositive
-        convex = v.affine or (up and v.convex) or (down and v.concave)
-        concave = v.affine or (up and v.concave) or (down and v.convex)
-        return replace(found, convex=convex, concave=concave)
-    return found
-
-
-def _divided(u: Nature, v: Nature) -> Nature:
-    turned, regular = v.bounds.reciprocal(), v.bounds.is_nonzero
-    # A pole is a hole in the prediction's range: what lies on either side of it does not hang together.
-    inverse = Nature(turned, v.constant, continuous=v.continuous and regular, smooth=v.smooth and regular,
-                     total=v.total and regular)  # fmt: skip
-    if v.constant:
-        inverse = replace(inverse, convex=True, concave=True, continuous=True, smooth=True)
-    elif v.bounds.is_positive:
-        inverse = replace(inverse, convex=v.concave)
-    elif v.bounds.is_negative:
-        inverse = replace(inverse, concave=v.convex)
-    return _multiplied(u, inverse)
-
-
-def _raised(u: Nature, v: Nature) -> Nature:
-    total = u.total and v.total
-    if u.constant and not v.constant:
-        # a^v = exp(v*log(a))
-        if not u.bounds.is_positive:
-            return Nature(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
-        return Nature(POSITIVE, False, v.affine, False, v.continuous, v.smooth, total)
-    if not v.constant:
-        inside = u.bounds.is_positive
-        if not inside:
-            return Nature(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
-        return Nature(POSITIVE, False, False, False, u.continuous and v.continuous, u.smooth and v.smooth, total)
-    exponent = v.bounds
-    if exponent.is_point and Fraction(exponent.low).denominator == 1:
-        return _whole_power(u, int(exponent.low))
-    return _real_power(u, v)
-
-
-def _whole_power(u: Nature, n: int) -> Nature:
-    if n == 0:
-        return replace(_settled(point(1)), total=u.total)
-    if n < 0:
-        return _divided(_settled(point(1)), _whole_power(u, -n))
-    if n == 1:
-        return u
-    if n > 64:
-        bounds = NONNEGATIVE if n % 2 == 0 or u.bounds.is_nonnegative else REALS
-    else:
-        bounds = u.bounds.whole_power(n)
-    up, down = u.bounds.is_nonnegative, u.bounds.is_nonpositive
-    if n % 2 == 0:
-        convex = u.affine or (up and u.convex) or (down and u.concave)
-        concave = False
-    else:
-        convex = up and u.convex
-        concave = down and u.concave
-    return Nature(bounds, False, convex, concave, u.continuous, u.smooth, u.total)
-
-
-def _real_power(u: Nature, v: Nature) -> Nature:
-    """A power whose exponent is the same whatever the prediction, but need not be whole."""
-    exponent = v.bounds
-    low, high = u.bounds.low, u.bounds.high
-    base = u.bounds.is_nonnegative
-    positive = u.bounds.is_positive
-    bounds = (POSITIVE if positive else NONNEGATIVE) if base else REALS
-    if base and exponent.is_nonnegative:
-        if high <= 1:
-            bounds = bounds.meet(UNIT)
-        if low >= 1:
-            bounds = bounds.meet(Bounds(Fraction(1), INF))
-    if u.bounds == point(0) and exponent.is_positive:
-        bounds = point(0)
-    if base and exponent.is_nonpositive and low >= 1:
-        bounds = bounds.meet(UNIT)
-    one = Fraction(1)
-    convex = concave = False
-    if exponent.low >= one:
-        convex = base and u.convex
-    elif exponent.is_nonnegative and exponent.high <= one:
-        concave = (base or u.affine) and u.concave
-    elif exponent.is_nonpositive:
-        convex = base and u.concave
-    # A base that may be 0 has a steep root there; where it may be negative the exponent is whole, or it has no value.
-    smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
-    total = u.total and (positive or (base and exponent.is_nonnegative))
-    whole = u.continuous and (base or exponent.is_nonnegative)  # a whole negative exponent has a pole
-    return Nature(bounds, False, convex, concave, whole, smooth and whole, total)
-
-
-def extreme(name: str, u: Nature, v: Nature) -> Nature:
-    """The larger or the smaller of two."""
-    up = name == "max"
-    pick = max if up else min
-    low_open = _open_end(u.bounds.low, u.bounds.low_open, v.bounds.low, v.bounds.low_open, up=up)
-    high_open = _open_end(-u.bounds.high, u.bounds.high_open, -v.bounds.high, v.bounds.high_open, up=not up)
-    low, high = pick(u.bounds.low, v.bounds.low), pick(u.bounds.high, v.bounds.high)
-    bounds = Bounds(low, high, low_open, high_open)
-    first = u.bounds.low >= v.bounds.high if up else u.bounds.high <= v.bounds.low
-    other = v.bounds.low >= u.bounds.high if up else v.bounds.high <= u.bounds.low
-    if first or other:
-        return replace(u if first else v, total=u.total and v.total)
-    return Nature(
-        bounds,
-        False,
-        up and u.convex and v.convex,
-        not up and u.concave and v.concave,
-        u.continuous and v.continuous,
-        False,
-        u.total and v.total,
-    )
-
-
-def _open_end(a: object, a_open: bool, c: object, c_open: bool, *, up: bool) -> bool:
-    """Whether the lower end of max(u, v) (`up`) or of min(u, v) is open."""
-    if a == c:
-        return (a_open or c_open) if up else (a_open and c_open)
-    return a_open if (a > c) == up else c_open  # type: ignore[operator]
-
-
-def _xlogy(u: Nature, v: Nature) -> Nature:
-    log = one_argument("log", v)
-    found = _multiplied(u, log)
-    # Where the factor is 0 the logarithm does not count; that it is free of the prediction keeps this continuous.
-    calm = u.constant or v.bounds.is_positive
-    total = u.total and v.total and (v.bounds.is_positive or (v.bounds.is_nonnegative and u.bounds == point(0)))
-    return replace(found, continuous=found.continuous and calm, smooth=found.smooth and calm, total=total)
-
-
-def _logaddexp(u: Nature, v: Nature) -> Nature:
-    low, high = max(u.bounds.low, v.bounds.low), max(u.bounds.high, v.bounds.high) + 1
-    continuous, smooth = u.continuous and v.continuous, u.smooth and v.smooth
-    return Nature(Bounds(low, high), False, u.convex and v.convex, False, continuous, smooth, u.total and v.total)
-
-
-def _bessel(u: Nature, v: Nature) -> Nature:
-    settled = u.constant and u.bounds.is_nonnegative
-    return Nature(
-        REALS,
-        continuous=settled and v.continuous,
-        smooth=settled and v.smooth,
-        total=u.total and v.total and v.bounds.is_positive and u.bounds.is_nonnegative,
-    )
-
-
-_RULES: dict[str, Callable[[Nature, Nature], Nature]] = {
-    "add": added,
-    "sub": _subtracted,
-    "mul": _multiplied,
-    "div": _divided,
-    "pow": _raised,
-    "xlogy": _xlogy,
-    "logaddexp": _logaddexp,
-    "log_bessel_i": _bessel,
-    "mod": lambda u, v: Nature(total=u.total and v.total and v.bounds.is_nonzero),
-}
 
 
 # --- aggregates ---------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
         return
     seen: set[Expr] = set()
     sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
-    for line in islice(search.lines, 12):
+    for line in islice(search.lines, 6):
         for x, y in zip(line.xs, line.values, strict=True):
             if y is None:
                 continue

@@ -8,9 +8,10 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 
-from lossdsl.analysis.cells import Cell, Ground, Split, slope
+from lossdsl.analysis.cells import Cell, Split
 from lossdsl.analysis.certificates import Region
 from lossdsl.analysis.forms import TooLarge, atoms_in, rational
+from lossdsl.analysis.ground import Ground, slope
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Input, Param
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from lossdsl.analysis.bounds import INF, Bounds, point
-from lossdsl.analysis.compose import image_of
 from lossdsl.analysis.facts import FACTS
 from lossdsl.analysis.forms import Forms, TooLarge
+from lossdsl.analysis.natures import image_of
 from lossdsl.ir.expr import Call, Const, Expr, Flag, walk
 
 Limit = Bounds | float | bool | None

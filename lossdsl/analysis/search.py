@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from lossdsl.analysis.bounds import INF, Bounds
+from lossdsl.analysis.grids import FEW, GRIDS, HALF
 from lossdsl.analysis.verdict import Number
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
@@ -25,46 +27,8 @@ from lossdsl.ir.op import Kind
 from lossdsl.symbolic.exact import Array, evaluate, filled
 from lossdsl.symbolic.namespaces import Beyond, MpNumbers
 
-BUDGET = 25_000
+BUDGET = 50_000
 """How many operations, times points, are worked out on grids; the first setting is always tried."""
-
-_HALF = Fraction(1, 2)
-_STEPS = [Fraction(k, 4) for k in range(-16, 17)]
-_FAR = [Fraction(sign * 10**k) for k in (1, 2, 3, 6) for sign in (1, -1)]
-_NEAR = [Fraction(sign, 10**k) for k in (2, 8) for sign in (1, -1)]
-_UNIT = [Fraction(k, 16) for k in range(17)] + [Fraction(1, 10**8), 1 - Fraction(1, 10**8)]
-
-GRIDS: dict[str, list[Fraction]] = {
-    "real": sorted({*_STEPS, *_FAR, *_NEAR}),
-    "logits": sorted({*_STEPS, *_FAR, *_NEAR}),
-    "positive": sorted({value for value in (*_STEPS, *_FAR, *_NEAR) if value > 0}),
-    "nonneg": sorted({value for value in (*_STEPS, *_FAR, *_NEAR) if value >= 0}),
-    "prob": sorted(_UNIT),
-    "simplex": sorted(_UNIT),
-    "logprob": sorted({-value for value in (*_STEPS, *_FAR, *_NEAR) if value >= 0}),
-    "binary": [Fraction(0), Fraction(1)],
-    "sign": [Fraction(-1), Fraction(1)],
-    "count": [Fraction(k) for k in range(6)],
-    "onehot": [Fraction(1)],
-    "unit": [Fraction(-1), Fraction(1)],
-}
-"""The values of a prediction that are tried, by its kind."""
-
-FEW: dict[str, list[Fraction]] = {
-    "real": [Fraction(0), Fraction(1), Fraction(-1), Fraction(3, 2), Fraction(-5, 2)],
-    "logits": [Fraction(0), Fraction(1), Fraction(-1), Fraction(3, 2), Fraction(-5, 2)],
-    "positive": [Fraction(1), Fraction(1, 2), Fraction(3), Fraction(1, 8)],
-    "nonneg": [Fraction(0), Fraction(1), Fraction(1, 2), Fraction(3)],
-    "prob": [_HALF, Fraction(0), Fraction(1), Fraction(1, 8), Fraction(3, 4)],
-    "simplex": [_HALF, Fraction(0), Fraction(1), Fraction(1, 8), Fraction(3, 4)],
-    "logprob": [-_HALF, Fraction(0), Fraction(-3)],
-    "binary": [Fraction(0), Fraction(1)],
-    "sign": [Fraction(1), Fraction(-1)],
-    "count": [Fraction(0), Fraction(1), Fraction(2), Fraction(5)],
-    "onehot": [Fraction(1)],
-    "unit": [Fraction(1), Fraction(-1)],
-}
-"""The values of every other input."""
 
 Setting = Mapping[Expr, Fraction]
 
@@ -109,7 +73,7 @@ class Search:
                     row[node] = values[(place + shift) % len(values)]
             rows.append(row)
         for number, drawn in enumerate(self.parameters()):
-            for row in rows if number == 0 else rows[:3]:
+            for row in rows if number == 0 else [rows[number % len(rows)], rows[0]]:
                 yield {**row, **drawn}
 
     def _input_values(self, spec: InputSpec) -> list[Fraction]:
@@ -122,17 +86,17 @@ class Search:
         found = self.admissible(usual)
         if found:
             yield usual
-        for spec in free:
-            for value in self._others(spec):
+        for several in zip_longest(*map(self._others, free)):
+            for spec, value in zip(free, several, strict=True):
                 drawn = {**usual, spec.node: value}
-                if value != usual[spec.node] and self.admissible(drawn):
+                if value not in (None, usual[spec.node]) and self.admissible(drawn):
                     yield drawn
 
     def _usual(self, spec: ParameterSpec) -> Fraction:
         if spec.default is not None:
             return Fraction(repr(float(spec.default)))
         bounds = self.view.leaves.get(spec.node, Bounds())
-        for value in (Fraction(1), _HALF, Fraction(2), Fraction(0), Fraction(-1)):
+        for value in (Fraction(1), HALF, Fraction(2), Fraction(0), Fraction(-1)):
             if bounds.holds(value):
                 return value
         return _between(bounds)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.cells import Cell, slope
+from lossdsl.analysis.cells import Cell
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.forms import TooLarge, atoms_in
+from lossdsl.analysis.ground import slope
 from lossdsl.analysis.joins import Pieces
 from lossdsl.analysis.limited import is_limited
 from lossdsl.analysis.limits import limit

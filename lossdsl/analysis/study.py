@@ -8,120 +8,15 @@ from functools import cached_property
 
 from lossdsl.analysis import escapes, refute, reports, shape, tensors
 from lossdsl.analysis.bounds import INF
-from lossdsl.analysis.cells import Cell, Ground, cells, required
-from lossdsl.analysis.compose import Composition, Nature
-from lossdsl.analysis.forms import Forms, TooLarge
-from lossdsl.analysis.joins import Pieces
-from lossdsl.analysis.limited import is_limited
+from lossdsl.analysis.claims import CLAIMS, MAX_PROOF, Case, Proof
 from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Verdict
-from lossdsl.analysis.view import ERROR, View, stands_alone, views
+from lossdsl.analysis.view import stands_alone, views
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.ir.text import formula
 from lossdsl.pipeline import Program
-
-MAX_PROOF = 400
-"""The largest loss, in operations, that is taken apart into pieces; a larger one is composed and tested only."""
-
-
-@dataclass
-class Case:
-    """One view of a loss with what is worked out about it."""
-
-    view: View
-    forms: Forms = field(default_factory=Forms)
-
-    @cached_property
-    def ground(self) -> Ground:
-        conditions = [requirement.condition for requirement in self.view.loss.requirements]
-        known = required(conditions, self.forms)
-        return Ground(self.view.leaves, self.forms, known, self.view.fixed)
-
-    @cached_property
-    def composition(self) -> Composition:
-        return Composition(self.view.variables, self.view.leaves, self.forms)
-
-    def taken_apart(self, expr: Expr) -> list[Cell] | None:
-        """The cells of an expression, or None where there would be too many."""
-        if sum(1 for _ in walk(expr)) > MAX_PROOF:
-            return None
-        try:
-            return cells(expr, self.ground)
-        except TooLarge:
-            return None
-
-    @cached_property
-    def pieces(self) -> Pieces | None:
-        """The pieces of an elementwise loss of one number."""
-        leaf = self.view.variable
-        found = None if leaf is None else self.taken_apart(self.view.expr)
-        if leaf is None or found is None:
-            return None
-        return Pieces(found, self.ground, leaf, self.view.moves)
-
-    def vanishes(self, expr: Expr) -> bool:
-        """Whether an expression is proved to be 0 wherever it is defined."""
-        found = self.taken_apart(expr)
-        if found is None:
-            return False
-        for cell in found:
-            try:
-                if not self.forms.of(cell.value).is_zero and self.ground.sign(cell.value, cell.region) != (0, False):
-                    return False
-            except TooLarge:
-                return False
-        return True
-
-    def stays_above(self, expr: Expr) -> bool:
-        """Whether an expression is proved to be at least 0 wherever it is defined."""
-        if self.composition.bounds(expr).is_nonnegative:
-            return True
-        leaf = self.view.variable
-        found = self.taken_apart(expr) if self.view.elementwise else None
-        if found is None:
-            return False
-        return Pieces(found, self.ground, leaf or ERROR, self.view.moves).nonnegative
-
-    @cached_property
-    def nature(self) -> Nature:
-        """What composition tells of the loss."""
-        return self.composition[self.view.expr]
-
-    @cached_property
-    def mirrored(self) -> Expr | None:
-        """The loss of the prediction that errs as much the other way."""
-        view = self.view
-        if view.moves:
-            return b.substitute(view.expr, {ERROR: b.neg(ERROR)})
-        target, prediction = view.loss.target, view.loss.prediction
-        if target is None or len(target.nodes) != len(prediction.nodes) or target.is_label:
-            return None
-        swap: dict[Expr, Expr] = {}
-        for t, x in zip(target.nodes, prediction.nodes, strict=True):
-            at = t if view.target_case is None else b.const(view.target_case)
-            swap[x] = b.sub(b.mul(b.TWO, at), x)
-        return b.substitute(view.expr, swap)
-
-    @cached_property
-    def on_target(self) -> Expr | None:
-        """The loss where the prediction is the target."""
-        target, prediction = self.view.loss.target, self.view.loss.prediction
-        if target is None or len(target.nodes) != len(prediction.nodes):
-            return None
-        if self.view.moves:
-            return b.substitute(self.view.expr, {ERROR: b.ZERO})
-        if any(t.axes != x.axes for t, x in zip(target.nodes, prediction.nodes, strict=True)):
-            return None
-        if self.view.target_case is not None:
-            value = b.const(self.view.target_case)
-            return b.substitute(self.view.expr, {prediction.nodes[0]: value})
-        return b.substitute(self.view.expr, dict(zip(prediction.nodes, target.nodes, strict=True)))
-
-
-Proof = Callable[[Case], str]
-"""By what a claim is proved for a case; "" where it is not."""
 
 
 @dataclass
@@ -328,79 +223,6 @@ class Study:
             return shape.unbounded(search)
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
-
-def _by(way: str, holds: Callable[[Case], bool]) -> Proof:
-    return lambda case: way if holds(case) else ""
-
-
-def _apart(name: str) -> Callable[[Case], bool]:
-    return lambda case: case.pieces is not None and getattr(case.pieces, name)
-
-
-def _plainly_zero(case: Case) -> str:
-    try:
-        return "substitution" if case.on_target is not None and case.forms.of(case.on_target).is_zero else ""
-    except TooLarge:
-        return ""
-
-
-def _zero(case: Case) -> str:
-    return "substitution" if case.on_target is not None and case.vanishes(case.on_target) else ""
-
-
-def _least_by_sign(case: Case) -> str:
-    found = CLAIMS["nonnegative"].composed(case)
-    return f"{found} and substitution" if found and _plainly_zero(case) else ""
-
-
-def _least_by_difference(case: Case) -> str:
-    claim = CLAIMS["nonnegative"]
-    found = (claim.composed(case) or claim.taken_apart(case)) if _zero(case) else ""
-    if found:
-        return f"{found} and substitution"
-    if case.view.moves and _symmetric(case) and (CLAIMS["convex"].composed(case) or CLAIMS["convex"].taken_apart(case)):
-        return "convexity and symmetry"
-    target = case.on_target
-    return "polynomials" if target is not None and case.stays_above(b.sub(case.view.expr, target)) else ""
-
-
-def _even(case: Case) -> str:
-    if case.mirrored is None:
-        return ""
-    try:
-        same = case.forms.of(case.view.expr).key == case.forms.of(case.mirrored).key
-    except TooLarge:
-        return ""
-    return "substitution" if same else ""
-
-
-def _symmetric(case: Case) -> str:
-    mirrored = case.mirrored
-    return "substitution" if mirrored is not None and case.vanishes(b.sub(case.view.expr, mirrored)) else ""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """How a property is proved: by composition, which costs little, or by taking the loss apart."""
-
-    composed: Proof
-    taken_apart: Proof = lambda case: ""
-
-
-CLAIMS: dict[str, Claim] = {
-    "continuous": Claim(_by("composition", lambda case: case.nature.continuous), _by("pieces", _apart("continuous"))),
-    "smooth": Claim(_by("composition", lambda case: case.nature.smooth), _by("pieces", _apart("smooth"))),
-    "convex": Claim(_by("composition", lambda case: case.nature.convex), _by("pieces", _apart("convex"))),
-    "nonnegative": Claim(
-        _by("intervals", lambda case: case.nature.bounds.is_nonnegative),
-        _by("polynomials", lambda case: case.stays_above(case.view.expr)),
-    ),
-    "bounded": Claim(_by("intervals", lambda case: is_limited(case.view.expr, case.composition))),
-    "symmetric": Claim(_even, _symmetric),
-    "zero at t = x": Claim(_plainly_zero, _zero),
-    "least at t = x": Claim(_least_by_sign, _least_by_difference),
-}
-"""How each property is proved."""
 
 _REFUTATIONS: dict[str, Callable[[Search], Verdict | None]] = {
     "nonnegative": refute.negative,
