@@ -66,6 +66,7 @@ def check(
     prove: bool = True,
     against: str | Sequence[str] | None = None,
     backend: str | None = None,
+    properties: bool = False,
 ) -> Report:
     """What is wrong with a loss, as a report; a mistake in the loss is a finding and raises nothing.
 
@@ -77,6 +78,7 @@ def check(
         against: a gradient written by hand, to be compared with the derivative of the loss before its average over the
             last axis: a formula over the loss's names (`"x - t"`) in the prediction, or `"t = t - x"` in another input.
         backend: "tensorflow", "jax" or "torch": the value's code differentiated by it is compared with our gradient.
+        properties: whether every property is looked into, and told in `verdicts`; else only what the loss promises.
 
     Raises:
         LossConfigError: the backend is unknown or not installed.
@@ -99,7 +101,7 @@ def check(
         return Report(text.name, (from_error(error),), file=text.name)
     header = file.losses[-1].header
     name = header.name.text if header is not None else text.name
-    subject = Subject(file, points, prove, given, backend)
+    subject = Subject(file, points, prove, given, backend, properties)
     found: list[Outcome] = [one for look in READ for one in look(subject)]
     try:
         subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from lossdsl import pipeline
+from lossdsl.analysis import Study, study
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
 
@@ -25,6 +26,7 @@ class Subject:
     prove: bool = True
     against: tuple[str, ...] = ()
     backend: str | None = None
+    properties: bool = False
 
     @property
     def loss(self) -> Loss:
@@ -49,6 +51,11 @@ class Subject:
             settings.append({**settings[0], **dict(zip(flags, values, strict=False))})
         different = list({tuple(setting.items()): setting for setting in settings}.values())
         return (first, *(pipeline.program(self.file, setting) for setting in different[1:VARIANTS]))
+
+    @cached_property
+    def studies(self) -> tuple[Study, ...]:
+        """What can be found out about the loss under each of these settings."""
+        return tuple(map(study, self.programs))
 
 
 def parameters_of(loss: Loss, example: Example) -> Mapping[str, Any]:

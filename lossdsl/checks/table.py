@@ -10,12 +10,16 @@ from lossdsl.checks import (
     allowed,
     autodiff,
     defaults,
+    domain,
     examples,
     gradients,
     labels,
     names,
     papers,
+    pieces,
     precision,
+    promises,
+    shape,
     texts,
 )
 from lossdsl.checks.finding import Outcome, Row
@@ -33,12 +37,32 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     precision.look,
     labels.look,
     papers.look,
+    pieces.look,
+    domain.look,
+    shape.look,
+    promises.look,
 )
 """What looks at the loss that a text means."""
 
 FAMILIES: dict[str, ModuleType] = {
     family.__name__.rpartition(".")[2]: family
-    for family in (texts, names, defaults, examples, gradients, against, autodiff, precision, labels, papers, allowed)
+    for family in (
+        texts,
+        names,
+        defaults,
+        examples,
+        gradients,
+        against,
+        autodiff,
+        precision,
+        labels,
+        papers,
+        pieces,
+        domain,
+        shape,
+        promises,
+        allowed,
+    )
 }
 """The modules whose rows these are, by name."""
 

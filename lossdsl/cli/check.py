@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
     """What is asked of `lossdsl.check` beyond what it does anyway."""
-    asked = {"against": options.against, "backend": options.backend}
+    asked = {"against": options.against, "backend": options.backend, "properties": options.properties}
     return {name: value for name, value in asked.items() if value}
 
 

@@ -1,0 +1,53 @@
+"""Operations that leave their domain for admissible inputs, and slopes that become infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossdsl.analysis import Escape
+from lossdsl.analysis.verdict import place
+from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.promises import setting
+from lossdsl.checks.subject import Subject
+
+LEAVES = Row(
+    "leaves-domain",
+    "Operation that leaves its domain",
+    "warning",
+    "A logarithm, root, power, quotient or inverse function has no finite value for an input that is admissible.",
+    "loss mine(t, x)\n(log(x) - log(t))^2",
+    "loss mine(t: positive, x: positive)\n(log(x) - log(t))^2",
+    "say in the header what the input can be (`x: positive`), or keep it inside with `max` or `clip`",
+)
+STEEP = Row(
+    "infinite-gradient",
+    "Gradient that is infinite or nan",
+    "warning",
+    "The gradient in the prediction is infinite or nan for an admissible input at which the loss itself is finite.",
+    "sqrt(abs(t - x))",
+    "sqrt(abs(t - x) + 0.01)",
+    "keep what is under the root away from 0, as in `sqrt(u + epsilon)`",
+)
+
+ROWS = (LEAVES, STEEP)
+
+
+def look(subject: Subject) -> Iterator[Finding]:
+    """A finding for each operation that leaves its domain, once over all settings."""
+    told: set[tuple[str, str, str]] = set()
+    for study in subject.studies:
+        for escape in study.escapes:
+            key = escape.of, escape.op, escape.argument
+            if key in told:
+                continue
+            told.add(key)
+            row = LEAVES if escape.of == "value" else STEEP
+            text = f"{_said(escape)}{setting(study.program.loss)}"
+            yield row.found(text, escape.span, row.remedy, f"refuted at {place(escape.at)}")
+
+
+def _said(escape: Escape) -> str:
+    where = f" at {place(escape.at)}" if escape.at else ""
+    if escape.of == "gradient":
+        return f"the gradient is {escape.result}{where}, where `{escape.op}` of `{escape.argument}` has no finite slope"
+    return f"`{escape.op}` of `{escape.argument}` is {escape.result}{where}"

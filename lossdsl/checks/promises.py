@@ -1,0 +1,86 @@
+"""What an author promises by `expect`, held against what is known; and what is known of every property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossdsl.analysis import Study, Verdict
+from lossdsl.checks.finding import Finding, Known, Row
+from lossdsl.checks.subject import Subject
+from lossdsl.ir.loss import PROPERTIES, Expectation, Loss
+
+BROKEN = Row(
+    "broken-promise",
+    "Promise that does not hold",
+    "error",
+    "An `expect` line promises a property that the loss does not have; the point shows it.",
+    "loss mine(t, x)\nmin((t - x)^2, 1)\nexpect convex",
+    "loss mine(t, x)\n(t - x)^2\nexpect convex",
+    "mend the loss, or take the word out of the `expect` line",
+    allowable=False,
+)
+OPEN = Row(
+    "open-promise",
+    "Promise that is neither proved nor refuted",
+    "warning",
+    "An `expect` line promises a property that could be neither proved nor refuted.",
+    "loss mine(t: prob, x: prob)\n-sum(softmax(x)^3*log_softmax(t*x))\nexpect convex",
+    "loss mine(t: prob, x: prob)\nsum((x - t)^2)\nexpect convex",
+    "take the word out of the `expect` line, or acknowledge it with the reason why it holds",
+)
+
+ROWS = (BROKEN, OPEN)
+
+
+def look(subject: Subject) -> Iterator[Finding | Known]:
+    """A finding for each promise that some setting of the `bool` and `int` parameters breaks or leaves open.
+
+    Where it is asked for, also what is known of each property.
+    """
+    if subject.properties:
+        yield from _properties(subject)
+    for promise in subject.loss.expectations:
+        found = [(study, study.decide(promise.text)) for study in subject.studies]
+        broken = next((one for one in found if one[1].how == "refuted"), None)
+        unsettled = next((one for one in found if one[1].how != "proved"), None)
+        if broken is not None:
+            yield BROKEN.found(_broken(promise, *broken), promise.span, BROKEN.remedy, str(broken[1]))
+        elif unsettled is not None:
+            yield OPEN.found(_open(promise, *unsettled), promise.span, OPEN.remedy, str(unsettled[1]))
+
+
+def _properties(subject: Subject) -> Iterator[Known]:
+    """What is known of each property, under the defaults of the `bool` and `int` parameters."""
+    for name in PROPERTIES:
+        verdict = subject.studies[0].decide(name)
+        yield Known(name, verdict.how, verdict.by, details(verdict))
+
+
+def details(verdict: Verdict) -> str:
+    """The point of a refutation and what is seen there, the number of points of a trial, the scope of a proof."""
+    parts = [verdict.scope, f"at {verdict.place}" if verdict.at else "", verdict.detail]
+    if verdict.how == "tested":
+        parts.insert(1, f"at {verdict.points} points")
+    return "; ".join(part for part in parts if part)
+
+
+def _broken(promise: Expectation, study: Study, verdict: Verdict) -> str:
+    where = f" at {verdict.place}" if verdict.at else ""
+    seen = f": {verdict.detail}" if verdict.detail else ""
+    return f"the loss is not {said(promise.text)}{where}{setting(study.program.loss)}{seen}"
+
+
+def _open(promise: Expectation, study: Study, verdict: Verdict) -> str:
+    tried = f"; {verdict.points} points do not contradict it" if verdict.how == "tested" else ""
+    return f"that the loss is {said(promise.text)} is neither proved nor refuted{setting(study.program.loss)}{tried}"
+
+
+def said(name: str) -> str:
+    """A property within a sentence."""
+    return name.replace("at t = x", "at `t = x`")
+
+
+def setting(loss: Loss) -> str:
+    """The values of the `bool` and `int` parameters, for the end of a sentence."""
+    given = ", ".join(f"{name}={str(value).lower()}" for name, value in loss.settled.items())
+    return f" (with {given})" if given else ""

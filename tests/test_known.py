@@ -1,0 +1,68 @@
+"""Known answers: properties of losses from the literature, losses broken on purpose, and the published losses."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import lossdsl
+from lossdsl import pipeline
+from lossdsl.analysis import study
+from lossdsl.ir.loss import PROPERTIES
+from lossdsl.source import Source
+
+KNOWN = Path(__file__).parent / "known"
+SOUND = yaml.safe_load((KNOWN / "properties.yaml").read_text(encoding="utf-8"))
+BROKEN = yaml.safe_load((KNOWN / "broken.yaml").read_text(encoding="utf-8"))
+
+
+def words(entry, key):
+    return [word for word in map(str.strip, entry.get(key, "").split(",")) if word]
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return {
+        entry["name"]: study(pipeline.program(pipeline.parsed(Source(entry["loss"], entry["name"])))) for entry in SOUND
+    }
+
+
+def test_there_are_enough_of_them():
+    assert len({entry["name"] for entry in SOUND}) == len(SOUND) >= 40
+    assert len({entry["defect"] for entry in BROKEN}) == len(BROKEN) >= 40
+    for entry in SOUND:
+        assert {*words(entry, "is"), *words(entry, "not")} <= set(PROPERTIES)
+
+
+@pytest.mark.parametrize("entry", SOUND, ids=lambda entry: entry["name"])
+def test_what_the_literature_says_is_found(entry, studies):
+    for name in words(entry, "is"):
+        assert studies[entry["name"]].decide(name).how in OPEN.get((entry["name"], name), ["proved"]), name
+    for name in words(entry, "not"):
+        assert studies[entry["name"]].decide(name).how in OPEN.get((entry["name"], name), ["refuted"]), name
+
+
+OPEN: dict[tuple[str, str], list[str]] = {}
+"""What is not decided: by name and property, the verdicts that stand in its place."""
+
+
+@pytest.mark.parametrize("entry", [entry for entry in SOUND if "robust" in entry], ids=lambda entry: entry["name"])
+def test_whether_the_slope_is_bounded_is_found(entry, studies):
+    assert studies[entry["name"]].steep.how == ("proved" if entry["robust"] else "refuted")
+
+
+@pytest.mark.parametrize("entry", [entry for entry in SOUND if "least" in entry], ids=lambda entry: entry["name"])
+def test_the_statistic_that_is_best_is_found(entry, studies):
+    assert studies[entry["name"]].minimiser.kind == entry["least"]
+
+
+@pytest.mark.parametrize("entry", SOUND, ids=lambda entry: entry["name"])
+def test_a_sound_loss_raises_nothing_but_what_is_known_of_it(entry):
+    found = [one.id for one in lossdsl.check(entry["loss"]).findings if one.severity != "info"]
+    assert sorted(set(found)) == sorted(words(entry, "raises"))
+
+
+@pytest.mark.parametrize("entry", BROKEN, ids=lambda entry: entry["defect"])
+def test_a_broken_loss_is_caught_by_name(entry):
+    report = lossdsl.check(entry["loss"], against=entry.get("against"))
+    assert entry["finding"] in [one.id for one in report.findings]
