@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
-from typing import Any
+from itertools import islice, product
 
 import numpy as np
 
+from lossdsl.analysis.bounds import Bounds
 from lossdsl.analysis.facts import FACTS
+from lossdsl.analysis.refute import plainness
 from lossdsl.analysis.search import Search, Setting
 from lossdsl.analysis.tensors import at as point_at
 from lossdsl.analysis.verdict import Number
@@ -27,13 +28,17 @@ from lossdsl.symbolic.points import Point, points, sizes_for
 
 GIVEN_POINTS = 6
 
+LONGEST = 60
+"""Of what an operation is taken is told in at most so many characters; else its place has to tell it."""
+
 
 @dataclass(frozen=True)
 class Escape:
     """An operation that leaves its domain for an admissible input.
 
-    `of` is "value" or "gradient"; `op` the operation's name and `argument` the text of what it is taken of; `result` is
-    "inf", "-inf" or "nan"; `at` an input that does it.
+    `of` is "value" or "gradient"; `op` the operation's name and `argument` the text of what it is taken of, empty where
+    that is long; `result` is "inf", "-inf", "nan" or, of a gradient that is finite at the point by convention alone,
+    "unbounded"; `at` an input that does it.
     """
 
     of: str
@@ -50,9 +55,8 @@ def in_value(search: Search) -> Iterator[Escape]:
     seen: set[Expr] = set()
     loss = search.loss
     for line in search.lines:
-        for x, y in zip(line.xs, line.values, strict=True):
-            if y is not None:
-                continue
+        broken = [x for x, y in zip(line.xs, line.values, strict=True) if y is None]
+        for x in sorted(broken, key=plainness):
             given = _given(search, line.setting, x)
             sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
             found = culprit(loss, loss.value, given, search.m, sizes)
@@ -106,7 +110,8 @@ def _live(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
 def _escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> Escape:
     # Of a quotient it is the divisor that matters, of a power the base.
     argument = node.args[1] if node.op.name in ("div", "xlogy") else node.args[0]
-    return Escape(of, node.op.name, formula(argument, loss.names), result, at, loss.spans.get(node), node)
+    text = formula(argument, loss.names)
+    return Escape(of, node.op.name, text if len(text) <= LONGEST else "", result, at, loss.spans.get(node), node)
 
 
 def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
@@ -129,11 +134,27 @@ def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
             if not suspects:
                 continue
             done = evaluate(gradient, given, search.m, sizes)[gradient[0]].ravel().tolist()
-            bad = [value for value in done if not search.m.isfinite(value)]
+            bad = [str(search.m.nstr(value)).replace("+", "") for value in done if not search.m.isfinite(value)]
+            if not bad and _grows(gradient[0], search, line.setting, x):
+                bad = ["unbounded"]
             if bad:
                 seen.add(suspects[0])
-                result = str(search.m.nstr(bad[0])).replace("+", "")
-                yield _escape("gradient", loss, suspects[0], result, search.at(line.setting, x))
+                yield _escape("gradient", loss, suspects[0], bad[0], search.at(line.setting, x))
+
+
+_NEAR = (Fraction(1, 10**9), Fraction(1, 10**15))
+
+
+def _grows(gradient: Expr, search: Search, setting: Setting, x: Fraction) -> bool:
+    """Whether the slope grows without an end in sight as the prediction comes near a point, from either side."""
+    bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
+    for sign in (1, -1):
+        places = [x + sign * step for step in _NEAR]
+        if all(map(bounds.holds, places)):
+            far, near = search.numbers(gradient, setting, places)
+            if far is not None and near is not None and abs(near) > 10 * abs(far) > 10:
+                return True
+    return False
 
 
 def _steep(expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]) -> list[Call]:
@@ -180,24 +201,26 @@ def over_tensors(program: Program) -> Iterator[Escape]:
     for point in _plain_points(program):
         given = point.given(m)
         values = evaluate([loss.result], given, m, point.sizes)[loss.result].ravel().tolist()
-        if all(m.isfinite(value) for value in values):
-            continue
         found = culprit(loss, loss.result, given, m, point.sizes)
-        if found is not None and found[0] not in seen:
+        if found is None or found[0] in seen:
+            continue
+        if found[1] == "nan" or not all(m.isfinite(value) for value in values):  # nan stays in floating point
             seen.add(found[0])
             yield _escape("value", loss, *found, point_at(loss, point))
 
 
 def _plain_points(program: Program) -> Iterator[Point]:
+    """Drawn points; all zeros and all ones in the place of each input that may be that."""
     loss = program.loss
     drawn = list(points(loss, program.known, GIVEN_POINTS))
     yield from drawn
-    del drawn[1:]
-    for point in drawn:
-        for value in (Fraction(0), Fraction(1)):
-            moved: dict[Expr, Any] = {}
-            for node in loss.prediction.nodes:
-                if loss.prediction.domain in ("real", "logits", "prob", "nonneg"):
-                    moved[node] = np.full(point.values[node].shape, value, dtype=object)
-            if moved:
+    for point in drawn[:1]:
+        for value, spec in product((Fraction(0), Fraction(1)), loss.inputs):
+            if spec.domain in _PLAIN[value.numerator]:
+                shapes = {node: point.values[node].shape for node in spec.nodes}
+                moved: dict[Expr, Array] = {node: np.full(shape, value, dtype=object) for node, shape in shapes.items()}
                 yield Point({**point.values, **moved}, sizes_for(loss))
+
+
+_PLAIN = (("real", "logits", "prob", "nonneg", "count"), ("real", "logits", "prob", "nonneg", "count", "positive"))
+"""The kinds of inputs whose elements may all be 0, and those whose may all be 1."""

@@ -34,12 +34,12 @@ def negative(search: Search) -> Verdict | None:
     for line in search.lines:
         found = [(x, y) for x, y in line.finite() if _below(search, y, search.m.mpf(0))]
         if found:
-            x, y = min(found, key=lambda pair: (_plainness(pair[0]), pair[0]))
+            x, y = min(found, key=lambda pair: (plainness(pair[0]), pair[0]))
             return Verdict("refuted", "search", at=search.at(line.setting, x), detail=f"the value is {_text(y)}")
     return None
 
 
-def _plainness(x: Fraction) -> tuple[int, Fraction]:
+def plainness(x: Fraction) -> tuple[int, Fraction]:
     """Short numbers of a usual size first."""
     return x.denominator.bit_length() + max(0, abs(x.numerator).bit_length() - 7), abs(x)
 
@@ -70,7 +70,7 @@ def less_than_target(search: Search) -> Verdict | None:
     for line, x, y in _on_target(search):
         if y is None:
             continue
-        for other, value in sorted(line.finite(), key=lambda pair: _plainness(pair[0])):
+        for other, value in sorted(line.finite(), key=lambda pair: plainness(pair[0])):
             if _below(search, value, y):
                 return Verdict(
                     "refuted", "search", at=search.at(line.setting, other), beside=(search.at(line.setting, x),),
@@ -83,7 +83,7 @@ def asymmetric(search: Search) -> Verdict | None:
     """Two errors of one size that cost differently."""
     for line, x, _ in _on_target(search):
         values = dict(line.finite())
-        for other in sorted(values, key=_plainness):
+        for other in sorted(values, key=plainness):
             mirror = 2 * x - other
             if mirror in values and (_below(search, values[other], values[mirror])):
                 return Verdict(

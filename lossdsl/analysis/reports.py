@@ -87,7 +87,9 @@ def _badness(join: Join) -> tuple[int, int]:
 
 def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:
     asker = meeting.join.asker
-    sides = [formula(view.written(side), view.loss.names) for side in _sides(asker)]
+    node = view.source.get(asker, asker)
+    is_same = isinstance(node, Call) and isinstance(asker, Call) and node.op is asker.op
+    sides = [formula(view.written(side), view.loss.names) for side in _sides(node if is_same else asker)]
     values = [pieces.at_join(cell.value, meeting) for cell in (meeting.low, meeting.high)]
     slopes = [pieces.at_join(pieces.slope(cell.value), meeting) for cell in (meeting.low, meeting.high)]
     texts = [formula(view.written(one)) for one in (*values, *slopes)]
@@ -106,7 +108,6 @@ def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -
     comparison = _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
     condition = " = ".join(sides)
     left, right, left_slope, right_slope = texts
-    node = view.source.get(asker, asker)
     return Join(
         condition, left, right, left_slope, right_slope, jump, kink, value, slope, comparison, view.span(asker), node
     )
@@ -205,18 +206,28 @@ def _chain(node: Expr) -> list[tuple[Expr, Expr]]:
 
 
 def _overlap(view: View, search: Search, chain: Sequence[tuple[Expr, Expr]], span: Span) -> Iterator[Piece]:
+    """Two conditions of which neither is a part of the other: `u <= 2` and `u <= 4` are told one after the other."""
     for place, (condition, value) in enumerate(chain):
         for later, other in chain[place + 1 :]:
             both = b.where(b.call("and", condition, later), b.call("abs", b.sub(value, other)), b.ZERO)
-            for line in search.lines:
-                inner = sorted(line.xs, key=lambda x: (x.denominator, abs(x)))
-                tiny = search.m.mpf(10) ** -12
-                differences = search.numbers(both, line.setting, inner)
-                bad = [x for x, y in zip(inner, differences, strict=True) if y is not None and y > tiny]
-                if len(bad) > 1:
-                    texts = [formula(one, view.loss.names) for one in (condition, later)]
-                    at = search.at(line.setting, bad[0])
-                    verdict = Verdict("refuted", "search", at=at, detail="both hold, and the values differ")
-                    text = f"`{texts[0]}` and `{texts[1]}` both hold"
-                    yield Piece("overlap", text, verdict, at, view.loss.spans.get(later, span), later)
-                    break
+            at = _first(both, search)
+            first_alone = b.number(b.call("and", condition, b.call("not", later)))
+            second_alone = b.number(b.call("and", later, b.call("not", condition)))
+            if at is None or _first(first_alone, search) is None or _first(second_alone, search) is None:
+                continue
+            verdict = Verdict("refuted", "search", at=at, detail="both hold, and the values differ")
+            texts = [formula(one, view.loss.names) for one in (condition, later)]
+            text = f"`{texts[0]}` and `{texts[1]}` both hold"
+            yield Piece("overlap", text, verdict, at, view.loss.spans.get(later, span), later)
+
+
+def _first(expr: Expr, search: Search) -> Mapping[str, Number] | None:
+    """The plainest point of the first line on which something is more than nothing at two points."""
+    tiny = search.m.mpf(10) ** -12
+    for line in search.lines:
+        inner = sorted(line.xs, key=lambda x: (x.denominator, abs(x)))
+        values = search.numbers(expr, line.setting, inner)
+        found = [x for x, y in zip(inner, values, strict=True) if y is not None and y > tiny]
+        if len(found) > 1:
+            return search.at(line.setting, found[0])
+    return None

@@ -47,7 +47,14 @@ def look(subject: Subject) -> Iterator[Finding]:
 
 
 def _said(escape: Escape) -> str:
+    of = f" of `{escape.argument}`" if escape.argument else ""
     where = f" at {place(escape.at)}" if escape.at else ""
     if escape.of == "gradient":
-        return f"the gradient is {escape.result}{where}, where `{escape.op}` of `{escape.argument}` has no finite slope"
-    return f"`{escape.op}` of `{escape.argument}` is {escape.result}{where}"
+        if escape.result == "unbounded":
+            near = where.replace(" at ", " towards ", 1)
+            return f"the gradient grows without bound{near}: so does the slope of `{escape.op}`{of}"
+        return f"the gradient is {escape.result}{where}, where `{escape.op}`{of} has no finite slope"
+    if escape.op == "div":
+        by = f" by `{escape.argument}`" if escape.argument else ""
+        return f"the quotient{by} is {escape.result}{where}"
+    return f"`{escape.op}`{of} is {escape.result}{where}"

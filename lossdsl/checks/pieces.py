@@ -49,6 +49,9 @@ DEAD = Row(
 
 ROWS = (JUMP, GAP, OVERLAP, DEAD)
 
+ROUNDING = 2.0**-24
+"""A jump that is a smaller part of the value is lost in the rounding of float32, as where a series takes over."""
+
 _PIECES = {"gap": GAP, "overlap": OVERLAP, "unreachable": DEAD}
 
 
@@ -58,7 +61,7 @@ def look(subject: Subject) -> Iterator[Finding]:
     for study in subject.studies:
         where = setting(study.program.loss)
         for join in study.joins:
-            if join.value.how == "refuted" and ("jump", join.condition) not in told:
+            if join.value.how == "refuted" and join.value.size > ROUNDING and ("jump", join.condition) not in told:
                 told.add(("jump", join.condition))
                 yield JUMP.found(_jump(join) + where, join.span, JUMP.remedy, str(join.value))
         for piece in study.pieces:
