@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -12,7 +13,7 @@ import pytest
 import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.checks import precision
-from lossdsl.checks.finding import Finding, Sure
+from lossdsl.checks.finding import Finding
 from lossdsl.checks.subject import Subject
 from lossdsl.ir import build as b
 from lossdsl.ir.ops import OPS
@@ -234,11 +235,13 @@ def test_settings_are_named():
     assert all("raw=false" in message for message in messages)
 
 
-def test_all_formats_are_told_in_one_sentence():
-    (one,) = precision.look(subject("huber"))
-    assert isinstance(one, Sure)
-    pattern = r"value \(gradient\) within ulps .* of float32 .* of bfloat16 .* of float16 .*, tested at \d+ points"
-    assert re.fullmatch(pattern, one.text)
+def test_formats_are_told_where_properties_are_asked_for():
+    assert list(precision.look(subject("huber"))) == []
+    known = list(precision.look(replace(subject("huber"), properties=True)))
+    assert [one.property for one in known] == [
+        f"{part} in {kind.name}" for kind in FORMATS for part in ("value", "gradient")
+    ]
+    assert all(re.match(r"within \S+ ulp at \d+ points", one.detail) for one in known)
     whole = [str(measure("log(2 + exp(abs(t - x)))", "value", kind)) for kind in FORMATS]
     assert "overflow on the way where abs(t - x) >= " in whole[0]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lossdsl.checks.finding import Finding, Row, Sure
+from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.subject import Subject
 from lossdsl.checks.where import Affected, Region, region
 from lossdsl.errors import LossError
@@ -88,19 +88,18 @@ class Measure:
         return text
 
 
-def look(subject: Subject) -> Iterator[Finding | Sure]:
-    """A finding where float32 loses all digits or overflows at everyday inputs; how many ulps are lost elsewhere."""
-    measures = measured(subject)
-    for measure in measures:
+def look(subject: Subject) -> Iterator[Finding | Known]:
+    """A finding where float32 loses all digits or overflows at everyday inputs.
+
+    Where properties are asked for, also how many ulps are lost elsewhere, and in the 16-bit formats.
+    """
+    for measure in measured(subject, FORMATS if subject.properties else (FLOAT32,)):
         for row, found in ((LOST, measure.lost), (OVERFLOW, measure.overflow)):
             if measure.format is FLOAT32 and found is not None and found.is_everyday:
                 yield _finding(subject, row, measure, found)
-    if measures:
-        each = [
-            f"{value.worst:.2g} of {value.format.name} ({slope.worst:.2g})"
-            for value, slope in zip(measures[::2], measures[1::2], strict=True)
-        ]
-        yield Sure(f"value (gradient) within ulps {', '.join(each)}, tested at {measures[0].points} points")
+        if subject.properties:
+            name, _, rest = str(measure).partition(": ")
+            yield Known(name, "tested", "", rest)
 
 
 def _finding(subject: Subject, row: Row, measure: Measure, found: Region) -> Finding:
@@ -115,14 +114,14 @@ def _finding(subject: Subject, row: Row, measure: Measure, found: Region) -> Fin
     )
 
 
-def measured(subject: Subject) -> list[Measure]:
+def measured(subject: Subject, formats: Sequence[Format] = FORMATS) -> list[Measure]:
     """Value and gradient in each format, over all settings of the loss; none where it is too large, or cannot run."""
     runs: list[_Run] = []
     for program in subject.programs:
-        runs += _runs(program, len(subject.programs))
+        runs += _runs(program, len(subject.programs), formats)
     if not any(run.kind is FLOAT32 for run in runs):
         return []
-    return [_measure(part, kind, runs) for kind in FORMATS for part in ("value", "gradient")]
+    return [_measure(part, kind, runs) for kind in formats for part in ("value", "gradient")]
 
 
 # --- running ------------------------------------------------------------------------------------------------------
@@ -138,7 +137,7 @@ class _Run:
     errors: Mapping[str, Errors]
 
 
-def _runs(program: Program, settings: int) -> Iterator[_Run]:
+def _runs(program: Program, settings: int, formats: Sequence[Format]) -> Iterator[_Run]:
     loss = program.loss
     slopes = program.gradients.get(loss.prediction)
     if slopes is None:
@@ -150,7 +149,7 @@ def _runs(program: Program, settings: int) -> Iterator[_Run]:
     for kind in (FLOAT32, SHORT):
         for samples in batches(loss, program.known, kind, count):
             truth = Truth(loss, samples)
-            for one in FORMATS if kind is SHORT else (FLOAT32,):
+            for one in formats if kind is SHORT else (FLOAT32,):
                 try:
                     got = compiled(samples, one)
                 except LossError:  # the parameters leave the range of floating point: told where they are bound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lossdsl.analysis import Study, Verdict
-from lossdsl.checks.finding import Finding, Known, Row
+from lossdsl.checks.finding import Known, Outcome, Row, Sure
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.loss import PROPERTIES, Expectation, Loss
 
@@ -32,13 +32,14 @@ OPEN = Row(
 ROWS = (BROKEN, OPEN)
 
 
-def look(subject: Subject) -> Iterator[Finding | Known]:
+def look(subject: Subject) -> Iterator[Outcome]:
     """A finding for each promise that some setting of the `bool` and `int` parameters breaks or leaves open.
 
     Where it is asked for, also what is known of each property.
     """
     if subject.properties:
         yield from _properties(subject)
+    kept = 0
     for promise in subject.loss.expectations:
         found = [(study, study.decide(promise.text)) for study in subject.studies]
         broken = next((one for one in found if one[1].how == "refuted"), None)
@@ -47,6 +48,10 @@ def look(subject: Subject) -> Iterator[Finding | Known]:
             yield BROKEN.found(_broken(promise, *broken), promise.span, BROKEN.remedy, str(broken[1]))
         elif unsettled is not None:
             yield OPEN.found(_open(promise, *unsettled), promise.span, OPEN.remedy, str(unsettled[1]))
+        else:
+            kept += 1
+    if kept:
+        yield Sure(f"{kept} promise{'s' * (kept > 1)} proved")
 
 
 def _properties(subject: Subject) -> Iterator[Known]:
