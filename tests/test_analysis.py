@@ -201,6 +201,34 @@ def test_the_expectations_of_the_catalog_hold():
             assert verdict.how != "refuted", f"{name}: {expectation.text}: {verdict}"
 
 
+# Losses over a whole axis, and what is proved of them. Sources: Bridle (1990) for the softmax, Boyd and Vandenberghe
+# (2004, section 3.1.5): log-sum-exp is convex, and lies above the largest element.
+WHOLE = [
+    ("sparse_categorical_crossentropy", {"from_logits": True}, "continuous, smooth, convex, nonnegative"),
+    ("categorical_crossentropy", {"from_logits": True}, "continuous, smooth, convex, nonnegative"),
+    ("kl_divergence", {}, "continuous, zero at t = x"),
+    ("loss m(t: onehot, x)\n-sum(t*log_softmax(x/3 + 1))", {}, "nonnegative"),
+    ("loss m(t: label, x)\nmax(x) - x[t]", {}, "convex, nonnegative"),
+    ("loss m(t: label, x)\nx[t] + 1 - min(x)", {}, "nonnegative"),
+    ("sqrt(sum((t - x)^2)) + max(t - x)", {}, "zero at t = x"),
+]
+
+
+@pytest.mark.parametrize("text, flags, claims", WHOLE)
+def test_each_loss_over_a_whole_axis_is_decided(text, flags, claims):
+    found = studied(text, **flags)
+    for claim in claims.split(", "):
+        assert found.decide(claim).how == "proved", claim
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["x[t] - max(x)", "logsumexp(2*x) - x[t]", "min(x) - x[t]", "logsumexp(x) - logsumexp(2*x)", "sum(x) - x[t]"],
+)
+def test_what_is_not_above_its_elements_is_not_proved(body):
+    assert studied(f"loss m(t: label, x)\n{body}").decide("nonnegative").how in ("refuted", "tested")
+
+
 # Each wrong loss, the claim that it breaks, and a sentence that the refutation must say.
 HUBER = "loss m(t, x; d = 1.0)\nrequire d > 0\ne = t - x\nwhere(abs(e) < d, {}, {})"
 WRONG = [

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from lossdsl.analysis.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
+from lossdsl.analysis.dominance import dominated
 from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.forms import Forms, TooLarge, atoms_in, rational
+from lossdsl.analysis.forms import Forms, Ratio, TooLarge, atoms_in, rational
 from lossdsl.analysis.natures import RULES, Nature, chosen, extreme, one_argument, settled
 from lossdsl.ir.expr import (
     Along,
@@ -63,7 +64,7 @@ class Composition:
         if below and not isinstance(node, Length) and all(one.constant for one in below):
             found = replace(found, constant=True, convex=True, concave=True, continuous=True, smooth=True)
         if isinstance(node, Call) and node.op.name in ("add", "sub", "mul") and not found.bounds.is_point:
-            found = replace(found, bounds=self._cornered(node, found.bounds))
+            found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found
 
     def _rule(self, node: Expr, below: list[Nature]) -> Nature:
@@ -114,12 +115,18 @@ class Composition:
         rule = RULES.get(name)
         return Nature(total=False) if rule is None else rule(first, second)
 
-    def _cornered(self, node: Expr, bounds: Bounds) -> Bounds:
-        """Sharper bounds for what is affine in each of its atoms: its extremes are at corners."""
+    def _sharpened(self, node: Expr, bounds: Bounds) -> Bounds:
+        """Sharper bounds, from the normal form of a sum or product."""
         try:
             form = self.forms.of(node)
         except TooLarge:
             return bounds
+        bounds = self._cornered(form, bounds)
+        found = dominated(form, self.forms)
+        return bounds if found is None else bounds.meet(found)
+
+    def _cornered(self, form: Ratio, bounds: Bounds) -> Bounds:
+        """Sharper bounds for what is affine in each of its atoms: its extremes are at corners."""
         used = atoms_in(form.top)
         if not form.is_polynomial or len(used) > VERTICES or any(d > 1 for d in form.top.degrees()):
             return bounds

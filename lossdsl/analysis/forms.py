@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, Length, walk
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
 
 MAX_ATOMS = 20
@@ -183,6 +183,9 @@ class Forms:
             if isinstance(node.value, float):
                 raise TooLarge
             return self.number(node.value)
+        same = self._of_one_number(node)
+        if same is not None:
+            return same
         if not isinstance(node, Call) or node.kind is Kind.BOOL or any(arg.kind is Kind.BOOL for arg in node.args):
             return self._atom(node, node, ())
         args = tuple(self._done[arg] for arg in node.args)
@@ -208,6 +211,21 @@ class Forms:
                 if exponent == Fraction(1, 2):
                     return self._function("sqrt", (a,))
         return self._function(node.op.name, args)
+
+    def _of_one_number(self, node: Expr) -> Ratio | None:
+        """What an aggregate or a choice of elements gives where every element is the same number."""
+        match node:
+            case Reduce(op, inner) if op.name in ("mean", "max", "min"):
+                found = self._done[inner]
+            case Reduce(op, inner) if op.name == "sum" and self._done[inner].is_zero:
+                found = self._done[inner]
+            case Along(op, (inner, *_)) if op.name in ("sort", "unsort"):
+                found = self._done[inner]
+            case Rename(inner) | Slice(inner) | Gather(inner):
+                found = self._done[inner]
+            case _:
+                return None
+        return found if found.value is not None else None
 
     def _function(self, name: str, args: tuple[Ratio, ...]) -> Ratio:
         first = args[0] if args else self.number(0)

@@ -31,6 +31,9 @@ def _step(node: Expr) -> Expr:
             return _guarded_root(condition, first, second) or _finite(condition, first, second) or node
         case Call(op, (first, second)) if op.name == "add":
             return _rejoined(first, second) or node
+        case Call(op, (Call(left, (first, shift)), Call(right, (second, other)))) if op.name == "sub":
+            if left.name == right.name == "sub" and shift is other:
+                return b.sub(first, second)
     return node
 
 
