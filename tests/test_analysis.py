@@ -280,7 +280,7 @@ def test_a_kink_is_told_and_a_smooth_join_is_not():
         ("where(abs(t - x) < 0, 5, (t - x)^2)", "unreachable", "never holds"),
         ("loss m(t, x: prob)\nwhere(x > 2, 7, (t - x)^2)", "unreachable", "never holds"),
         ("e = t - x\ncases(e > 1: e, e < -1: -e)", "gap", "no condition"),
-        ("e = t - x\ncases(e > 0: e, e > 1: 2*e, else: -e)", "overlap", "both hold"),
+        ("e = t - x\ncases(e > -1: abs(e), e < 1: 2*abs(e), else: 0)", "overlap", "both hold"),
     ],
 )
 def test_pieces_that_are_wrong(text, kind, words):

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 RIGHT = "loss right(t, x)\n(t - x)^2\n"
 WRONG = "loss wrong(t, x)\n(t - sigmod(x))^2\n"
 KEPT = 'loss kept(t, x; a = 1.0)\ne = t\n(t - x)^2\nallow unused-parameter "old, 100%: kept"\n'
-REMARK = "log(-1 - (t - x)^2)\n"
+REMARK = '"""A loss."""\nloss mine(t, x)\n(t - x)^2\n'
 CONFIG = "train:\n  loss: |\n    e = t\n    (t - x)^2\n"
 
 
@@ -204,7 +204,7 @@ def test_sarif_is_as_the_standard_says(run, folder):
         ("kept.loss", "unused-definition", "warning", "e"),
         ("c.yaml", "unused-definition", "warning", "e"),
         ("wrong.loss", "name-error", "error", "sigmod"),
-        ("remark.loss", "untested-gradient", "note", REMARK.strip()),
+        ("remark.loss", "no-example", "note", "mine"),
         (outside.as_uri(), "unused-parameter", "warning", "a"),
         (outside.as_uri(), "allow-error", "error", "unused-paramter"),
     ]
@@ -287,16 +287,16 @@ def test_a_folded_scalar_is_one_line_of_the_language(run):
 @pytest.mark.parametrize(
     "options, status, ids",
     [
-        ([], 1, ["unused-definition", "untested-gradient"]),
+        ([], 1, ["unused-definition", "no-example"]),
         (["--select", "unused-definition"], 1, ["unused-definition"]),
         (["--select", "unused-index"], 0, []),
-        (["--select", "unused-index, gradients"], 0, ["untested-gradient"]),
-        (["--select", "unused-index", "--select", "gradients", "--strict"], 1, ["untested-gradient"]),
-        (["--ignore", "names"], 0, ["untested-gradient"]),
-        (["--ignore", "names", "--strict"], 1, ["untested-gradient"]),
-        (["--ignore", "names,untested-gradient", "--strict"], 0, []),
+        (["--select", "unused-index, papers"], 0, ["no-example"]),
+        (["--select", "unused-index", "--select", "papers", "--strict"], 1, ["no-example"]),
+        (["--ignore", "names"], 0, ["no-example"]),
+        (["--ignore", "names", "--strict"], 1, ["no-example"]),
+        (["--ignore", "names,no-example", "--strict"], 0, []),
         (["--select", "names", "--ignore", "unused-definition"], 0, []),
-        (["--strict", "--exit-zero"], 0, ["unused-definition", "untested-gradient"]),
+        (["--strict", "--exit-zero"], 0, ["unused-definition", "no-example"]),
     ],
 )
 def test_what_is_chosen_and_what_counts(run, options, status, ids):
@@ -478,7 +478,7 @@ class Deadly:
 
 def test_a_process_that_is_ended_is_told():
     with pytest.raises(WrongUse, match="--jobs 1"):
-        list(jobs.reports([Deadly(), Deadly()], 2))
+        list(jobs.reports([Deadly(), Deadly()], 2, {}))
 
 
 def test_few_losses_take_one_process():

@@ -12,8 +12,8 @@ LABEL = Row(
     "label-float16",
     "Label as a real number",
     "info",
-    "A label meets a real number and is turned into one: in bfloat16 labels above 256 are rounded, in float16 those "
-    "above 2048. Labels that only pick elements, or meet whole numbers, stay whole in every format.",
+    "A label meets a real number and is turned into one: bfloat16 rounds labels above 256, float16 those above 2048. "
+    "Labels that only pick elements, or meet whole numbers, stay whole.",
     "loss mine(t: label, x; ignored = 0.0)\nwhere(t == ignored, 0, logsumexp(x) - x[t])",
     "loss mine(t: label, x; ignored: int = 0)\nwhere(t == ignored, 0, logsumexp(x) - x[t])",
 )

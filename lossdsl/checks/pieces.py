@@ -43,7 +43,7 @@ DEAD = Row(
     "warning",
     "No admissible input and parameter selects this piece.",
     "where(abs(t - x) < 0, 0, abs(t - x))",
-    "where(abs(t - x) < 1, 0, abs(t - x))",
+    "where(abs(t - x) < 1, abs(t - x), 2*abs(t - x) - 1)",
     "mend the condition, or remove the piece",
 )
 

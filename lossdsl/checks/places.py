@@ -11,11 +11,14 @@ from lossdsl.checks.names import below
 from lossdsl.frontend import syntax as s
 from lossdsl.source import Source
 
+BESIDE = "<against>"
+"""What the text of a gradient given beside a loss is called: it is the author's too."""
+
 
 def in_file(file: s.FileText, finding: Finding) -> Finding:
     """The finding, at the first call of the file that leads into the text it is about, which is told in brackets."""
     span = finding.span
-    if span is None or span.source == file.source:
+    if span is None or span.source == file.source or span.source.name == BESIDE:
         return finding
     calls = (call for loss in reversed(file.losses) for call in _calls(loss, file))
     call = next((call for call in calls if _leads(call.function.text, span.source, set())), None)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from lossdsl.checks import (
-    against,
     allowed,
     autodiff,
+    by_hand,
     defaults,
     domain,
     examples,
@@ -32,7 +32,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     defaults.look,
     examples.look,
     gradients.look,
-    against.look,
+    by_hand.look,
     autodiff.look,
     precision.look,
     labels.look,
@@ -52,7 +52,7 @@ FAMILIES: dict[str, ModuleType] = {
         defaults,
         examples,
         gradients,
-        against,
+        by_hand,
         autodiff,
         precision,
         labels,

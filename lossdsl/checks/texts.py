@@ -42,7 +42,7 @@ TYPE = Row(
     "error",
     "A number stands where a condition belongs, a label where a number belongs, or an axis is not there.",
     "where(t - x, t, x)",
-    "where(t < x, t, x)",
+    "where(t < x, x - t, t - x)",
     "compare where a condition is wanted; reduce an axis where one is left over",
     allowable=False,
 )
@@ -72,7 +72,7 @@ LIMIT = Row(
     "error",
     "The text is too long, too deeply nested, or has too large an exponent.",
     f"{'(' * 400}x{')' * 400}",
-    "x",
+    "x^2",
     "give inner parts names, each on a line of its own",
     allowable=False,
 )

@@ -12,7 +12,8 @@ from lossdsl.ir.expr import Call, Const, Expr
 
 
 def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr, ...]:
-    """`-(2*(t - x))` as `2*(x - t)`, `-(y/p)` as `-y/p`, `where(c, 0, 1)*u` as `where(c, 0, u)`.
+    """`-(2*(t - x))` as `2*(x - t)`, `-(y/p)` as `-y/p`, `where(c, 0, 1)*u` as `where(c, 0, u)`,
+    `where(not c, u, v)` as `where(c, v, u)`.
 
     A part in `named`, which has a name, stays what it is.
     """
@@ -24,6 +25,8 @@ def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr,
             return _negative(node.args[0], named)
         if node.op.name == "mul":
             return _product(node.args[0], node.args[1], named)
+        if node.op.name == "where" and isinstance(node.args[0], Call) and node.args[0].op.name == "not":
+            return b.where(node.args[0].args[0], node.args[2], node.args[1])
         return node
 
     return b.mapped(roots, change)
