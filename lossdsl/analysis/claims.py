@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lossdsl.analysis.bounds import Bounds
 from lossdsl.analysis.cells import Cell, cells
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.forms import Forms, TooLarge
 from lossdsl.analysis.ground import Ground, required
 from lossdsl.analysis.joins import Pieces
-from lossdsl.analysis.limited import is_limited
+from lossdsl.analysis.limited import is_bounded, is_limited
 from lossdsl.analysis.natures import Nature
 from lossdsl.analysis.view import ERROR, View
 from lossdsl.ir import build as b
@@ -100,6 +101,23 @@ class Case:
         return b.substitute(view.expr, swap)
 
     @cached_property
+    def falls_towards_target(self) -> bool:
+        """Whether each piece is proved to fall towards the target, which is itself an admissible prediction."""
+        target, pieces = self.view.loss.target, self.pieces
+        if pieces is None or target is None or len(target.nodes) != 1 or target.is_label:
+            return False
+        if self.view.moves:
+            error: Expr = ERROR
+        else:
+            leaves = self.view.leaves
+            (t,), (x,) = target.nodes, self.view.loss.prediction.nodes
+            at = t if self.view.target_case is None else b.const(self.view.target_case)
+            if not self.composition.bounds(at).within(leaves.get(x, Bounds())):
+                return False
+            error = b.sub(at, x)
+        return pieces.falls_towards(self.forms.of(error).top)
+
+    @cached_property
     def on_target(self) -> Expr | None:
         """The loss where the prediction is the target."""
         target, prediction = self.view.loss.target, self.view.loss.prediction
@@ -150,8 +168,16 @@ def _least_by_difference(case: Case) -> str:
         return f"{found} and substitution"
     if case.view.moves and _symmetric(case) and (CLAIMS["convex"].composed(case) or CLAIMS["convex"].taken_apart(case)):
         return "convexity and symmetry"
+    if case.falls_towards_target:
+        return "slopes"
     target = case.on_target
     return "polynomials" if target is not None and case.stays_above(b.sub(case.view.expr, target)) else ""
+
+
+def _above_zero(case: Case) -> str:
+    if case.stays_above(case.view.expr):
+        return "polynomials"
+    return "slopes and substitution" if _zero(case) and case.falls_towards_target else ""
 
 
 def _even(case: Case) -> str:
@@ -183,9 +209,12 @@ CLAIMS: dict[str, Claim] = {
     "convex": Claim(_by("composition", lambda case: case.nature.convex), _by("pieces", _apart("convex"))),
     "nonnegative": Claim(
         _by("intervals", lambda case: case.nature.bounds.is_nonnegative),
-        _by("polynomials", lambda case: case.stays_above(case.view.expr)),
+        _above_zero,
     ),
-    "bounded": Claim(_by("intervals", lambda case: is_limited(case.view.expr, case.composition))),
+    "bounded": Claim(
+        _by("intervals", lambda case: is_limited(case.view.expr, case.composition)),
+        _by("pieces", lambda case: case.pieces is not None and is_bounded(case.pieces)),
+    ),
     "symmetric": Claim(_even, _symmetric),
     "zero at t = x": Claim(_plainly_zero, _zero),
     "least at t = x": Claim(_least_by_sign, _least_by_difference),

@@ -11,10 +11,14 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from lossdsl.analysis.bounds import ball, enclosed
+from lossdsl.analysis.facts import FACTS
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
 
+HALF = Fraction(1, 2)
+_PLAIN = 10**9
 MAX_ATOMS = 20
 MAX_TERMS = 400
 MAX_POWER = 12
@@ -230,6 +234,9 @@ class Forms:
     def _function(self, name: str, args: tuple[Ratio, ...]) -> Ratio:
         first = args[0] if args else self.number(0)
         one = self.number(1)
+        exact = self._exact(name, first) if len(args) == 1 else None
+        if exact is not None:
+            return self.number(exact)
         match name:
             case "expm1":
                 return self.sub(self._function("exp", args), one)
@@ -237,8 +244,6 @@ class Forms:
                 return self._function("log", (self.add(one, first),))
             case "log_sigmoid":
                 return self.negative(self._function("softplus", (self.negative(first),)))
-            case "exp" if first.is_zero:
-                return one
             case "exp" | "softplus" | "sigmoid" if self._is_turned(first):
                 turned = self._function(name, (self.negative(first),))
                 if name == "exp":
@@ -249,33 +254,47 @@ class Forms:
                 if inner is not None:
                     return inner
             case "log":
-                if first.value == 1:
-                    return self.number(0)
                 inner = self._inside(first, "exp")
                 if inner is not None:
                     return inner
-            case "sqrt" if first.value is not None and first.value >= 0:
-                root = _root(first.value)
-                if root is not None:
-                    return self.number(root)
             case "abs" | "cosh" | "log_cosh" | "cos" | "log_i0" if self._is_turned(first):
                 return self._function(name, (self.negative(first),))
             case "sin" | "tan" | "sinh" | "tanh" | "asinh" | "atan" | "asin" | "atanh" | "erf" | "cbrt" | "sign":
-                if first.is_zero:
-                    return first
                 if self._is_turned(first):
                     return self.negative(self._function(name, (self.negative(first),)))
-            case "abs" | "log_cosh" | "log_i0" if first.is_zero:
-                return first
-            case "cosh" if first.is_zero:
-                return one
-            case "abs" if first.value is not None:
-                return self.number(abs(first.value))
             case "max" | "min" if args[0].key == args[1].key:
                 return first
             case "pow" if first.value == 1:
                 return one
         return self._atom((name, *(arg.key for arg in args)), None, args, name)
+
+    def _exact(self, name: str, a: Ratio) -> Fraction | None:
+        """The value of a function at a number, or at a multiple of pi/2, where it is rational and known to be so."""
+        if name not in FACTS:
+            return None
+        if a.value is None:
+            return self._of_quarters(name, a) if name in ("sin", "cos") else None
+        if name == "sqrt" and a.value >= 0:
+            return _root(a.value)
+        fact = FACTS[name]
+        if name == "sign":
+            return Fraction((a.value > 0) - (a.value < 0))
+        if fact.ball is None or abs(a.value) > _PLAIN or not fact.domain.holds(a.value):
+            return None
+        found = enclosed(fact.ball(ball(a.value)))  # a ball without a radius is the value itself
+        return Fraction(found.low) if found.is_point else None
+
+    def _of_quarters(self, name: str, a: Ratio) -> Fraction | None:
+        used = atoms_in(a.top)
+        node = self.atoms[used[0]] if len(used) == 1 and a.is_polynomial else None
+        if not isinstance(node, Call) or node.op.name != "pi":
+            return None
+        turns = a.top.derivative(used[0])
+        rest = a.top - turns * _context().gens()[used[0]]
+        quarters = rational(turns.leading_coefficient()) * 2 if turns.is_constant() and rest.is_zero() else HALF
+        if quarters.denominator != 1:
+            return None
+        return Fraction((0, 1, 0, -1)[(int(quarters) + (name == "cos")) % 4])
 
     def _is_turned(self, a: Ratio) -> bool:
         """Whether the first coefficient is negative: one of a and -a is taken for both."""

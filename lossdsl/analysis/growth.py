@@ -1,66 +1,19 @@
-"""How fast an expression of one variable grows as it goes to infinity: exact, for whatever everything else may be.
-
-Every expression is compared with `y^power * log(y)^logs`, as Hardy's scale of orders does (Hardy 1910, Orders of
-Infinity, Cambridge Tracts in Mathematics 12).
-"""
+"""How fast an expression of one variable grows towards an end: exact, for whatever everything else may be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, REALS, Bounds, point
+from lossdsl.analysis.bounds import INF, REALS, Bounds, End, point
 from lossdsl.analysis.facts import FACTS
 from lossdsl.analysis.forms import Forms, TooLarge, atoms_in
-from lossdsl.analysis.natures import image_of
-from lossdsl.ir.expr import Call, Const, Expr, walk
-
-Order = tuple[Fraction | float, int]
-"""(power, logs); the power is infinite for what outgrows, or falls below, every power."""
-
-LEVEL: Order = (Fraction(0), 0)
-
-
-@dataclass(frozen=True)
-class Growth:
-    """An expression over `y^power*log(y)^logs` stays bounded, as y grows.
-
-    With `lead` it has a limit, which lies in these bounds: a finite number, for each setting of everything else. Where
-    the power is infinite, the lead tells the sign alone, and is not 0.
-    """
-
-    order: Order
-    lead: Bounds | None = None
-
-    @property
-    def sign(self) -> int:
-        """The sign in the end; 0 where it is not known."""
-        if self.lead is None:
-            return 0
-        return 1 if self.lead.is_positive else -1 if self.lead.is_negative else 0
-
-    @property
-    def stays(self) -> bool:
-        """Whether the expression stays bounded."""
-        return self.order <= LEVEL
-
-    @property
-    def end(self) -> int:
-        """1 where it goes to infinity, -1 to minus infinity, 0 where neither is known."""
-        return self.sign if self.order > LEVEL else 0
-
-    @property
-    def limit(self) -> Bounds | None:
-        """Bounds of its limit, where that is finite and known to exist."""
-        if self.order < LEVEL:
-            return point(0)
-        return self.lead if self.order == LEVEL else None
-
-
-ANY_FAST: Order = (INF, 0)
-VANISHING: Order = (-INF, 0)
-_UP, _DOWN = point(1), point(-1)
+from lossdsl.analysis.orders import ANY_FAST, LEVEL, UP, Growth, divided, log, one_argument, several_arguments
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import NONE
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, walk
+from lossdsl.ir.op import Kind
 
 
 @dataclass
@@ -71,6 +24,7 @@ class Growths:
     settled: Callable[[Expr], Bounds]
     forms: Forms = field(default_factory=Forms)
     _found: dict[Expr, Growth | None] = field(default_factory=dict)
+    _moved: dict[Expr, bool] = field(default_factory=dict)
 
     def __getitem__(self, expr: Expr) -> Growth | None:
         for node in walk(expr):
@@ -80,36 +34,63 @@ class Growths:
 
     def _of(self, node: Expr) -> Growth | None:
         if node is self.leaf:
-            return Growth((Fraction(1), 0), _UP)
+            return Growth((Fraction(1), 0), UP)
         if isinstance(node, Const):
             return Growth(LEVEL, point(node.value)) if isinstance(node.value, Fraction) else None
         if not self._moves(node):
             return Growth(LEVEL, self.settled(node))
-        if not isinstance(node, Call):
+        if not isinstance(node, Call) or node.kind is Kind.BOOL:
             return None
         name = node.op.name
+        if name in ("where", "max", "min"):
+            return self._chosen(node)
         args = [self._found[arg] for arg in node.args]
         if name == "xlogy" and len(args) == 2:
             first, second = args
             if first is not None and first.order == LEVEL and first.lead == point(0) and not self._moves(node.args[0]):
                 return first  # 0 times whatever the logarithm is counts as 0
-            args, name = [first, _log(second) if second is not None else None], "mul"
+            args, name = [first, log(second) if second is not None else None], "mul"
         if any(arg is None for arg in args):
             return self._bounded(node)
         known = [arg for arg in args if arg is not None]
-        found = _one(name, known[0]) if name in FACTS else _several(name, known)
+        found = one_argument(name, known[0]) if name in FACTS else several_arguments(name, known)
         if found is None or (name in ("add", "sub") and not found.sign):
             found = self._rational(node) or found
         return found if found is not None else self._bounded(node)
 
     def _moves(self, node: Expr) -> bool:
-        return node is self.leaf or self._depends.setdefault(node, any(self._moves(child) for child in node.children))
+        if node not in self._moved:
+            below = () if isinstance(node, Length) else node.children
+            self._moved[node] = node is self.leaf or any(self._moves(child) for child in below)
+        return self._moved[node]
 
-    @property
-    def _depends(self) -> dict[Expr, bool]:
-        return self._moved
+    def _chosen(self, node: Call) -> Growth | None:
+        """A choice: the part that is taken in the end."""
+        first, second = node.args[-2:]
+        if node.op.name == "where":
+            held = self._holds(node.args[0])
+        else:
+            held = self._holds(b.call("gt" if node.op.name == "max" else "lt", first, second))
+        return None if held is None else self._found[first if held else second]
 
-    _moved: dict[Expr, bool] = field(default_factory=dict)
+    def _holds(self, node: Expr) -> bool | None:
+        """Whether a condition holds, or fails, in the end."""
+        if isinstance(node, Flag):
+            return node.value
+        if not isinstance(node, Call):
+            return None
+        name = node.op.name
+        if name in ("and", "or", "not"):
+            parts = [self._holds(arg) for arg in node.args]
+            if None in parts:
+                return None
+            return not parts[0] if name == "not" else all(parts) if name == "and" else any(parts)
+        if name not in ("lt", "le", "gt", "ge", "eq", "ne"):
+            return None
+        gap = self[b.sub(b.number(node.args[0]), b.number(node.args[1]))]
+        if gap is None or not gap.sign:
+            return None
+        return name == "ne" if name in ("eq", "ne") else (gap.sign > 0) == (name in ("gt", "ge"))
 
     def _bounded(self, node: Call) -> Growth | None:
         """A function whose values are bounded is of order 1, whatever its argument does."""
@@ -135,179 +116,45 @@ class Growths:
         except TooLarge:
             return None
         (top, first), (bottom, second) = parts
-        return _divided(Growth((Fraction(top), 0), first), Growth((Fraction(bottom), 0), second))
+        return divided(Growth((Fraction(top), 0), first), Growth((Fraction(bottom), 0), second))
 
 
-def _plus(a: Order, c: Order) -> Order | None:
-    if {a[0], c[0]} == {INF, -INF}:
+FAR = Input("what goes to infinity", NONE)
+
+
+def towards(expr: Expr, leaf: Expr, end: End, side: int, settled: Callable[[Expr], Bounds]) -> Growth | None:
+    """The growth of an expression as `leaf` goes to `end`, from above (`side` 1) or below, or to an infinity.
+
+    `settled` has the bounds of what does not depend on the leaf.
+    """
+    if end in (INF, -INF):
+        path: Expr = FAR if end > 0 else b.neg(FAR)
+    else:
+        path = b.add(b.const(Fraction(end)), b.div(b.const(side), FAR))
+    moved = b.substitute(expr, {leaf: path})
+    growths = Growths(FAR, settled)
+    return growths[moved] or _of_one_atom(moved, growths)
+
+
+def _of_one_atom(expr: Expr, growths: Growths) -> Growth | None:
+    """The growth of an expression in a single atom, such as exp(x), that goes to an infinity or to 0 itself."""
+    forms = growths.forms
+    try:
+        form = forms.of(expr)
+        used = {place for one in (form.top, form.bottom) for place in atoms_in(one)}
+        moving = [forms.atoms[place] for place in sorted(used) if b.depends(forms.atoms[place], (FAR,))]
+        written = forms.expr(form)
+    except TooLarge:
         return None
-    power = a[0] + c[0]
-    return (power, 0) if power in (INF, -INF) else (power, a[1] + c[1])
-
-
-def _added(a: Growth, c: Growth) -> Growth | None:
-    if a.order == c.order:
-        if a.order[0] == INF:
-            return a if a.sign and a.sign == c.sign else None
-        if a.order[0] == -INF:
-            return Growth(a.order)
-        return Growth(a.order, a.lead + c.lead if a.lead is not None and c.lead is not None else None)
-    return max(a, c, key=lambda one: one.order)
-
-
-def _negative(a: Growth) -> Growth:
-    return Growth(a.order, None if a.lead is None else -a.lead)
-
-
-def _multiplied(a: Growth, c: Growth) -> Growth | None:
-    for one, other in ((a, c), (c, a)):
-        if one.order[0] == INF and other.order[0] != INF and not other.sign:
-            return None  # what it is multiplied by may go to 0
-    order = _plus(a.order, c.order)
-    if order is None:
+    found = growths[moving[0]] if len(moving) == 1 and moving[0] is not FAR else None
+    if found is None or not found.sign or found.order == LEVEL:
         return None
-    if order[0] in (INF, -INF):
-        sign = a.sign * c.sign
-        return Growth(order, point(sign) if sign else None) if sign or order[0] == -INF else None
-    return Growth(order, a.lead * c.lead if a.lead is not None and c.lead is not None else None)
-
-
-def _inverse(a: Growth) -> Growth | None:
-    if not a.sign or a.lead is None:
+    away = FAR if found.order > LEVEL else b.div(b.ONE, FAR)
+    path = away if found.sign > 0 else b.neg(away)
+    # It is a function of the atom alone, which takes the way of y, or of 1/y: bounds and limits are the same.
+    inner = Growths(FAR, growths.settled)[b.substitute(written, {moving[0]: path})]
+    if inner is None:
         return None
-    if a.order[0] in (INF, -INF):
-        return Growth((-a.order[0], 0), a.lead)
-    return Growth((-a.order[0], -a.order[1]), a.lead.reciprocal())
-
-
-def _divided(a: Growth, c: Growth) -> Growth | None:
-    inverse = _inverse(c)
-    return None if inverse is None else _multiplied(a, inverse)
-
-
-def _power(a: Growth, exponent: Fraction) -> Growth | None:
-    if exponent == 0:
-        return Growth(LEVEL, point(1))
-    if exponent < 0:
-        inverse = _inverse(a)
-        return None if inverse is None else _power(inverse, -exponent)
-    whole = exponent.denominator == 1
-    logs = a.order[1] * exponent
-    if logs.denominator != 1 or (not whole and a.sign < 0) or exponent > 64:
-        return None
-    order: Order = (a.order[0] * exponent, int(logs))
-    if a.lead is None:
-        return Growth(order) if order[0] != INF else None
-    if a.order[0] in (INF, -INF):
-        return Growth(order, _UP if a.sign > 0 or exponent % 2 == 0 else _DOWN) if a.sign else Growth(order)
-    if whole:
-        return Growth(order, a.lead.whole_power(int(exponent)))
-    if exponent == Fraction(1, 2) and a.lead.is_nonnegative:
-        return Growth(order, image_of(FACTS["sqrt"], a.lead))
-    return Growth(order, Bounds(Fraction(0), INF, True) if a.sign > 0 else None)
-
-
-def _exp(a: Growth) -> Growth | None:
-    if a.end:
-        # log(y)^1 alone would give a power of y, of which nothing is said here.
-        return Growth(ANY_FAST if a.end > 0 else VANISHING, _UP) if a.order[0] > 0 else None
-    return _at_limit("exp", a)
-
-
-def _log(a: Growth) -> Growth | None:
-    if a.sign <= 0 or a.order[0] in (INF, -INF):
-        return None
-    power = Fraction(a.order[0])
-    if power:
-        return Growth((Fraction(0), 1), point(power))
-    return _at_limit("log", a) if a.order == LEVEL else None
-
-
-def _at_limit(name: str, a: Growth) -> Growth | None:
-    """A continuous function of what has a limit inside its domain."""
-    limit, fact = a.limit, FACTS[name]
-    if limit is None or not fact.is_continuous or name == "tan" or not limit.within(fact.domain):
-        return None
-    if any(limit.holds(end) and end in (fact.domain.low, fact.domain.high) for end in (limit.low, limit.high)):
-        return None  # it may be left in the meantime
-    return Growth(LEVEL, image_of(fact, limit))
-
-
-def _one(name: str, a: Growth) -> Growth | None:
-    if name in _LIKE:
-        return _LIKE[name](a)
-    fact = FACTS[name]
-    if a.end and fact.is_continuous and fact.domain == REALS and fact.direction in (1, -1):
-        end = fact.limits[1 if a.end > 0 else 0]
-        if -INF < end < INF:
-            return Growth(LEVEL, Bounds(Fraction(end) - _NEAR, Fraction(end) + _NEAR) if "tan" in name else point(Fraction(end)))
-    return _at_limit(name, a)
-
-
-_NEAR = Fraction(1, 10**12)
-"""The limits of `atan` are written to 16 digits."""
-
-
-def _softplus(a: Growth) -> Growth | None:
-    if a.end > 0:
-        return a
-    return Growth(VANISHING, _UP) if a.end < 0 and a.order[0] > 0 else _at_limit("softplus", a)
-
-
-def _even(name: str) -> Callable[[Growth], Growth | None]:
-    """A function that is |a| up to a constant, far out."""
-
-    def found(a: Growth) -> Growth | None:
-        return (a if a.end > 0 else _negative(a)) if a.end else _at_limit(name, a)
-
-    return found
-
-
-def _log_sigmoid(a: Growth) -> Growth | None:
-    found = _softplus(_negative(a))
-    return None if found is None else _negative(found)
-
-
-def _exp_less_one(a: Growth) -> Growth | None:
-    found = _exp(a)
-    return None if found is None else _added(found, Growth(LEVEL, _DOWN))
-
-
-def _log_of_one_more(a: Growth) -> Growth | None:
-    found = _added(Growth(LEVEL, _UP), a)
-    return None if found is None else _log(found)
-
-
-_LIKE: Mapping[str, Callable[[Growth], Growth | None]] = {
-    "neg": _negative,
-    "real": lambda a: a,
-    "stop": lambda a: a,
-    "square": lambda a: _power(a, Fraction(2)),
-    "sqrt": lambda a: _power(a, Fraction(1, 2)),
-    "abs": _even("abs"),
-    "log_cosh": _even("log_cosh"),
-    "exp": _exp,
-    "expm1": _exp_less_one,
-    "log": _log,
-    "log1p": _log_of_one_more,
-    "softplus": _softplus,
-    "log_sigmoid": _log_sigmoid,
-}
-
-
-def _several(name: str, args: list[Growth]) -> Growth | None:
-    if len(args) != 2:
-        return None
-    a, c = args
-    match name:
-        case "add":
-            return _added(a, c)
-        case "sub":
-            return _added(a, _negative(c))
-        case "mul":
-            return _multiplied(a, c)
-        case "div":
-            return _divided(a, c)
-        case "pow" if c.order == LEVEL and c.lead is not None and c.lead.is_point:
-            return _power(a, Fraction(c.lead.low))
-    return None
+    if inner.order > LEVEL:
+        return Growth(ANY_FAST, point(inner.sign)) if inner.sign and found.order[0] in (INF, -INF) else None
+    return Growth(LEVEL, inner.limit)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 from lossdsl.analysis.cells import Cell, Split
 from lossdsl.analysis.certificates import Region
@@ -77,10 +78,30 @@ class Pieces:
         found: dict[Expr, None] = {}
         for on in self.cells:
             for split in on.zeros:
-                solution = self._solution(split.difference, None)
-                if solution is not None and solution[0] is self.leaf:
-                    found[solution[1]] = None
+                for factor, _ in split.difference.factor()[1]:
+                    solution = self._solution(factor, None)
+                    if solution is not None and solution[0] is self.leaf:
+                        found[solution[1]] = None
+                    found |= dict.fromkeys(self._roots(factor))
         return list(found)
+
+    def _roots(self, polynomial: Any) -> Iterator[Expr]:
+        """The two values of the leaf at which a polynomial of degree 2 in it is 0."""
+        forms = self.ground.forms
+        place = atoms_in(forms.of(self.leaf).top)[0]
+        others = [forms.atoms[other] for other in atoms_in(polynomial) if other != place]
+        if polynomial.degrees()[place] != 2 or any(b.depends(other, (self.leaf,)) for other in others):
+            return
+        first = polynomial.derivative(place)
+        twice = first.derivative(place)
+        # With the polynomial p = a*y^2 + b*y + c, its slope squared less 4*a*p is b^2 - 4*a*c.
+        slope, root = (
+            forms.expr(forms.of_polynomial(part))
+            for part in (first - twice * polynomial.context().gens()[place], first * first - 2 * twice * polynomial)
+        )
+        for sign in (b.ONE, b.const(-1)):
+            top = b.add(b.neg(slope), b.mul(sign, b.call("sqrt", root)))
+            yield b.div(top, forms.expr(forms.of_polynomial(twice)))
 
     @cached_property
     def meetings(self) -> list[Meeting]:
@@ -273,6 +294,39 @@ class Pieces:
     def nonnegative(self) -> bool:
         """Whether every piece is proved to be at least 0 where it is selected."""
         return all(self._is_nonnegative(cell) for cell in self.cells)
+
+    def falls_towards(self, error: object) -> bool:
+        """Whether the loss is proved to fall, or stay, wherever the prediction comes nearer to the target.
+
+        `error` is the polynomial t - x. The loss must have a value everywhere and no jump, so that slopes decide: they
+        exist wherever they are asked for, since only whole cells count, and points that these leave out are crossed.
+        """
+        if not self.continuous or not all(self.ground.is_defined(cell.value, cell.region) for cell in self.cells):
+            return False
+        for cell in self.whole:
+            slope = self.slope(cell.value)
+            if not self.ground.is_defined(slope, cell.region):
+                return False
+            for side in (1, -1):
+                region = cell.region.with_sign(error, side)
+                if (self.ground.region() + region).is_empty():
+                    continue
+                found = self._sign_of(slope, region)
+                if found is None or found * side > 0:
+                    return False
+        return True
+
+    def _sign_of(self, expr: Expr, region: Region) -> int | None:
+        """The sign of an expression over a region, if it is proved for it as it is or for its normal form."""
+        forms = self.ground.forms
+        try:
+            for one in (expr, forms.expr(forms.of(expr))):
+                found = self.ground.sign(one, region)
+                if found is not None:
+                    return found[0]
+        except TooLarge:
+            pass
+        return None
 
     def _is_nonnegative(self, cell: Cell) -> bool:
         for sum_ in (cell.value, self._put(cell.value, tuple(self.solved(cell)))):

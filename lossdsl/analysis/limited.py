@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from lossdsl.analysis.bounds import INF
+from dataclasses import replace
+
+from lossdsl.analysis.bounds import INF, Bounds
+from lossdsl.analysis.cells import Cell
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.facts import FACTS
+from lossdsl.analysis.forms import TooLarge, atoms_in
+from lossdsl.analysis.ground import Ground
+from lossdsl.analysis.growth import towards
+from lossdsl.analysis.joins import Pieces
+from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice, walk
 
 _KEEPS = frozenset({"add", "sub", "mul", "max", "min", "logaddexp"})
@@ -30,7 +38,7 @@ def _one(node: Expr, found: dict[Expr, bool], known: Composition) -> bool:
             return found[args[1]] and found[args[2]]
         case Call(op, (top, bottom)) if op.name == "div":
             bounds = known.bounds(bottom)
-            return found[top] and (bounds.low > 0 or bounds.high < 0)
+            return found[top] and (known[bottom].constant or bounds.low > 0 or bounds.high < 0)
         case Call(op, (base, exponent)) if op.name == "pow":
             bounds, power = known.bounds(base), known.bounds(exponent)
             return known[exponent].constant and found[base] and (power.low >= 0 or bounds.low > 0)
@@ -47,3 +55,86 @@ def _one(node: Expr, found: dict[Expr, bool], known: Composition) -> bool:
         case Rename(inner) | Slice(inner) | Gather(inner):
             return found[inner]
     return False
+
+
+# --- piece by piece -----------------------------------------------------------------------------------------------
+
+
+def is_bounded(pieces: Pieces) -> bool:
+    """Whether the loss is proved to stay within bounds, for each target, over all predictions."""
+    edged = _edged(pieces)
+    return all(_stays(cell.value, pieces, cell, edged) for cell in pieces.cells)
+
+
+def is_gentle(pieces: Pieces) -> bool:
+    """Whether the slope is proved to stay within bounds, for each target, over all predictions."""
+    edged = _edged(pieces)
+    for cell in pieces.whole:
+        closed = pieces.ground.composition(cell.region.closed(), frozenset({pieces.leaf}))
+        if not closed[cell.value].total or not _stays(pieces.slope(cell.value), pieces, cell, edged):
+            return False
+    return True
+
+
+def _edged(pieces: Pieces) -> Ground:
+    """The ground with the edge of the predictions, if it is open there."""
+    leaves = dict(pieces.ground.leaves)
+    bounds = leaves.get(pieces.leaf, Bounds())
+    if not (bounds.low_open or bounds.high_open):
+        return pieces.ground
+    leaves[pieces.leaf] = Bounds(bounds.low, bounds.high)
+    return replace(pieces.ground, leaves=leaves, _facts=(-1, ()), _composed={})
+
+
+def _stays(expr: Expr, pieces: Pieces, cell: Cell, edged: Ground) -> bool:
+    """Whether an expression stays within bounds on a cell, everything but the leaf being set.
+
+    What is continuous on the cell and its edge is bounded on each bounded part of it; then its ends count.
+    """
+    region, leaf = cell.region.closed(), pieces.leaf
+    sides = _held_sides(pieces, cell)
+    held = frozenset({leaf}) if sides == {1, -1} else frozenset()
+    for form in _forms(expr, pieces):
+        known = pieces.ground.composition(region, frozenset({leaf}))
+        if is_limited(form, known, held):
+            return True
+    for form in _forms(expr, pieces):
+        nature = edged.composition(region, frozenset({leaf}))[form]
+        if not nature.continuous or not (nature.total or edged.is_defined(form, region)):
+            continue
+        ends = [towards(form, leaf, side * INF, side, known.bounds) for side in {1, -1} - sides]
+        if all(end is not None and end.stays for end in ends):
+            return True
+    return False
+
+
+def _forms(expr: Expr, pieces: Pieces) -> list[Expr]:
+    """An expression as it is, and in its normal form."""
+    forms = pieces.ground.forms
+    try:
+        return [expr, forms.expr(forms.of(expr))]
+    except TooLarge:
+        return [expr]
+
+
+def _held_sides(pieces: Pieces, cell: Cell) -> set[int]:
+    """The sides, 1 above and -1 below, on which a cell or the kind of the prediction holds the leaf."""
+    forms, bounds = pieces.ground.forms, pieces.ground.leaves.get(pieces.leaf, Bounds())
+    sides = {side for side, end in ((1, bounds.high), (-1, bounds.low)) if -INF < end < INF}
+    place = atoms_in(forms.of(pieces.leaf).top)[0]
+    for polynomial, is_zero in [(one.polynomial, False) for one in cell.region.known] + [
+        (zero, True) for zero in cell.region.zeros
+    ]:
+        used, degree = atoms_in(polynomial), int(polynomial.degrees()[place])
+        others = [forms.atoms[other] for other in used if other != place]
+        if not degree or len(sides) == 2 or any(b.depends(other, (pieces.leaf,)) for other in others):
+            continue
+        leading = polynomial
+        for _ in range(degree):
+            leading = leading.derivative(place)
+        found = (pieces.ground.region() + cell.region).sign(leading)
+        if found is None or not found[1] or not found[0]:
+            continue
+        # Where the leading term goes to minus infinity, the polynomial cannot stay at least 0.
+        sides |= {side for side in (1, -1) if is_zero or found[0] * side**degree < 0}
+    return sides

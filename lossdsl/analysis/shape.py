@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.cells import Cell
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.forms import TooLarge, atoms_in
-from lossdsl.analysis.ground import slope
+from lossdsl.analysis.growth import towards
 from lossdsl.analysis.joins import Pieces
-from lossdsl.analysis.limited import is_limited
-from lossdsl.analysis.limits import limit
 from lossdsl.analysis.refute import _text
 from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
@@ -23,6 +21,8 @@ from lossdsl.ir.expr import Expr
 from lossdsl.ir.text import formula
 
 _LARGE = Fraction(10**6)
+SETTINGS = 40
+"""For how many settings of everything else the ends are looked at."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,30 @@ def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr],
         return None
     bounds = view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     expr = view.expr if of is None else of(view.expr)
-    for setting in search.settings():
+    for setting in islice(search.settings(), SETTINGS):
+        target = search.loss.target
+        if view.target_case is not None and target is not None and setting[target.nodes[0]] != view.target_case:
+            continue
         numbers: dict[Expr, Expr] = {node: b.const(value) for node, value in setting.items()}
         plain = b.substitute(expr, numbers)
+        settled = Composition(frozenset({leaf}), {}).bounds
         for sign in (1, -1):
-            if (bounds.high if sign > 0 else bounds.low) not in (INF, -INF):
+            end = bounds.high if sign > 0 else bounds.low
+            is_far = end in (INF, -INF)
+            if view.moves:
+                end = -end  # the error falls as the prediction grows
+            found = towards(plain, leaf, end, -sign, settled)
+            if found is None or not found.end or (below is not None and (found.end < 0) != below):
                 continue
-            found = limit(plain, leaf, -sign if view.moves else sign)
-            if found in (INF, -INF) and not isinstance(found, bool) and (below is None or (found == -INF) == below):
-                way = "grows" if sign > 0 else "falls"
-                what = "the slope" if of is not None else "the value"
-                end = "inf" if found == INF else "-inf"
-                return Verdict(
-                    "refuted", "limits", at=search.at(setting, sign * _LARGE),
-                    detail=f"{what} goes to {end} as the prediction {way}",
-                )  # fmt: skip
+            way = "grows" if sign > 0 else "falls"
+            what = "the slope" if of is not None else "the value"
+            place = sign * _LARGE if is_far else Fraction(end) - sign / _LARGE
+            if not is_far:
+                way += f" to {number(Fraction(end))}"
+            return Verdict(
+                "refuted", "limits", at=search.at(setting, place),
+                detail=f"{what} goes to {'inf' if found.end > 0 else '-inf'} as the prediction {way}",
+            )  # fmt: skip
     return None
 
 
@@ -125,43 +134,6 @@ def _holds(view: View, pieces: Pieces, splits: object, setting: object, x: Fract
         if value is None or (value > 0) - (value < 0) != split.sign:
             return False
     return True
-
-
-def gentle(pieces: Pieces) -> bool:
-    """Whether the slope is proved to stay bounded, for each target, over all predictions."""
-    for cell in pieces.whole:
-        found = slope(cell.value, pieces.leaf)
-        closed = pieces.ground.composition(cell.region.closed(), frozenset({pieces.leaf}))
-        if not closed[cell.value].total or not _is_limited(found, closed, pieces, cell):
-            return False
-    return True
-
-
-def _is_limited(expr: Expr, known: Composition, pieces: Pieces, cell: Cell) -> bool:
-    held = frozenset({pieces.leaf}) if _is_held(pieces, cell) else frozenset()
-    if is_limited(expr, known, held):
-        return True
-    try:
-        return is_limited(pieces.ground.forms.expr(pieces.ground.forms.of(expr)), known, held)
-    except TooLarge:
-        return False
-
-
-def _is_held(pieces: Pieces, cell: Cell) -> bool:
-    """Whether a cell lets the leaf move only between two ends that do not depend on it."""
-    forms = pieces.ground.forms
-    place = atoms_in(forms.of(pieces.leaf).top)[0]
-    sides = set()
-    for one in cell.region.known:
-        used = atoms_in(one.polynomial)
-        if place not in used or one.polynomial.degrees()[place] != 1:
-            continue
-        if any(b.depends(forms.atoms[other], (pieces.leaf,)) for other in used if other != place):
-            continue
-        found = (pieces.ground.region() + cell.region).sign(one.polynomial.derivative(place))
-        if found is not None and found[1] and one.polynomial.derivative(place).is_constant():
-            sides.add(found[0])
-    return sides == {1, -1}
 
 
 # --- what is learned ----------------------------------------------------------------------------------------------

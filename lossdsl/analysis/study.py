@@ -9,6 +9,7 @@ from functools import cached_property
 from lossdsl.analysis import escapes, refute, reports, shape, tensors
 from lossdsl.analysis.bounds import INF
 from lossdsl.analysis.claims import CLAIMS, MAX_PROOF, Case, Proof
+from lossdsl.analysis.limited import is_gentle
 from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Verdict
 from lossdsl.analysis.view import stands_alone, views
@@ -144,7 +145,7 @@ class Study:
         case = self.cases[0]
         if self.search is None or any(case.pieces is None for case in self.cases):
             return UNKNOWN
-        if all(case.pieces is not None and shape.gentle(case.pieces) for case in self.cases):
+        if all(case.pieces is not None and is_gentle(case.pieces) for case in self.cases):
             return Verdict("proved", "intervals")
         sharp = next((escape for escape in self.escapes if escape.of == "gradient"), None)
         if sharp is not None:
