@@ -199,6 +199,7 @@ def test_sarif_is_as_the_standard_says(run, folder):
             seen.append((uri, result["ruleId"], result["level"], text, *reasons))
     assert seen == [
         ("deep%20er/%C3%BC%7B0%7D.loss", "unused-parameter", "warning", "b"),
+        ("deep%20er/%C3%BC%7B0%7D.loss", "unbounded-below", "warning", "𝛼*sum[j](t - x)"),
         ("deep%20er/%C3%BC%7B0%7D.loss", "unused-index", "warning", "j"),
         ("kept.loss", "unused-parameter", "warning", "a", "old, 100%: kept"),
         ("kept.loss", "unused-definition", "warning", "e"),

@@ -9,6 +9,7 @@ from functools import cached_property
 from lossdsl.analysis import escapes, refute, reports, shape, tensors
 from lossdsl.analysis.bounds import INF
 from lossdsl.analysis.claims import CLAIMS, MAX_PROOF, Case, Proof
+from lossdsl.analysis.ground import slope
 from lossdsl.analysis.limited import is_gentle
 from lossdsl.analysis.search import Search
 from lossdsl.analysis.verdict import UNKNOWN, Verdict
@@ -173,11 +174,26 @@ class Study:
             kind, level = "", ""
             if len(self.cases) == 1 and case.pieces is not None:
                 kind, level = shape.statistic(case.view, case.pieces)
+            elif self._is_proper:
+                kind = "mean"
             words = {"mean": "the mean of t", "median": "the median of t", "quantile": f"the quantile of t at {level}"}
             return shape.Minimiser(kind or "t", words.get(kind, "t"), level, least)
         if self.search is None or self.is_large or least.how != "refuted":
             return shape.Minimiser("", "", verdict=least)
         return shape.searched(self.search, least)
+
+    @cached_property
+    def _is_proper(self) -> bool:
+        """Whether the mean of a target of 0 or 1 is proved to be the best prediction: a proper scoring rule.
+
+        It is if the loss is convex, and at the prediction x the slopes for 1 and 0, weighted by x and 1 - x, cancel.
+        """
+        leaf = self.cases[0].view.variable
+        targets = [case.view.target_case for case in self.cases]
+        if leaf is None or targets != [0, 1] or self.decide("convex").how != "proved":
+            return False
+        zero, one = (slope(case.view.expr, leaf) for case in self.cases)
+        return self.cases[1].vanishes(b.add(b.mul(leaf, one), b.mul(b.sub(b.ONE, leaf), zero)))
 
     def decide(self, name: str) -> Verdict:
         """A verdict on one of `ir.loss.PROPERTIES`, of the loss as a function of its prediction.
