@@ -90,4 +90,8 @@ def _properties(subject: Subject) -> Iterator[Known]:
         yield Known(f"flat where {flat.where}", flat.verdict.how, flat.verdict.by, f"as at {place(flat.at)}")
     for join in study.joins:
         if join.kink:
-            yield Known(f"kink at {join.condition}", "proved", join.slope.by, f"the slope jumps by {join.kink}")
+            seen = f"the slope jumps by {join.kink}, as at {join.slope.place}"
+            yield Known(f"kink at {join.condition}", "tested", join.slope.by, seen)
+        if join.decides_nothing:
+            why = f"value and slope agree there, so `{join.comparison}` and its strict or lax twin are the same"
+            yield Known(f"no choice at {join.condition}", "proved", join.value.by, why)
