@@ -504,7 +504,8 @@ def random_loss(seed: int) -> str:
     body = formula(random, random.choice([2, 3, 3])) if seed % 3 == 0 else tame(random)
     if seed % 4 == 0:
         body = tailed(random)
-    body = random.choice(["{}", "({})^2", "abs({})", "{} + e^2"]).format(body if re.search(r"\b[xe]\b", body) else "x - t")
+    shape = random.choice(["{}", "({})^2", "abs({})", "{} + e^2"])
+    body = shape.format(body if re.search(r"\b[xe]\b", body) else "x - t")
     target = random.choice(["", "", ": binary", ": sign", ": nonneg"])
     domain = random.choice(["", "", "", ": prob", ": nonneg"])
     require, default = random.choice([("", 0.75), ("require a > 0\n", 0.75), ("require 0 < a < 1\n", 0.25)])
