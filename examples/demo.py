@@ -92,7 +92,7 @@ def checked(console: Console, file: Path) -> Claim:
     console.print("\nWith `delta` misspelt in line 9 it would say:", markup=False)
     mistaken = lossdsl.check(text.replace("(e) < delta", "(e) < dleta"))
     console.print(str(mistaken), markup=False, soft_wrap=True, style="dim")
-    return Claim(f"{file.name} passes its checks", report.passed[0], report.ok and not report.findings)
+    return Claim(f"{file.name} passes its checks", report.passed[0], report.ok and not report.counted)
 
 
 # --- 2 ------------------------------------------------------------------------------------------------------------

@@ -80,7 +80,9 @@ def test_a_reader_that_goes_away_ends_it_quietly(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another matter there")
 def test_an_interrupt_ends_it_quietly(folder):
-    code = "import lossdsl.checks, time\nlossdsl.checks.check = lambda s: (print('on', flush=True), time.sleep(60))"
+    # A job in the background ignores interrupts, and so would its children.
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "import lossdsl.checks, time\nlossdsl.checks.check = lambda s: (print('on', flush=True), time.sleep(60))"
     code += "\nfrom lossdsl.cli import main\nraise SystemExit(main(['check', 'right.loss']))"
     with subprocess.Popen(
         [sys.executable, "-c", code],

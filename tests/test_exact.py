@@ -168,5 +168,5 @@ def test_sympy_sees_the_same_meaning():
 
 def test_arrays_lie_in_the_order_of_their_axes():
     expr = b.mul(Rename(ROW, BATCH, J), ROW)
-    assert [axis.name for axis in ordered(expr.axes)] == ["j", "batch", "last"]
+    assert [axis.name for axis in ordered(expr.axes)] == ["batch", "j", "last"]
     assert np.shape(worked_out(expr)) == (2, 2, 3)

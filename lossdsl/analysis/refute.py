@@ -185,9 +185,9 @@ def _at_joins(
 
 
 def _size(values: Sequence[Any]) -> float:
-    """How far the values around a join lie apart, beside the largest of them."""
-    found = [value for value in values if value is not None]
-    return float((max(found) - min(found)) / max(map(abs, found))) if any(found) else 0.0
+    """How far the values next to a join lie apart, beside the largest of them, or beside 1 where they are small."""
+    found = [values[place] for place in (3, 4, 6) if values[place] is not None]
+    return float((max(found) - min(found)) / max(1, *map(abs, found))) if len(found) > 1 else 0.0
 
 
 def _jump(search: Search, values: Sequence[Any]) -> str | None:
