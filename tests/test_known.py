@@ -73,3 +73,11 @@ def test_what_is_found_in_a_published_loss_has_been_judged(entry):
     found = [one.id for one in lossdsl.check(entry["source"]).findings if one.severity != "info"]
     judged = sorted({one for one in found if one not in ("lost-digits", "overflow")})
     assert judged == sorted(REVIEWED.get(entry["id"], {}).get("raises", []))
+
+
+def test_a_long_product_ends_and_its_values_beyond_all_floats_are_told():
+    """At t = 0, x = -1 it is -199!; mpmath: 3.94329e+372."""
+    text = "x" + "".join(f"*({k} + t*x)" for k in range(1, 200))
+    verdict = study(pipeline.program(pipeline.parsed(Source(text)))).decide("nonnegative")
+    assert verdict.how == "refuted"
+    assert verdict.detail == "the value is -3.94329e+372"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -20,7 +21,8 @@ def _text(value: Any) -> str:
     """A value to six digits, for a sentence."""
     from lossdsl.ir.text import decimal
 
-    return decimal(Fraction(f"{float(value):.6g}"))
+    rounded = float(value)
+    return decimal(Fraction(f"{rounded:.6g}")) if math.isfinite(rounded) else str(value.context.nstr(value, 6))
 
 
 def _below(search: Search, a: Any, c: Any, scale: Any = 0) -> bool:

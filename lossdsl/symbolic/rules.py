@@ -265,19 +265,23 @@ def _negated(node: Expr) -> Expr | None:
     return node.args[0] if isinstance(node, Call) and node.op.name == "neg" else None
 
 
-def factored(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
+DEEPEST = 24
+"""How many levels of a product are opened: each product is opened anew, so without a bound long ones take for ever."""
+
+
+def factored(node: Expr, depth: int = 0) -> tuple[int, list[Expr], list[Expr]]:
     """Sign, factors and divisors of a product, opened as far as that is free of rounding."""
-    if isinstance(node, Call):
+    if isinstance(node, Call) and depth < DEEPEST:
         if node.op.name == "neg":
-            sign, factors, divisors = factored(node.args[0])
+            sign, factors, divisors = factored(node.args[0], depth + 1)
             return -sign, factors, divisors
         if node.op.name == "mul":
-            left, right = (factored(arg) for arg in node.args)
+            left, right = (factored(arg, depth + 1) for arg in node.args)
             by_many = any(NONE < divisor.axes < node.axes for divisor in left[2] + right[2])  # like x/sum(x): one part
             if not (by_many or (left[2] and right[2])) or left[1] == [b.ONE] or right[1] == [b.ONE]:
                 return left[0] * right[0], left[1] + right[1], left[2] + right[2]
         if node.op.name == "div":
-            sign, factors, divisors = factored(node.args[0])
+            sign, factors, divisors = factored(node.args[0], depth + 1)
             if not divisors:
                 return sign, factors, [node.args[1]]
     return 1, [node], []
