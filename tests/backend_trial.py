@@ -272,6 +272,22 @@ def empty_batches(_):
         assert (value.shape, slope.shape) == ((0,), (0, 3)), formula
 
 
+def narrow_pieces(_):
+    """A choice by a parameter whose pieces have fewer axes than the choice: by hand, for [[1, 2, 3], [4, 5, 6]]."""
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    table = {
+        "sum(where(b > 0, 1, x))": ([3, 3], [6, 15]),
+        "where(b > 0, 2, max(x))": ([2, 2], [3, 6]),
+        "sum[batch](where(b > 0, 2, max(x)))": ([4, 4], [9, 9]),
+        "mean[all](where(b > 0, x, 1))": ([3.5, 3.5], [1, 1]),
+    }
+    for formula, wanted in table.items():
+        for b, values in zip((1.0, -1.0), wanted, strict=True):
+            loss = lossdsl.compile(f"loss f(x; b = 1.0)\n{formula}", b=b, reduction=None, dtype="float64")
+            for mode in MODES:
+                same(both(lambda a, loss=loss: loss(x, a), x, mode)[0], np.array(values), f"{formula}, {mode}", 1e-15)
+
+
 def dtypes(rng):
     for one in BUILT_INS:
         t, x = one.drawn(rng, (4, 3))
@@ -411,7 +427,7 @@ def extra_inputs(rng):
 PARTS = {
     "values": (values, kinks),
     "published": (published,),
-    "shapes": (shapes, empty_batches, dtypes, alignment),
+    "shapes": (shapes, empty_batches, narrow_pieces, dtypes, alignment),
     "training": (training, extra_inputs),
 }
 

@@ -385,6 +385,36 @@ def test_what_is_spread_back_counts_at_each_place(formula: str, slope: float) ->
     np.testing.assert_allclose(on_tensorflow(loss.call, "graph")(x, x)[1], np.full_like(x, count * slope), rtol=1e-14)
 
 
+NARROW = [  # a piece of fewer axes than the choice by a parameter: by hand, of [[1, 2, 3], [4, 5, 6]], b = 1 and -1
+    ("sum(where(b > 0, 1, x))", [3, 3], [6, 15]),
+    ("where(b > 0, 2, max(x))", [2, 2], [3, 6]),
+    ("sum[batch](where(b > 0, 2, x))", 4, 7),
+    ("sum[batch](sum(where(b > 0, mean(x), x[0])))", 21, 15),
+    ("mean[all](where(b > 0, x, 1))", 3.5, 1),
+]
+
+
+@pytest.mark.parametrize("formula, chosen, other", NARROW)
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+def test_a_piece_of_fewer_axes_is_spread(formula: str, chosen: Any, other: Any, target: str) -> None:
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    for b, wanted in ((1.0, chosen), (-1.0, other)):
+        source = f"loss f(t, x; b = 1.0)\n{formula}"
+        if target == "numpy":
+            found = lossdsl.load(source, b=b).numpy(x, x)
+        else:
+            found, _ = on_tensorflow(keras_loss(source, {"b": b}, "float64").call, "graph")(x, x)
+        np.testing.assert_allclose(found, np.broadcast_to(wanted, np.shape(found)), rtol=1e-15)
+
+
+@pytest.mark.parametrize("where", ["batch", "all"])
+def test_the_mean_over_an_empty_batch_is_nothing(where: str) -> None:
+    nothing = np.zeros((0, 3))
+    spec = lossdsl.load(f"loss f(t, x)\nmean[{where}](t - x)")
+    assert spec.numpy(nothing, nothing) == 0.0
+    assert spec.numpy.grad(nothing, nothing).shape == (0, 3)
+
+
 # --- which gradients are worked out -------------------------------------------------------------------------------
 
 

@@ -42,6 +42,12 @@ class KerasPrinter(Printer):
 
 PRINTER = KerasPrinter
 HELPERS = special.helpers(special.KERAS) | {
+    "_mean": '''
+def _mean(a, axis):
+    """ops.mean; 0 over nothing, as in an empty batch."""
+    mean = ops.mean(a, axis=axis)
+    return mean if all(a.shape) else ops.where(ops.size(a) > 0, mean, ops.zeros_like(mean))
+''',
     "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""

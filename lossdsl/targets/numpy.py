@@ -49,6 +49,11 @@ class NumpyPrinter(Printer):
 
 PRINTER = NumpyPrinter
 HELPERS = special.helpers(special.NUMPY) | {
+    "_mean": '''
+def _mean(a, axis):
+    """np.mean; 0 over nothing, as in an empty batch."""
+    return np.mean(a, axis=axis) if a.size else np.sum(a, axis=axis)
+''',
     "_position": '''
 def _position(function, a, axis):
     """np.argmax or np.argmin; 0 over nothing."""

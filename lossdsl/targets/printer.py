@@ -211,7 +211,9 @@ class Printer:
         if op.name == "where" and self.is_plain(args[0]):
             if all(self.is_plain(arg) for arg in args):
                 self.plain.add(node)
-            return fill("(a if c else b)", c=trees[0], a=trees[1], b=trees[2])
+            if self.is_plain(node) or all(self.has(arg) >= want for arg in args[1:]):
+                return fill("(a if c else b)", c=trees[0], a=trees[1], b=trees[2])
+            trees[0] = self.condition(trees[0])  # a piece that lacks axes is spread over those of the other
         counts = [self._is_count(arg) for arg in args]
         if any(counts) and all(self.is_plain(arg) or count for arg, count in zip(args, counts, strict=True)):
             # the dtype's own arithmetic: Python's raises where a length of 0 divides
@@ -227,7 +229,8 @@ class Printer:
         self._need(text)
         numbers = [i for i, arg in enumerate(args) if arg.kind is not Kind.BOOL]
         if self.lifts_all and "(" in text and len(numbers) > 1:
-            trees = [self.lift(tree) if self.is_plain(arg) else tree for tree, arg in zip(trees, args, strict=True)]
+            for i in numbers:
+                trees[i] = self.lift(trees[i]) if self.is_plain(args[i]) else trees[i]
         elif "(" in text and len(numbers) > 1 and self.is_plain(args[numbers[0]]):
             trees[numbers[0]] = self.lift(trees[numbers[0]], args[numbers[-1]])
         return fill(text, **dict(zip(op.args, trees, strict=True)))
@@ -405,6 +408,10 @@ class Printer:
         """A plain number as an array of the working dtype (where one with `like` may not stand as it is)."""
         return tree if self.mixes_plain and like is not None else self.spelled("lift", a=tree)
 
+    def condition(self, tree: ast.expr) -> ast.expr:
+        """A plain truth value as the target's own choice takes it."""
+        return tree
+
     def split(self, tree: ast.expr, count: int) -> ast.expr:
         """The components of a packed input."""
         return self.spelled("split", a=tree, n=count)
@@ -444,6 +451,9 @@ class Printer:
         return self.spelled("arange", a=tree, k=place)
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
+        if axis != -1 and function.rpartition(".")[2] in ("mean", "reduce_mean"):  # a batch may be empty
+            self.helpers.add("_mean")
+            return fill("_mean(a, k)", a=tree, k=axis)
         if axis is None:
             return fill("F(a)", F=fill(function), a=tree)
         return self.spelled("reduced, kept" if keep else "reduced", F=fill(function), a=tree, k=axis)

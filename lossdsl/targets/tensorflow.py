@@ -55,6 +55,13 @@ class TensorFlowPrinter(Printer):
 
 PRINTER = TensorFlowPrinter
 HELPERS = special.helpers(special.TENSORFLOW) | {
+    "_mean": '''
+def _mean(a, axis):
+    """tf.math.reduce_mean; 0 over nothing, as in an empty batch."""
+    mean = tf.math.reduce_mean(a, axis=axis)
+    count = a.shape.num_elements()
+    return mean if count else tf.where(tf.size(a) > 0, mean, tf.zeros_like(mean))
+''',
     "_position": '''
 def _position(function, a, axis):
     """tf.math.argmax or tf.math.argmin; 0 over nothing, as in an empty batch."""

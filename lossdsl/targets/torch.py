@@ -40,6 +40,9 @@ class TorchPrinter(Printer):
         "take last": "_take_along(a, i[..., None], -1)",
     }
 
+    def condition(self, tree: ast.expr) -> ast.expr:
+        return fill("torch.tensor(a, device=device)", a=tree)
+
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
         if function == "torch.prod" and isinstance(axis, tuple):  # it takes one dimension at a time
             for place in sorted(axis, reverse=True):
@@ -55,6 +58,11 @@ class TorchPrinter(Printer):
 
 PRINTER = TorchPrinter
 HELPERS = special.helpers(special.TORCH) | {
+    "_mean": '''
+def _mean(a, axis):
+    """torch.mean; 0 over nothing, as in an empty batch."""
+    return torch.mean(a, dim=axis) if a.numel() else torch.sum(a, dim=axis)
+''',
     "_extreme": '''
 def _extreme(function, a, axis, nothing):
     """torch.amax or torch.amin; `nothing` over nothing, as in an empty batch."""
