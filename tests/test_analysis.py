@@ -58,7 +58,7 @@ GRID = [Fraction(k, 8) for k in range(-40, 41)] + [Fraction(1, 10**6), Fraction(
 def test_a_row_of_facts_agrees_with_fifty_digits(name):
     """Domain, direction, bend, image and lemmas of each row, against mpmath at 50 digits on a grid."""
     fact, m = FACTS[name], mp_numbers()
-    xs = sorted(x for x in GRID if fact.domain.holds(x) and name != "tan")
+    xs = sorted(x for x in GRID if fact.domain.contains(x) and name != "tan")
     ys = [m.apply(OPS[name].exact, name, (m.number(x),)) for x in xs]
     assert all(m.isfinite(y) for y in ys)
     slack = m.mpf(10) ** -40
@@ -548,7 +548,7 @@ def test_nothing_is_proved_that_dense_sampling_contradicts(seed):
     for setting in list(search.settings())[:2] if proved or found.steep.how == "proved" else ():
         t = setting[t_node]
         xs = sorted({low + (Fraction(high) - low) * Fraction(random.randrange(1, 9999), 10_000) for _ in range(40)})
-        xs = sorted({*xs, t} if bounds.holds(t) else xs)
+        xs = sorted({*xs, t} if bounds.contains(t) else xs)
         values = dict(zip(xs, search.values(setting, xs), strict=True))
         for name in proved:
             CONTRADICTS[name](search, setting, t, {x: y for x, y in values.items() if y is not None}, bounds)
@@ -592,7 +592,7 @@ def _never_a_jump(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -
 def _never_a_kink(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -> None:
     """The slopes over 1e-15, likewise bisected, to 1e-9."""
     h = Fraction(1, 10**15)
-    inside = [x for x in sorted(values) if bounds.holds(x - h) and bounds.holds(x + h)]
+    inside = [x for x in sorted(values) if bounds.contains(x - h) and bounds.contains(x + h)]
 
     def slope(x: Fraction) -> Any:
         ahead, behind = search.values(setting, [x + h, x - h])
@@ -615,7 +615,7 @@ def _never_a_kink(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -
 
 
 def _never_lopsided(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -> None:
-    mirrored = [x for x in values if bounds.holds(2 * t - x)]
+    mirrored = [x for x in values if bounds.contains(2 * t - x)]
     for x, y in zip(mirrored, search.values(setting, [2 * t - x for x in mirrored]), strict=True):
         assert y is None or abs(y - values[x]) <= _slack(y)
 
@@ -638,7 +638,7 @@ def _outer(bounds: Any) -> list[Fraction]:
     """Far points, and points near the ends."""
     far = [sign * Fraction(10) ** power for power in (3, 5) for sign in (1, -1)]
     far += [Fraction(end) + shift for end in (bounds.low, bounds.high) if abs(end) < INF for shift in _CLOSE]
-    return [x for x in far if bounds.holds(x)]
+    return [x for x in far if bounds.contains(x)]
 
 
 _CLOSE = [sign * Fraction(1, 10**power) for power in (6, 12) for sign in (1, -1)]
@@ -648,7 +648,7 @@ def _never_steep(search: Any, setting: Any, t: Any, values: Any, bounds: Any) ->
     h = Fraction(1, 10**20)
     most = Fraction(0)
     for xs in (sorted(values), _outer(bounds)):
-        inside = [x for x in xs if bounds.holds(x + h)]
+        inside = [x for x in xs if bounds.contains(x + h)]
         ends = zip(search.values(setting, inside), search.values(setting, [x + h for x in inside]), strict=True)
         slopes = [abs(c - a) * 10**20 for a, c in ends if a is not None and c is not None]
         assert not most or all(slope <= 1000 * most for slope in slopes)

@@ -1,6 +1,6 @@
 """Intervals that are proofs: ends are exact fractions, and whatever is rounded is rounded outwards, by Arb.
 
-`ir.interval` has the same arithmetic over floats, for guards and rules; a proof may not rest on that.
+`ir.interval` has intervals over floats, for guards and rules; a proof may not rest on those.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
-from lossdsl.ir.interval import Interval
+from lossdsl.ir.interval import Ends, Interval
 
 End = Fraction | float
 """An exact number, or an infinity."""
@@ -22,33 +22,12 @@ _BITS = 20_000
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Bounds(Ends[End]):
     """The reals from `low` to `high`. An end that is `open` is surely not taken; infinite ends never are."""
 
+    zero: ClassVar[Any] = Fraction(0)
     low: End = -INF
     high: End = INF
-    low_open: bool = False
-    high_open: bool = False
-
-    @property
-    def is_positive(self) -> bool:
-        return self.low > 0 or (self.low == 0 and self.low_open)
-
-    @property
-    def is_nonnegative(self) -> bool:
-        return self.low >= 0
-
-    @property
-    def is_negative(self) -> bool:
-        return self.high < 0 or (self.high == 0 and self.high_open)
-
-    @property
-    def is_nonpositive(self) -> bool:
-        return self.high <= 0
-
-    @property
-    def is_nonzero(self) -> bool:
-        return self.is_positive or self.is_negative
 
     @property
     def is_finite(self) -> bool:
@@ -58,56 +37,15 @@ class Bounds:
     def is_point(self) -> bool:
         return self.low == self.high
 
-    def holds(self, value: End) -> bool:
-        above = value > self.low or (value == self.low and not self.low_open)
-        return above and (value < self.high or (value == self.high and not self.high_open))
-
-    def within(self, other: Bounds) -> bool:
-        """Whether every number here lies in `other`."""
-        low = self.low > other.low or (self.low == other.low and (self.low_open or not other.low_open))
-        high = self.high < other.high or (self.high == other.high and (self.high_open or not other.high_open))
-        return low and high
-
-    def meet(self, other: Bounds) -> Bounds:
-        """What both allow. Two that contradict each other give an interval whose ends are crossed."""
-        low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
-        high, not_open = min((self.high, not self.high_open), (other.high, not other.high_open))
-        return Bounds(low, high, low_open, not not_open)
-
-    def join(self, other: Bounds) -> Bounds:
-        """The smallest interval that holds both."""
-        low, low_open = min((self.low, self.low_open), (other.low, other.low_open))
-        high, not_open = max((self.high, not self.high_open), (other.high, not other.high_open))
-        return Bounds(low, high, low_open, not not_open)
-
     @property
     def is_empty(self) -> bool:
         return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
 
-    def __neg__(self) -> Bounds:
-        return Bounds(-self.high, -self.low, self.high_open, self.low_open)
-
     def __add__(self, other: Bounds) -> Bounds:
-        low, high = self.low + other.low, self.high + other.high
-        return _kept(Bounds(low, high, self.low_open or other.low_open, self.high_open or other.high_open))
-
-    def __sub__(self, other: Bounds) -> Bounds:
-        return self + -other
+        return _kept(super().__add__(other))
 
     def __mul__(self, other: Bounds) -> Bounds:
-        ends = [
-            (
-                Fraction(0) if a == 0 or b == 0 else a * b,
-                (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open),
-            )
-            for a, a_open in ((self.low, self.low_open), (self.high, self.high_open))
-            for b, b_open in ((other.low, other.low_open), (other.high, other.high_open))
-        ]
-        low = min(value for value, _ in ends)
-        high = max(value for value, _ in ends)
-        low_open = all(is_open for value, is_open in ends if value == low)
-        high_open = all(is_open for value, is_open in ends if value == high)
-        return _kept(Bounds(low, high, low_open, high_open))
+        return _kept(super().__mul__(other))
 
     def reciprocal(self) -> Bounds:
         """One over it; everything where it may be 0."""

@@ -150,7 +150,7 @@ def _grows(gradient: Expr, search: Search, setting: Setting, x: Fraction) -> boo
     bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for sign in (1, -1):
         places = [x + sign * step for step in _NEAR]
-        if all(map(bounds.holds, places)):
+        if all(map(bounds.contains, places)):
             far, near = search.numbers(gradient, setting, places)
             if far is not None and near is not None and abs(near) > 10 * abs(far) > 10:
                 return True

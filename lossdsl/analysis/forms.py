@@ -279,7 +279,7 @@ class Forms:
         fact = FACTS[name]
         if name == "sign":
             return Fraction((a.value > 0) - (a.value < 0))
-        if fact.ball is None or abs(a.value) > _PLAIN or not fact.domain.holds(a.value):
+        if fact.ball is None or abs(a.value) > _PLAIN or not fact.domain.contains(a.value):
             return None
         found = enclosed(fact.ball(ball(a.value)))  # a ball without a radius is the value itself
         return Fraction(found.low) if found.is_point else None

@@ -59,7 +59,7 @@ def one_argument(name: str, u: Nature) -> Nature:
     keeps = inside or upward or u.affine
     convex = keeps and bends > 0 and (u.affine or (direction > 0 and u.convex) or (direction < 0 and u.concave))
     concave = keeps and bends < 0 and (u.affine or (direction > 0 and u.concave) or (direction < 0 and u.convex))
-    regular = not any(u.bounds.holds(end) for end in (*fact.steep, *fact.corners))
+    regular = not any(u.bounds.contains(end) for end in (*fact.steep, *fact.corners))
     return Nature(image, False, convex, concave, u.continuous, u.smooth and regular, u.total and inside)
 
 

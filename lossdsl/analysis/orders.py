@@ -151,7 +151,7 @@ def _at_limit(name: str, a: Growth) -> Growth | None:
     limit, fact = a.limit, FACTS[name]
     if limit is None or not fact.is_continuous or name == "tan" or not limit.within(fact.domain):
         return None
-    if any(-INF < end < INF and limit.holds(end) for end in (fact.domain.low, fact.domain.high)):
+    if any(-INF < end < INF and limit.contains(end) for end in (fact.domain.low, fact.domain.high)):
         return None  # its domain may be left in the meantime
     return Growth(LEVEL, image_of(fact, limit))
 

@@ -153,7 +153,7 @@ def hole(search: Search) -> Verdict | None:
         bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
         for x, y in zip(line.xs, line.values, strict=True):
             near = [x + shift for h in _STEPS for shift in (-h, h)]
-            if y is not None or (bounds is not None and not all(bounds.holds(place) for place in near)):
+            if y is not None or (bounds is not None and not all(bounds.contains(place) for place in near)):
                 continue
             beside = search.line(line.setting, near)
             if None not in beside.values:
@@ -174,7 +174,7 @@ def _at_joins(
     bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for setting in islice(search.settings(), SETTINGS):
         found = dict.fromkeys(x for x in (search.number(join, setting) for join in joins) if x is not None)
-        inside = [x for x in found if all(bounds.holds(x + shift) for shift in _SHIFTS)]
+        inside = [x for x in found if all(bounds.contains(x + shift) for shift in _SHIFTS)]
         line = search.line(setting, [x + shift for x in inside for shift in _SHIFTS])
         for place, x in enumerate(inside):
             values = line.values[place * len(_SHIFTS) : (place + 1) * len(_SHIFTS)]

@@ -97,7 +97,7 @@ class Search:
             return Fraction(repr(float(spec.default)))
         bounds = self.view.leaves.get(spec.node, Bounds())
         for value in (Fraction(1), HALF, Fraction(2), Fraction(0), Fraction(-1)):
-            if bounds.holds(value):
+            if bounds.contains(value):
                 return value
         return _between(bounds)
 
@@ -109,7 +109,7 @@ class Search:
         if spec.node in self._required:
             values += [Fraction(1), Fraction(1, 4), Fraction(3), Fraction(0), Fraction(5, 2)]
             values += [Fraction(end) for end in (bounds.low, bounds.high) if -INF < end < INF]
-        kept = [value for value in dict.fromkeys(values) if bounds.holds(value)]
+        kept = [value for value in dict.fromkeys(values) if bounds.contains(value)]
         return kept[:8]
 
     @cached_property
@@ -181,7 +181,7 @@ class Search:
             if at is not None:
                 for shift in (0, Fraction(1, 100), Fraction(-1, 100), Fraction(1, 10**6), Fraction(-1, 10**6)):
                     points.add(at + shift)
-        return sorted(point for point in points if bounds.holds(point))
+        return sorted(point for point in points if bounds.contains(point))
 
     def number(self, expr: Expr, setting: Setting) -> Fraction | None:
         """A part that is settled by a setting, as a plain decimal near it."""

@@ -9,41 +9,51 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 INF = math.inf
 
 
-@dataclass(frozen=True)
-class Interval:
-    """The reals from `low` to `high`; an end that is `open` does not belong. Infinite ends are always open."""
+E = TypeVar("E", float, Fraction | float)
 
-    low: float = -INF
-    high: float = INF
+
+@dataclass(frozen=True)
+class Ends(Generic[E]):
+    """The reals from `low` to `high`; an end that is `open` does not belong.
+
+    What does not depend on how numbers are rounded: `Interval` is this over floats, `analysis.bounds` over exact ones.
+    """
+
+    zero: ClassVar[Any]
+
+    low: E
+    high: E
     low_open: bool = False
     high_open: bool = False
 
-    def contains(self, value: float) -> bool:
+    def contains(self, value: E) -> bool:
         above = value > self.low or (value == self.low and not self.low_open)
         below = value < self.high or (value == self.high and not self.high_open)
         return above and below
 
-    def within(self, other: Interval) -> bool:
+    def within(self, other: Self) -> bool:
         """Whether every point of this interval lies in `other`."""
         low = self.low > other.low or (self.low == other.low and (self.low_open or not other.low_open))
         high = self.high < other.high or (self.high == other.high and (self.high_open or not other.high_open))
         return low and high
 
-    def meet(self, other: Interval) -> Interval:
-        """What both allow; the other one where they contradict each other."""
+    def meet(self, other: Self) -> Self:
+        """What both allow. Two that contradict each other give an interval whose ends are crossed."""
         low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
         high, not_open = min((self.high, not self.high_open), (other.high, not other.high_open))
-        return other if low > high else Interval(low, high, low_open, not not_open)
+        return type(self)(low, high, low_open, not not_open)
 
-    def join(self, other: Interval) -> Interval:
+    def join(self, other: Self) -> Self:
         """The smallest interval that holds both."""
         low, low_open = min((self.low, self.low_open), (other.low, other.low_open))
         high, not_open = max((self.high, not self.high_open), (other.high, not other.high_open))
-        return Interval(low, high, low_open, not not_open)
+        return type(self)(low, high, low_open, not not_open)
 
     @property
     def is_positive(self) -> bool:
@@ -58,37 +68,51 @@ class Interval:
         return self.high < 0 or (self.high == 0 and self.high_open)
 
     @property
+    def is_nonpositive(self) -> bool:
+        return self.high <= 0
+
+    @property
     def is_nonzero(self) -> bool:
-        return not self.contains(0.0)
+        return self.is_positive or self.is_negative
 
-    def __neg__(self) -> Interval:
-        return Interval(-self.high, -self.low, self.high_open, self.low_open)
+    def __neg__(self) -> Self:
+        return type(self)(-self.high, -self.low, self.high_open, self.low_open)
 
-    def __add__(self, other: Interval) -> Interval:
-        return Interval(
-            self.low + other.low,
-            self.high + other.high,
-            self.low_open or other.low_open,
-            self.high_open or other.high_open,
-        )
+    def __add__(self, other: Self) -> Self:
+        low, high = self.low + other.low, self.high + other.high
+        return type(self)(low, high, self.low_open or other.low_open, self.high_open or other.high_open)
 
-    def __sub__(self, other: Interval) -> Interval:
+    def __sub__(self, other: Self) -> Self:
         return self + -other
 
-    def __mul__(self, other: Interval) -> Interval:
+    def __mul__(self, other: Self) -> Self:
         ends = [
-            (0.0 if a == 0 or b == 0 else a * b, (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open))
+            (
+                self.zero if a == 0 or b == 0 else a * b,
+                (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open),
+            )
             for a, a_open in ((self.low, self.low_open), (self.high, self.high_open))
             for b, b_open in ((other.low, other.low_open), (other.high, other.high_open))
         ]
         low = min(value for value, _ in ends)
         high = max(value for value, _ in ends)
-        return Interval(
-            low,
-            high,
-            all(is_open for value, is_open in ends if value == low),
-            all(is_open for value, is_open in ends if value == high),
-        )
+        low_open = all(is_open for value, is_open in ends if value == low)
+        high_open = all(is_open for value, is_open in ends if value == high)
+        return type(self)(low, high, low_open, high_open)
+
+
+@dataclass(frozen=True)
+class Interval(Ends[float]):
+    """The reals from `low` to `high`, in floating point. Infinite ends are always open."""
+
+    zero: ClassVar[Any] = 0.0
+    low: float = -INF
+    high: float = INF
+
+    def meet(self, other: Interval) -> Interval:
+        """What both allow; the other one where they contradict each other."""
+        both = super().meet(other)
+        return other if both.low > both.high else both
 
     def reciprocal(self) -> Interval:
         if self.is_positive:
@@ -117,9 +141,7 @@ class Interval:
             return self
         if self.high <= 0:
             return -self
-        flipped = -self
-        high, not_open = max((self.high, not self.high_open), (flipped.high, not flipped.high_open))
-        return Interval(0.0, high, False, not not_open)
+        return NONNEGATIVE.meet(self.join(-self))
 
     def through(self, function: Callable[[float], float], *, strictly: bool = True) -> Interval:
         """The image under an increasing function; `strictly` keeps open ends open."""
