@@ -538,6 +538,15 @@ def test_a_parameter_as_exponent_keeps_the_slope_of_a_tie() -> None:
         assert lossdsl.load(source, p=p).numpy.grad(np.array([[1.0]])).item() == slope
 
 
+@pytest.mark.parametrize("power, slope", [(0.0, -1.0), (0.5, 0.0), (1.0, 0.0), (3.0, 0.0)])
+def test_the_slope_of_a_power_of_what_underflows(power: float, slope: float) -> None:
+    """d/dx of sigmoid(-x)^g*log_sigmoid(-x), whose limit at infinity is -1 for g = 0 and 0 for any other g."""
+    source = "loss f(x; g)\nsigmoid(-x)^g*log_sigmoid(-x)"
+    for dtype, far in ((np.float32, 95.0), (np.float32, 200.0), (np.float64, 900.0)):
+        found = lossdsl.load(source, g=power).numpy.grad(np.array([[far]], dtype)).item()
+        assert found == pytest.approx(slope, abs=1e-15)
+
+
 # --- what a target might do differently at its edges --------------------------------------------------------------
 
 

@@ -191,6 +191,7 @@ def _tidied(node: Expr) -> Expr:
         return node
     if node.op.name in ("mul", "div"):
         sign, factors, divisors = factored(node)
+        factors = _with_powers(factors)
         for place, factor in enumerate(factors):
             condition = _indicator(factor)
             if condition is not None and condition.axes >= node.axes:
@@ -225,6 +226,22 @@ def _tidied(node: Expr) -> Expr:
     if node.op.name == "neg" and isinstance(node.args[0], Call) and node.args[0].op.name == "sub":
         return b.sub(node.args[0].args[1], node.args[0].args[0])
     return node
+
+
+def _with_powers(factors: list[Expr]) -> list[Expr]:
+    """`u^(c - 1)` and `u` as `u^c`, as the chain rule leaves them.
+
+    The same wherever the product is a number; and where u is 0, or underflows, `c*u^(c - 1)` with c = 0 is nan.
+    """
+    for place, factor in enumerate(factors):
+        if not (isinstance(factor, Call) and factor.op.name == "pow"):
+            continue
+        base, exponent = factor.args
+        if isinstance(exponent, Call) and exponent.op.name == "sub" and exponent.args[1] is b.ONE and base in factors:
+            rest = [*factors[:place], b.power(base, exponent.args[0]), *factors[place + 1 :]]
+            rest.remove(base)
+            return _with_powers(rest)
+    return factors
 
 
 def _pulled(node: Reduce) -> Expr:

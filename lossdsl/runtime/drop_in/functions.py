@@ -1,0 +1,68 @@
+"""Keras's functions, made from rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from lossdsl.runtime import keras_internals
+from lossdsl.runtime.drop_in.aligned import logits_of, prepared, target_of
+from lossdsl.runtime.drop_in.docs import doc
+from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, Row, opened
+from lossdsl.runtime.evaluate import evaluate
+
+
+def _called(row: Row, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> Any:
+    y_pred, options = logits_of(row, y_pred, options)
+    y_true, y_pred = prepared(row, y_true, y_pred, options, keep=False)
+    dtype = keras.backend.standardize_dtype(y_pred.dtype)
+    if "float" not in dtype:
+        dtype = keras.config.floatx()
+    spec = opened(row, options, dtype)
+    target = target_of(row, y_true, y_pred, options)
+    values = evaluate(spec, target, y_pred, dtype=dtype, label=row.name, rank_one_is_batch=False).values
+    mask = None if row.counts is None else row.counts(values, y_true, options)
+    if mask is not None:
+        keras_internals.leave_mask(values, mask)
+    return values
+
+
+class _Symbolic(keras.Operation):  # type: ignore[misc]
+    """A loss of symbolic tensors, as a node of a functional model."""
+
+    def __init__(self, row: Row, options: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.row = row
+        self.options = options
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return _called(self.row, y_true, y_pred, self.options)
+
+
+def function_of(row: Row) -> Callable[..., Any]:
+    """Keras's function of a row: `f(y_true, y_pred, …)`, one value a sample, before any reduction."""
+    signature, defaults = row.signature, row.defaults
+    is_ready = len(defaults) == len(signature.parameters) - 2
+
+    @keras_internals.opaque
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 2 and not kwargs and is_ready:
+            y_true, y_pred = args
+            options = defaults
+        else:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            options = dict(bound.arguments)
+            y_true, y_pred = options.pop("y_true"), options.pop("y_pred")
+        if keras.backend.is_keras_tensor(y_true) or keras.backend.is_keras_tensor(y_pred):
+            return _Symbolic(row, options)(y_true, y_pred)
+        return _called(row, y_true, y_pred, options)
+
+    function.__name__ = function.__qualname__ = row.name
+    function.__module__ = MODULE
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__doc__ = doc(row, list(signature.parameters)[2:], is_function=True)
+    made: Callable[..., Any] = keras.saving.register_keras_serializable(PACKAGE, row.name)(function)
+    return made
