@@ -288,6 +288,24 @@ def narrow_pieces(_):
                 same(both(lambda a, loss=loss: loss(x, a), x, mode)[0], np.array(values), f"{formula}, {mode}", 1e-15)
 
 
+def pairs(rng):
+    """Pairs of samples, with more than 2^22 numbers on the way: by hand, in blocks, and the twin's slopes."""
+    t, x = rng.normal(size=(2, 190, 128))
+    apart = x[:, None] - t[None]
+    table = {
+        "mean[j in batch](norm(x - t[j]))": np.mean(np.sqrt(np.sum(apart**2, -1)), 1),
+        "max[j in batch](mean(abs(x - t[j])))": np.max(np.mean(abs(apart), -1), 1),
+        "mean[j in batch, last](tanh(x - t[j]))": np.mean(np.tanh(apart), (1, 2)),
+    }
+    for formula, wanted in table.items():
+        loss = lossdsl.compile(f"loss f(t, x)\n{formula}", reduction=None, dtype="float64")
+        slope = loss.numpy.grad(t, x)
+        for mode in MODES:
+            found = both(lambda a, loss=loss: loss(t, a), x, mode)
+            same(found[0], wanted, f"{formula}, {mode}", 1e-13)
+            same(found[1], slope, f"gradient of {formula}, {mode}", 1e-12)
+
+
 def dtypes(rng):
     for one in BUILT_INS:
         t, x = one.drawn(rng, (4, 3))
@@ -427,7 +445,7 @@ def extra_inputs(rng):
 PARTS = {
     "values": (values, kinks),
     "published": (published,),
-    "shapes": (shapes, empty_batches, narrow_pieces, dtypes, alignment),
+    "shapes": (shapes, empty_batches, narrow_pieces, pairs, dtypes, alignment),
     "training": (training, extra_inputs),
 }
 

@@ -6,6 +6,7 @@ of the language, and where a piece is not selected by having to be finite.
 
 import dataclasses
 import math
+import tracemalloc
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -413,6 +414,73 @@ def test_the_mean_over_an_empty_batch_is_nothing(where: str) -> None:
     spec = lossdsl.load(f"loss f(t, x)\nmean[{where}](t - x)")
     assert spec.numpy(nothing, nothing) == 0.0
     assert spec.numpy.grad(nothing, nothing).shape == (0, 3)
+
+
+# --- pairs of samples, in blocks ----------------------------------------------------------------------------------
+
+
+def pairs(u: Any, v: Any) -> Any:
+    return u[:, None] - v[None]
+
+
+PAIRS: list[tuple[str, tuple[int, ...], Callable[[Any, Any, Any], Any]]] = [  # with more than 2^22 elements on the way
+    ("mean[j in batch if j != self](norm(x - x[j]))", (190, 128), lambda tf, t, x: tf.reduce_sum(tf.sqrt(
+        tf.reduce_sum(pairs(x, x)**2, -1) + tf.eye(len(x), dtype=x.dtype)) - tf.eye(len(x), dtype=x.dtype), 1) / 189),
+    ("max[j in batch](mean(abs(x - t[j])))", (190, 128), lambda tf, t, x: tf.reduce_max(
+        tf.reduce_mean(abs(pairs(x, t)), -1), 1)),
+    ("mean[j in batch, last](tanh(x - t[j]))", (191, 127), lambda tf, t, x: tf.reduce_mean(
+        tf.tanh(pairs(x, t)), (1, 2))),
+    ("sum[i in batch, j in batch](exp(-mean((x[i] - t[j])^2)))", (190, 128), lambda tf, t, x: tf.reduce_sum(
+        tf.exp(-tf.reduce_mean(pairs(x, t)**2, -1)))),
+    ("mean[k in space](norm(x - t[k]))", (4, 92, 128), lambda tf, t, x: tf.reduce_mean(
+        tf.norm(x[:, :, None] - t[:, None], axis=-1), 2)),
+]
+
+
+@pytest.mark.parametrize("formula, shape, plainly", PAIRS, ids=[row[0] for row in PAIRS])
+def test_pairs_in_blocks(
+    formula: str, shape: tuple[int, ...], plainly: Callable[[Any, Any, Any], Any], rng: np.random.Generator
+) -> None:
+    """Against TensorFlow's value and gradient of the formula written out, which builds batch x batch x last."""
+    import tensorflow as tf
+
+    t, x = rng.normal(size=shape), rng.normal(size=shape)
+    with tf.GradientTape() as tape:
+        leaf = tf.constant(x)
+        tape.watch(leaf)
+        wanted = plainly(tf, tf.constant(t), leaf)
+    slope = tape.gradient(wanted, leaf).numpy()
+    source = f"loss f(t, x)\n{formula}"
+    spec = lossdsl.load(source)
+    for found, right in zip(spec.numpy.value_and_grad(t, x), (wanted.numpy(), slope), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-11, atol=1e-12 * np.abs(right).max())
+    loss = keras_loss(source, {}, "float64")
+    count = len(x) if wanted.ndim == 0 else 1  # one number for the batch stands there for each sample
+    unknown = [tf.TensorSpec([None, *shape[1:]], tf.float64)] * 2
+    for options in ({}, {"input_signature": unknown}, {"jit_compile": True}):
+
+        @tf.function(**options)
+        def both(t: Any, x: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = loss.call(t, x)
+            return value, tape.gradient(value, x)
+
+        for found, right in zip(both(t, x), (wanted.numpy(), count * slope), strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-11, atol=1e-12 * np.abs(right).max())
+
+
+def test_pairs_are_never_there_all_at_once(rng: np.random.Generator) -> None:
+    """What numpy allocates for 512 x 512 pairs of 64 numbers, which are 128 MiB in float64."""
+    x = rng.normal(size=(512, 64))
+    twin = lossdsl.load("loss f(x)\nmean[j in batch](norm(x - x[j]))").numpy
+    twin.grad(x[:2])
+    tracemalloc.start()
+    try:
+        twin.value_and_grad(x)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 # --- which gradients are worked out -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from types import ModuleType
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.targets.blocks import split_means
 from lossdsl.targets.printer import Printer, identifier
 from lossdsl.targets.template import assign, fill, literal, name, statements
 
@@ -46,7 +47,7 @@ class Function:
 
 def value_function(loss: Loss, value: Expr, target: str, function: str = "value") -> Function:
     """`function(inputs, parameters)` with one value a sample (and place), or one number."""
-    return _Builder(loss, (value,), target).value(function)
+    return _Builder(loss, split_means((value,)), target).value(function)
 
 
 def gradient_function(
@@ -61,6 +62,7 @@ def gradient_function(
     `gradients` pairs inputs with one expression a component. With `seed`, the function has it as a last argument: the
     derivative of what comes after with respect to each value of the loss.
     """
+    gradients = [(spec, split_means(exprs)) for spec, exprs in gradients]
     roots = tuple(expr for _, exprs in gradients for expr in exprs)
     return _Builder(loss, roots, target, seed).gradients(function, gradients)
 

@@ -26,6 +26,7 @@ class KerasPrinter(Printer):
         "filled with number": "ops.broadcast_to(ops.cast(a, dtype), s)",
         "filled": "ops.broadcast_to(a, s)",
         "length": "ops.cast(ops.shape(a)[k], dtype)",
+        "count": "ops.shape(a)[k]",
         "size": "ops.cast(ops.size(a), dtype)",
         "arange": "ops.arange(ops.shape(a)[k])",
         "reduced": "F(a, axis=k)",
@@ -42,6 +43,19 @@ class KerasPrinter(Printer):
 
 PRINTER = KerasPrinter
 HELPERS = special.helpers(special.KERAS) | {
+    "_in_blocks": '''
+def _in_blocks(function, combined, joined, lengths, *tensors):
+    """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
+    (first, axis), known = tensors[0], all(isinstance(length, int) for length in lengths)
+    if not known or math.prod(lengths) <= 2**22:
+        return function(*(a for a, _ in tensors))
+    step = max(1, first.shape[axis] * 2**20 // math.prod(lengths))
+    found = []
+    for start in range(0, first.shape[axis], step):
+        part = function(*(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in tensors))
+        found = [part] if not found else [combined(found[0], part)] if combined else [*found, part]
+    return found[0] if combined else ops.concatenate(found, axis=joined)
+''',
     "_mean": '''
 def _mean(a, axis):
     """ops.mean; 0 over nothing, as in an empty batch."""

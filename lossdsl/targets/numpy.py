@@ -26,6 +26,7 @@ class NumpyPrinter(Printer):
         "filled with number": "np.full(s, a, dtype)",
         "filled": "np.broadcast_to(a, s)",
         "length": "a.shape[k]",
+        "count": "a.shape[k]",
         "size": "a.size",
         "arange": "np.arange(a.shape[k])",
         "reduced": "F(a, axis=k)",
@@ -49,6 +50,19 @@ class NumpyPrinter(Printer):
 
 PRINTER = NumpyPrinter
 HELPERS = special.helpers(special.NUMPY) | {
+    "_in_blocks": '''
+def _in_blocks(function, combined, joined, lengths, *arrays):
+    """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
+    size, (first, axis) = math.prod(lengths), arrays[0]
+    if size <= 2**22:
+        return function(*(a for a, _ in arrays))
+    step = max(1, first.shape[axis] * 2**20 // size)
+    found = []
+    for start in range(0, first.shape[axis], step):
+        part = function(*(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in arrays))
+        found = [part] if not found else [combined(found[0], part)] if combined else [*found, part]
+    return found[0] if combined else np.concatenate(found, axis=joined)
+''',
     "_mean": '''
 def _mean(a, axis):
     """np.mean; 0 over nothing, as in an empty batch."""

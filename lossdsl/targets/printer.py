@@ -36,8 +36,9 @@ from lossdsl.ir.expr import (
 )
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
+from lossdsl.targets import blocks
 from lossdsl.targets.layout import Layout, is_flexible, kept
-from lossdsl.targets.template import assign, fill, literal, name
+from lossdsl.targets.template import assign, defined, fill, literal, name
 
 _INLINE = 8
 """How deeply trees nest before a part gets a name: for readers, and for Python's own parser."""
@@ -88,6 +89,9 @@ class Printer:
         self.counter = 0
         self.uses: dict[Expr, int] = {}
         self._count()
+        found = {} if self.layout.flexible else blocks.blocks(roots)
+        self.blocks = {node: block for node, block in found.items() if self._factors(node) is None}
+        self.hidden = blocks.hidden(roots, self.blocks)
 
     def _count(self) -> None:
         for node in walk(*self.roots):
@@ -101,6 +105,8 @@ class Printer:
     def print(self) -> list[ast.expr]:
         """The trees of the roots; `body` then holds what stands before them."""
         for node in walk(*self.roots):
+            if node in self.hidden:
+                continue
             tree = self._tree(node)
             inner = max((self.depth.get(child, 0) for child in node.children), default=0)
             self.depth[node] = inner + 1 if node.children else 0
@@ -271,9 +277,12 @@ class Printer:
     # --- axes
 
     def _reduce(self, node: Reduce) -> ast.expr:
-        contraction = self._contraction(node)
-        if contraction is not None:
-            return contraction
+        factors = self._factors(node)
+        if factors is not None:
+            return self._contraction(node, *factors)
+        if node in self.blocks:
+            tree = self._in_blocks(self.blocks[node])
+            return self.subscript(tree, [..., None]) if node in self.kept else tree
         dims = self.layout.dims(self.has(node.arg))
         tree = self.done[node.arg]
         if node.op.name in ("argmax", "argmin"):
@@ -291,19 +300,22 @@ class Printer:
         result = self.reduced(node.op.spelling[self.target], tree, places[0] if len(places) == 1 else places, False)
         return self.subscript(result, [..., None]) if node in self.kept else result
 
-    def _contraction(self, node: Reduce) -> ast.expr | None:
-        """A sum of products that would be larger than its factors: a matrix product in disguise."""
+    def _factors(self, node: Expr) -> tuple[Expr, Expr] | None:
+        """The factors of a sum of products that would be larger than its factors: a matrix product in disguise."""
+        if not isinstance(node, Reduce) or node.op.name != "sum" or node in self.kept or self.layout.flexible:
+            return None
         product = node.arg
-        if node.op.name != "sum" or node in self.kept or self.layout.flexible or self.uses[product] > 1:
+        if self.uses[product] > 1:
             return None
         if not isinstance(product, Call) or product.op.name != "mul":
             return None
         left, right = product.args
         if product in self.names or not (left.axes < product.axes and right.axes < product.axes):
             return None
-        letters = {axis: chr(ord("a") + place) for place, axis in enumerate(ordered(product.axes))}
-        if any(part in self.kept for part in product.args):
-            return None
+        return None if any(part in self.kept for part in product.args) else (left, right)
+
+    def _contraction(self, node: Reduce, left: Expr, right: Expr) -> ast.expr:
+        letters = {axis: chr(ord("a") + place) for place, axis in enumerate(ordered(node.arg.axes))}
         free = [min((letters[axis] for axis in part.axes & node.axes - other.axes), default="") for part, other in
                 ((left, right), (right, left))]
         if free[0] > free[1]:  # the rows of the result come from the first factor: no transposition is left to do
@@ -311,6 +323,60 @@ class Printer:
         shapes = ["".join(letters[axis] for axis in ordered(part.axes)) for part in (left, right, node)]
         text = f"{shapes[0]},{shapes[1]}->{shapes[2]}"
         return self.einsum(text, self.done[left], self.done[right])
+
+    def _in_blocks(self, block: blocks.Block) -> ast.expr:
+        """A reduction worked out a block of one axis at a time, by a function of its own."""
+        self.helpers.add("_in_blocks")
+        leaves = dict(self.leaves)
+        for leaf, part in {**block.whole, **block.cut}.items():
+            leaves[leaf.name] = self._named(part)
+        inner = type(self)((block.root,), leaves, taken=tuple(self.taken))
+        inner.blocks, inner.hidden, inner.counter = {}, set(), self.counter
+        (tree,) = inner.print()
+        self.helpers |= inner.helpers
+        function = self._temporary("block")
+        cut = [leaves[leaf.name] for leaf in block.cut]
+        self.body.append(defined(function, cut, [*inner.body, ast.Return(tree)]))
+        joined = literal(self.layout.dims(block.root.axes).index(block.axis)) if not block.combined else literal(None)
+        combined: ast.expr = literal(None)
+        if block.combined:
+            text = OPS[block.combined].spelling[self.target]
+            self._need(text)
+            combined = fill(f"lambda a, b: {text}")
+        call = fill("_in_blocks(f, c, k, n)", f=name(function), c=combined, k=joined, n=self._lengths(block))
+        assert isinstance(call, ast.Call)
+        places = [self.layout.dims(part.axes).index(block.axis) for part in block.cut.values()]
+        call.args += [
+            ast.Tuple([name(array), literal(place)], ast.Load()) for array, place in zip(cut, places, strict=True)
+        ]
+        return call
+
+    def _lengths(self, block: blocks.Block) -> ast.expr:
+        """The lengths of all axes of what is reduced in blocks."""
+        parts = {**block.cut, **block.whole}.values()
+        homes = [next((part, axis) for part in parts if axis in part.axes) for axis in ordered(block.root.arg.axes)]
+        counts = [self.spelled("count", a=tree, k=place) for tree, place in (self.shape_of(*home) for home in homes)]
+        return ast.Tuple(counts, ast.Load())
+
+    def _named(self, node: Expr) -> str:
+        """A Python name for what was printed, with the axes of the expression alone."""
+        tree = self.done[node]
+        if isinstance(tree, ast.Name) and node not in self.kept:
+            return tree.id
+        found = self._temporary("v")
+        tree = self.lift(tree) if self._is_count(node) else tree
+        if node in self.kept:
+            tree = self.subscript(tree, [..., 0])
+        else:
+            self.done[node] = name(found)
+        self.body.append(assign(found, tree))
+        return found
+
+    def _temporary(self, word: str) -> str:
+        self.counter += 1
+        found = identifier(f"{word}{self.counter}", self.taken)
+        self.taken.add(found)
+        return found
 
     def _rename(self, arg: Expr, old: Axis, new: Axis, node: Rename) -> ast.expr:
         dims = self.layout.dims(arg.axes)

@@ -42,3 +42,11 @@ def assign(identifier: str, value: ast.expr) -> ast.stmt:
 
 def statements(text: str) -> list[ast.stmt]:
     return ast.parse(text).body
+
+
+def defined(identifier: str, arguments: list[str], body: list[ast.stmt]) -> ast.FunctionDef:
+    """A function of plain arguments."""
+    found = ast.parse(f"def {identifier}({', '.join(arguments)}): ...").body[0]
+    assert isinstance(found, ast.FunctionDef)
+    found.body = body
+    return found

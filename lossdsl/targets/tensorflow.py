@@ -26,6 +26,7 @@ class TensorFlowPrinter(Printer):
         "filled with number": "tf.broadcast_to(tf.constant(a, dtype), s)",
         "filled": "tf.broadcast_to(a, s)",
         "length": "tf.cast(_count(a, k), dtype)",
+        "count": "_count(a, k)",
         "size": "tf.cast(tf.size(a), dtype)",
         "arange": "tf.range(_count(a, k))",
         "reduced": "F(a, axis=k)",
@@ -55,6 +56,39 @@ class TensorFlowPrinter(Printer):
 
 PRINTER = TensorFlowPrinter
 HELPERS = special.helpers(special.TENSORFLOW) | {
+    "_moved": '''
+def _moved(a, old, new):
+    """`a` with one axis at another place."""
+    order = [k for k in range(a.shape.rank) if k != old]
+    return a if old == new else tf.transpose(a, [*order[:new], old, *order[new:]])
+''',
+    "_in_blocks": '''
+def _in_blocks(function, combined, joined, lengths, *tensors):
+    """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
+    plain = tf.autograph.experimental.do_not_convert
+
+    @plain
+    def whole():
+        return function(*(a for a, _ in tensors))
+
+    def part(rows):
+        return function(*(tf.expand_dims(row, k) for row, (_, k) in zip(rows, tensors)))
+
+    @plain
+    def by_row():
+        rows = [_moved(a, k, 0) for a, k in tensors]
+        first = part([a[0] for a in rows])
+        if combined:
+            more = [a[1:] for a in rows]
+            add = plain(lambda found, row: combined(found, part(row)))
+            return tf.foldl(add, more, first, parallel_iterations=1)
+        found = tf.map_fn(plain(lambda row: tf.squeeze(part(row), joined)), rows, first.dtype, parallel_iterations=1)
+        return _moved(found, 0, joined)
+
+    if all(isinstance(length, int) for length in lengths):
+        return whole() if math.prod(lengths) <= 2**22 else by_row()
+    return tf.cond(tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole)
+''',
     "_mean": '''
 def _mean(a, axis):
     """tf.math.reduce_mean; 0 over nothing, as in an empty batch."""

@@ -27,6 +27,7 @@ class TorchPrinter(Printer):
         "filled with number": "torch.broadcast_to(torch.tensor(a, dtype=dtype, device=device), s)",
         "filled": "torch.broadcast_to(a, s)",
         "length": "a.shape[k]",
+        "count": "a.shape[k]",
         "size": "a.numel()",
         "arange": "torch.arange(a.shape[k], device=a.device)",
         "reduced": "F(a, dim=k)",
@@ -58,6 +59,19 @@ class TorchPrinter(Printer):
 
 PRINTER = TorchPrinter
 HELPERS = special.helpers(special.TORCH) | {
+    "_in_blocks": '''
+def _in_blocks(function, combined, joined, lengths, *tensors):
+    """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
+    size, (first, axis) = math.prod(lengths), tensors[0]
+    if size <= 2**22:
+        return function(*(a for a, _ in tensors))
+    step = max(1, first.shape[axis] * 2**22 // size)
+    found = []
+    for start in range(0, first.shape[axis], step):
+        part = function(*(a.narrow(k, start, min(step, a.shape[k] - start)) for a, k in tensors))
+        found = [part] if not found else [combined(found[0], part)] if combined else [*found, part]
+    return found[0] if combined else torch.cat(found, dim=joined)
+''',
     "_mean": '''
 def _mean(a, axis):
     """torch.mean; 0 over nothing, as in an empty batch."""
