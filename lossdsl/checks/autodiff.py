@@ -103,8 +103,7 @@ def _difference(program: Program, node: Input, ours: Any, theirs: Any, trial: Tr
         if trial.quotient({node: move}) is None:
             bent += 1
             continue
-        setting = "".join(f", {name}={str(value).lower()}" for name, value in program.loss.settled.items())
-        where = f"{shown(program.loss, trial.point, place)}{setting}"
+        where = ", ".join(filter(None, (shown(program.loss, trial.point, place), program.loss.setting)))
         return (
             f"the gradient in `{node.name}` is {mine[place]:.10g}, and {theirs[place]:.10g} by {backend}, at {where}",
             bent,

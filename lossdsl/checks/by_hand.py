@@ -107,7 +107,7 @@ def _is_wrapping(condition: Expr, loss: Loss) -> bool:
 
 
 def _finding(found: Comparison, node: Input, span: Span, loss: Loss) -> Finding:
-    setting = "".join(f", {name}={str(value).lower()}" for name, value in loss.settled.items())
+    place = ", ".join(filter(None, (found.where, loss.setting)))
     where = f"where {found.condition}, " if found.condition else "in places " if found.is_partly_right else ""
     text = f"{where}this is not the gradient in `{node.name}`"
     if found.factor == -1:
@@ -117,5 +117,5 @@ def _finding(found: Comparison, node: Input, span: Span, loss: Loss) -> Finding:
     elif found.factor is not None:
         text = f"{where}this is {found.factor} times the gradient in `{node.name}`"
     hint = "leave out the division by the number of elements: the loss before its average is meant"
-    text += f": it is {found.given} and should be {found.right} at {found.where}{setting}"
+    text += f": it is {found.given} and should be {found.right} at {place}"
     return AGAINST.found(text, span, hint if found.is_average else None, f"tested at {found.points} points")

@@ -56,11 +56,10 @@ def look(subject: Subject) -> Iterator[Finding | Sure]:
 
 def _unsettled(loss: Loss, verdict: Verdict) -> Finding:
     span = loss.spans.get(loss.result)
-    setting = ", ".join(f"{name}={str(value).lower()}" for name, value in loss.settled.items())
     known = f"tested at {verdict.points} points"
     if verdict.how == "unknown":
         return UNTESTED.found(f"{_named(verdict.input)} is not tested: {verdict.detail}", span, None, known)
-    where = f" ({setting})" if setting else ""
+    where = f" ({loss.setting})" if loss.settled else ""
     row = VALUE if verdict.input is None else GRADIENT
     return row.found(f"{verdict.detail}{where}", span, "this is a mistake in lossdsl, not in the loss", known)
 

@@ -87,5 +87,4 @@ def said(name: str) -> str:
 
 def setting(loss: Loss) -> str:
     """The values of the `bool` and `int` parameters, for the end of a sentence."""
-    given = ", ".join(f"{name}={str(value).lower()}" for name, value in loss.settled.items())
-    return f" (with {given})" if given else ""
+    return f" (with {loss.setting})" if loss.settled else ""

@@ -44,8 +44,8 @@ def region(runs: Sequence[Affected], kind: Format) -> Region | None:
         return None
     everyday = [(run, row) for run, row in affected if run.errors.everyday[row]]
     run, row = (everyday or affected)[0]
-    setting = "".join(f", {name}={str(value).lower()}" for name, value in run.loss.settled.items())
-    point = f"at {run.samples.shown(row, kind)}{setting}: {run.errors.told(row)}"
+    place = ", ".join(filter(None, (run.samples.shown(row, kind), run.loss.setting)))
+    point = f"at {place}: {run.errors.told(row)}"
     bound = _bound([one for one in runs if one.loss is run.loss], everyday_only=bool(everyday))
     return Region(f"where {bound}, such as {point}" if bound else point, bool(everyday))
 

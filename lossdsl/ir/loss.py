@@ -180,6 +180,11 @@ class Loss:
         """The first of several inputs; None for a loss of the prediction alone."""
         return self.inputs[0] if len(self.inputs) > 1 else None
 
+    @property
+    def setting(self) -> str:
+        """The values of the `bool` and `int` parameters, as text: `from_logits=true, k=2`; empty where it has none."""
+        return ", ".join(f"{name}={str(value).lower()}" for name, value in self.settled.items())
+
     def input(self, name: str) -> InputSpec | None:
         """The input called so (`(m, s)`, `m_s` and `m,s` all name a packed one)."""
         wanted = name.strip("()").replace(" ", "").replace(",", "_")
