@@ -53,7 +53,7 @@ RULE = _object(  # 3.49
     shortDescription=MULTIFORMAT,
     fullDescription=MULTIFORMAT,
     help=MULTIFORMAT,
-    defaultConfiguration=_object("", level=LEVEL),  # 3.50
+    defaultConfiguration=_object("", level=LEVEL, enabled={"type": "boolean"}),  # 3.50
 )
 RESULT = _object(  # 3.27; `suppressions` for all results or for none (3.27.23)
     "message ruleId suppressions",

@@ -305,6 +305,27 @@ def test_what_is_chosen_and_what_counts(run, options, status, ids):
     assert (got, re.findall(r"\[(\S+)\]", out)) == (status, ids)
 
 
+@pytest.mark.parametrize(
+    "options, status, ids",
+    [
+        ([], 0, []),
+        (["--strict"], 0, []),
+        (["--properties"], 0, ["kink", "minimiser"]),
+        (["--properties", "--strict"], 1, ["kink", "minimiser"]),
+        (["--properties", "--ignore", "kink"], 0, ["minimiser"]),
+        (["--properties", "--select", "unused-index"], 0, []),
+        (["--select", "kink"], 0, ["kink"]),
+        (["--select", "kink", "--strict"], 1, ["kink"]),
+        (["--select", "pieces"], 0, ["kink"]),
+        (["--select", "pieces,minimiser", "--ignore", "kink"], 0, ["minimiser"]),
+        (["--select", "jump,not-convex", "--strict"], 0, []),
+    ],
+)
+def test_what_is_told_only_where_it_is_asked_for(run, options, status, ids):
+    got, out, _ = run("abs(t - x)", "--format", "compact", *options)
+    assert (got, re.findall(r"info\[(\S+)\]", out)) == (status, ids)
+
+
 def test_what_cannot_be_read_is_always_told(run):
     assert run("wrong.loss", "--select", "unused-index")[0] == 1
     status, _, err = run("wrong.loss", "--ignore", "name-error")
@@ -395,6 +416,7 @@ def test_every_finding_is_explained(run, row):
     assert (status, err) == (0, "")
     assert out.startswith(f"{row.id} ({row.severity}): {row.name}\n\n{row.meaning}\n")
     assert (f"allow {row.id} " in out) == row.allowable
+    assert (f"`--properties`, or `--select {row.id}`" in out) == row.asked
     shown = [f"    {line}"[:90] for text in (row.wrong, row.right) if text for line in text.split("\n")]
     assert all(line in out for line in shown)
     assert max(map(len, out.split("\n"))) < 200
@@ -404,6 +426,7 @@ def test_all_findings_are_listed(run):
     status, out, _ = run("--list")
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()] == [[row.id, row.severity] for row in FINDINGS.values()]
+    assert [line.endswith("(when asked for)") for line in out.splitlines()] == [row.asked for row in FINDINGS.values()]
 
 
 def test_every_row_is_of_one_family_and_no_family_is_called_like_a_row():
@@ -431,6 +454,7 @@ def known(monkeypatch):
         Known("smooth", "unknown"),
     )
     monkeypatch.setattr("lossdsl.checks.run.STUDIED", (lambda subject: iter(verdicts),))
+    monkeypatch.setattr("lossdsl.checks.run.ASKED", {})
 
 
 def test_properties_are_told_on_demand(run, known):
@@ -456,7 +480,62 @@ def test_properties_are_in_the_document(run, known):
         "how": "refuted",
         "by": "sympy",
         "detail": "second slope -2 at x = 0",
+        "finding": None,
     }
+
+
+@pytest.mark.parametrize(
+    "text, options, row",
+    [
+        ("abs(t - x)", [], "see kink above"),
+        ("abs(t - x)", ["--ignore", "kink"], "by search; at t=0, x=0; the slope goes from -1 to 1"),
+        ('abs(t - x)\nallow kink "a norm"', [], "by search; at t=0, x=0; the slope goes from -1 to 1"),
+        ('abs(t - x)\nallow kink "a norm"', ["--show-allowed"], "see kink above"),
+        ("abs(t - x)\nexpect smooth", [], "see broken-promise above"),
+    ],
+)
+def test_what_a_finding_tells_the_table_does_not_tell_again(run, text, options, row):
+    _, out, _ = run(text, "--properties", *options)
+    (line,) = [line for line in out.splitlines() if line.startswith("  smooth ")]
+    assert line.split(None, 2)[1:] == ["refuted", row]
+    assert out.count("the slope goes from -1 to 1") == (row != "see kink above")
+
+
+def test_remarks_that_were_asked_for_are_counted(run):
+    assert (
+        run("abs(t - x)", "--select", "kink")[1]
+        .splitlines()[-1]
+        .startswith("1 loss checked: nothing found, 1 remark (")
+    )
+    assert "1 loss checked: 1 remark (" in run("abs(t - x)", "--select", "kink", "--strict")[1]
+    assert "1 loss checked: nothing found (" in run("abs(t - x)", "--select", "jump")[1]
+
+
+def test_a_finding_that_was_asked_for_stands_for_its_verdict_in_every_format(run):
+    _, out, _ = run("abs(t - x)", "--properties", "--format", "compact")
+    assert "smooth" not in out
+    assert "<formula>: convex proved" in out
+    (loss,) = json.loads(run("abs(t - x)", "--properties", "--format", "json")[1])["losses"]
+    named = {one["property"]: one["finding"] for one in loss["properties"]}
+    assert (named["smooth"], named["convex"]) == ("kink", None)
+    (kink,) = [one for one in loss["findings"] if one["id"] == "kink"]
+    assert (kink["severity"], kink["known"], kink["place"]["text"]) == ("info", "refuted at t=0, x=0", "abs(t - x)")
+    notices = run("abs(t - x)", "--properties", "--format", "github")[1].splitlines()
+    assert [line.partition("::the ")[0] for line in notices] == [
+        "::notice title=lossdsl kink",
+        "::notice title=lossdsl minimiser",
+    ]
+
+
+def test_sarif_says_which_rules_are_off_unless_asked_for(run):
+    document = json.loads(run("abs(t - x)", "--properties", "--format", "sarif")[1])
+    jsonschema.validate(document, LOG)
+    (log,) = document["runs"]
+    off = [
+        rule["id"] for rule in log["tool"]["driver"]["rules"] if not rule["defaultConfiguration"].get("enabled", True)
+    ]
+    assert off == [row.id for row in FINDINGS.values() if row.asked]
+    assert [(one["ruleId"], one["level"]) for one in log["results"]] == [("kink", "note"), ("minimiser", "note")]
 
 
 # --- many files: processes and the bar

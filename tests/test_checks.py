@@ -1,6 +1,7 @@
 """`lossdsl.check`: every row's two examples, the catalog, and mistakes made on purpose."""
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,8 @@ from lossdsl import catalog, pipeline
 from lossdsl.checks import FINDINGS
 from lossdsl.checks.examples import agrees, run_examples
 from lossdsl.checks.finding import Finding
+from lossdsl.checks.table import ASKED
+from lossdsl.errors import LossConfigError
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call
 from lossdsl.ir.loss import Written
@@ -20,13 +23,16 @@ from lossdsl.symbolic.judge import judge
 SHOWN = [row for row in FINDINGS.values() if row.wrong and row.id != "config-error"]  # that one is raised by YAML
 
 
+ASKED_FOR = [row for row in SHOWN if row.asked]
+
+
 def found(source, **options):
     return [one.id for one in lossdsl.check(source, **options).findings]
 
 
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.id)
 def test_the_wrong_example_of_a_row_raises_it(row):
-    report = lossdsl.check(row.wrong)
+    report = lossdsl.check(row.wrong, asked=row.id)
     assert row.id in [one.id for one in report.findings]
     (first, *_) = [one for one in report.findings if one.id == row.id]
     assert first.severity == row.severity
@@ -36,7 +42,7 @@ def test_the_wrong_example_of_a_row_raises_it(row):
 
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.id)
 def test_the_right_example_of_a_row_does_not(row):
-    assert lossdsl.check(row.right).counted == ()
+    assert lossdsl.check(row.right, asked=row.id).counted == ()
 
 
 @pytest.mark.parametrize("name", catalog.names())
@@ -56,6 +62,170 @@ def test_rows_without_examples_are_those_that_no_text_can_raise():
         "backend",
         "untested-backend",
     }
+
+
+# --- what is told where it is asked for
+
+
+def test_what_must_be_asked_for_is_looked_for_by_what_is_named_in_the_table():
+    assert [row.id for row in FINDINGS.values() if row.asked] == list(ASKED)
+    assert {row.severity for row in FINDINGS.values() if row.asked} == {"info"}
+    assert [row.id for row in ASKED_FOR] == list(ASKED)
+
+
+@pytest.mark.parametrize("row", ASKED_FOR, ids=lambda row: row.id)
+def test_what_is_not_asked_for_is_not_told(row):
+    assert not {one.id for one in lossdsl.check(row.wrong).findings} & set(ASKED)
+
+
+FLIPPED = "loss m(t, x; flip: bool = false)\nwhere(flip, abs(t - x), (t - x)^2)"
+
+
+@pytest.mark.parametrize(
+    "source, asked, text, message",
+    [
+        # by hand: the slopes of each piece where they meet
+        (
+            "abs(t - x)",
+            "kink",
+            "abs(t - x)",
+            "the slope jumps by `2` at `t - x = 0`, from `-1` to `1` (seen at t=0, x=0)",
+        ),
+        (
+            "quantile",
+            "kink",
+            "max(q*e, (q - 1)*e)",
+            "the slope jumps by `1` at `q*e = (q - 1)*e`, from `-q` to `-(q - 1)` (seen at t=0, x=0, q=0.5)",
+        ),
+        (
+            "max(x, 0) - t*x",
+            "kink",
+            "max(x, 0)",
+            "the slope jumps by `1` at `x = 0`, from `-t` to `-(t - 1)` (seen at t=0, x=0)",
+        ),
+        (
+            "hinge",
+            "kink",
+            "max(1 - y*x, 0)",
+            "the slope jumps at `1 - y*x = 0`: it is `0` on one side and `-y` on the other (seen at t=1, x=1)",
+        ),
+        (
+            "min((t - x)^2, 4)",
+            "kink",
+            "min((t - x)^2, 4)",
+            "the slope jumps at `(t - x)^2 = 4`: it is `-(2*(t - x))` on one side and `0` on the other "
+            "(seen at t=0, x=-2)",
+        ),
+        (
+            "loss m(t: sign, x)\nmax(-t*x, 0)",
+            "kink",
+            "max(-t*x, 0)",
+            "the slope jumps at `-t*x = 0`, from `0` to `1` for `t = -1` (seen at t=-1, x=0)",
+        ),
+        (
+            FLIPPED,
+            "kink",
+            "abs(t - x)",
+            "the slope jumps by `2` at `t - x = 0`, from `-1` to `1` (seen at t=0, x=0) (with flip=true)",
+        ),
+        (
+            "huber",
+            "idle-comparison",
+            "abs(e) < delta",
+            "value and slope agree at `abs(e) = delta`: `<` might as well be `<=`",
+        ),
+        ("mean_squared_error", "minimiser", "(t - x)^2", "the loss is least at the mean of t, over several targets"),
+        (
+            "mean_absolute_error",
+            "minimiser",
+            "abs(t - x)",
+            "the loss is least at the median of t, over several targets",
+        ),
+        (
+            "quantile",
+            "minimiser",
+            "max(q*e, (q - 1)*e)",
+            "the loss is least at the quantile of t at q, over several targets",
+        ),
+        ("(x - 2*t)^2 + t*x", "minimiser", "(x - 2*t)^2 + t*x", "the loss is least at `x = 1.5` for t=1"),
+        ("(atan(x) - t)^2", "minimiser", "(atan(x) - t)^2", f"the loss is least at `x = {math.tan(1):.6g}` for t=1"),
+        (
+            "u = abs(t - x)\ncases(u <= 2: u^2/2, u <= 4: 2*u - 2, u <= 8: 10 - (8 - u)^2/4, else: 10)",
+            "flat-region",
+            "u <= 8",
+            "the slope is 0 where `u > 8`, though the loss is less elsewhere: it is 10 at t=0, x=10",
+        ),
+        (
+            "mean_squared_error",
+            "unbounded-slope",
+            "(t - x)^2",
+            "the slope goes to inf as the prediction grows, for t=0",
+        ),
+        (
+            "loss m(t: prob, x: prob)\n-t*log(x)",
+            "unbounded-slope",
+            "-t*log(x)",
+            "the slope goes to -inf as the prediction falls to 0, for t=0.5",
+        ),
+        (
+            "min(abs(t - x), 1)",
+            "not-convex",
+            "min(abs(t - x), 1)",
+            "the loss is not convex at t=0, x=-1.75: the value is 1, on the line between the others 0.875",
+        ),
+        (
+            "quantile",
+            "not-symmetric",
+            "max(q*e, (q - 1)*e)",
+            "the loss is not symmetric at t=1, x=0, q=0.25: the values are 0.25 and 0.75",
+        ),
+    ],
+)
+def test_what_is_told_where_it_is_asked_for(source, asked, text, message):
+    (one,) = [one for one in lossdsl.check(source, asked=asked).findings if one.id == asked]
+    assert (one.message, one.span.text) == (message, text)
+
+
+def test_a_kink_with_a_long_formula_is_told_by_its_values():
+    (first, _) = [
+        one.message for one in lossdsl.check("binary_focal_crossentropy", asked="kink").findings if not one.allowed
+    ]
+    assert first.startswith(
+        "the slope jumps at `x = 1e-7`: the slope goes from 0 to -1249980 at t=0.5, x=1e-7, alpha=0.25, "
+    )
+
+
+@pytest.mark.parametrize("asked", list(ASKED))
+@pytest.mark.parametrize("name", ["log_cosh", "kl_divergence"])
+def test_nothing_is_told_of_a_loss_that_has_nothing_of_it(name, asked):
+    """Smooth, convex, with bounded slopes; of the second nothing is known that would be worth a remark."""
+    assert found(name, asked=asked) == []
+
+
+def test_over_whole_tensors_a_point_shows_that_a_loss_is_not_convex():
+    (one,) = lossdsl.check("cosine_similarity", asked=["not-convex"]).findings
+    assert re.search(r"is not convex at t=\[\[\[.*\]\]\], x=\[\[\[.*\]\]\]: the value is -0\.29", one.message)
+
+
+def test_a_finding_and_a_verdict_do_not_tell_the_same_twice():
+    """What is promised and does not hold is told of the promise; the verdicts name the finding that tells more."""
+    report = lossdsl.check("min((t - x)^2, 4)\nexpect convex", properties=True)
+    assert [one.id for one in report.findings] == ["kink", "flat-region", "broken-promise"]
+    named = {one.property: (one.how, one.finding) for one in report.verdicts if one.finding}
+    assert named == {"smooth": ("refuted", "kink"), "convex": ("refuted", "broken-promise")}
+    report = lossdsl.check("(t - x)^2", properties=True)
+    assert [one.id for one in report.findings] == ["minimiser", "unbounded-slope"]
+    named = {one.property: (one.how, one.finding) for one in report.verdicts if one.how == "refuted"}
+    assert named == {"slope bounded": ("refuted", "unbounded-slope"), "bounded": ("refuted", "")}
+
+
+def test_what_is_asked_for_must_be_there():
+    with pytest.raises(LossConfigError, match="there is no finding `knik`"):
+        lossdsl.check("huber", asked=["knik"])
+    assert found("huber", asked=["jump", "unused-index"]) == []  # these are told in any case
+
+
+# --- what is found, and how it is said
 
 
 def test_a_finding_shows_its_place():

@@ -75,15 +75,15 @@ class Pieces:
     @cached_property
     def joins(self) -> list[Expr]:
         """The values of the leaf at which pieces meet, as far as they can be solved for: places worth trying."""
-        found: dict[Expr, None] = {}
-        for on in self.cells:
-            for split in on.zeros:
-                for factor, _ in split.difference.factor()[1]:
-                    solution = self._solution(factor, None)
-                    if solution is not None and solution[0] is self.leaf:
-                        found[solution[1]] = None
-                    found |= dict.fromkeys(self._roots(factor))
-        return list(found)
+        return list(dict.fromkeys(place for on in self.cells for split in on.zeros for place in self.places(split)))
+
+    def places(self, split: Split) -> Iterator[Expr]:
+        """The values of the leaf at which the two sides of a split meet, as far as they can be solved for."""
+        for factor, _ in split.difference.factor()[1]:
+            solution = self._solution(factor, None)
+            if solution is not None and solution[0] is self.leaf:
+                yield solution[1]
+            yield from self._roots(factor)
 
     def _roots(self, polynomial: Any) -> Iterator[Expr]:
         """The two values of the leaf at which a polynomial of degree 2 in it is 0."""

@@ -136,6 +136,7 @@ def _triples(points: Sequence[tuple[Fraction, Any]]) -> Iterator[tuple[Any, Any,
 
 # --- at joins -----------------------------------------------------------------------------------------------------
 
+INFINITE = "the slope is infinite"
 _STEPS = (Fraction(1, 10**9), Fraction(1, 10**12))
 _SHIFTS = (*(-2 * h for h in _STEPS), *(-h for h in _STEPS), Fraction(0), *_STEPS, *(2 * h for h in _STEPS))
 SETTINGS = 14
@@ -228,7 +229,7 @@ def _kink(search: Search, values: Sequence[Any]) -> str | None:
     size = max(abs(left), abs(right))
     gaps = [far_right - far_left, right - left]
     if size > 8 * max(abs(far_left), abs(far_right)) and size > 1:
-        return "the slope is infinite"
+        return INFINITE
     if _lasts(search, gaps, size):
         return f"the slope goes from {_text(left)} to {_text(right)}"
     return None

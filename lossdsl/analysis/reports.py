@@ -11,13 +11,14 @@ from lossdsl.analysis.cells import Cell
 from lossdsl.analysis.forms import TooLarge
 from lossdsl.analysis.joins import Meeting, Pieces
 from lossdsl.analysis.search import Search
-from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
+from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, walk
 from lossdsl.ir.text import formula
 from lossdsl.source import Span
 
+UNDEFINED = Const(float("nan"))
 _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -25,9 +26,10 @@ _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 class Join:
     """Where two pieces meet: `condition` as text, and the limits of value and slope from either side as formulas.
 
-    `left` is the side of smaller predictions. `jump` is by how much the value jumps, `kink` the slope, as formulas, and
-    "" where they do not (or where that is not known: `value` and `slope` are the verdicts on "no jump" and "no kink").
-    `comparison` is the `<`, `<=`, `>` or `>=` that asks, "" for `abs`, `max` and the like.
+    `left` is the side of smaller predictions where the sides are `ordered`, else one of the two. `jump` is by how much
+    the value jumps, `kink` the slope, as formulas, and "" where they do not, where the slope is infinite, or where that
+    is not known: `value` and `slope` are the verdicts on "no jump" and "no kink". `comparison` is the `<`, `<=`, `>` or
+    `>=` that asks, "" for `abs`, `max` and the like. `case` is "" or the target for which the formulas are: `t = -1`.
     """
 
     condition: str
@@ -42,6 +44,8 @@ class Join:
     comparison: str = ""
     span: Span | None = None
     node: Expr | None = None
+    ordered: bool = True
+    case: str = ""
 
     @property
     def decides_nothing(self) -> bool:
@@ -66,9 +70,16 @@ def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
     found = [
         _join(view, pieces, meeting, search)
         for meeting in pieces.meetings
-        if all(leaf is pieces.leaf for leaf, _ in meeting.solved)  # else other inputs or parameters must coincide
+        if _is_of_prediction(meeting, pieces)
     ]
     yield from told_once(found)
+
+
+def _is_of_prediction(meeting: Meeting, pieces: Pieces) -> bool:
+    """Whether a join is reached by moving the prediction alone: else other inputs or parameters must coincide."""
+    if all(leaf is pieces.leaf for leaf, _ in meeting.solved):
+        return True
+    return len(meeting.on.zeros) == 1 and any(True for _ in pieces.places(meeting.join))
 
 
 def told_once(found: Sequence[Join]) -> tuple[Join, ...]:
@@ -86,36 +97,53 @@ def _badness(join: Join) -> tuple[int, int]:
 
 
 def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:
-    asker = meeting.join.asker
-    node = view.source.get(asker, asker)
-    is_same = isinstance(node, Call) and isinstance(asker, Call) and node.op is asker.op
-    sides = [formula(view.written(side), view.loss.names) for side in _sides(node if is_same else asker)]
+    asker, names = meeting.join.asker, view.loss.names
     values = [pieces.at_join(cell.value, meeting) for cell in (meeting.low, meeting.high)]
     slopes = [pieces.at_join(pieces.slope(cell.value), meeting) for cell in (meeting.low, meeting.high)]
-    texts = [formula(view.written(one)) for one in (*values, *slopes)]
-    at = [value for leaf, value in meeting.solved if leaf is pieces.leaf]
+    left, right = (formula(view.written(one)) for one in values)
+    left_slope, right_slope = (formula(view.written(one), names) for one in slopes)
     value = Verdict("proved", "pieces") if meeting.same_value else UNKNOWN
     slope = Verdict("proved", "pieces") if meeting.same_slope else UNKNOWN
-    if search is not None and at:
-        target = view.loss.target
-        place = b.sub(target.nodes[0], at[0]) if view.moves and target is not None else at[0]
+    places = list(_places(view, pieces, meeting))
+    if search is not None and places:
         if not meeting.same_value:
-            value = refute.jump(search, [place]) or value
+            value = refute.jump(search, places) or value
         if not meeting.same_slope and value.how == "proved":
-            slope = refute.kink(search, [place]) or slope
+            slope = refute.kink(search, places) or slope
     jump = _difference(view, pieces, meeting, values) if value.how == "refuted" else ""
-    kink = _difference(view, pieces, meeting, slopes) if slope.how == "refuted" else ""
+    is_kink = slope.how == "refuted" and slope.detail != refute.INFINITE
+    kink = _difference(view, pieces, meeting, slopes) if is_kink else ""
     comparison = _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
-    condition = " = ".join(sides)
-    left, right, left_slope, right_slope = texts
+    case = ""
+    if view.target_case is not None and view.loss.target is not None:
+        case = f"{view.loss.target.name} = {number(view.target_case)}"
     return Join(
-        condition, left, right, left_slope, right_slope, jump, kink, value, slope, comparison, view.span(asker), node
-    )
+        " = ".join(asked(view, asker)), left, right, left_slope, right_slope, jump, kink, value, slope, comparison,
+        view.span(asker), view.source.get(asker, asker), meeting.ordered, case,
+    )  # fmt: skip
 
 
-def _sides(asker: Expr) -> tuple[Expr, Expr]:
-    assert isinstance(asker, Call)
-    return (asker.args[0], asker.args[1]) if len(asker.args) == 2 else (asker.args[0], b.ZERO)
+def _places(view: View, pieces: Pieces, meeting: Meeting) -> Iterator[Expr]:
+    """The predictions at which two pieces meet, in the author's inputs, as far as they can be solved for."""
+    target = view.loss.target
+    solved = [value for leaf, value in meeting.solved if leaf is pieces.leaf]
+    for place in solved or pieces.places(meeting.join):
+        if view.moves and target is not None:
+            yield b.sub(target.nodes[0], place)
+        elif view.target_case is not None and target is not None:  # the other targets meet somewhere else
+            yield b.where(b.call("eq", target.nodes[0], b.const(view.target_case)), place, UNDEFINED)
+        else:
+            yield place
+
+
+def asked(view: View, asker: Expr) -> tuple[str, str]:
+    """The two sides that a comparison, a `max` or an `abs` asks for, as the author wrote them."""
+    node = view.source.get(asker, asker)
+    call = node if isinstance(node, Call) and isinstance(asker, Call) and node.op is asker.op else asker
+    assert isinstance(call, Call)
+    sides = (call.args[0], call.args[1]) if len(call.args) == 2 else (call.args[0], b.ZERO)
+    one, other = (formula(view.written(side), view.loss.names) for side in sides)
+    return one, other
 
 
 def _difference(view: View, pieces: Pieces, meeting: Meeting, sides: Sequence[Expr]) -> str:

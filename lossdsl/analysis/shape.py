@@ -8,21 +8,26 @@ from fractions import Fraction
 from itertools import islice
 
 from lossdsl.analysis.bounds import INF, Bounds
+from lossdsl.analysis.cells import Cell, Split
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.forms import TooLarge, atoms_in
 from lossdsl.analysis.growth import towards
 from lossdsl.analysis.joins import Pieces
-from lossdsl.analysis.refute import _text
-from lossdsl.analysis.search import Search
+from lossdsl.analysis.refute import _below, _text
+from lossdsl.analysis.reports import asked
+from lossdsl.analysis.search import Line, Search
 from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.text import formula
+from lossdsl.source import Span
 
 _LARGE = Fraction(10**6)
 SETTINGS = 40
 """For how many settings of everything else the ends are looked at."""
+THIRDS = 60
+"""How often a third of an interval is left out in which a loss is least."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,16 @@ class Minimiser:
 
 @dataclass(frozen=True)
 class Flat:
-    """A region in which the loss does not change with the prediction though it is less elsewhere."""
+    """A region in which the loss does not change with the prediction though it is less elsewhere.
+
+    `where` says where as a condition, `span` where that is asked, and `value` is the value at the point `at`.
+    """
 
     where: str
     at: Mapping[str, Number]
     verdict: Verdict
     value: str
+    span: Span | None = None
 
 
 def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr], Expr] | None = None) -> Verdict | None:
@@ -114,15 +123,29 @@ def flats(view: View, pieces: Pieces, search: Search) -> Iterator[Flat]:
             high = [(x, y) for x, y in high if _holds(view, pieces, cell.splits, line.setting, x, search)]
             if len(high) >= 2:
                 x, y = min(high, key=lambda pair: (pair[0].denominator, abs(pair[0])))
-                where = " and ".join(_condition(view, split) for split in cell.splits) or "everywhere"
-                yield Flat(where, search.at(line.setting, x), Verdict("proved", "pieces"), _text(y))
+                splits = _telling(pieces, cell)
+                where = " and ".join(_condition(view, split) for split in splits) or "everywhere"
+                span = view.span(splits[-1].asker) if splits else None
+                yield Flat(where, search.at(line.setting, x), Verdict("proved", "pieces"), _text(y), span)
                 break
 
 
-def _condition(view: View, split: object) -> str:
-    one, other = (formula(view.written(side)) for side in split.sides)  # type: ignore[attr-defined]
-    sign = {1: ">", 0: "=", -1: "<"}[split.sign]  # type: ignore[attr-defined]
-    return f"{one} {sign} {other}"
+def _telling(pieces: Pieces, cell: Cell) -> list[Split]:
+    """The answers that make a cell what it is, without those that follow from the others."""
+    kept = list(cell.splits)
+    for split in cell.splits:
+        others = [one for one in kept if one is not split]
+        region = pieces.ground.region()
+        for one in others:
+            region = region.with_sign(one.difference, one.sign)
+        if others and region.sign(split.difference) == (split.sign, True):
+            kept = others
+    return kept
+
+
+def _condition(view: View, split: Split) -> str:
+    one, other = asked(view, split.asker)
+    return f"{one} {'>' if split.sign > 0 else '<'} {other}"
 
 
 def _holds(view: View, pieces: Pieces, splits: object, setting: object, x: Fraction, search: Search) -> bool:
@@ -185,13 +208,36 @@ def _is_below(pieces: Pieces, cell: object, *, above: bool) -> bool:
 
 
 def searched(search: Search, verdict: Verdict) -> Minimiser:
-    """The best prediction on the grid for the first target, where it is not the target itself."""
+    """The best prediction for the first target for which one is found that is not the target itself."""
+    target = search.loss.target
+    node = target.nodes[0] if target is not None and len(target.nodes) == 1 else None
     for line in search.lines:
         found = line.finite()
-        if found:
-            x, _ = min(found, key=lambda pair: pair[1])
-            at = search.at(line.setting, x)
-            inner = line.xs[0] < x < line.xs[-1]
-            text = f"x={number(x)}" if inner else ""
-            return Minimiser("", text, "", verdict, at if inner else {})
+        x = _lowest(search, line, line.xs.index(min(found, key=lambda pair: pair[1])[0])) if found else None
+        if x is not None and (node is None or x != line.setting[node]):
+            name = search.loss.prediction.nodes[0].name
+            return Minimiser("", f"{name} = {number(x)}", "", verdict, search.at(line.setting, x))
     return Minimiser("", "", verdict=verdict)
+
+
+def _lowest(search: Search, line: Line, place: int) -> Fraction | None:
+    """Where a loss is least between the neighbours of a point of its grid, to six digits.
+
+    None where the neighbours are no higher, or where it falls up to a jump.
+    """
+    beside = [line.values[at] for at in (place - 1, place + 1) if 0 <= at < len(line.values)]
+    x, y = line.xs[place], line.values[place]
+    if len(beside) < 2 or any(value is None or not _below(search, y, value) for value in beside):
+        return None
+    low, high = line.xs[place - 1], line.xs[place + 1]
+    for _ in range(THIRDS):
+        third = (high - low) / 3
+        one, other = search.values(line.setting, [low + third, high - third])
+        if one is None or other is None:
+            return x
+        low, high = (low, high - third) if one < other else (low + third, high)
+    if low == line.xs[place - 1] or high == line.xs[place + 1]:
+        return None
+    found = Fraction(f"{float(low + high) / 2:.6g}")
+    (value,) = search.values(line.setting, [found])
+    return found if value is not None and _below(search, value, y) else x

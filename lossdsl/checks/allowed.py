@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lossdsl.checks.finding import Finding, Row
@@ -34,12 +34,12 @@ ROWS = (UNMET, WRONG)
 
 
 def acknowledged(
-    file: s.FileText, findings: Sequence[Finding], rows: Mapping[str, Row], *, is_complete: bool
+    file: s.FileText, findings: Sequence[Finding], rows: Mapping[str, Row], sought: Container[str]
 ) -> Iterator[Finding]:
     """The findings, marked where their loss allows them, and those that the `allow` lines themselves give rise to.
 
     An `allow` line speaks for its own loss alone: a finding belongs to the loss in whose lines it stands, and to the
-    last one if it stands in none. Lines that meet nothing are told only where the search `is_complete`.
+    last one if it stands in none. A line that meets nothing is told only where its finding was `sought`.
     """
     owners = [_owner(file, finding) for finding in findings]
     marks: dict[int, str] = {}
@@ -62,7 +62,7 @@ def acknowledged(
                 alike = [place for place, finding in enumerate(findings) if finding.id == word.text]
                 met = [place for place in alike if owners[place] == number]
                 marks |= dict.fromkeys(met, line.reason)
-                if not met and is_complete:
+                if not met and word.text in sought:
                     hint = _elsewhere(file, owners, alike)
                     yield UNMET.found(f"there is no finding `{word.text}` here", word.span, hint)
     for place, finding in enumerate(findings):

@@ -48,7 +48,8 @@ class Known:
     """What is known of a property of a loss.
 
     `how` is "proved", "refuted", "tested" or "unknown"; `by` names the means, such as "sympy" or "intervals", and
-    `detail` says more, such as the point at which the property fails.
+    `detail` says more, such as the point at which the property fails. `finding` is the id of a finding that tells the
+    same with its place, and empty where there is none.
 
     >>> Known("convex", "refuted", "sympy", "second slope -2 at x = 0").text
     'convex refuted by sympy'
@@ -58,6 +59,7 @@ class Known:
     how: str
     by: str = ""
     detail: str = ""
+    finding: str = ""
 
     @cached_property
     def text(self) -> str:
@@ -75,7 +77,8 @@ class Row:
 
     `wrong` is a loss that raises it, `right` the same loss mended; a kind that no text can raise has neither. `remedy`
     says what to do about it. `allowable` is whether an author may acknowledge it by an `allow` line: not what makes a
-    loss unreadable or its values wrong.
+    loss unreadable or its values wrong. `asked` is whether it is told only where it is asked for, with `--properties`
+    or where `--select` names it, since a sound loss may well raise it.
     """
 
     id: str
@@ -86,6 +89,7 @@ class Row:
     right: str = ""
     remedy: str = ""
     allowable: bool = True
+    asked: bool = False
 
     def found(self, message: str, span: Span | None = None, hint: str | None = None, known: str = "read") -> Finding:
         """A finding of this kind."""

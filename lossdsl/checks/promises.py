@@ -56,9 +56,11 @@ def look(subject: Subject) -> Iterator[Outcome]:
 
 def _properties(subject: Subject) -> Iterator[Known]:
     """What is known of each property, under the defaults of the `bool` and `int` parameters."""
+    promised = {promise.text for promise in subject.loss.expectations}
     for name in PROPERTIES:
         verdict = subject.studies[0].decide(name)
-        yield Known(name, verdict.how, verdict.by, details(verdict))
+        is_broken = verdict.how == "refuted" and name in promised
+        yield Known(name, verdict.how, verdict.by, details(verdict), BROKEN.id if is_broken else "")
 
 
 def details(verdict: Verdict) -> str:

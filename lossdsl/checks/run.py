@@ -12,9 +12,10 @@ from lossdsl.checks.allowed import acknowledged
 from lossdsl.checks.finding import Finding, Known, Outcome, Sure
 from lossdsl.checks.places import in_file
 from lossdsl.checks.subject import Subject
-from lossdsl.checks.table import FINDINGS, READ, STUDIED
+from lossdsl.checks.table import ASKED, FINDINGS, READ, STUDIED
 from lossdsl.checks.texts import from_error
-from lossdsl.errors import LossError
+from lossdsl.checks.verdicts import with_finding
+from lossdsl.errors import LossConfigError, LossError, did_you_mean
 from lossdsl.runtime import autodiff
 from lossdsl.runtime.sources import read
 from lossdsl.source import Source
@@ -67,6 +68,7 @@ def check(
     against: str | Sequence[str] | None = None,
     backend: str | None = None,
     properties: bool = False,
+    asked: str | Sequence[str] = (),
 ) -> Report:
     """What is wrong with a loss, as a report; a mistake in the loss is a finding and raises nothing.
 
@@ -78,18 +80,23 @@ def check(
         against: a gradient written by hand, to be compared with the derivative of the loss before its average over the
             last axis: a formula over the loss's names (`"x - t"`) in the prediction, or `"t = t - x"` in another input.
         backend: "tensorflow", "jax" or "torch": the value's code differentiated by it is compared with our gradient.
-        properties: whether every property is looked into, and told in `verdicts`; else only what the loss promises.
+        properties: whether every property is looked into, and told in `verdicts`, and all findings are looked for that
+            are told only where they are asked for, such as kinks; else only what the loss promises is looked into.
+        asked: ids of such findings that are looked for in any case: `"kink"`, or several of them.
 
     Raises:
-        LossConfigError: the backend is unknown or not installed.
+        LossConfigError: the backend is unknown or not installed, or there is no finding of an id in `asked`.
 
     >>> import lossdsl
     >>> report = lossdsl.check("loss mine(t, x; a = 1.0)\\n(t - x)^2")
     >>> report.ok, [found.id for found in report.findings]
     (True, ['unused-parameter'])
+    >>> print(lossdsl.check("abs(t - x)", asked="kink").findings[0].message)
+    the slope jumps by `2` at `t - x = 0`, from `-1` to `1` (seen at t=0, x=0)
     """
     if backend is not None:
         autodiff.check_installed(backend)
+    wanted = _wanted((asked,) if isinstance(asked, str) else asked, properties=properties)
     given = () if against is None else (against,) if isinstance(against, str) else tuple(against)
     try:
         text = read(source)
@@ -107,13 +114,22 @@ def check(
         subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding
     except LossError as error:
         found.append(from_error(error))
-        is_complete = False
+        sought: set[str] = set()
     else:
-        found += [one for look in STUDIED for one in look(subject)]
-        is_complete = True
+        found += [one for look in (*STUDIED, *(ASKED[id] for id in wanted)) for one in look(subject)]
+        sought = {row.id for row in FINDINGS.values() if not row.asked or row.id in wanted}
     raised = [in_file(file, one) for one in found if isinstance(one, Finding)]
-    findings = list(acknowledged(file, raised, FINDINGS, is_complete=is_complete))
+    findings = list(acknowledged(file, raised, FINDINGS, sought))
     findings.sort(key=lambda one: one.span.start if one.span else -1)
     passed = tuple(one.text for one in found if isinstance(one, Sure))
-    verdicts = tuple(one for one in found if isinstance(one, Known))
+    verdicts = tuple(with_finding(one, findings) for one in found if isinstance(one, Known))
     return Report(name, tuple(findings), passed, verdicts, text.name)
+
+
+def _wanted(asked: Iterable[str], *, properties: bool) -> list[str]:
+    """The ids of the findings to be looked for because they are asked for, in the order of the table."""
+    for id in asked:
+        if id not in FINDINGS:
+            hint = did_you_mean(id, FINDINGS) or "`lossdsl check --list` names them"
+            raise LossConfigError(f"there is no finding `{id}`", None, hint)
+    return [id for id in ASKED if properties or id in asked]

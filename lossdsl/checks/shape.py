@@ -1,18 +1,21 @@
 """The shape of a loss: where it is least, whether it is bounded below, where nothing is learned.
 
 A loss of the error `t - x` alone is expected to be least, and 0 or more, where there is no error. Of any other, such as
-a likelihood, these are properties that an author may promise, and no mistakes.
+a likelihood, these are properties that an author may promise, and no mistakes. Nor are they where the loss is flat, or
+how steep it gets: these are told where they are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lossdsl.analysis import Study
-from lossdsl.analysis.verdict import place
+from lossdsl.analysis.verdict import Number, place
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
+from lossdsl.ir.loss import Loss
+from lossdsl.source import Span
 
 BOTTOMLESS = Row(
     "unbounded-below",
@@ -41,16 +44,67 @@ ELSEWHERE = Row(
     "(t - x)^2",
     "look for a constant that moves the error",
 )
+MINIMISER = Row(
+    "minimiser",
+    "What is learned instead of the target",
+    "info",
+    "The prediction that makes the loss least is not the target itself: over several targets it is their mean, their "
+    "median or a quantile, or for one target it is another number.",
+    "loss mine(t, x; q = 0.9)\nrequire 0 < q < 1\nmax(q*(t - x), (q - 1)*(t - x))",
+    "log(cosh(t - x))",
+    "nothing where this is what the model is to learn",
+    asked=True,
+)
+FLAT = Row(
+    "flat-region",
+    "Region in which nothing is learned",
+    "info",
+    "There are predictions at which the slope is 0 although others cost less: training does not move away from them.",
+    "min((t - x)^2, 4)",
+    "log(1 + (t - x)^2)",
+    "nothing where such predictions are to be given up as outliers; else let the loss go on rising there",
+    asked=True,
+)
+STEEP = Row(
+    "unbounded-slope",
+    "Slope without bound",
+    "info",
+    "The slope grows without bound towards an end of the predictions: one bad prediction outweighs all others.",
+    "(t - x)^2",
+    "sqrt(1 + (t - x)^2) - 1",
+    "nothing where large errors are to count that much; else clip gradients, or take a loss that is linear far away",
+    asked=True,
+)
+BENT = Row(
+    "not-convex",
+    "Not convex",
+    "info",
+    "A value lies above the line between two others: training may end where the loss is not least.",
+    "log(1 + (t - x)^2)",
+    "log(cosh(t - x))",
+    "nothing where that is the price of a bounded slope, or the model is not linear anyway",
+    asked=True,
+)
+LOPSIDED = Row(
+    "not-symmetric",
+    "Not symmetric",
+    "info",
+    "An error costs more in one direction than in the other.",
+    "where(t > x, 2, 1)*abs(t - x)",
+    "2*abs(t - x)",
+    "nothing where that is what the loss is for",
+    asked=True,
+)
 
-ROWS = (BOTTOMLESS, NEGATIVE, ELSEWHERE)
+ROWS = (BOTTOMLESS, NEGATIVE, ELSEWHERE, MINIMISER, FLAT, STEEP, BENT, LOPSIDED)
 
 
 def look(subject: Subject) -> Iterator[Finding | Known]:
-    """A finding for each defect of shape, once over all settings; where it is asked for, also the shape itself."""
+    """A finding for each defect of shape, once over all settings; where it is asked for, also what bounds it has."""
     if subject.properties:
         yield from _properties(subject)
     told: set[str] = set()
-    promised = {promise.text for promise in subject.loss.expectations}
+    promised = _promised(subject)
     for study in subject.studies:
         for found in _look(study, promised):
             if found.id not in told:
@@ -60,7 +114,7 @@ def look(subject: Subject) -> Iterator[Finding | Known]:
 
 def _look(study: Study, promised: set[str]) -> Iterator[Finding]:
     loss = study.program.loss
-    span, where = loss.spans.get(loss.value) or loss.spans.get(loss.result), setting(loss)
+    span, where = _formula(loss), setting(loss)
     if study.below.how == "refuted":
         text = f"the loss has no lower bound{where}: {study.below.detail}"
         yield BOTTOMLESS.found(text, span, BOTTOMLESS.remedy, str(study.below))
@@ -78,20 +132,84 @@ def _look(study: Study, promised: set[str]) -> Iterator[Finding]:
 
 
 def _properties(subject: Subject) -> Iterator[Known]:
-    """Where the loss is least, whether it has a lower bound, where it is flat, how steep it gets."""
+    """Whether the loss has a lower bound, and whether its slope has bounds."""
     study = subject.studies[0]
     yield Known("bounded below", study.below.how, study.below.by, study.below.detail)
-    least = study.minimiser
-    if least.text:
-        at = f" (found at {place(least.at)})" if least.at else ""
-        yield Known(f"least at {least.text}", "tested" if least.at else least.verdict.how, least.verdict.by, at.strip())
     yield Known("slope bounded", study.steep.how, study.steep.by, study.steep.detail)
-    for flat in study.flat:
-        yield Known(f"flat where {flat.where}", flat.verdict.how, flat.verdict.by, f"as at {place(flat.at)}")
-    for join in study.joins:
-        if join.kink:
-            seen = f"the slope jumps by {join.kink}, as at {join.slope.place}"
-            yield Known(f"kink at {join.condition}", "tested", join.slope.by, seen)
-        if join.decides_nothing:
-            why = f"value and slope agree there, so `{join.comparison}` and its strict or lax twin are the same"
-            yield Known(f"no choice at {join.condition}", "proved", join.value.by, why)
+
+
+def _promised(subject: Subject) -> set[str]:
+    """The properties that the author promises: whether they hold is told of the promise."""
+    return {promise.text for promise in subject.loss.expectations}
+
+
+def _formula(loss: Loss) -> Span | None:
+    """Where the formula of a loss stands."""
+    return loss.spans.get(loss.value) or loss.spans.get(loss.result)
+
+
+# --- what is told where it is asked for ---------------------------------------------------------------------------
+
+
+def minimiser(subject: Subject) -> Iterator[Finding]:
+    """A finding where another prediction than the target is the best, once over all settings."""
+    for study in subject.studies:
+        loss, least = study.program.loss, study.minimiser
+        if least.kind == "t" or not least.text or study.below.how == "refuted":
+            continue
+        at = f" for {_others(loss, least.at)}" if least.at else ", over several targets"
+        known = "tested on a grid" if least.at else str(least.verdict)
+        text = f"the loss is least at `{least.text}`{at}" if least.at else f"the loss is least at {least.text}{at}"
+        yield MINIMISER.found(text + setting(loss), _formula(loss), MINIMISER.remedy, known)
+        return
+
+
+def flats(subject: Subject) -> Iterator[Finding]:
+    """A finding for each region in which the slope is 0 though the loss is less elsewhere, once over all settings."""
+    told: set[str] = set()
+    for study in subject.studies:
+        loss = study.program.loss
+        for flat in study.flat:
+            if flat.where not in told:
+                told.add(flat.where)
+                text = f"the slope is 0 where `{flat.where}`, though the loss is less elsewhere{setting(loss)}: "
+                text += f"it is {flat.value} at {place(flat.at)}"
+                yield FLAT.found(text, flat.span or _formula(loss), FLAT.remedy, str(flat.verdict))
+
+
+def steep(subject: Subject) -> Iterator[Finding]:
+    """A finding where the slope goes to infinity at an end; that it is infinite at a point is told of the domain."""
+    for study in subject.studies:
+        loss, verdict = study.program.loss, study.steep
+        if verdict.how == "refuted" and verdict.by == "limits":
+            at = _others(loss, verdict.at)
+            text = f"{verdict.detail}{f', for {at}' if at else ''}{setting(loss)}"
+            yield STEEP.found(text, _formula(loss), STEEP.remedy, str(verdict))
+            return
+
+
+def bent(subject: Subject) -> Iterator[Finding]:
+    """A finding for a loss that is not convex; one that promises to be is told of the promise."""
+    return _refuted(subject, "convex", BENT)
+
+
+def lopsided(subject: Subject) -> Iterator[Finding]:
+    """A finding for a loss that is not symmetric; one that promises to be is told of the promise."""
+    return _refuted(subject, "symmetric", LOPSIDED)
+
+
+def _refuted(subject: Subject, name: str, row: Row) -> Iterator[Finding]:
+    if name in _promised(subject):
+        return
+    for study in subject.studies:
+        loss, verdict = study.program.loss, study.decide(name)
+        if verdict.how == "refuted":
+            text = f"the loss is not {name} at {verdict.place}{setting(loss)}: {verdict.detail}"
+            yield row.found(text, _formula(loss), row.remedy, str(verdict))
+            return
+
+
+def _others(loss: Loss, at: Mapping[str, Number]) -> str:
+    """A point without its prediction."""
+    predicted = {node.name for node in loss.prediction.nodes}
+    return place({name: value for name, value in at.items() if name not in predicted})

@@ -22,7 +22,7 @@ from lossdsl.checks import (
     shape,
     texts,
 )
-from lossdsl.checks.finding import Outcome, Row
+from lossdsl.checks.finding import Finding, Outcome, Row
 from lossdsl.checks.subject import Subject
 
 READ: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (names.look,)
@@ -43,6 +43,17 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     promises.look,
 )
 """What looks at the loss that a text means."""
+
+ASKED: dict[str, Callable[[Subject], Iterator[Finding]]] = {
+    pieces.KINK.id: pieces.kinks,
+    pieces.IDLE.id: pieces.idle,
+    shape.MINIMISER.id: shape.minimiser,
+    shape.FLAT.id: shape.flats,
+    shape.STEEP.id: shape.steep,
+    shape.BENT.id: shape.bent,
+    shape.LOPSIDED.id: shape.lopsided,
+}
+"""What looks for a kind of finding that is told only where it is asked for, by id."""
 
 FAMILIES: dict[str, ModuleType] = {
     family.__name__.rpartition(".")[2]: family

@@ -49,7 +49,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--strict", action="store_true", help="remarks count as well")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 whatever is found")
     parser.add_argument("--show-allowed", action="store_true", help="print what `allow` lines acknowledge, too")
-    parser.add_argument("--properties", action="store_true", help="print what is known of each loss")
+    parser.add_argument(
+        "--properties", action="store_true", help="print what is known of each loss, its kinks and flat regions too"
+    )
     parser.add_argument("--stdin-filename", metavar="NAME", help="what standard input is called in messages")
     parser.add_argument("--jobs", type=int, metavar="N", help="how many processes check (by default 1 or 2)")
     parser.add_argument("--list", action="store_true", help="list the findings there are")
@@ -107,7 +109,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
     """What is asked of `lossdsl.check` beyond what it does anyway."""
-    asked = {"against": options.against, "backend": options.backend, "properties": options.properties}
+    from lossdsl.checks import FINDINGS
+
+    named = _ids(options.select) - _ids(options.ignore)
+    asked = {
+        "against": options.against,
+        "backend": options.backend,
+        "properties": options.properties,
+        "asked": [row.id for row in FINDINGS.values() if row.asked and row.id in named],
+    }
     return {name: value for name, value in asked.items() if value}
 
 

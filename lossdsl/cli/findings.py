@@ -10,9 +10,12 @@ WIDEST = 100
 
 
 def listed() -> str:
-    """Every finding in a line: id, severity, meaning."""
+    """Every finding in a line: id, severity, meaning, and whether it is told only where it is asked for."""
     ids, severities = max(map(len, FINDINGS)), max(len(row.severity) for row in FINDINGS.values())
-    return "\n".join(f"{row.id:{ids}}  {row.severity:{severities}}  {row.meaning}" for row in FINDINGS.values())
+    return "\n".join(
+        f"{row.id:{ids}}  {row.severity:{severities}}  {row.meaning}{' (when asked for)' * row.asked}"
+        for row in FINDINGS.values()
+    )
 
 
 def explained(id: str) -> str:
@@ -28,6 +31,8 @@ def explained(id: str) -> str:
 
 def _remedy(row: Row) -> list[str]:
     lines = [f"What to do: {row.remedy}."] if row.remedy else []
+    if row.asked:
+        lines.append(f"It is told with `--properties`, or `--select {row.id}`.")
     if row.allowable:
         lines.append(f'Where it is wanted: a line `allow {row.id} "why"` in the loss.')
     return lines

@@ -18,4 +18,6 @@ def lines(checked: Checked) -> Iterator[Line]:
             yield Line(" ".join(message.split("\n")), found.severity)
         if checked.with_properties:
             for known in report.verdicts:
-                yield Line(f"{report.file or report.name}: {known.text}{f': {known.detail}' if known.detail else ''}")
+                if not checked.told(report, known):
+                    more = f": {known.detail}" if known.detail else ""
+                    yield Line(f"{report.file or report.name}: {known.text}{more}")

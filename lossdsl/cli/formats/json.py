@@ -5,7 +5,8 @@
 
 `format` grows when the meaning of a field changes. Lines and columns count from 1 and characters are those of Unicode;
 `end_column` is the one after the last character. `allowed` is the reason of an `allow` line, or null; such findings are
-listed and not counted. A place is null where no line is to blame.
+listed and not counted. A place is null where no line is to blame. The `finding` of a property is the id of one that
+tells more of it, or null.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _loss(report: Report) -> dict[str, Any]:
         "ok": report.ok,
         "findings": [_finding(found) for found in report.findings],
         "passed": list(report.passed),
-        "properties": [asdict(verdict) for verdict in report.verdicts],
+        "properties": [{**asdict(verdict), "finding": verdict.finding or None} for verdict in report.verdicts],
     }
 
 

@@ -60,7 +60,7 @@ def _rule(row: Row) -> dict[str, Any]:
         "shortDescription": {"text": _text(f"{row.name}.")},
         "fullDescription": {"text": _text(row.meaning)},
         "help": {"text": _text(text), "markdown": _text("\n\n".join([text, *blocks]))},
-        "defaultConfiguration": {"level": _LEVELS[row.severity]},
+        "defaultConfiguration": {"level": _LEVELS[row.severity], **({"enabled": False} if row.asked else {})},  # 3.50.2
     }
 
 

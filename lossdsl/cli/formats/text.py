@@ -16,7 +16,7 @@ def lines(checked: Checked) -> Iterator[Line]:
         for found in checked.shown(report):
             yield Line(str(found), found.severity)
         if checked.with_properties and report.verdicts:
-            yield Line(_properties(report))
+            yield Line(_properties(checked, report))
     yield Line(_summary(checked))
 
 
@@ -24,9 +24,11 @@ def _summary(checked: Checked) -> str:
     count = len(checked.reports)
     allowed = sum(bool(found.allowed) for report in checked.reports for found in report.findings)
     found = tally(checked.counted) or "nothing found"
+    asked = 0 if "info" in checked.severities else sum(len(checked.asked(report)) for report in checked.reports)
     sure = "; ".join(_sure(checked.reports[0])) if count == 1 else ""
     return "".join([
         f"{count} {'loss' if count == 1 else 'losses'} checked: {found}",
+        f", {asked} remark{'s' * (asked > 1)}" if asked else "",
         f", {allowed} allowed" if allowed else "",
         f" ({sure})" if sure else "",
     ])  # fmt: skip
@@ -43,9 +45,12 @@ def _sure(report: Report) -> list[str]:
     return [*report.passed, *known]
 
 
-def _properties(report: Report) -> str:
-    """A table of what is known of a loss."""
-    rows = [(known.property, known.how, _means(known)) for known in report.verdicts]
+def _properties(checked: Checked, report: Report) -> str:
+    """A table of what is known of a loss; what a finding above tells is not told again."""
+    rows = []
+    for known in report.verdicts:
+        finding = checked.told(report, known)
+        rows.append((known.property, known.how, f"see {finding} above" if finding else _means(known)))
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     table = [f"  {name:{first}}  {how:{second}}  {means}".rstrip() for name, how, means in rows]
     return "\n".join([f"properties of {report.name}:", *table])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lossdsl.checks import Finding, Report
+from lossdsl.checks import FINDINGS, Finding, Known, Report
 from lossdsl.source import Span
 
 
@@ -29,6 +29,14 @@ class Checked:
     def shown(self, report: Report) -> Iterator[Finding]:
         """The findings of a report that are meant for readers."""
         return (found for found in report.findings if self.with_allowed or not found.allowed)
+
+    def asked(self, report: Report) -> list[Finding]:
+        """The findings of a report that are told since they were asked for, but for those that are allowed."""
+        return [found for found in report.counted if found.id in FINDINGS and FINDINGS[found.id].asked]
+
+    def told(self, report: Report, known: Known) -> str:
+        """The id of the finding shown that tells what a verdict does; empty where the verdict has to."""
+        return known.finding if any(found.id == known.finding for found in self.shown(report)) else ""
 
     @property
     def counted(self) -> list[Finding]:
