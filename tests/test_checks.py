@@ -228,6 +228,32 @@ def test_what_is_asked_for_must_be_there():
 # --- what is found, and how it is said
 
 
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        # by hand: the value of each piece where they meet
+        (
+            "where(abs(t - x) < 2, (t - x)^2, 1)",
+            "the value jumps by `3` at `abs(t - x) = 2`, from `4` to `1` (seen at t=0, x=2)",
+        ),
+        (
+            "where((t - x)^2 < 4, (t - x)^2, 0)",
+            "the value jumps at `(t - x)^2 = 4`: it is `4` on one side and `0` on the other (seen at t=0, x=-2)",
+        ),
+        (
+            "where(2*t*x < 3, t + t*x/7, t)",
+            "the value jumps at `2*t*x = 3`: it is `t + 3/14` on one side and `t` on the other (seen at t=1, x=1.5)",
+        ),
+        (
+            "loss m(t: sign, x)\nwhere(t*x > 0, 0, 2)",
+            "the value jumps by `2` at `t*x = 0`, from `0` to `2` for `t = -1` (seen at t=-1, x=0)",
+        ),
+    ],
+)
+def test_a_jump_is_told_with_both_sides(source, message):
+    assert [one.message for one in lossdsl.check(source).findings if one.id == "jump"] == [message]
+
+
 def test_a_finding_shows_its_place():
     report = lossdsl.check("loss mine(t, x; a = 1.0)\n(t - x)^2")
     *lines, summary = str(report).splitlines()

@@ -9,6 +9,8 @@ import yaml
 import lossdsl
 from lossdsl import pipeline
 from lossdsl.analysis import study
+from lossdsl.checks.subject import Subject
+from lossdsl.checks.table import ASKED
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.source import Source
 
@@ -24,10 +26,13 @@ def words(entry, key):
 
 
 @pytest.fixture(scope="module")
-def studies():
-    return {
-        entry["name"]: study(pipeline.program(pipeline.parsed(Source(entry["loss"], entry["name"])))) for entry in SOUND
-    }
+def subjects():
+    return {entry["name"]: Subject(pipeline.parsed(Source(entry["loss"], entry["name"]))) for entry in SOUND}
+
+
+@pytest.fixture(scope="module")
+def studies(subjects):
+    return {name: subject.studies[0] for name, subject in subjects.items()}
 
 
 def test_there_are_enough_of_them():
@@ -53,6 +58,24 @@ def test_whether_the_slope_is_bounded_is_found(entry, studies):
 @pytest.mark.parametrize("entry", [entry for entry in SOUND if "least" in entry], ids=lambda entry: entry["name"])
 def test_the_statistic_that_is_best_is_found(entry, studies):
     assert studies[entry["name"]].minimiser.kind == entry["least"]
+
+
+@pytest.mark.parametrize("entry", SOUND, ids=lambda entry: entry["name"])
+def test_what_a_sound_loss_has_is_told_where_it_is_asked_for(entry, subjects):
+    """Of each kind just what the literature says; a proof of the contrary is not needed for not telling it."""
+    told = {id: [one.message for one in look(subjects[entry["name"]])] for id, look in ASKED.items()}
+    for id, key, start in (("kink", "kinks", "the slope jumps"), ("flat-region", "flat", "the slope is 0 where")):
+        assert len(told[id]) == len(entry.get(key, []))
+        for condition, message in zip(entry.get(key, []), told[id], strict=True):
+            assert message.startswith(start)
+            assert f"`{condition}`" in message
+    for id, name in (("not-convex", "convex"), ("not-symmetric", "symmetric")):
+        assert len(told[id]) <= (name not in words(entry, "is"))
+        assert len(told[id]) >= (name in words(entry, "not"))
+    if "robust" in entry:
+        assert len(told["unbounded-slope"]) == (not entry["robust"])
+    if "least" in entry:
+        assert [f"least at the {entry['least']} of t" in message for message in told["minimiser"]] == [True]
 
 
 @pytest.mark.parametrize("entry", SOUND, ids=lambda entry: entry["name"])

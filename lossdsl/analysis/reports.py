@@ -98,8 +98,8 @@ def _badness(join: Join) -> tuple[int, int]:
 
 def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:
     asker, names = meeting.join.asker, view.loss.names
-    values = [pieces.at_join(cell.value, meeting) for cell in (meeting.low, meeting.high)]
-    slopes = [pieces.at_join(pieces.slope(cell.value), meeting) for cell in (meeting.low, meeting.high)]
+    values = [_at_join(cell.value, pieces, meeting) for cell in (meeting.low, meeting.high)]
+    slopes = [_at_join(pieces.slope(cell.value), pieces, meeting) for cell in (meeting.low, meeting.high)]
     left, right = (formula(view.written(one)) for one in values)
     left_slope, right_slope = (formula(view.written(one), names) for one in slopes)
     value = Verdict("proved", "pieces") if meeting.same_value else UNKNOWN
@@ -121,6 +121,19 @@ def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -
         " = ".join(asked(view, asker)), left, right, left_slope, right_slope, jump, kink, value, slope, comparison,
         view.span(asker), view.source.get(asker, asker), meeting.ordered, case,
     )  # fmt: skip
+
+
+def _at_join(expr: Expr, pieces: Pieces, meeting: Meeting) -> Expr:
+    """An expression at a join; where that could not be solved for, what is left after division by its equation."""
+    found, forms = pieces.at_join(expr, meeting), pieces.ground.forms
+    try:
+        form = forms.of(found)
+        if meeting.solved or not form.is_polynomial:
+            return found
+        rest = forms.of_polynomial(form.top % meeting.join.difference)
+        return forms.expr(forms.div(rest, forms.of_polynomial(form.bottom)))
+    except TooLarge:
+        return found
 
 
 def _places(view: View, pieces: Pieces, meeting: Meeting) -> Iterator[Expr]:
