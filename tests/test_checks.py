@@ -202,6 +202,22 @@ def test_nothing_is_told_of_a_loss_that_has_nothing_of_it(name, asked):
     assert found(name, asked=asked) == []
 
 
+@pytest.mark.parametrize(
+    "source, asked",
+    [
+        # `<` decides nothing under one setting, and the slope under another
+        (f"{FLIPPED}*where(t > x, 1, 2)", "idle-comparison"),
+        ("cases(x < 0: 0, x < 1: x*(t - 1), else: 0)", "minimiser"),  # it falls towards x = 1, and is 0 there
+        ("loss m(t: sign, x)\nlog(1 + exp(-t*x))", "minimiser"),  # it falls for ever
+        ("sqrt(abs(t - x))", "kink"),  # the slope is infinite there: that is another finding
+        ("max(abs(t - x) - 1, 0)", "flat-region"),  # flat, and nowhere less
+        ("where(t > 1, 2, 1)*(t - x)^2", "kink"),  # where targets differ, not predictions
+    ],
+)
+def test_what_is_not_so_is_not_told(source, asked):
+    assert asked not in found(source, asked=asked)
+
+
 def test_over_whole_tensors_a_point_shows_that_a_loss_is_not_convex():
     (one,) = lossdsl.check("cosine_similarity", asked=["not-convex"]).findings
     assert re.search(r"is not convex at t=\[\[\[.*\]\]\], x=\[\[\[.*\]\]\]: the value is -0\.29", one.message)

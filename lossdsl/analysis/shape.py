@@ -223,11 +223,11 @@ def searched(search: Search, verdict: Verdict) -> Minimiser:
 def _lowest(search: Search, line: Line, place: int) -> Fraction | None:
     """Where a loss is least between the neighbours of a point of its grid, to six digits.
 
-    None where the neighbours are no higher, or where it falls up to a jump.
+    None where it falls towards one of the neighbours, up to a jump or for ever.
     """
     beside = [line.values[at] for at in (place - 1, place + 1) if 0 <= at < len(line.values)]
     x, y = line.xs[place], line.values[place]
-    if len(beside) < 2 or any(value is None or not _below(search, y, value) for value in beside):
+    if len(beside) < 2 or None in beside:
         return None
     low, high = line.xs[place - 1], line.xs[place + 1]
     for _ in range(THIRDS):
