@@ -126,7 +126,7 @@ def check(
     return Report(name, tuple(findings), passed, verdicts, text.name)
 
 
-def _wanted(asked: Iterable[str], *, properties: bool) -> list[str]:
+def _wanted(asked: Sequence[str], *, properties: bool) -> list[str]:
     """The ids of the findings to be looked for because they are asked for, in the order of the table."""
     for id in asked:
         if id not in FINDINGS:
