@@ -156,6 +156,12 @@ FLIPPED = "loss m(t, x; flip: bool = false)\nwhere(flip, abs(t - x), (t - x)^2)"
             "the slope is 0 where `u > 8`, though the loss is less elsewhere: it is 10 at t=0, x=10",
         ),
         (
+            "loss m(t: binary, x)\n(t - sigmoid(x))^2",
+            "fading-slope",
+            "(t - sigmoid(x))^2",
+            "the slope goes to 0 as the prediction grows, for t=0, though the loss is less elsewhere",
+        ),
+        (
             "mean_squared_error",
             "unbounded-slope",
             "(t - x)^2",
@@ -211,6 +217,8 @@ def test_nothing_is_told_of_a_loss_that_has_nothing_of_it(name, asked):
         ("loss m(t: sign, x)\nlog(1 + exp(-t*x))", "minimiser"),  # it falls for ever
         ("sqrt(abs(t - x))", "kink"),  # the slope is infinite there: that is another finding
         ("max(abs(t - x) - 1, 0)", "flat-region"),  # flat, and nowhere less
+        ("loss m(t: sign, x)\nlog(1 + exp(-t*x))", "fading-slope"),  # it fades where the loss is least
+        ("min((t - x)^2, 4)", "fading-slope"),  # it is 0 there: that is another finding
         ("where(t > 1, 2, 1)*(t - x)^2", "kink"),  # where targets differ, not predictions
     ],
 )

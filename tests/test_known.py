@@ -69,6 +69,7 @@ def test_what_a_sound_loss_has_is_told_where_it_is_asked_for(entry, subjects):
         for condition, message in zip(entry.get(key, []), told[id], strict=True):
             assert message.startswith(start)
             assert f"`{condition}`" in message
+    assert len(told["fading-slope"]) == entry.get("fades", False)
     for id, name in (("not-convex", "convex"), ("not-symmetric", "symmetric")):
         assert len(told[id]) <= (name not in words(entry, "is"))
         assert len(told[id]) >= (name in words(entry, "not"))

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
+from typing import Any
 
-from lossdsl.analysis.bounds import INF, Bounds
+from lossdsl.analysis.bounds import INF, Bounds, point
 from lossdsl.analysis.cells import Cell, Split
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.forms import TooLarge, atoms_in
 from lossdsl.analysis.growth import towards
 from lossdsl.analysis.joins import Pieces
+from lossdsl.analysis.orders import Growth
 from lossdsl.analysis.refute import _below, _text
 from lossdsl.analysis.reports import asked
-from lossdsl.analysis.search import Line, Search
+from lossdsl.analysis.search import Line, Search, Setting
 from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
@@ -62,37 +64,70 @@ class Flat:
 
 def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr], Expr] | None = None) -> Verdict | None:
     """A setting for which the loss (or what `of` makes of it) has an infinite limit; `below`: minus infinity only."""
-    view = search.view
-    leaf = view.variable
-    if leaf is None:
-        return None
-    bounds = view.leaves.get(search.loss.prediction.nodes[0], Bounds())
-    expr = view.expr if of is None else of(view.expr)
+    expr = search.view.expr if of is None else of(search.view.expr)
+    what = "the slope" if of is not None else "the value"
     for setting in islice(search.settings(), SETTINGS):
-        target = search.loss.target
-        if view.target_case is not None and target is not None and setting[target.nodes[0]] != view.target_case:
-            continue
-        numbers: dict[Expr, Expr] = {node: b.const(value) for node, value in setting.items()}
-        plain = b.substitute(expr, numbers)
-        settled = Composition(frozenset({leaf}), {}).bounds
-        for sign in (1, -1):
-            end = bounds.high if sign > 0 else bounds.low
-            is_far = end in (INF, -INF)
-            if view.moves:
-                end = -end  # the error falls as the prediction grows
-            found = towards(plain, leaf, end, -sign, settled)
-            if found is None or not found.end or (below is not None and (found.end < 0) != below):
+        for end, found in _ends(search, setting, expr):
+            if not found.end or (below is not None and (found.end < 0) != below):
                 continue
-            way = "grows" if sign > 0 else "falls"
-            what = "the slope" if of is not None else "the value"
-            place = sign * _LARGE if is_far else Fraction(end) - sign / _LARGE
-            if not is_far:
-                way += f" to {number(Fraction(end))}"
             return Verdict(
-                "refuted", "limits", at=search.at(setting, place),
-                detail=f"{what} goes to {'inf' if found.end > 0 else '-inf'} as the prediction {way}",
+                "refuted", "limits", at=search.at(setting, end.place),
+                detail=f"{what} goes to {'inf' if found.end > 0 else '-inf'} as the prediction {end.way}",
             )  # fmt: skip
     return None
+
+
+def fading(search: Search, of: Callable[[Expr], Expr]) -> Verdict | None:
+    """A setting for which the slope, which `of` makes of the loss, goes to 0 though the loss is less elsewhere."""
+    slope = of(search.view.expr)
+    for line in islice(search.lines, SETTINGS):
+        values = line.finite()
+        for end, found in _ends(search, line.setting, slope):
+            if not end.is_far or found.limit != point(0) or not values:
+                continue
+            x, last = values[-1 if end.place > 0 else 0]
+            if last > _lifted(search, min(y for _, y in values)):
+                detail = f"the slope goes to 0 as the prediction {end.way}"
+                return Verdict("refuted", "limits", at=search.at(line.setting, x), detail=detail)
+    return None
+
+
+@dataclass(frozen=True)
+class End:
+    """An end of the predictions, in words, and a prediction near it."""
+
+    way: str
+    place: Fraction
+    is_far: bool
+
+
+def _ends(search: Search, setting: Setting, expr: Expr) -> Iterator[tuple[End, Growth]]:
+    """How an expression grows towards each end of the predictions, as far as that is known."""
+    view, leaf, target = search.view, search.view.variable, search.loss.target
+    if leaf is None:
+        return
+    if view.target_case is not None and target is not None and setting[target.nodes[0]] != view.target_case:
+        return
+    bounds = view.leaves.get(search.loss.prediction.nodes[0], Bounds())
+    plain = b.substitute(expr, {node: b.const(value) for node, value in setting.items()})
+    settled = Composition(frozenset({leaf}), {}).bounds
+    for sign in (1, -1):
+        end = bounds.high if sign > 0 else bounds.low
+        is_far = end in (INF, -INF)
+        if view.moves:
+            end = -end  # the error falls as the prediction grows
+        found = towards(plain, leaf, end, -sign, settled)
+        if found is not None:
+            way = "grows" if sign > 0 else "falls"
+            if is_far:
+                yield End(way, sign * _LARGE, is_far), found
+            else:
+                yield End(f"{way} to {number(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
+
+
+def _lifted(search: Search, least: Any) -> Any:
+    """What a value must exceed to be more than the least one, and not by rounding."""
+    return least + search.m.mpf(10) ** -12 * (1 + abs(least))
 
 
 def flats(view: View, pieces: Pieces, search: Search) -> Iterator[Flat]:

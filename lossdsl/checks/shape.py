@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lossdsl.analysis import Study
+from lossdsl.analysis.shape import fading
 from lossdsl.analysis.verdict import Number, place
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.promises import setting
@@ -65,6 +66,17 @@ FLAT = Row(
     "nothing where such predictions are to be given up as outliers; else let the loss go on rising there",
     asked=True,
 )
+FADING = Row(
+    "fading-slope",
+    "Slope that fades",
+    "info",
+    "The slope goes to 0 towards an end of the predictions although others cost less: the worse a prediction is, the "
+    "less is learned from it.",
+    "loss mine(t: binary, x)\n(t - sigmoid(x))^2",
+    "loss mine(t: binary, x)\nsoftplus(x) - t*x",
+    "nothing where outliers are to lose their influence; of a probability take the logarithm, as cross-entropy does",
+    asked=True,
+)
 STEEP = Row(
     "unbounded-slope",
     "Slope without bound",
@@ -96,7 +108,7 @@ LOPSIDED = Row(
     asked=True,
 )
 
-ROWS = (BOTTOMLESS, NEGATIVE, ELSEWHERE, MINIMISER, FLAT, STEEP, BENT, LOPSIDED)
+ROWS = (BOTTOMLESS, NEGATIVE, ELSEWHERE, MINIMISER, FLAT, FADING, STEEP, BENT, LOPSIDED)
 
 
 def look(subject: Subject) -> Iterator[Finding | Known]:
@@ -175,6 +187,22 @@ def flats(subject: Subject) -> Iterator[Finding]:
                 text = f"the slope is 0 where `{flat.where}`, though the loss is less elsewhere{setting(loss)}: "
                 text += f"it is {flat.value} at {place(flat.at)}"
                 yield FLAT.found(text, flat.span or _formula(loss), FLAT.remedy, str(flat.verdict))
+
+
+def fades(subject: Subject) -> Iterator[Finding]:
+    """A finding where the slope goes to 0 at an end though the loss is less elsewhere, once over all settings.
+
+    Where it is 0 in a whole region that is told instead.
+    """
+    for study in subject.studies:
+        pieces, search = study.cases[0].pieces, study.search
+        verdict = None if pieces is None or search is None or study.flat else fading(search, pieces.slope)
+        if verdict is not None:
+            loss = study.program.loss
+            at = _others(loss, verdict.at)
+            text = f"{verdict.detail}{f', for {at}' if at else ''}, though the loss is less elsewhere{setting(loss)}"
+            yield FADING.found(text, _formula(loss), FADING.remedy, str(verdict))
+            return
 
 
 def steep(subject: Subject) -> Iterator[Finding]:

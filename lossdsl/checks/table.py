@@ -49,6 +49,7 @@ ASKED: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     pieces.IDLE.id: pieces.idle,
     shape.MINIMISER.id: shape.minimiser,
     shape.FLAT.id: shape.flats,
+    shape.FADING.id: shape.fades,
     shape.STEEP.id: shape.steep,
     shape.BENT.id: shape.bent,
     shape.LOPSIDED.id: shape.lopsided,
