@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lossdsl import catalog
 from lossdsl.frontend import syntax
@@ -38,8 +38,9 @@ TARGETS = code.TARGETS
 STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
 
 
+@lru_cache(64)
 def parsed(source: Source) -> syntax.FileText:
-    """The syntax tree of a text."""
+    """The syntax tree of a text; of one that was read not long ago, the same."""
     return parse(source)
 
 
@@ -51,7 +52,7 @@ def parameters(file: syntax.FileText) -> tuple[ParameterSpec, ...]:
 def builtin(name: str) -> syntax.FileText | None:
     """The syntax tree of a built-in loss."""
     source = catalog.read(name)
-    return None if source is None else parse(source)
+    return None if source is None else parsed(source)
 
 
 def program(file: syntax.FileText, settled: Mapping[str, bool | int] | None = None) -> Program:
@@ -174,12 +175,24 @@ class Program:
 
     def module(self, target: str) -> ast.Module:
         """Python for a target: `value`, and `gradient_NAME` and `pullback_NAME` for each real input."""
+        gradients = [self._gradient_function(spec, target) for spec in self.gradients]
+        return code.module([self._value_function(target), *gradients, *self._pullback_functions(target)], target)
+
+    def value_module(self, target: str) -> ast.Module:
+        """The same with `value` alone: the gradient is not worked out for it."""
+        return code.module([self._value_function(target)], target)
+
+    def gradient_module(self, target: str, spec: InputSpec) -> ast.Module:
+        """The same with the gradient in one real input alone."""
+        return code.module([self._gradient_function(spec, target)], target)
+
+    def _value_function(self, target: str) -> code.Function:
         (value,) = guarded((self.value,), self.known)
-        functions = [code.value_function(self.loss, value, target)]
-        for spec, exprs in self.gradients.items():
-            safe = guarded(exprs, self.known)
-            functions.append(code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}"))
-        return code.module([*functions, *self._pullback_functions(target)], target)
+        return code.value_function(self.loss, value, target)
+
+    def _gradient_function(self, spec: InputSpec, target: str) -> code.Function:
+        safe = guarded(self.gradients[spec], self.known)
+        return code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}")
 
     def kernel(self, target: str) -> ast.Module:
         """What a tensor library runs: `value`, and `pullback_NAME` for each real input."""

@@ -441,8 +441,8 @@ def test_a_wrong_value_is_caught_by_the_examples():
     loss = pipeline.program(file).loss
     wrong = Source(loss.source.text.replace("0.5*e^2", "0.501*e^2"), "huber.loss")
     assert wrong.text != loss.source.text
-    loss = pipeline.program(pipeline.parsed(wrong)).loss
-    assert [one.id for one in run_examples(loss)].count("example") >= 2
+    program = pipeline.program(pipeline.parsed(wrong))
+    assert [one.id for one in run_examples([program])].count("example") >= 2
 
 
 def test_a_built_in_without_a_reference_is_told(monkeypatch):

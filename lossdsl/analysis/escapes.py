@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, product
+from typing import Any
 
 import numpy as np
 
 from lossdsl.analysis.bounds import Bounds
 from lossdsl.analysis.facts import FACTS
 from lossdsl.analysis.refute import plainness
-from lossdsl.analysis.search import Search, Setting
+from lossdsl.analysis.search import KEPT, Line, Search, Setting, infinite, rows, selected
 from lossdsl.analysis.tensors import at as point_at
 from lossdsl.analysis.verdict import Number
 from lossdsl.ir import build as b
@@ -22,7 +23,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.pipeline import Program
 from lossdsl.source import Span
-from lossdsl.symbolic.exact import Array, evaluate, filled, met
+from lossdsl.symbolic.exact import Array, evaluate
 from lossdsl.symbolic.namespaces import MpNumbers, mp_numbers
 from lossdsl.symbolic.points import Point, points, sizes_for
 
@@ -55,11 +56,8 @@ def in_value(search: Search) -> Iterator[Escape]:
     seen: set[Expr] = set()
     loss = search.loss
     for line in search.lines:
-        broken = [x for x, y in zip(line.xs, line.values, strict=True) if y is None]
-        for x in sorted(broken, key=plainness):
-            given = _given(search, line.setting, x)
-            sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
-            found = culprit(loss, loss.value, given, search.m, sizes)
+        broken = sorted((x for x, y in zip(line.xs, line.values, strict=True) if y is None), key=plainness)
+        for x, found in zip(broken, _culprits(search, line, broken), strict=True):
             if found is not None and found[0] not in seen:
                 seen.add(found[0])
                 yield _escape("value", loss, *found, search.at(line.setting, x))
@@ -67,11 +65,37 @@ def in_value(search: Search) -> Iterator[Escape]:
                 return
 
 
-def _given(search: Search, setting: Setting, x: Fraction) -> dict[Expr, Array]:
-    given: dict[Expr, Array] = {}
-    for node, value in {**setting, search.loss.prediction.nodes[0]: x}.items():
-        given[node] = filled(np.full((1,) * len(node.axes), value, dtype=object), search.m)
-    return given
+def _culprits(search: Search, line: Line, xs: Sequence[Fraction]) -> Iterator[tuple[Call, str] | None]:
+    """`culprit` at each of some points of a line."""
+    expr = search.loss.value
+    if line.parts is not None:
+        found = _culprits_along(expr, line.parts, len(line.xs), search.m)
+        yield from (found.get(line.xs.index(x)) for x in xs)
+    elif search.may_be_stacked and xs:
+        found = _culprits_along(expr, search.parts(expr, line.setting, xs), len(xs), search.m)
+        yield from (found.get(place) for place in range(len(xs)))
+    else:
+        for x in xs:
+            yield _culprits_along(expr, search.parts(expr, line.setting, [x]), 1, search.m).get(0)
+
+
+def _culprits_along(expr: Expr, done: Mapping[Expr, Array], count: int, m: MpNumbers) -> dict[int, tuple[Call, str]]:
+    """`culprit` for each place of a line that has one."""
+    found: dict[int, tuple[Call, str]] = {}
+    live = selected(expr, done, count)
+    for node in walk(expr):
+        if not isinstance(node, Call) or node not in live or node.kind is Kind.BOOL or node.op.name == "where":
+            continue
+        bad = live[node] & infinite(done[node], count)
+        if not bad.any():
+            continue
+        for arg in node.args:
+            if arg.kind is Kind.REAL:
+                bad &= ~infinite(done[arg], count)
+        for place in map(int, np.flatnonzero(bad)):
+            if place not in found:
+                found[place] = node, _shown(rows(done[node], count)[place], m)
+    return found
 
 
 def culprit(
@@ -87,8 +111,12 @@ def culprit(
         if not bad or not isinstance(node, Call) or node.op.name == "where":
             continue
         if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
-            return node, str(m.nstr(bad[0])).replace("+", "")
+            return node, _shown(bad[0], m)
     return None
+
+
+def _shown(value: Any, m: MpNumbers) -> str:
+    return str(m.nstr(value)).replace("+", "")
 
 
 def _live(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
@@ -118,23 +146,20 @@ def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
     """One escape for each operation with an infinite slope where the loss itself is finite."""
     loss = program.loss
     spec = loss.prediction
-    if not any(isinstance(node, Call) and _may_be_steep(node) for node in walk(loss.value)):
+    candidates = [node for node in walk(loss.value) if isinstance(node, Call) and _may_be_steep(node)]
+    if not candidates:
         return
     gradient = program.gradients.get(spec, ())
     if len(gradient) != 1:
         return
     seen: set[Expr] = set()
-    sizes = {"batch": 1, "space": 1, "last": 1, "rows": 1}
-    for line in islice(search.lines, 6):
-        for x, y in zip(line.xs, line.values, strict=True):
-            if y is None:
-                continue
-            given = _given(search, line.setting, x)
-            suspects = [node for node in _steep(loss.value, given, search.m, sizes) if node not in seen]
+    for line in islice(search.lines, KEPT):
+        for x, steep in _steep(search, line, candidates):
+            suspects = [node for node in steep if node not in seen]
             if not suspects:
                 continue
-            done = evaluate(gradient, given, search.m, sizes)[gradient[0]].ravel().tolist()
-            bad = [str(search.m.nstr(value)).replace("+", "") for value in done if not search.m.isfinite(value)]
+            done = search.parts(gradient[0], line.setting, [x])[gradient[0]].ravel().tolist()
+            bad = [_shown(value, search.m) for value in done if not search.m.isfinite(value)]
             if not bad and _grows(gradient[0], search, line.setting, x):
                 bad = ["unbounded"]
             if bad:
@@ -157,14 +182,33 @@ def _grows(gradient: Expr, search: Search, setting: Setting, x: Fraction) -> boo
     return False
 
 
-def _steep(expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]) -> list[Call]:
-    """The selected operations whose slope is infinite at a point."""
-    candidates = [node for node in walk(expr) if isinstance(node, Call) and _may_be_steep(node)]
-    if not candidates:
-        return []
-    done = evaluate([expr], given, m, sizes)
-    live = _live(expr, done)
-    return [node for node in candidates if node in live and _is_steep(node, done)]
+def _steep(search: Search, line: Line, candidates: Sequence[Call]) -> Iterator[tuple[Fraction, list[Call]]]:
+    """The points of a line at which the loss is finite, each with the selected operations whose slope is infinite."""
+    expr = search.loss.value
+    places = [(place, x) for place, (x, y) in enumerate(zip(line.xs, line.values, strict=True)) if y is not None]
+    if line.parts is not None:
+        found = _steep_along(expr, line.parts, len(line.xs), candidates)
+        yield from ((x, found[place]) for place, x in places if place in found)
+    else:
+        for _, x in places:
+            found = _steep_along(expr, search.parts(expr, line.setting, [x]), 1, candidates)
+            if found:
+                yield x, found[0]
+
+
+def _steep_along(
+    expr: Expr, done: Mapping[Expr, Array], count: int, candidates: Sequence[Call]
+) -> dict[int, list[Call]]:
+    """The selected operations with an infinite slope at each place of a line that has one."""
+    steep = {node: np.array(_is_steep(node, done, count), dtype=bool) for node in candidates}
+    steep = {node: mask for node, mask in steep.items() if mask.any()}
+    found: dict[int, list[Call]] = {}
+    if steep:
+        live = selected(expr, done, count)
+        for node, mask in steep.items():
+            for place in map(int, np.flatnonzero(mask & live[node]) if node in live else ()):
+                found.setdefault(place, []).append(node)
+    return found
 
 
 def _may_be_steep(node: Call) -> bool:
@@ -174,13 +218,12 @@ def _may_be_steep(node: Call) -> bool:
     return bool(node.op.name in FACTS and FACTS[node.op.name].steep)
 
 
-def _is_steep(node: Call, done: Mapping[Expr, Array]) -> bool:
+def _is_steep(node: Call, done: Mapping[Expr, Array], count: int) -> list[bool]:
     if node.op.name == "pow":
-        base, exponent = (met(done[arg], arg.axes, node.axes) for arg in node.args)
-        pairs = np.broadcast(base, exponent)
-        return any(a == 0 and c < 1 for a, c in pairs)
+        bases, exponents = (rows(done[arg], count) for arg in node.args)
+        return [a == 0 and c < 1 for a, c in zip(bases, exponents, strict=True)]
     steep = [float(end) for end in FACTS[node.op.name].steep]
-    return any(value == end for value in done[node.args[0]].ravel().tolist() for end in steep)
+    return [value in steep for value in rows(done[node.args[0]], count)]
 
 
 # --- whole tensors ------------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lossdsl.analysis.bounds import INF, Bounds
 from lossdsl.analysis.grids import FEW, GRIDS, HALF
@@ -30,16 +31,21 @@ from lossdsl.symbolic.namespaces import Beyond, MpNumbers
 BUDGET = 50_000
 """How many operations, times points, are worked out on grids; the first setting is always tried."""
 
+KEPT = 6
+"""Of how many lines the values of all parts are kept: those on which slopes are looked at."""
+
 Setting = Mapping[Expr, Fraction]
+Truths = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A loss along its prediction: everything else is set."""
+    """A loss along its prediction: everything else is set. `parts` has the values of its parts, where they are kept."""
 
     setting: Setting
     xs: tuple[Fraction, ...]
     values: tuple[Any, ...]
+    parts: Mapping[Expr, Array] | None = field(default=None, repr=False)
 
     def finite(self) -> list[tuple[Fraction, Any]]:
         """The points at which the loss has a value."""
@@ -52,7 +58,7 @@ class Search:
 
     view: View
     extra: Sequence[Expr] = ()
-    m: MpNumbers = field(default_factory=lambda: _RealNumbers())
+    m: MpNumbers = field(default_factory=lambda: _real_numbers())
     tried: int = 0
     _lines: list[Line] = field(default_factory=list)
 
@@ -153,20 +159,23 @@ class Search:
             budget -= size * len(xs)
             if budget < 0 and number:
                 return
-            yield self._within_reach(setting, xs)
+            yield self._within_reach(setting, xs, keep=number < KEPT)
 
-    def _within_reach(self, setting: Setting, xs: Sequence[Fraction]) -> Line:
+    def _within_reach(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool) -> Line:
         """A line; towers of exponentials have no far points, since their values cannot be written down."""
         for most in (INF, 100, 4):
             try:
-                return self.line(setting, [x for x in xs if abs(x) <= most])
+                return self.line(setting, [x for x in xs if abs(x) <= most], keep=keep)
             except (MemoryError, OverflowError):
                 continue
         return Line(setting, (), ())
 
-    def line(self, setting: Setting, xs: Sequence[Fraction]) -> Line:
+    def line(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool = False) -> Line:
         """The loss at some predictions; None where it has no finite value."""
         self.tried += len(xs)
+        if keep and xs and self.may_be_stacked:
+            parts = self.parts(self.loss.value, setting, xs)
+            return Line(setting, tuple(xs), tuple(self._finite(self.loss.value, parts, len(xs))), parts)
         return Line(setting, tuple(xs), tuple(self.values(setting, xs)))
 
     def _grid(self, setting: Setting) -> list[Fraction]:
@@ -206,12 +215,12 @@ class Search:
         expr = self.loss.value
         if not xs:
             return []
-        if not self._may_be_stacked:
+        if not self.may_be_stacked:
             return [self._at(expr, setting, [x])[0] for x in xs]
         return self._at(expr, setting, xs)
 
     @cached_property
-    def _may_be_stacked(self) -> bool:
+    def may_be_stacked(self) -> bool:
         """Whether several predictions may stand in one batch: nothing counts or sums over it."""
         for node in walk(self.loss.value):
             if isinstance(node, Along | Gather | Length | Position):
@@ -221,53 +230,39 @@ class Search:
         return True
 
     def _at(self, expr: Expr, setting: Setting, xs: Sequence[Fraction]) -> list[Any]:
+        return self._finite(expr, self.parts(expr, setting, xs), len(xs))
+
+    def parts(self, expr: Expr, setting: Setting, xs: Sequence[Fraction]) -> dict[Expr, Array]:
+        """The values of an expression and all that it is made of; see `rows`."""
         (variable,) = self.loss.prediction.nodes
-        given: dict[Expr, Array] = {}
-        for node, value in setting.items():
-            given[node] = self._spread(node, [value] * len(xs))
-        given[variable] = self._spread(variable, list(xs))
+        given = {node: self._spread(node, [value]) for node, value in setting.items()}
+        given[variable] = self._spread(variable, xs)
         sizes = {"batch": len(xs), "space": 1, "last": 1, "rows": 1}
-        done = evaluate([expr], given, self.m, sizes)
-        broken = self._broken(expr, done, len(xs))
-        found = self._rows(done[expr], expr, len(xs))
-        return [None if bad or not is_finite(y) else y for y, bad in zip(found, broken, strict=True)]
+        return evaluate([expr], given, self.m, sizes)
 
-    def _spread(self, node: Expr, values: list[Fraction]) -> Array:
+    def _spread(self, node: Expr, values: Sequence[Fraction]) -> Array:
         axes = ordered(node.axes)
-        shape = tuple(len(values) if axis.domain == "batch" else 1 for axis in axes)
-        array = np.empty(shape, dtype=object)
-        batch = any(axis.domain == "batch" for axis in axes)
-        array[...] = np.array(values, dtype=object).reshape(shape) if batch else values[0]
-        return filled(array, self.m)
+        if all(axis.domain != "batch" for axis in axes):
+            values = values[:1]
+        array = np.empty(tuple(len(values) if axis.domain == "batch" else 1 for axis in axes), dtype=object)
+        array.reshape(-1)[:] = [self.m.number(value) for value in values]
+        return array
 
-    def _rows(self, array: Array, expr: Expr, count: int) -> list[Any]:
-        flat = array.ravel().tolist()
-        return flat if len(flat) == count else flat * count
+    def _finite(self, expr: Expr, parts: Mapping[Expr, Array], count: int) -> list[Any]:
+        """The values of an expression; None where it, or a part that is selected, has no finite one."""
+        bad = self._broken(expr, parts, count) | infinite(parts[expr], count)
+        return [None if one else y for y, one in zip(rows(parts[expr], count), bad.tolist(), strict=True)]
 
-    def _broken(self, root: Expr, done: Mapping[Expr, Array], count: int) -> list[bool]:
+    def _broken(self, root: Expr, done: Mapping[Expr, Array], count: int) -> Truths:
         """Where a part that is selected has no finite value: floating point may go on there, real numbers do not."""
-        live: dict[Expr, Any] = {root: np.ones(count, dtype=bool)}
+        suspects = {node: wrong for node in walk(root) if (wrong := _wrong(node, done, count)) is not None}
         bad = np.zeros(count, dtype=bool)
-        for node in reversed(list(walk(root))):
-            here = live.get(node)
-            if here is None:
-                continue
-            if node.kind is Kind.REAL and not isinstance(node, Const | Flag):
-                numbers = self._rows(done[node], node, count)
-                wrong = [not is_finite(y) for y in numbers]
-                if any(wrong):
-                    bad |= here & np.array(wrong, dtype=bool)
-            children = node.children
-            if isinstance(node, Call) and node.op.name == "where":
-                held = np.array([bool(c) for c in self._rows(done[children[0]], children[0], count)], dtype=bool)
-                parts = [(children[0], here), (children[1], here & held), (children[2], here & ~held)]
-            elif isinstance(node, Call):
-                parts = [(child, here) for child in children]
-            else:
-                parts = []
-            for child, mask in parts:
-                live[child] = live[child] | mask if child in live else mask
-        return [bool(one) for one in bad]
+        if suspects:
+            live = selected(root, done, count, through=(Call,))
+            for node, wrong in suspects.items():
+                if node in live:
+                    bad |= live[node] & wrong
+        return bad
 
     def at(self, setting: Setting, x: Fraction) -> dict[str, Number]:
         """A point as a reader would put it in."""
@@ -292,10 +287,52 @@ class _RealNumbers(MpNumbers):
             return self.nan
 
 
-def is_finite(value: Any) -> bool:
-    """Whether one of mpmath's numbers is neither infinite nor nan: these have a mantissa of 0 and another exponent."""
-    _, mantissa, exponent, _ = value._mpf_
-    return bool(mantissa or not exponent)
+@cache
+def _real_numbers() -> MpNumbers:
+    return _RealNumbers()
+
+
+# --- along a line -------------------------------------------------------------------------------------------------
+
+
+def rows(array: Array, count: int) -> list[Any]:
+    """The values of a part at the points of a line: one for each, or one for all."""
+    flat: list[Any] = array.ravel().tolist()
+    return flat if len(flat) == count else flat * count
+
+
+def infinite(array: Array, count: int) -> Truths:
+    """At which points of a line mpmath's numbers are infinite or nan: these have a mantissa of 0 and an exponent."""
+    found = np.array([not y._mpf_[1] and y._mpf_[2] != 0 for y in array.ravel().tolist()], dtype=bool)
+    return np.broadcast_to(found, (count,))
+
+
+def _wrong(node: Expr, done: Mapping[Expr, Array], count: int) -> Truths | None:
+    """Where a part is infinite or nan; None if it is so nowhere."""
+    if node.kind is not Kind.REAL or isinstance(node, Const | Flag):
+        return None
+    found = infinite(done[node], count)
+    return found if found.any() else None
+
+
+def selected(
+    root: Expr, done: Mapping[Expr, Array], count: int, through: tuple[type[Expr], ...] = (Expr,)
+) -> dict[Expr, Truths]:
+    """The parts that reach the result, and at which points of a line they do; seen through some kinds of nodes only."""
+    live: dict[Expr, Truths] = {root: np.ones(count, dtype=bool)}
+    for node in reversed(list(walk(root))):
+        here = live.get(node)
+        if here is None or not isinstance(node, through):
+            continue
+        children = node.children
+        if isinstance(node, Call) and node.op.name == "where":
+            held = np.array([bool(c) for c in rows(done[children[0]], count)], dtype=bool)
+            parts = [(children[0], here), (children[1], here & held), (children[2], here & ~held)]
+        else:
+            parts = [(child, here) for child in children]
+        for child, mask in parts:
+            live[child] = live[child] | mask if child in live else mask
+    return live
 
 
 def _between(bounds: Bounds) -> Fraction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +13,8 @@ from lossdsl.checks.finding import Finding, Row, Sure
 from lossdsl.checks.subject import Subject, inputs_of, parameters_of
 from lossdsl.checks.texts import from_error
 from lossdsl.errors import LossError
-from lossdsl.ir.loss import Example, Loss, Written
+from lossdsl.ir.loss import Example, Written
+from lossdsl.pipeline import Program
 from lossdsl.runtime.spec import LoadedLoss
 
 EXAMPLE = Row(
@@ -36,21 +37,25 @@ ULPS = 8
 def look(subject: Subject) -> Iterator[Finding | Sure]:
     """A finding for each example that has another value, or none; the number of examples where all are right."""
     loss = subject.loss
-    wrong = list(run_examples(loss))
+    wrong = list(run_examples(subject.programs))
     yield from wrong
     if loss.examples and not wrong:
         yield Sure(f"{len(loss.examples)} example{'s' * (len(loss.examples) > 1)}")
 
 
-def run_examples(loss: Loss) -> Iterator[Finding]:
-    """A finding for each example that has another value, or none."""
+def run_examples(programs: Sequence[Program]) -> Iterator[Finding]:
+    """A finding for each example that has another value, or none.
+
+    The loss is given as programs for some settings of its `bool` and `int` parameters; any others are made.
+    """
+    loss = programs[0].loss
     loaded: dict[tuple[tuple[str, Any], ...], LoadedLoss] = {}
     for example in loss.examples:
         parameters = parameters_of(loss, example)
         key = tuple((name, _frozen(value)) for name, value in parameters.items())
         try:
             if key not in loaded:
-                loaded[key] = LoadedLoss(loss.source, (-1,), parameters)
+                loaded[key] = LoadedLoss(loss.source, (-1,), parameters, programs)
             got = loaded[key].numpy(**inputs_of(loss, example))
         except LossError as error:
             yield from_error(error, example.span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ NONE: Axes = frozenset()
 _ORDER = {"rows": 1, "batch": 2, "space": 3, "last": 5}
 
 
-def ordered(axes: Iterable[Axis]) -> tuple[Axis, ...]:
+@lru_cache(1024)
+def ordered(axes: Axes) -> tuple[Axis, ...]:
     """Axes in the order in which arrays hold them: rows, batch, space, index variables by age, last."""
     return tuple(sorted(axes, key=lambda a: (4, a.number) if a.is_index else (_ORDER[a.name], 0)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -22,12 +22,22 @@ class LoadedLoss:
     `name`, `parameters` (by name), `source` (its text), `doc`, `latex`; `numpy` computes it on arrays.
     """
 
-    def __init__(self, source: Source, axis: tuple[int, ...], parameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        axis: tuple[int, ...],
+        parameters: Mapping[str, Any],
+        made: Iterable[pipeline.Program] = (),
+    ) -> None:
+        """`made` are programs of this source; the one with these `bool` and `int` parameters is used if it is there."""
         self.origin = source
         self.axis = axis
-        file = pipeline.parsed(source)
+        programs = tuple(made)
+        file = programs[0].file if programs else pipeline.parsed(source)
         values = bound(file, parameters)
-        self.program = pipeline.program(file, settled(pipeline.parameters(file), values))
+        chosen = settled(pipeline.parameters(file), values)
+        found = next((one for one in programs if one.loss.settled == chosen), None)
+        self.program = pipeline.program(file, chosen) if found is None else found
         self.parameters: Mapping[str, Value] = MappingProxyType(values)
         check_requirements(self.program, values)
 

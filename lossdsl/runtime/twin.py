@@ -38,13 +38,14 @@ class Twin:
 
     def __init__(self, spec: LoadedLoss) -> None:
         self._spec = spec
-        self._functions: dict[str, Callable[..., Any]] | None = None
+        self._values: Callable[..., Any] | None = None
+        self._slopes: dict[InputSpec, Callable[..., Any]] = {}
 
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
         """One value a sample (or a sample and place); one number for a loss of the whole batch."""
         call = self._prepared(inputs, named)
         with np.errstate(all="ignore"):
-            return call.leave(self._compiled()["value"](*call.arguments, *self._spec.arguments(call.last)))
+            return call.leave(self._value(*call.arguments, *self._spec.arguments(call.last)))
 
     def grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
         """The derivative of the sum of all values with respect to an input, by default the prediction."""
@@ -55,10 +56,9 @@ class Twin:
         spec = self._wrt(wrt)
         call = self._prepared(inputs, named)
         arguments = (*call.arguments, *self._spec.arguments(call.last))
-        compiled = self._compiled()
         with np.errstate(all="ignore"):
-            value = call.leave(compiled["value"](*arguments))
-            (slope,) = compiled[f"gradient_{spec.identifier}"](*arguments)
+            value = call.leave(self._value(*arguments))
+            (slope,) = self._slope(spec)(*arguments)
         return value, call.restore(spec, slope)
 
     def _wrt(self, wrt: str | None) -> InputSpec:
@@ -74,10 +74,20 @@ class Twin:
             raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it")
         return spec
 
-    def _compiled(self) -> dict[str, Callable[..., Any]]:
-        if self._functions is None:
-            self._functions = functions(self._spec.program.module("numpy"), self._spec.name)
-        return self._functions
+    # Compiled when they are asked for: a gradient costs much more than a value.
+
+    @property
+    def _value(self) -> Callable[..., Any]:
+        if self._values is None:
+            module = self._spec.program.value_module("numpy")
+            self._values = functions(module, self._spec.name)["value"]
+        return self._values
+
+    def _slope(self, spec: InputSpec) -> Callable[..., Any]:
+        if spec not in self._slopes:
+            module = self._spec.program.gradient_module("numpy", spec)
+            self._slopes[spec] = functions(module, self._spec.name)[f"gradient_{spec.identifier}"]
+        return self._slopes[spec]
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
         loss = self._spec.program.loss

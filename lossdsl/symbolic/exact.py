@@ -49,6 +49,8 @@ def evaluate(roots: Iterable[Expr], given: Mapping[Expr, Array], m: Numbers, siz
 def filled(values: Any, m: Numbers) -> Array:
     """An array of a namespace's numbers from nested lists or an array of plain ones."""
     plain = np.asarray(values, dtype=object)
+    if not plain.ndim:
+        return _objects(m.number(plain.item()))
     return _objects(np.frompyfunc(m.number, 1, 1)(plain))
 
 
@@ -77,6 +79,8 @@ def _objects(value: Any) -> Array:
 
 def met(array: Array, have: Axes, want: Axes) -> Array:
     """The array with a dimension of length 1 for each axis of `want` that it lacks."""
+    if want <= have:
+        return array
     return array[tuple(slice(None) if axis in have else None for axis in ordered(want | have))]
 
 
@@ -118,14 +122,10 @@ class _Run:
 
     def _call(self, node: Call) -> Array:
         arrays = [met(self.done[arg], arg.axes, node.axes) for arg in node.args]
-
-        def one(*args: Any) -> Any:
-            found = self.m.apply(node.op.exact, node.op.name, args)
-            return self.m.number(found) if type(found) is int else found
-
-        if not arrays:
-            return _objects(one())
-        return _objects(np.frompyfunc(one, len(arrays), 1)(*arrays))
+        meaning = self.m.meaning(node.op)
+        if not node.axes:
+            return _objects(meaning(*(array.item() for array in arrays)))
+        return _objects(np.frompyfunc(meaning, len(arrays), 1)(*arrays))
 
     def _rows(self, node: Expr, over: Axes) -> tuple[Array, list[Axis]]:
         """The array of `node` with the axes `over` joined and put last, and the axes that stay."""

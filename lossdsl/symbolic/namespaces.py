@@ -10,8 +10,10 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
+
+from lossdsl.ir.op import Kind, Op
 
 DIGITS = 50
 
@@ -27,6 +29,8 @@ class Numbers(Protocol):
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any: ...
 
+    def meaning(self, op: Op) -> Callable[..., Any]: ...
+
 
 @cache
 def mp_numbers(digits: int = DIGITS) -> MpNumbers:
@@ -39,6 +43,30 @@ _GROWING |= {"log_cosh", "erf", "erfc", "norm_cdf", "log_norm_cdf", "lgamma", "d
 _GROWING |= {"log_i0", "i1_over_i0", "log_bessel_i", "logaddexp"}
 """Functions that take as many digits as their argument has before the point: `exp(exp(exp(9)))` would never end."""
 _REACH = 4096
+
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "neg": operator.neg,
+    "square": lambda a: a * a,
+    "abs": abs,
+    "where": lambda c, a, b: a if c else b,
+    "max": lambda a, b: a if a >= b else b,
+    "min": lambda a, b: a if a <= b else b,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "real": lambda a: a,
+    "stop": lambda a: a,
+}
+"""The rows of `ir.ops` that mpmath's numbers have as operators, which raise nothing and stay real: most of all work."""
+
+_EXACT = frozenset({"neg", "abs", "where", "max", "min", "real", "stop"})
+"""Those among them whose result is one of their arguments, but for its sign: rounded as they are."""
 
 
 class MpNumbers:
@@ -53,6 +81,8 @@ class MpNumbers:
         self.inf, self.nan = self.context.inf, self.context.nan
         self.exp, self.floor, self.ceil = self.context.exp, self.context.floor, self.context.ceil
         self.abs, self.round = abs, self.context.nint
+        self.number = lru_cache(4096)(self.nearest)  # a loss has few numbers, and grids have the same ones
+        self._meanings: dict[Op, Callable[..., Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.context, name)
@@ -61,11 +91,28 @@ class MpNumbers:
     def pi(self) -> Any:
         return +self.context.pi
 
-    def number(self, value: Fraction | float | int) -> Any:
+    def nearest(self, value: Fraction | float | int) -> Any:
         """The number nearest to `value`."""
         if isinstance(value, Fraction):
             return self.mpf(value.numerator) / value.denominator
         return self.mpf(value)
+
+    def meaning(self, op: Op) -> Callable[..., Any]:
+        """An operation as a function of numbers (and conditions)."""
+        if op not in self._meanings:
+            self._meanings[op] = self._meaning(op)
+        return self._meanings[op]
+
+    def _meaning(self, op: Op) -> Callable[..., Any]:
+        if op.name in _PLAIN:
+            return _PLAIN[op.name]
+        function, name, apply, number = op.exact, op.name, self.apply, self.number
+
+        def one(*args: Any) -> Any:
+            found = apply(function, name, args)
+            return number(found) if type(found) is int else found
+
+        return one
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
         """The value of an operation; infinite or nan where floating point would have it so."""
@@ -87,7 +134,7 @@ class MpNumbers:
 
     def _bounded(self, value: Any) -> Any:
         """An argument, infinite if it is beyond 2^4096."""
-        _, _, exponent, bits = self.mpf(value)._mpf_
+        _, _, exponent, bits = value._mpf_ if hasattr(value, "_mpf_") else self.mpf(value)._mpf_
         return value if exponent + bits <= _REACH else self.inf if value > 0 else -self.inf
 
     def ratio(self, p: int, q: int) -> Any:
@@ -132,22 +179,31 @@ class RoundedNumbers(MpNumbers):
         self.bits, self.largest, self.smallest = bits, largest, smallest
         self.normal = smallest * 2 ** (bits - 1)
         self.rounded_parts = libmp.mpf_pos
+        # Numbers with exponents between these are neither below the normal ones nor near the largest.
+        self._least, self._most = math.frexp(self.normal)[1], math.frexp(largest)[1]
 
-    def number(self, value: Fraction | float | int) -> Any:
-        return self.rounded(super().number(value))
+    def nearest(self, value: Fraction | float | int) -> Any:
+        return self.rounded(super().nearest(value))
 
-    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
-        found = super().apply(function, name, args)
-        return found if isinstance(found, bool) else self.rounded(found)
+    def _meaning(self, op: Op) -> Callable[..., Any]:
+        found, rounded = super()._meaning(op), self.rounded
+        if op.gives is Kind.BOOL or op.name in _EXACT:
+            return found
+        return lambda *args: rounded(found(*args))
 
     def rounded(self, value: Any) -> Any:
         """The nearest number that the format holds."""
+        parts = value._mpf_
+        if self._least < parts[2] + parts[3] < self._most and parts[1]:
+            if parts[3] <= self.bits:
+                return value
+            return self.context.make_mpf(self.rounded_parts(parts, self.bits, "n"))
         size = abs(value)
         if size > self.largest:
             return self.inf if value > 0 else -self.inf
         if size < self.normal:  # below that, numbers have a fixed distance
             return self.context.nint(value / self.smallest) * self.smallest
-        return self.context.make_mpf(self.rounded_parts(value._mpf_, self.bits, "n"))
+        return self.context.make_mpf(self.rounded_parts(parts, self.bits, "n"))
 
 
 @cache
@@ -188,6 +244,15 @@ class SympyNumbers:
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
         return function(self, *args)
+
+    def meaning(self, op: Op) -> Callable[..., Any]:
+        """An operation as a function of expressions."""
+
+        def one(*args: Any) -> Any:
+            found = op.exact(self, *args)
+            return self.number(found) if type(found) is int else found
+
+        return one
 
     def where(self, c: Any, a: Any, b: Any) -> Any:
         return c * a + (1 - c) * b

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, walk
+from lossdsl.ir.interval import Interval
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.symbolic.ranges import Ranges
@@ -116,10 +118,10 @@ def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
         for child in part.children:
             uses[child] = uses.get(child, 0) + 1
     repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _is_product(part))
-    best = _tried(node, frozenset(), known, proposals, lambda expr, _: [("common factors", _cancelled(expr))])
+    best = _tried(node, frozenset(), known, proposals, lambda expr, _: (("common factors", _cancelled(expr)),))
     for closed in dict.fromkeys((repeated, frozenset[Expr]())):
         if _is_worth(_region(best, frozenset())):
-            best = _tried(best, closed, known, proposals, proposed)
+            best = _tried(best, closed, known, proposals, _proposed)
     return best
 
 
@@ -128,7 +130,7 @@ def _tried(
     closed: frozenset[Expr],
     known: Ranges,
     proposals: list[Proposal],
-    propose: Callable[[Expr, Ranges], list[tuple[str, Expr]]],
+    propose: Callable[[Expr, _Facts], tuple[tuple[str, Expr], ...]],
 ) -> Expr:
     """The best of the node and what is proposed for it, with its opaque parts and those of `closed` as symbols."""
     region = _region(node, closed)
@@ -139,7 +141,7 @@ def _tried(
                 symbols.setdefault(child, Input(f"?{len(symbols)}", _HERE))
     if not 2 < len(region) <= MAX_OPERATIONS or len(symbols) > MAX_SYMBOLS:
         return node
-    facts = Ranges({leaf: known[original] for original, leaf in symbols.items()})
+    facts = tuple((leaf, known[original]) for original, leaf in symbols.items())
     back = {leaf: original for original, leaf in symbols.items()}
     best = b.substitute(node, symbols)
     seen = {best}
@@ -147,13 +149,30 @@ def _tried(
         if candidate in seen:
             continue
         seen.add(candidate)
-        # Opened here, so that a loss without proposals pays for neither mpmath nor numpy.
-        from lossdsl.symbolic.weigh import weigh
-
-        refused = weigh(best, candidate, facts)
+        refused = _refused(best, candidate, facts)
         proposals.append(Proposal(b.substitute(best, back), b.substitute(candidate, back), by, refused))
         best = candidate if refused is None else best
     return b.substitute(best, back)
+
+
+_Facts = tuple[tuple[Expr, Interval], ...]
+"""What is known of each symbol."""
+
+
+# The same parts turn up under each setting of a loss's parameters, and in its gradients in several inputs.
+
+
+@lru_cache(256)
+def _proposed(expr: Expr, facts: _Facts) -> tuple[tuple[str, Expr], ...]:
+    return tuple(proposed(expr, Ranges(dict(facts))))
+
+
+@lru_cache(256)
+def _refused(before: Expr, after: Expr, facts: _Facts) -> str | None:
+    # Opened here, so that a loss without proposals pays for neither mpmath nor numpy.
+    from lossdsl.symbolic.weigh import weigh
+
+    return weigh(before, after, Ranges(dict(facts)))
 
 
 def _cancelled(node: Expr) -> Expr:

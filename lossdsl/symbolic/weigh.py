@@ -9,7 +9,8 @@ operation count as inputs.
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from random import Random
 from typing import Any
 
@@ -82,9 +83,10 @@ class _Scales:
     """Two expressions at the same points, exactly and in float32."""
 
     def __init__(self, before: Expr, after: Expr, known: Ranges) -> None:
-        self.exprs, self.given = _sampled((before, after), known)
+        self.exprs, self.leaves = _sampled((before, after), known)
+        self.given = draws(self.leaves)
         self.m = mp_numbers(_PLACES)
-        self.truth = _values(self.exprs, self.given, self.m)
+        self.truth = [_values(expr, self.leaves, self.m) for expr in self.exprs]
 
     def worse(self) -> str | None:
         return self.unequal() or self.less_accurate()
@@ -92,10 +94,11 @@ class _Scales:
     def unequal(self) -> str | None:
         """A point at which they differ, in words; None if there is none among those tried."""
         m = self.m
+        agree, least = m.mpf(_AGREE), m.mpf("1e-45")
         for place, (one, other) in enumerate(zip(*self.truth, strict=True)):
             if not m.isfinite(one):
                 continue
-            slack = m.mpf(_AGREE) * max(abs(one), m.mpf("1e-45")) * self._room(place)
+            slack = agree * max(abs(one), least) * self._room(place)
             if not m.isfinite(other) or abs(one - other) > slack:
                 return f"not equal ({self._shown(place)}: {m.nstr(one, 8)} before, {m.nstr(other, 8)} after)"
         return None
@@ -106,12 +109,9 @@ class _Scales:
         return max(1.0, *sizes) ** 2 / min(1.0, *(size for size in sizes if size > 0), 1.0) ** 2
 
     @cached_property
-    def errors(self) -> list[list[float]]:
+    def errors(self) -> list[tuple[float, ...]]:
         """The errors of both in float32, in units of the last place of the true value."""
-        single = float32_numbers()
-        rounded = _values(self.exprs, self.given, single)
-        true = self.truth[0]
-        return [[ulps(got, exact, single.largest) for got, exact in zip(row, true, strict=True)] for row in rounded]
+        return [_errors(expr, self.exprs[0], self.leaves) for expr in self.exprs]
 
     def less_accurate(self) -> str | None:
         """Where the second loses digits of float32 that the first keeps, in words; None if it does not."""
@@ -134,12 +134,25 @@ class _Scales:
         return ", ".join(f"{float(row[place]):.6g}" for row in self.given.values()) or "there"
 
 
-def _values(exprs: tuple[Expr, ...], given: dict[Expr, Array], m: MpNumbers) -> list[list[Any]]:
-    done = evaluate(exprs, {leaf: filled(row, m) for leaf, row in given.items()}, m, {"last": POINTS})
-    return [list(np.broadcast_to(done[expr], (POINTS,))) for expr in exprs]
+# A form is weighed against several others, at the same points.
 
 
-def _mean(lost: list[float]) -> float:
+@lru_cache(64)
+def _values(expr: Expr, leaves: Leaves, m: MpNumbers) -> tuple[Any, ...]:
+    given = {leaf: filled(row, m) for leaf, row in draws(leaves).items()}
+    done = evaluate((expr,), given, m, {"last": POINTS})[expr]
+    return tuple(np.broadcast_to(done, (POINTS,)).tolist())
+
+
+@lru_cache(64)
+def _errors(expr: Expr, right: Expr, leaves: Leaves) -> tuple[float, ...]:
+    """The errors in float32 of a form of `right`, in units of the last place of the true value."""
+    single = float32_numbers()
+    rounded, true = _values(expr, leaves, single), _values(right, leaves, mp_numbers(_PLACES))
+    return tuple(ulps(got, exact, single.largest) for got, exact in zip(rounded, true, strict=True))
+
+
+def _mean(lost: Sequence[float]) -> float:
     return sum(math.log2(1 + error) for error in lost) / len(lost)
 
 
@@ -157,14 +170,18 @@ def ulps(got: Any, true: Any, largest: float) -> float:
 # --- points -------------------------------------------------------------------------------------------------------
 
 
-def _sampled(exprs: tuple[Expr, ...], known: Ranges) -> tuple[tuple[Expr, ...], dict[Expr, Array]]:
-    """The expressions over one axis of points, and values for their inputs, each a number of float32."""
+Leaves = tuple[tuple[Expr, Interval], ...]
+"""What expressions are made of, each with the interval of its values."""
+
+
+def _sampled(exprs: tuple[Expr, ...], known: Ranges) -> tuple[tuple[Expr, ...], Leaves]:
+    """The expressions over one axis of points, and their inputs."""
     leaves: dict[Expr, Expr] = {}
     for expr in exprs:
         for node in _leaves(expr):
             leaves.setdefault(node, Input(f"?p{len(leaves)}", frozenset({LAST})))
-    given = draws({leaf: known[node] for node, leaf in leaves.items()})
-    return tuple(substitute(expr, leaves) for expr in exprs), given
+    intervals = tuple((leaf, known[node]) for node, leaf in leaves.items())
+    return tuple(substitute(expr, leaves) for expr in exprs), intervals
 
 
 def _leaves(expr: Expr) -> list[Expr]:
@@ -196,8 +213,10 @@ _STYLES = {
 much larger than the rest, and "exponents" are of sizes at which exponentials are neither 1 nor beyond all bounds."""
 
 
-def draws(intervals: dict[Expr, Interval], seed: int = 7) -> dict[Expr, Array]:
-    """`POINTS` values for each leaf, inside its interval."""
+@lru_cache(64)
+def draws(leaves: Leaves, seed: int = 7) -> Mapping[Expr, Array]:
+    """`POINTS` values for each leaf, inside its interval, each a number of float32."""
+    intervals = dict(leaves)
     random = Random(seed)
     order = (*_STYLES, "near")
     found: dict[Expr, Array] = {leaf: np.empty(POINTS, dtype=object) for leaf in intervals}
