@@ -8,8 +8,9 @@ what is found is a proof; what is not found says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 from lossdsl.analysis.forms import atoms_in
@@ -27,6 +28,17 @@ class Known:
 
     polynomial: Any
     strict: bool = False
+
+    @cached_property
+    def text(self) -> str:
+        """The polynomial written out: equal ones alike. Polynomials of flint's have no hash."""
+        return str(self.polynomial)
+
+    @cached_property
+    def terms(self) -> Mapping[tuple[int, ...], Any]:
+        """The coefficients by the powers of the atoms."""
+        found: Mapping[tuple[int, ...], Any] = self.polynomial.to_dict()
+        return found
 
 
 EFFORT = 600_000
@@ -123,55 +135,81 @@ class Region:
 
     def _combines(self, target: Any, *, degree: int) -> bool | None:
         """Whether `target` is a nonnegative combination of products; true if one of them may be positive."""
-        return _combination(target, self._columns(target, degree), self.effort) if self.effort.left > 0 else None
+        if self.effort.left <= 0:
+            return None
+        zeros = tuple(str(zero) for zero in self.zeros)
+        key = (str(target), degree, tuple((one.text, one.strict) for one in self.known), zeros)
+        found, work = _answer(_Question(key, target, degree, self.known, self.zeros))
+        self.effort.left -= work
+        return found
 
-    def _columns(self, target: Any, degree: int) -> list[Known]:
-        one = target * 0 + 1
-        products: list[Known] = [Known(one, True)]
-        layer = products
-        for _ in range(degree):
-            taller = []
-            for product in layer:
-                for factor in self.known:
-                    if product.polynomial.total_degree() + factor.polynomial.total_degree() <= degree:
-                        taller.append(Known(product.polynomial * factor.polynomial, product.strict and factor.strict))
-            layer = _different(taller)
-            products = _different([*products, *layer])
-            if len(products) > MAX_COLUMNS:
-                products = products[:MAX_COLUMNS]
-                break
-        extra: list[Known] = []
-        if target.total_degree() >= 2:
-            gens = target.context().gens()
-            used = [gens[place] for place in atoms_in(target)]
-            squares = [one.polynomial for one in self.known if one.polynomial.total_degree() == 1]
-            linear = [*used, *squares[:4], *(a - c for a in used for c in used if str(a) < str(c))]
-            extra = [Known(part * part) for part in linear]
-        for zero in self.zeros:
-            gens = zero.context().gens()
-            places = sorted({*atoms_in(zero), *atoms_in(target)})
-            for factor in (one, *(gens[place] for place in places)):
-                extra += [Known(zero * factor), Known(-zero * factor)]
-        return _different([*products, *extra])[: 2 * MAX_COLUMNS]
+
+@dataclass(frozen=True)
+class _Question:
+    """Whether a polynomial is a combination of products of others. It is asked again under other settings of a loss."""
+
+    key: tuple[Any, ...]
+    target: Any = field(compare=False)
+    degree: int = field(compare=False)
+    known: tuple[Known, ...] = field(compare=False)
+    zeros: tuple[Any, ...] = field(compare=False)
+
+
+@lru_cache(512)
+def _answer(question: _Question) -> tuple[bool | None, int]:
+    """The answer, and how much work it took."""
+    return _combination(question.target, _columns(question))
+
+
+def _columns(question: _Question) -> list[Known]:
+    target, degree, given = question.target, question.degree, question.known
+    one = target * 0 + 1
+    products: list[Known] = [Known(one, True)]
+    layer = products
+    for _ in range(degree):
+        taller = []
+        for product in layer:
+            for factor in given:
+                if product.polynomial.total_degree() + factor.polynomial.total_degree() <= degree:
+                    taller.append(Known(product.polynomial * factor.polynomial, product.strict and factor.strict))
+        layer = _different(taller)
+        products = _different([*products, *layer])
+        if len(products) > MAX_COLUMNS:
+            products = products[:MAX_COLUMNS]
+            break
+    extra: list[Known] = []
+    if target.total_degree() >= 2:
+        gens = target.context().gens()
+        used = [gens[place] for place in atoms_in(target)]
+        squares = [one.polynomial for one in given if one.polynomial.total_degree() == 1]
+        names = {place: str(gen) for place, gen in enumerate(used)}
+        pairs = [(a, c) for a in names for c in names if names[a] < names[c]]
+        linear = [*used, *squares[:4], *(used[a] - used[c] for a, c in pairs)]
+        extra = [Known(part * part) for part in linear]
+    for zero in question.zeros:
+        gens = zero.context().gens()
+        places = sorted({*atoms_in(zero), *atoms_in(target)})
+        for factor in (one, *(gens[place] for place in places)):
+            extra += [Known(zero * factor), Known(-zero * factor)]
+    return _different([*products, *extra])[: 2 * MAX_COLUMNS]
 
 
 def _different(products: Iterable[Known]) -> list[Known]:
     found: dict[str, Known] = {}
     for product in products:
-        key = str(product.polynomial)
-        if key not in found or product.strict:
-            found[key] = product
+        if product.text not in found or product.strict:
+            found[product.text] = product
     return list(found.values())
 
 
-def _combination(target: Any, columns: Sequence[Known], effort: Effort) -> bool | None:
+def _combination(target: Any, columns: Sequence[Known]) -> tuple[bool | None, int]:
     from flint import fmpq
 
-    parts = [column.polynomial.to_dict() for column in columns]
+    parts = [column.terms for column in columns]
     goal = target.to_dict()
     monomials = sorted({powers for part in parts for powers in part} | set(goal))
     if len(monomials) > MAX_ROWS or any(all(powers not in part for part in parts) for powers in goal):
-        return None
+        return None, 0
     zero = fmpq(0)
     rows = []
     for powers in monomials:
@@ -182,8 +220,7 @@ def _combination(target: Any, columns: Sequence[Known], effort: Effort) -> bool 
     found = None
     if tableau.is_feasible():
         found = tableau.can_raise([place for place, column in enumerate(columns) if column.strict])
-    effort.left -= (tableau.steps + 3) * len(rows) * len(columns)
-    return found
+    return found, (tableau.steps + 3) * len(rows) * len(columns)
 
 
 class _Simplex:

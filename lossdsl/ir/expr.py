@@ -10,12 +10,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 from lossdsl.ir.axes import LAST, NONE, Axes, Axis
 from lossdsl.ir.op import Aggregate, Kind, Op
+
+
+@cache
+def _fields(cls: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls) if f.init)
 
 
 class _Interned(type):
@@ -25,14 +30,15 @@ class _Interned(type):
     _lock = threading.RLock()
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs:  # most nodes that are asked for exist
+            found = _Interned._pool.get((cls, *args))
+            if found is not None:
+                return found
         node = super().__call__(*args, **kwargs)
         node.axes, node.kind, node.is_static  # noqa: B018 - settled now, while the children's are known: no recursion later
-        key = (cls, *(getattr(node, name) for name in cls._key()))
+        key = (cls, *(getattr(node, name) for name in _fields(cls)))
         with _Interned._lock:
             return _Interned._pool.setdefault(key, node)
-
-    def _key(cls) -> tuple[str, ...]:
-        return tuple(f.name for f in fields(cls) if f.init)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

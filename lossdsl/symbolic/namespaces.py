@@ -44,6 +44,9 @@ _GROWING |= {"log_i0", "i1_over_i0", "log_bessel_i", "logaddexp"}
 """Functions that take as many digits as their argument has before the point: `exp(exp(exp(9)))` would never end."""
 _REACH = 4096
 
+_REMEMBERED = 4096
+"""Of each function the values at so many numbers are kept."""
+
 _PLAIN: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
@@ -106,13 +109,19 @@ class MpNumbers:
     def _meaning(self, op: Op) -> Callable[..., Any]:
         if op.name in _PLAIN:
             return _PLAIN[op.name]
-        function, name, apply, number = op.exact, op.name, self.apply, self.number
+        make, apply, number = self.context.make_mpf, self.apply, self.number
+        if Kind.BOOL in (*op.takes, op.gives):
+            return lambda *args: number(found) if type(found := apply(op.exact, op.name, args)) is int else found
 
-        def one(*args: Any) -> Any:
-            found = apply(function, name, args)
+        # A function takes much longer than to look up what it was at the same numbers, as along the lines of a grid.
+        @lru_cache(_REMEMBERED)
+        def worked_out(*parts: Any) -> Any:
+            found = apply(op.exact, op.name, tuple(map(make, parts)))
             return number(found) if type(found) is int else found
 
-        return one
+        if op.arity == 1:
+            return lambda a: worked_out(a._mpf_)
+        return lambda *args: worked_out(*(a._mpf_ for a in args))
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
         """The value of an operation; infinite or nan where floating point would have it so."""
