@@ -15,6 +15,8 @@ from lossdsl.ir.expr import Expr
 
 _SMALL = Fraction(1, 10**25)
 """What two numbers of 50 digits must differ by, as a part of their size, to count as different."""
+_NOTHING = Fraction(1, 10**30)
+"""What is smaller is rounding, whatever it is a part of."""
 
 
 def _text(value: Any) -> str:
@@ -27,14 +29,17 @@ def _text(value: Any) -> str:
 
 def _below(search: Search, a: Any, c: Any, scale: Any = 0) -> bool:
     """Whether a is surely less than c."""
-    size = max(abs(a), abs(c), abs(scale), search.m.mpf(10) ** -30)
-    return bool(c - a > size * search.m.mpf(_SMALL.numerator) / _SMALL.denominator)
+    if a >= c:
+        return False
+    size = max(abs(a), abs(c), abs(scale), search.m.number(_NOTHING))
+    return bool(c - a > size * search.m.number(_SMALL))
 
 
 def negative(search: Search) -> Verdict | None:
     """A point at which the loss is below 0: the plainest one."""
+    zero = search.m.mpf(0)
     for line in search.lines:
-        found = [(x, y) for x, y in line.finite() if _below(search, y, search.m.mpf(0))]
+        found = [(x, y) for x, y in line.finite() if _below(search, y, zero)]
         if found:
             x, y = min(found, key=lambda pair: (plainness(pair[0]), pair[0]))
             return Verdict("refuted", "search", at=search.at(line.setting, x), detail=f"the value is {_text(y)}")
@@ -49,7 +54,7 @@ def plainness(x: Fraction) -> tuple[int, Fraction]:
 def nonzero_at_target(search: Search) -> Verdict | None:
     """A target at which the loss of the very same prediction is not 0."""
     for line, x, y in _on_target(search):
-        if y is None or abs(y) > search.m.mpf(10) ** -30:
+        if y is None or abs(y) > search.m.number(_NOTHING):
             detail = "there is no finite value" if y is None else f"the value is {_text(y)}"
             if y is not None:
                 return Verdict("refuted", "search", at=search.at(line.setting, x), detail=detail)
@@ -103,8 +108,7 @@ def bent_down(search: Search) -> Verdict | None:
             continue  # the points between have no value, so there is no line
         for one, middle, other in _triples(points):
             share = (middle[0] - one[0]) / (other[0] - one[0])
-            weight = search.m.mpf(share.numerator) / share.denominator
-            chord = one[1] + weight * (other[1] - one[1])
+            chord = one[1] + search.m.number(share) * (other[1] - one[1])
             if _below(search, chord, middle[1], max(abs(one[1]), abs(other[1]))):
                 return Verdict(
                     "refuted", "search", at=search.at(line.setting, middle[0]),
@@ -123,11 +127,14 @@ def _is_interval(line: Line) -> bool:
 
 def _triples(points: Sequence[tuple[Fraction, Any]]) -> Iterator[tuple[Any, Any, Any]]:
     """Plain ones first: evenly spaced, then neighbours."""
-    at = dict(points)
-    for step in (Fraction(1), Fraction(2), Fraction(1, 4), Fraction(1, 16), Fraction(4)):
-        for x, y in points:
-            if x - step in at and x + step in at:
-                yield (x - step, at[x - step]), (x, y), (x + step, at[x + step])
+    # As whole numbers of one unit, which are quickly added and found.
+    unit = math.lcm(16, *(x.denominator for x, _ in points))
+    wholes = [x.numerator * (unit // x.denominator) for x, _ in points]
+    at = dict(zip(wholes, points, strict=True))
+    for step in (unit, 2 * unit, unit // 4, unit // 16, 4 * unit):
+        for whole, point in at.items():
+            if whole - step in at and whole + step in at:
+                yield at[whole - step], point, at[whole + step]
     for place in range(1, len(points) - 1):
         yield points[place - 1], points[place], points[place + 1]
     for place in range(1, len(points) - 1):
@@ -137,6 +144,7 @@ def _triples(points: Sequence[tuple[Fraction, Any]]) -> Iterator[tuple[Any, Any,
 # --- at joins -----------------------------------------------------------------------------------------------------
 
 INFINITE = "the slope is infinite"
+_MILLIONTH = Fraction(1, 10**6)
 _STEPS = (Fraction(1, 10**9), Fraction(1, 10**12))
 _SHIFTS = (*(-2 * h for h in _STEPS), *(-h for h in _STEPS), Fraction(0), *_STEPS, *(2 * h for h in _STEPS))
 SETTINGS = 14
@@ -153,8 +161,10 @@ def hole(search: Search) -> Verdict | None:
     for line in search.lines:
         bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
         for x, y in zip(line.xs, line.values, strict=True):
+            if y is not None:
+                continue
             near = [x + shift for h in _STEPS for shift in (-h, h)]
-            if y is not None or (bounds is not None and not all(bounds.contains(place) for place in near)):
+            if bounds is not None and not all(bounds.contains(place) for place in near):
                 continue
             beside = search.line(line.setting, near)
             if None not in beside.values:
@@ -211,7 +221,7 @@ def _jump(search: Search, values: Sequence[Any]) -> str | None:
 def _lasts(search: Search, gaps: Sequence[Any], size: Any) -> bool:
     """Whether a difference stays the same while the points come together."""
     far, near = gaps
-    floor = search.m.mpf(10) ** -6 * size + search.m.mpf(10) ** -30
+    floor = search.m.number(_MILLIONTH) * size + search.m.number(_NOTHING)
     return bool(abs(near) > floor and abs(far - near) < abs(near) / 10)
 
 
@@ -221,7 +231,7 @@ def _kink(search: Search, values: Sequence[Any]) -> str | None:
     m = search.m
     slopes = []
     for place, h in enumerate(_STEPS):
-        step = m.mpf(h.numerator) / h.denominator
+        step = m.number(h)
         left = (values[2 + place] - values[place]) / step
         right = (values[7 + place] - values[5 + place]) / step
         slopes.append((left, right))

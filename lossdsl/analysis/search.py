@@ -34,6 +34,9 @@ BUDGET = 50_000
 KEPT = 6
 """Of how many lines the values of all parts are kept: those on which slopes are looked at."""
 
+_BESIDE = (Fraction(0), *(sign * Fraction(1, 10**far) for far in (2, 6) for sign in (1, -1)))
+"""How far from a join predictions are tried as well."""
+
 Setting = Mapping[Expr, Fraction]
 Truths = NDArray[np.bool_]
 
@@ -52,13 +55,28 @@ class Line:
         return [(x, y) for x, y in zip(self.xs, self.values, strict=True) if y is not None]
 
 
+class _RealNumbers(MpNumbers):
+    """Numbers of 50 digits, in which a function of infinity that mpmath has no answer for is nan."""
+
+    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
+        try:
+            return super().apply(function, name, args)
+        except TypeError:
+            return self.nan
+
+
+@cache
+def _real_numbers() -> MpNumbers:
+    return _RealNumbers()
+
+
 @dataclass
 class Search:
     """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins."""
 
     view: View
     extra: Sequence[Expr] = ()
-    m: MpNumbers = field(default_factory=lambda: _real_numbers())
+    m: MpNumbers = field(default_factory=_real_numbers)
     tried: int = 0
     _lines: list[Line] = field(default_factory=list)
 
@@ -179,18 +197,26 @@ class Search:
         return Line(setting, tuple(xs), tuple(self.values(setting, xs)))
 
     def _grid(self, setting: Setting) -> list[Fraction]:
-        spec = self.loss.prediction
-        points = set(GRIDS[spec.domain]) if spec.is_real else {Fraction(0)}
-        bounds = self.view.leaves.get(spec.nodes[0], Bounds())
+        bounds = self.view.leaves.get(self.loss.prediction.nodes[0], Bounds())
+        more: set[Fraction] = set()
         target = self.loss.target
         if target is not None and len(target.nodes) == 1 and target.nodes[0] in setting:
-            points.add(setting[target.nodes[0]])
+            more.add(setting[target.nodes[0]])
         for expr in self.extra:
             at = self.number(expr, setting)
             if at is not None:
-                for shift in (0, Fraction(1, 100), Fraction(-1, 100), Fraction(1, 10**6), Fraction(-1, 10**6)):
-                    points.add(at + shift)
-        return sorted(point for point in points if bounds.contains(point))
+                more.update(at + shift for shift in _BESIDE)
+        usual, everywhere = self._usual_grid
+        return sorted([*usual, *(point for point in more - everywhere if bounds.contains(point))])
+
+    @cached_property
+    def _usual_grid(self) -> tuple[list[Fraction], frozenset[Fraction]]:
+        """The predictions that are tried under every setting, in order."""
+        spec = self.loss.prediction
+        bounds = self.view.leaves.get(spec.nodes[0], Bounds())
+        grid = GRIDS[spec.domain] if spec.is_real else (Fraction(0),)
+        found = frozenset(point for point in grid if bounds.contains(point))
+        return sorted(found), found
 
     def number(self, expr: Expr, setting: Setting) -> Fraction | None:
         """A part that is settled by a setting, as a plain decimal near it."""
@@ -275,21 +301,6 @@ class Search:
             if parameter.node in values:
                 found[parameter.name] = values[parameter.node]
         return found
-
-
-class _RealNumbers(MpNumbers):
-    """Numbers of 50 digits, in which a function of infinity that mpmath has no answer for is nan."""
-
-    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
-        try:
-            return super().apply(function, name, args)
-        except TypeError:
-            return self.nan
-
-
-@cache
-def _real_numbers() -> MpNumbers:
-    return _RealNumbers()
 
 
 # --- along a line -------------------------------------------------------------------------------------------------

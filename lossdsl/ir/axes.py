@@ -48,4 +48,4 @@ def ordered(axes: Axes) -> tuple[Axis, ...]:
 
 def names(axes: Iterable[Axis]) -> str:
     """Axes for a reader, in order: `batch, last`."""
-    return ", ".join(axis.name for axis in ordered(axes)) or "none"
+    return ", ".join(axis.name for axis in ordered(frozenset(axes))) or "none"
