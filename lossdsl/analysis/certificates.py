@@ -8,12 +8,13 @@ what is found is a proof; what is not found says nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from lossdsl.analysis.forms import atoms_in
+from lossdsl.analysis.forms import atoms_in, factored, rational
 
 MAX_COLUMNS = 90
 MAX_ROWS = 40
@@ -35,10 +36,13 @@ class Known:
         return str(self.polynomial)
 
     @cached_property
-    def terms(self) -> Mapping[tuple[int, ...], Any]:
-        """The coefficients by the powers of the atoms."""
-        found: Mapping[tuple[int, ...], Any] = self.polynomial.to_dict()
-        return found
+    def atoms(self) -> frozenset[int]:
+        return frozenset(atoms_in(self.polynomial))
+
+    @cached_property
+    def lax(self) -> Known:
+        """The same without `strict`."""
+        return Known(self.polynomial) if self.strict else self
 
 
 EFFORT = 600_000
@@ -68,7 +72,7 @@ class Region:
 
     def closed(self) -> Region:
         """With its edge."""
-        return Region(tuple(Known(one.polynomial) for one in self.known), self.zeros, self.effort)
+        return Region(tuple(one.lax for one in self.known), self.zeros, self.effort)
 
     def __add__(self, other: Region) -> Region:
         return Region((*self.known, *other.known), (*self.zeros, *other.zeros), self.effort)
@@ -76,18 +80,18 @@ class Region:
     def about(self, atoms: Iterable[int]) -> Region:
         """The conditions that are linked with some atoms."""
         wanted = set(atoms)
-        known, zeros = list(self.known), list(self.zeros)
+        zeros = [(zero, frozenset(atoms_in(zero))) for zero in self.zeros]
+        linked = [*(one.atoms for one in self.known), *(used for _, used in zeros)]
         grown = True
         while grown:
             grown = False
-            for polynomial in [one.polynomial for one in known] + zeros:
-                used = set(atoms_in(polynomial))
-                if used & wanted and not used <= wanted:
+            for used in linked:
+                if not used <= wanted and used & wanted:
                     wanted |= used
                     grown = True
         return Region(
-            tuple(one for one in known if set(atoms_in(one.polynomial)) <= wanted),
-            tuple(zero for zero in zeros if set(atoms_in(zero)) <= wanted),
+            tuple(one for one in self.known if one.atoms <= wanted),
+            tuple(zero for zero, used in zeros if used <= wanted),
             self.effort,
         )
 
@@ -101,7 +105,7 @@ class Region:
         """(1, strict) where it is proved nonnegative, (-1, strict) nonpositive, (0, False) zero; None if open."""
         if polynomial.is_zero():
             return 0, False
-        scale, factors = polynomial.factor()
+        scale, factors = factored(polynomial)
         sign, strict = (1 if scale > 0 else -1), True
         for factor, exponent in factors:
             one = self._factor_sign(factor, even=int(exponent) % 2 == 0)
@@ -137,85 +141,172 @@ class Region:
         """Whether `target` is a nonnegative combination of products; true if one of them may be positive."""
         if self.effort.left <= 0:
             return None
-        zeros = tuple(str(zero) for zero in self.zeros)
-        key = (str(target), degree, tuple((one.text, one.strict) for one in self.known), zeros)
-        found, work = _answer(_Question(key, target, degree, self.known, self.zeros))
+        given = _Given(tuple((one.text, one.strict) for one in self.known), self.known)
+        key = str(target), tuple(str(zero) for zero in self.zeros)
+        found, work = _answer(_Question(given, degree, key, target, self.zeros))
         self.effort.left -= work
         return found
+
+
+@dataclass(frozen=True)
+class _Given:
+    key: tuple[tuple[str, bool], ...]
+    known: tuple[Known, ...] = field(compare=False)
 
 
 @dataclass(frozen=True)
 class _Question:
     """Whether a polynomial is a combination of products of others. It is asked again under other settings of a loss."""
 
-    key: tuple[Any, ...]
+    given: _Given
+    degree: int
+    key: tuple[str, tuple[str, ...]]
     target: Any = field(compare=False)
-    degree: int = field(compare=False)
-    known: tuple[Known, ...] = field(compare=False)
     zeros: tuple[Any, ...] = field(compare=False)
 
 
 @lru_cache(512)
 def _answer(question: _Question) -> tuple[bool | None, int]:
     """The answer, and how much work it took."""
-    return _combination(question.target, _columns(question))
+    return _combination(*_written(question))
 
 
-def _columns(question: _Question) -> list[Known]:
-    target, degree, given = question.target, question.degree, question.known
-    one = target * 0 + 1
-    products: list[Known] = [Known(one, True)]
+# --- products -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A polynomial with whole coefficients, by monomial, over a whole number; `strict` as of `Known`.
+
+    A monomial is a whole number, the powers of the atoms one after the other: those of a product are added. That is
+    much quicker for the small polynomials here than to ask flint for each product.
+    """
+
+    terms: Mapping[int, int]
+    below: int
+    degree: int
+    strict: bool
+
+    @cached_property
+    def key(self) -> tuple[frozenset[tuple[int, int]], int]:
+        return frozenset(self.terms.items()), self.below
+
+    def times(self, other: _Product) -> _Product:
+        terms: dict[int, int] = {}
+        for powers, coefficient in self.terms.items():
+            for more, factor in other.terms.items():
+                terms[powers + more] = terms.get(powers + more, 0) + coefficient * factor
+        return _reduced(terms, self.below * other.below, self.degree + other.degree, self.strict and other.strict)
+
+    def less(self, other: _Product) -> _Product:
+        terms = {powers: coefficient * other.below for powers, coefficient in self.terms.items()}
+        for powers, coefficient in other.terms.items():
+            terms[powers] = terms.get(powers, 0) - coefficient * self.below
+        return _reduced(terms, self.below * other.below, max(self.degree, other.degree), False)
+
+    def lax(self) -> _Product:
+        return replace(self, strict=False)
+
+
+def _reduced(terms: Mapping[int, int], below: int, degree: int, strict: bool) -> _Product:
+    common = math.gcd(below, *terms.values())
+    return _Product(
+        {powers: value // common for powers, value in terms.items() if value}, below // common, degree, strict
+    )
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Polynomials of flint's as products, with `width` bits for the power of each atom."""
+
+    width: int
+    count: int
+
+    def gen(self, place: int) -> _Product:
+        # The first atom counts most, so that monomials are in the order of their powers.
+        return _Product({1 << self.width * (self.count - 1 - place): 1}, 1, 1, False)
+
+    def product(self, polynomial: Any, *, strict: bool = False) -> _Product:
+        terms, below = {}, 1
+        for powers, coefficient in polynomial.to_dict().items():
+            packed = 0
+            for power in powers:
+                packed = packed << self.width | int(power)
+            terms[packed] = rational(coefficient)
+            below = math.lcm(below, terms[packed].denominator)
+        wholes = {powers: value.numerator * (below // value.denominator) for powers, value in terms.items()}
+        return _Product(wholes, below, int(polynomial.total_degree()) if wholes else 0, strict)
+
+
+def _writer(question: _Question) -> _Writer:
+    polynomials = [question.target, *(one.polynomial for one in question.given.known), *question.zeros]
+    most = max((int(power) for one in polynomials for power in one.degrees()), default=0)
+    width = ((most + 1) * (question.degree + 1)).bit_length()  # of what is multiplied, the powers are added
+    return _Writer(max(16, width), question.target.context().nvars())
+
+
+@lru_cache(128)
+def _products(given: _Given, degree: int, write: _Writer) -> tuple[list[_Product], list[_Product]]:
+    """The polynomials that are given, and the products of some of them."""
+    factors = [write.product(one.polynomial, strict=one.strict) for one in given.known]
+    products: list[_Product] = [_ONE]
     layer = products
     for _ in range(degree):
-        taller = []
-        for product in layer:
-            for factor in given:
-                if product.polynomial.total_degree() + factor.polynomial.total_degree() <= degree:
-                    taller.append(Known(product.polynomial * factor.polynomial, product.strict and factor.strict))
-        layer = _different(taller)
+        layer = _different(
+            product.times(factor) for product in layer for factor in factors if product.degree + factor.degree <= degree
+        )
         products = _different([*products, *layer])
         if len(products) > MAX_COLUMNS:
-            products = products[:MAX_COLUMNS]
-            break
-    extra: list[Known] = []
-    if target.total_degree() >= 2:
-        gens = target.context().gens()
-        used = [gens[place] for place in atoms_in(target)]
-        squares = [one.polynomial for one in given if one.polynomial.total_degree() == 1]
-        names = {place: str(gen) for place, gen in enumerate(used)}
-        pairs = [(a, c) for a in names for c in names if names[a] < names[c]]
-        linear = [*used, *squares[:4], *(used[a] - used[c] for a, c in pairs)]
-        extra = [Known(part * part) for part in linear]
+            return factors, products[:MAX_COLUMNS]
+    return factors, products
+
+
+_ONE = _Product({0: 1}, 1, 0, True)
+
+
+def _written(question: _Question) -> tuple[_Product, list[_Product]]:
+    """The polynomial that is asked for, and those of which it may be a combination."""
+    write = _writer(question)
+    factors, products = _products(question.given, question.degree, write)
+    target = write.product(question.target)
+    extra: list[_Product] = []
+    places = atoms_in(question.target)
+    if target.degree >= 2:
+        used = [write.gen(place) for place in places]
+        names = [f"g{place}" for place in places]
+        squares = [factor for factor in factors if factor.degree == 1]
+        pairs = [(a, c) for a in range(len(used)) for c in range(len(used)) if names[a] < names[c]]
+        linear = [*used, *squares[:4], *(used[a].less(used[c]) for a, c in pairs)]
+        extra = [part.times(part).lax() for part in linear]
     for zero in question.zeros:
-        gens = zero.context().gens()
-        places = sorted({*atoms_in(zero), *atoms_in(target)})
-        for factor in (one, *(gens[place] for place in places)):
-            extra += [Known(zero * factor), Known(-zero * factor)]
-    return _different([*products, *extra])[: 2 * MAX_COLUMNS]
+        whole = write.product(zero)
+        for factor in (_ONE, *(write.gen(place) for place in sorted({*atoms_in(zero), *places}))):
+            product = whole.times(factor).lax()
+            extra += [product, replace(product, terms={powers: -value for powers, value in product.terms.items()})]
+    return target, _different([*products, *extra])[: 2 * MAX_COLUMNS]
 
 
-def _different(products: Iterable[Known]) -> list[Known]:
-    found: dict[str, Known] = {}
+def _different(products: Iterable[_Product]) -> list[_Product]:
+    found: dict[Any, _Product] = {}
     for product in products:
-        if product.text not in found or product.strict:
-            found[product.text] = product
+        key = product.key
+        if key not in found or product.strict:
+            found[key] = product
     return list(found.values())
 
 
-def _combination(target: Any, columns: Sequence[Known]) -> tuple[bool | None, int]:
-    from flint import fmpq
-
-    parts = [column.terms for column in columns]
-    goal = target.to_dict()
-    monomials = sorted({powers for part in parts for powers in part} | set(goal))
-    if len(monomials) > MAX_ROWS or any(all(powers not in part for part in parts) for powers in goal):
+def _combination(target: _Product, columns: Sequence[_Product]) -> tuple[bool | None, int]:
+    """Whether a polynomial is a combination of others, as `Region._combines` has it, and the work that it took."""
+    monomials = sorted({powers for column in columns for powers in column.terms} | set(target.terms))
+    reached = {powers for column in columns for powers in column.terms}
+    if len(monomials) > MAX_ROWS or not reached.issuperset(target.terms):
         return None, 0
-    zero = fmpq(0)
+    below = math.lcm(target.below, *(column.below for column in columns))
+    every = [(column.terms, below // column.below) for column in (*columns, target)]
     rows = []
     for powers in monomials:
-        right = goal.get(powers, zero)
-        sign = -1 if right < 0 else 1
-        rows.append([part.get(powers, zero) * sign for part in parts] + [right * sign])
+        sign = -1 if target.terms.get(powers, 0) < 0 else 1
+        rows.append([terms.get(powers, 0) * scale * sign for terms, scale in every])
     tableau = _Simplex(rows, len(columns))
     found = None
     if tableau.is_feasible():
@@ -224,27 +315,26 @@ def _combination(target: Any, columns: Sequence[Known]) -> tuple[bool | None, in
 
 
 class _Simplex:
-    """The simplex method for `rows` of equations in nonnegative unknowns, by Bland's rule, over exact fractions."""
+    """The simplex method for `rows` of equations in nonnegative unknowns, by Bland's rule, over whole numbers.
 
-    def __init__(self, rows: list[list[Any]], count: int) -> None:
-        from flint import fmpq
+    Each row, that of the costs too, is a positive multiple of what it stands for. Its last number is the right side.
+    """
 
-        self.zero = fmpq(0)
+    def __init__(self, rows: list[list[int]], count: int) -> None:
         self.rows = rows
         self.count = count
         self.basis = [-1 - place for place in range(len(rows))]  # artificial unknowns are negative numbers
         self.steps = 0
-        self.costs: list[Any] = []
+        self.costs: list[int] = []
 
     def is_feasible(self) -> bool:
         """Phase one: whether the artificial unknowns can all be 0."""
-        costs = [sum((row[place] for row in self.rows), self.zero) for place in range(self.count + 1)]
-        self.costs = costs
+        self.costs = list(map(sum, zip(*self.rows, strict=True))) if self.rows else [0] * (self.count + 1)
         while self.costs[-1] != 0:
-            enter = next((place for place in range(self.count) if self.costs[place] > 0), None)
+            enter = self._entering()
             if enter is None or not self._exchange(enter):
                 return False
-        self.costs = [self.zero] * (self.count + 1)
+        self.costs = [0] * (self.count + 1)
         # An artificial unknown that is still in the basis is 0: it must stay so.
         for number, name in enumerate(self.basis):
             if name < 0:
@@ -260,13 +350,14 @@ class _Simplex:
         """Phase two: whether one of the wanted unknowns can be positive."""
         targets = set(wanted)
         # The gain of one more of each unknown, in the sum of the wanted ones; a basic unknown has none.
-        gains = [self.zero + (1 if place in targets else 0) for place in range(self.count)] + [self.zero]
-        for row, name in zip(self.rows, self.basis, strict=True):
-            if name in targets:
-                gains = [gain - value for gain, value in zip(gains, row, strict=True)]
+        basic = [(row, row[name]) for row, name in zip(self.rows, self.basis, strict=True) if name in targets]
+        scale = math.lcm(1, *(own for _, own in basic))
+        gains = [scale if place in targets else 0 for place in range(self.count)] + [0]
+        for row, own in basic:
+            gains = [gain - value * (scale // own) for gain, value in zip(gains, row, strict=True)]
         self.costs = gains
         while self.costs[-1] == 0:  # minus the sum itself
-            enter = next((place for place in range(self.count) if self.costs[place] > 0), None)
+            enter = self._entering()
             if enter is None:
                 return False
             if not any(row[enter] > 0 for row in self.rows):
@@ -275,31 +366,43 @@ class _Simplex:
                 return False
         return True
 
+    def _entering(self) -> int | None:
+        return next((place for place in range(self.count) if self.costs[place] > 0), None)
+
     def _exchange(self, enter: int) -> bool:
         self.steps += 1
         if self.steps > MAX_STEPS:
             return False
-        best, leave = None, -1
+        leave = -1
         for number, row in enumerate(self.rows):
             if row[enter] > 0:
-                ratio = row[-1] / row[enter]
-                if best is None or ratio < best or (ratio == best and self.basis[number] < self.basis[leave]):
-                    best, leave = ratio, number
-        if best is None:
+                if leave >= 0:
+                    best = self.rows[leave]
+                    more = row[-1] * best[enter] - best[-1] * row[enter]  # which of the two quotients is larger
+                    if more > 0 or (more == 0 and self.basis[number] >= self.basis[leave]):
+                        continue
+                leave = number
+        if leave < 0:
             return False
         self._pivot(leave, enter)
         return True
 
     def _pivot(self, leave: int, enter: int) -> None:
         row = self.rows[leave]
-        scale = row[enter]
-        row = [value / scale if value != 0 else value for value in row]
-        self.rows[leave] = row
+        if row[enter] < 0:
+            row = self.rows[leave] = [-value for value in row]
         for number, other in enumerate(self.rows):
-            if number != leave and other[enter] != 0:
-                factor = other[enter]
-                self.rows[number] = [a - factor * c if c != 0 else a for a, c in zip(other, row, strict=True)]
-        if self.costs[enter] != 0:
-            factor = self.costs[enter]
-            self.costs = [a - factor * c if c != 0 else a for a, c in zip(self.costs, row, strict=True)]
+            if number != leave and other[enter]:
+                self.rows[number] = _without(other, row, enter)
+        if self.costs[enter]:
+            self.costs = _without(self.costs, row, enter)
         self.basis[leave] = enter
+
+
+def _without(row: list[int], by: list[int], place: int) -> list[int]:
+    """A row less as much of another as makes one of its numbers 0, in small whole numbers."""
+    common = math.gcd(row[place], by[place])
+    factor, scale = row[place] // common, by[place] // common
+    found = [a * scale - factor * c for a, c in zip(row, by, strict=True)]
+    shared = math.gcd(*found)
+    return [value // shared for value in found] if shared > 1 else found

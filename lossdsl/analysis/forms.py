@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from lossdsl.analysis.bounds import ball, enclosed
@@ -79,6 +79,25 @@ class Ratio:
 def atoms_in(polynomial: Any) -> list[int]:
     """The numbers of the atoms that occur in a polynomial."""
     return [place for place, degree in enumerate(polynomial.degrees()) if degree > 0]
+
+
+def factored(polynomial: Any) -> tuple[Any, list[tuple[Any, int]]]:
+    """A polynomial's constant factor, and its other factors with their powers."""
+    return _factored(_Written(str(polynomial), polynomial))
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A polynomial that can be looked up: flint's have no hash."""
+
+    text: str
+    polynomial: Any = field(compare=False)
+
+
+@lru_cache(512)
+def _factored(written: _Written) -> tuple[Any, list[tuple[Any, int]]]:
+    scale, factors = written.polynomial.factor()
+    return scale, factors
 
 
 @dataclass
@@ -329,7 +348,7 @@ class Forms:
     def _product(self, polynomial: Any) -> Expr:
         if polynomial.is_zero():
             return b.ZERO
-        scale, factors = polynomial.factor()
+        scale, factors = factored(polynomial)
         size = rational(scale)
         parts = []
         for factor, exponent in factors:
