@@ -249,16 +249,25 @@ def _writer(question: _Question) -> _Writer:
 def _products(given: _Given, degree: int, write: _Writer) -> tuple[list[_Product], list[_Product]]:
     """The polynomials that are given, and the products of some of them."""
     factors = [write.product(one.polynomial, strict=one.strict) for one in given.known]
-    products: list[_Product] = [_ONE]
-    layer = products
+    products: dict[Any, _Product] = {_ONE.key: _ONE}
+    layer: dict[Any, tuple[_Product, int]] = {_ONE.key: (_ONE, 0)}
     for _ in range(degree):
-        layer = _different(
-            product.times(factor) for product in layer for factor in factors if product.degree + factor.degree <= degree
-        )
-        products = _different([*products, *layer])
+        taller: dict[Any, tuple[_Product, int]] = {}
+        for product, first in layer.values():
+            for place in range(first, len(factors)):  # factors in order: every product once
+                if product.degree + factors[place].degree <= degree:
+                    made = product.times(factors[place])
+                    if made.key not in taller:
+                        taller[made.key] = made, place
+                    elif made.strict:
+                        taller[made.key] = made, taller[made.key][1]
+        layer = taller
+        for key, (made, _) in layer.items():
+            if key not in products or made.strict:
+                products[key] = made
         if len(products) > MAX_COLUMNS:
-            return factors, products[:MAX_COLUMNS]
-    return factors, products
+            break
+    return factors, list(products.values())[:MAX_COLUMNS]
 
 
 _ONE = _Product({0: 1}, 1, 0, True)

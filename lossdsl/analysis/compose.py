@@ -7,6 +7,7 @@ Convex Programming, doi:10.1007/0-387-30528-9_7). They prove, and never refute: 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -142,19 +143,24 @@ class Composition:
 
 def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
     """The extremes of a polynomial of degree 1 in each atom, over a box."""
-    terms = [
-        (rational(coefficient), [place for place, power in enumerate(powers) if power])
-        for powers, coefficient in polynomial.to_dict().items()  # type: ignore[attr-defined]
-    ]
+    # Over one denominator, so that every corner is a sum of products of whole numbers.
+    parts = [(rational(coefficient), powers) for powers, coefficient in polynomial.to_dict().items()]  # type: ignore[attr-defined]
+    below = math.lcm(*(coefficient.denominator for coefficient, _ in parts))
+    terms = [(int(size * below), [powers[place] for place in used]) for size, powers in parts]
+    sides = []
+    for one in ends:
+        pair = Fraction(one.low), Fraction(one.high)
+        shared = math.lcm(*(end.denominator for end in pair))
+        below *= shared
+        sides.append([(int(end * shared), shared) for end in pair])
     values: dict[tuple[int, ...], Fraction] = {}
     for corner in itertools.product((0, 1), repeat=len(used)):
-        at = {place: (e.high if side else e.low) for place, e, side in zip(used, ends, corner, strict=True)}
-        total = Fraction(0)
-        for coefficient, places in terms:
-            for place in places:
-                coefficient *= at[place]  # type: ignore[assignment]
-            total += coefficient
-        values[corner] = total
+        at = [side[which] for side, which in zip(sides, corner, strict=True)]
+        total = sum(
+            math.prod([size, *(value if power else shared for power, (value, shared) in zip(powers, at, strict=True))])
+            for size, powers in terms
+        )
+        values[corner] = Fraction(total, below)
     low, high = min(values.values()), max(values.values())
     # An atom that reaches neither end gives every corner some weight; an end of the others may have it all.
     free = [place for place, one in enumerate(ends) if one.low_open and one.high_open]

@@ -22,7 +22,20 @@ from lossdsl.analysis.verdict import Number
 from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Length, Position, Reduce, walk
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    walk,
+)
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.op import Kind
 from lossdsl.symbolic.exact import Array, evaluate, filled
@@ -70,12 +83,47 @@ def _real_numbers() -> MpNumbers:
     return _RealNumbers()
 
 
+ROOM = 200_000
+"""How many values of parts are kept."""
+
+
+@dataclass
+class Kept:
+    """The values that parts of a loss had along lines, for further lines on which nothing below them has changed.
+
+    Under other settings of its `bool` and `int` parameters a loss has many of the same parts.
+    """
+
+    arrays: dict[tuple[Any, ...], Array] = field(default_factory=dict)
+    room: int = ROOM
+    _numbers: dict[Any, int] = field(default_factory=dict)
+    _leaves: dict[Expr, tuple[Expr, ...]] = field(default_factory=dict)
+
+    def keys(self, expr: Expr, given: Mapping[Expr, Any]) -> dict[Expr, tuple[Any, ...]]:
+        """For each part that is made of what is given: the part and numbers that stand for what is given below it."""
+        numbers = {leaf: self._numbers.setdefault(value, len(self._numbers)) for leaf, value in given.items()}
+        found: dict[Expr, tuple[Any, ...]] = {}
+        for node in walk(expr):
+            if node not in self._leaves:
+                below = dict.fromkeys(leaf for child in node.children for leaf in self._leaves[child])
+                self._leaves[node] = (node,) if isinstance(node, Input | Param) else tuple(below)
+            if all(leaf in numbers for leaf in self._leaves[node]):
+                found[node] = (node, *(numbers[leaf] for leaf in self._leaves[node]))
+        return found
+
+    def add(self, key: tuple[Any, ...], array: Array) -> None:
+        if key not in self.arrays and self.room >= array.size:
+            self.arrays[key] = array
+            self.room -= array.size
+
+
 @dataclass
 class Search:
     """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins."""
 
     view: View
     extra: Sequence[Expr] = ()
+    kept: Kept = field(default_factory=Kept)
     m: MpNumbers = field(default_factory=_real_numbers)
     tried: int = 0
     _lines: list[Line] = field(default_factory=list)
@@ -264,7 +312,14 @@ class Search:
         given = {node: self._spread(node, [value]) for node, value in setting.items()}
         given[variable] = self._spread(variable, xs)
         sizes = {"batch": len(xs), "space": 1, "last": 1, "rows": 1}
-        return evaluate([expr], given, self.m, sizes)
+        if len(xs) < 2 or not self.may_be_stacked:
+            return evaluate([expr], given, self.m, sizes)
+        keys = self.kept.keys(expr, {**setting, variable: tuple(xs)})
+        known = {node: self.kept.arrays[key] for node, key in keys.items() if key in self.kept.arrays}
+        done = evaluate([expr], {**given, **known}, self.m, sizes)
+        for node, key in keys.items():
+            self.kept.add(key, done[node])
+        return done
 
     def _spread(self, node: Expr, values: Sequence[Fraction]) -> Array:
         axes = ordered(node.axes)

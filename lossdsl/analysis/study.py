@@ -11,7 +11,7 @@ from lossdsl.analysis.bounds import INF
 from lossdsl.analysis.claims import CLAIMS, MAX_PROOF, Case, Proof
 from lossdsl.analysis.ground import slope
 from lossdsl.analysis.limited import is_gentle
-from lossdsl.analysis.search import Search
+from lossdsl.analysis.search import Kept, Search
 from lossdsl.analysis.verdict import UNKNOWN, Verdict
 from lossdsl.analysis.view import stands_alone, views
 from lossdsl.ir import build as b
@@ -29,6 +29,7 @@ class Study:
     """
 
     program: Program
+    kept: Kept = field(default_factory=Kept, repr=False)
     _decided: dict[str, Verdict] = field(default_factory=dict)
 
     @cached_property
@@ -61,7 +62,7 @@ class Study:
         view = self.cases[0].view
         if not view.elementwise or len(self.program.loss.prediction.nodes) != 1 or not stands_alone(self.program.loss):
             return None
-        return Search(view, tuple(self.joins_at))
+        return Search(view, tuple(self.joins_at), self.kept)
 
     @cached_property
     def joins_at(self) -> list[Expr]:

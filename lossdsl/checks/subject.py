@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from lossdsl import pipeline
-from lossdsl.analysis import Study, study
+from lossdsl.analysis import Study, studies
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
 
@@ -55,7 +55,7 @@ class Subject:
     @cached_property
     def studies(self) -> tuple[Study, ...]:
         """What can be found out about the loss under each of these settings."""
-        return tuple(map(study, self.programs))
+        return studies(self.programs)
 
 
 def parameters_of(loss: Loss, example: Example) -> Mapping[str, Any]:

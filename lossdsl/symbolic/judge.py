@@ -86,11 +86,11 @@ class Trial:
         self.point = point
         self.m: MpNumbers = mp_numbers(DIGITS)
         self.given = point.given(self.m)
-        done = evaluate([loss.result], self.given, self.m, point.sizes)
+        self._done = evaluate([loss.result], self.given, self.m, point.sizes)
         # What `stop` hides stays as it is when an input is moved.
-        stopped = [node for node in done if isinstance(node, Call) and node.op.name == "stop"]
-        self.held: dict[Expr, Array] = {node: done[node] for node in stopped}
-        self.values = done[loss.result]
+        stopped = [node for node in self._done if isinstance(node, Call) and node.op.name == "stop"]
+        self._held: dict[Expr, Array] = {node: self._done[node] for node in stopped}
+        self.values = self._done[loss.result]
         self.total = _sum(self.values)
 
     @property
@@ -98,7 +98,8 @@ class Trial:
         return bool(self.m.isfinite(self.total))
 
     def of(self, expr: Expr) -> Array:
-        return evaluate([expr], self.given, self.m, self.point.sizes)[expr]
+        self._done = evaluate([expr], self._done, self.m, self.point.sizes)
+        return self._done[expr]
 
     def spread(self, expr: Expr, node: Input) -> Array:
         """The values of a slope in `node`, one for each of its elements."""
@@ -107,7 +108,8 @@ class Trial:
     def quotient(self, move: Mapping[Expr, Array]) -> Any | None:
         """The slope of the sum of all values along a direction; None at a kink, or where it cannot be told."""
         step = self.m.mpf(_STEP)
-        ahead, behind = (self._moved(move, sign * step) for sign in (1, -1))
+        still = self._still(move)
+        ahead, behind = (self._moved(still, move, sign * step) for sign in (1, -1))
         forward, backward = (ahead - self.total) / step, (self.total - behind) / step
         if not (self.m.isfinite(forward) and self.m.isfinite(backward)):
             return None
@@ -119,11 +121,21 @@ class Trial:
             return None
         return (forward + backward) / 2
 
-    def _moved(self, move: Mapping[Expr, Array], step: Any) -> Any:
-        moved: dict[Expr, Array] = {}
+    def _still(self, move: Mapping[Expr, Array]) -> dict[Expr, Array]:
+        """The parts of the loss that stay as they are when some inputs are moved."""
+        moved: set[Expr] = set(move)
+        still: dict[Expr, Array] = {}
+        for node in walk(self.loss.result):
+            if node in self._held or not (node in moved or any(child in moved for child in node.children)):
+                still[node] = self._done[node]
+            else:
+                moved.add(node)
+        return {**self.given, **still}
+
+    def _moved(self, still: Mapping[Expr, Array], move: Mapping[Expr, Array], step: Any) -> Any:
+        given = dict(still)
         for node, along in move.items():
-            moved[node] = self.given[node] + step * along
-        given: dict[Expr, Array] = {**self.given, **moved, **self.held}
+            given[node] = self.given[node] + step * along
         return _sum(evaluate([self.loss.result], given, self.m, self.point.sizes)[self.loss.result])
 
 
