@@ -29,6 +29,7 @@ class Known:
 
     polynomial: Any
     strict: bool = False
+    _products: dict[_Writer, _Product] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def text(self) -> str:
@@ -43,6 +44,12 @@ class Known:
     def lax(self) -> Known:
         """The same without `strict`."""
         return Known(self.polynomial) if self.strict else self
+
+    def product(self, write: _Writer) -> _Product:
+        """It as one of the factors of products."""
+        if write not in self._products:
+            self._products[write] = write.product(self.polynomial, strict=self.strict)
+        return self._products[write]
 
 
 EFFORT = 600_000
@@ -248,7 +255,7 @@ def _writer(question: _Question) -> _Writer:
 @lru_cache(128)
 def _products(given: _Given, degree: int, write: _Writer) -> tuple[list[_Product], list[_Product]]:
     """The polynomials that are given, and the products of some of them."""
-    factors = [write.product(one.polynomial, strict=one.strict) for one in given.known]
+    factors = [one.product(write) for one in given.known]
     products: dict[Any, _Product] = {_ONE.key: _ONE}
     layer: dict[Any, tuple[_Product, int]] = {_ONE.key: (_ONE, 0)}
     for _ in range(degree):

@@ -68,10 +68,12 @@ def in_value(search: Search) -> Iterator[Escape]:
 def _culprits(search: Search, line: Line, xs: Sequence[Fraction]) -> Iterator[tuple[Call, str] | None]:
     """`culprit` at each of some points of a line."""
     expr = search.loss.value
+    if not xs:
+        return
     if line.parts is not None:
         found = _culprits_along(expr, line.parts, len(line.xs), search.m)
         yield from (found.get(line.xs.index(x)) for x in xs)
-    elif search.may_be_stacked and xs:
+    elif search.may_be_stacked:
         found = _culprits_along(expr, search.parts(expr, line.setting, xs), len(xs), search.m)
         yield from (found.get(place) for place in range(len(xs)))
     else:

@@ -7,10 +7,10 @@ the source ride beside the nodes (`Loss.spans`), never inside them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
@@ -358,15 +358,27 @@ class Length(Expr):
         return Length(children[0], self.over)
 
 
-def walk(*roots: Expr) -> Iterator[Expr]:
+def walk(*roots: Expr) -> Iterable[Expr]:
     """Every node below the roots once, children before parents."""
+    return _walked(roots)
+
+
+@lru_cache(256)
+def _walked(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The same is walked through again and again, by one question after another."""
     seen: set[Expr] = set()
+    order: list[Expr] = []
     stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
     while stack:
         node, ready = stack.pop()
         if ready:
-            yield node
+            order.append(node)
         elif node not in seen:
             seen.add(node)
-            stack.append((node, True))
-            stack.extend((child, False) for child in reversed(node.children) if child not in seen)
+            children = node.children
+            if children:
+                stack.append((node, True))
+                stack += [(child, False) for child in reversed(children) if child not in seen]
+            else:
+                order.append(node)
+    return tuple(order)

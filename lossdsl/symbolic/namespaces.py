@@ -198,6 +198,8 @@ class RoundedNumbers(MpNumbers):
         found, rounded = super()._meaning(op), self.rounded
         if op.gives is Kind.BOOL or op.name in _EXACT:
             return found
+        if op.arity == 2:
+            return lambda a, b: rounded(found(a, b))
         return lambda *args: rounded(found(*args))
 
     def rounded(self, value: Any) -> Any:
