@@ -16,7 +16,7 @@ import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.analysis import Study, Verdict, decide, study
 from lossdsl.analysis.bounds import INF, Bounds, ball
-from lossdsl.analysis.certificates import Known, Region
+from lossdsl.analysis.certificates import Known, Region, _combination, _Product
 from lossdsl.analysis.compose import Composition
 from lossdsl.analysis.facts import CONDITIONS, FACTS, TOGETHER
 from lossdsl.analysis.forms import Forms, TooLarge, _context
@@ -134,6 +134,42 @@ def test_certificates_prove_only_what_is_true():
     assert wedge.sign(e * d - e * e / 2) == (1, True)
     assert not wedge.is_empty()
     assert wedge.with_sign(d, -1).is_empty()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_combinations_are_found_where_a_solver_of_linear_programs_finds_them(seed):
+    """Against scipy's HiGHS: some are made to be combinations, of others it says whether they are."""
+    from scipy.optimize import linprog
+
+    random = Random(seed)
+    rows, count = random.randint(2, 6), random.randint(2, 12)
+
+    def drawn(values, strict=False):
+        return _Product({place: value for place, value in enumerate(values) if value}, 4, 1, strict)
+
+    columns = [drawn([random.choice((0, 0, 1, -1, 2, -3, 5)) for _ in range(rows)], True) for _ in range(count)]
+    if seed % 2:
+        goal = [sum(column.terms.get(place, 0) for column in columns[::2]) for place in range(rows)]
+    else:
+        goal = [random.randint(-3, 3) for _ in range(rows)]
+    matrix = [[column.terms.get(place, 0) / 4 for column in columns] for place in range(rows)]
+    solved = linprog([0.0] * count, A_eq=matrix, b_eq=[value / 4 for value in goal])
+    found, work = _combination(drawn(goal), columns)
+    assert (found is not None) == (solved.status == 0)
+    assert work % count == 0
+
+
+def test_what_is_kept_along_lines_changes_nothing():
+    """Each value by itself, without any that is kept."""
+    body = "where(abs(t - x) < a, log(1 + (t - x)^2), a*sqrt(abs(x))) + exp(-x^2)"
+    search = studied(f"loss mine(t, x; a = 2.0)\nrequire a > 0\n{body}").search
+    assert search is not None
+    lines = list(search.lines)
+    assert len(lines) > 3
+    assert search.kept.arrays
+    for line in lines:
+        apart = [search._at(search.loss.value, line.setting, [x])[0] for x in line.xs]
+        assert list(line.values) == apart
 
 
 # What each formula in y is as y grows: power, power of the logarithm, and the limit of what is left (None: not known);

@@ -194,6 +194,36 @@ def test_mistakes_name_the_culprit(call: Any, error: type[Exception], message: s
     assert caught.value.__cause__ is None  # no traceback of numpy's beneath
 
 
+def test_a_value_asks_for_no_gradient_and_a_gradient_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = lossdsl.load(TRIPLE)
+    asked = []
+    made = type(loss.program).gradient_module
+    monkeypatch.setattr(
+        type(loss.program), "gradient_module", lambda self, *given: (asked.append(given[1].name), made(self, *given))[1]
+    )
+    arguments = [[1.0]], [[2.0]], [3.0], [[0.5]]
+    loss.numpy(*arguments)
+    assert asked == []
+    assert "gradients" not in vars(loss.program)
+    loss.numpy.grad(*arguments, wrt="w")
+    loss.numpy.grad(*arguments, wrt="w")
+    assert asked == ["w"]
+
+
+def test_a_program_that_is_there_is_used() -> None:
+    from lossdsl import pipeline
+    from lossdsl.runtime.spec import LoadedLoss
+    from lossdsl.source import Source
+
+    source = Source("loss mine(t, x; twice: bool = false, a = 1.0)\nwhere(twice, 2, 1)*a*(t - x)^2")
+    made = [pipeline.program(pipeline.parsed(source), {"twice": value}) for value in (False, True)]
+    for number, parameters in enumerate(({"a": 3.0}, {"twice": True})):
+        loss = LoadedLoss(source, (-1,), parameters, made)
+        assert loss.program is made[number]
+        assert loss.numpy([0.0], [1.0]) == lossdsl.load(source, **parameters).numpy([0.0], [1.0])
+    assert LoadedLoss(source, (-1,), {"twice": True}, made[:1]).program.loss.settled == {"twice": True}
+
+
 def test_the_twin_needs_no_keras() -> None:
     import subprocess
 
