@@ -26,13 +26,15 @@ from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
 from lossdsl.symbolic.gradient import gradient, is_by_sample, seed_for
 from lossdsl.symbolic.guard import guarded
-from lossdsl.symbolic.products import affine_choices, small_first
+from lossdsl.symbolic.places import placeless
+from lossdsl.symbolic.products import affine_choices, shared_choices, small_first
 from lossdsl.symbolic.ranges import Ranges, ranges
 from lossdsl.symbolic.readable import readable
 from lossdsl.symbolic.rules import stable, tidy
 from lossdsl.symbolic.simplify import Proposal, simplified
 from lossdsl.symbolic.totals import accurate_totals
 from lossdsl.targets import code
+from lossdsl.targets.layout import is_flexible
 
 TARGETS = code.TARGETS
 STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
@@ -85,6 +87,15 @@ class Program:
         )
         return Program(self.file, loss)
 
+    def placeless(self) -> Program:
+        """The same loss for inputs that have no places."""
+        return Program(self.file, placeless(self.loss))
+
+    @cached_property
+    def is_flexible(self) -> bool:
+        """Whether one code serves inputs of every rank, with places and without."""
+        return is_flexible((self.loss.result,))
+
     @cached_property
     def latex(self) -> str:
         """The loss as a LaTeX formula, as its author wrote it, without delimiters."""
@@ -121,7 +132,12 @@ class Program:
             found = {spec: tuple(b.mul(seed, expr) for expr in exprs) for spec, exprs in self.gradients.items()}
         else:
             found = self._gradients(seed)
-        return {spec: affine_choices(small_first(tidy(exprs), self.known)) for spec, exprs in found.items()}
+        return {spec: self._in_few_passes(exprs) for spec, exprs in found.items()}
+
+    def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """Gradients as they are computed on large tensors; some rules see what they want only once signs are pulled out."""
+        small = small_first(stable(tidy(exprs), self.known, late=True), self.known)
+        return affine_choices(shared_choices(small))
 
     @cached_property
     def is_elementwise(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from lossdsl.errors import LossConfigError
+from lossdsl.ir.axes import SPACE
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
 
@@ -53,18 +54,34 @@ class _Code:
         return [each if isinstance(each, float) else array(each) for each in given]
 
     @classmethod
-    def of(cls, spec: LoadedLoss, backend: str) -> _Code:
-        """Made of the loss with the numbers among its parameters settled."""
+    def of(cls, spec: LoadedLoss, backend: str, placeless: bool = False) -> _Code:
+        """Made of the loss with the numbers among its parameters settled; `placeless` for inputs without places."""
         numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
-        program = spec.program.bound(numbers)
+        bound = spec.program.bound(numbers)
+        program = bound.placeless() if placeless else bound
         found = functions(program.kernel(backend), spec.name)
         inputs = program.loss.inputs
         return cls(
             found["value"],
             tuple(found[f"pullback_{one.identifier}"] if one.is_real else None for one in inputs),
             inputs.index(program.loss.prediction),
-            program is not spec.program,
+            bound is not spec.program,
         )
+
+
+def _coded(spec: LoadedLoss, backend: str) -> Callable[[list[Any]], _Code]:
+    """What gives the code for inputs: one for all of them, or, where space is an axis of its own, two; made once."""
+    made: dict[bool, _Code] = {}
+    over = [one.over for one in spec.program.loss.inputs]
+
+    def fitting(inputs: list[Any]) -> _Code:
+        has_places = any(SPACE in own and len(each.shape) >= len(own) for own, each in zip(over, inputs, strict=True))
+        placeless = not has_places and not spec.program.is_flexible
+        if placeless not in made:
+            made[placeless] = _Code.of(spec, backend, placeless)
+        return made[placeless]
+
+    return fitting
 
 
 def _tensorflow(spec: LoadedLoss) -> Kernel:
@@ -72,10 +89,11 @@ def _tensorflow(spec: LoadedLoss) -> Kernel:
 
     from lossdsl.runtime.keras_internals import is_recorded  # imports Keras, which must not find this half imported
 
-    code = _Code.of(spec, "tensorflow")
+    coded = _coded(spec, "tensorflow")
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
+        code = coded(inputs)
         settings = code.settings(parameters, lambda each: tf.constant(each, inputs[code.prediction].dtype))
         # In a graph what nobody asks for is cut off later; outside, it must not be worked out.
         wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in inputs]
@@ -103,9 +121,10 @@ def _jax(spec: LoadedLoss) -> Kernel:
     import jax.numpy as jnp
     import numpy as np
 
-    code = _Code.of(spec, "jax")
+    coded = _coded(spec, "jax")
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
+        code = coded(inputs)
         settings = code.settings(parameters, lambda each: jnp.asarray(each, inputs[code.prediction].dtype))
 
         @jax.custom_vjp  # type: ignore[untyped-decorator]
@@ -132,32 +151,33 @@ def _jax(spec: LoadedLoss) -> Kernel:
 def _torch(spec: LoadedLoss) -> Kernel:
     import torch
 
-    code = _Code.of(spec, "torch")
+    coded = _coded(spec, "torch")
 
     class WithGradient(torch.autograd.Function):  # type: ignore[misc]
         """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
 
         @staticmethod
-        def forward(context: Any, settings: list[Any], *tensors: Any) -> Any:
+        def forward(context: Any, code: _Code, settings: list[Any], *tensors: Any) -> Any:
             context.save_for_backward(*tensors)
-            context.settings = settings
+            context.code, context.settings = code, settings
             return code.value(*tensors, *settings)
 
         @staticmethod
         def backward(context: Any, upstream: Any) -> Any:
-            return None, *(
+            return None, None, *(
                 pullback(*context.saved_tensors, *context.settings, upstream)[0]
                 if needed and pullback is not None
                 else None
-                for pullback, needed in zip(code.pullbacks, context.needs_input_grad[1:], strict=True)
+                for pullback, needed in zip(context.code.pullbacks, context.needs_input_grad[2:], strict=True)
             )
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
+        code = coded(inputs)
         like = inputs[code.prediction]
         settings = code.settings(
             parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device)
         )
-        return WithGradient.apply(settings, *inputs)
+        return WithGradient.apply(code, settings, *inputs)
 
     return call
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE, Axes
@@ -34,6 +35,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.symbolic.language import expression
 from lossdsl.symbolic.ranges import Ranges
+from lossdsl.symbolic.rules import factored
 
 SEED = "upstream"
 _CHOICES = ("where", "max", "min", "relu")
@@ -175,6 +177,15 @@ def _push_quotient(
 
     Where a choice throws away what all of them contribute, it throws away the divisor as well, which may be 0 there.
     """
+    inside = _under_logarithm(node, adjoint)
+    if inside is not None:
+        condition, rest = inside
+        if above in active:
+            adjoints.add(above, b.where(condition, b.div(rest, above), b.ZERO), node)
+        if below in active:
+            whole = b.total(b.where(condition, rest, b.ZERO), node.axes - below.axes)
+            adjoints.add(below, b.neg(b.where(b.call("ne", below, b.ZERO), b.div(whole, below), b.ZERO)))
+        return
     counts = _nonzero(adjoint)
     if counts is not Flag(True):
         counts = b.anywhere(counts, counts.axes - below.axes)
@@ -187,6 +198,35 @@ def _push_quotient(
         over = node.axes - below.axes
         whole = b.total(b.mul(adjoint, b.div(above, below_safe)), over)
         adjoints.add(below, b.neg(b.div(whole, below_safe)))
+
+
+def _under_logarithm(node: Call, adjoint: Expr) -> tuple[Expr, Expr] | None:
+    """The adjoint of `a/b` as `where(condition, rest/(a/b), 0)`, where it comes from the logarithm of a clipped `a/b`.
+
+    The slopes of `log(a/b)` are `1/a` and `-1/b`, with nothing of the quotient in them. Where `b` is 0 the quotient is
+    none, and clipped.
+    """
+    if not (isinstance(adjoint, Call) and adjoint.op.name == "where" and adjoint.args[2] is b.ZERO):
+        return None
+    condition, inside, _ = adjoint.args
+    if not (isinstance(inside, Call) and inside.op.name == "mul"):
+        return None
+    sign, factors, divisors = factored(inside)
+    clips = [one for one in divisors if _is_clip(one, node, condition)]
+    if len(clips) != 1 or len(factors) > 4:
+        return None
+    rest = reduce(b.mul, factors, b.const(sign))
+    return condition, reduce(b.div, (one for one in divisors if one is not clips[0]), rest)
+
+
+def _is_clip(expr: Expr, node: Expr, condition: Expr) -> bool:
+    """Whether an expression is `min(max(node, low), high)`, and the condition that it is the node."""
+    if not (isinstance(expr, Call) and expr.op.name == "min"):
+        return False
+    inner, high = expr.args
+    if not (isinstance(inner, Call) and inner.op.name == "max" and inner.args[0] is node):
+        return False
+    return condition is b.call("and", b.call("ge", node, inner.args[1]), b.call("le", node, high))
 
 
 def _nonzero(adjoint: Expr) -> Expr:

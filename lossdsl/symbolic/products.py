@@ -8,9 +8,10 @@ before, and a factor that may be infinite stays inside the choice that throws it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
+from typing import TypeGuard
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
@@ -45,8 +46,13 @@ def small_first(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     for node in walk(*roots):
         split = _split(node, splits, done, known)
         done[node] = _joined(split.sign, split.above, split.below, split.core)
-        # What is used twice is computed once, and so stays whole.
-        splits[node] = split if users.get(node, 0) < 2 else Split(1, (), (), done[node])
+        if users.get(node, 0) > 1:  # what is used twice is computed once, and so stays whole
+            if split.sign < 0 and not split.above:  # but for a sign, which would be a pass of its own
+                whole = split.without([], [])
+                done[node], split = b.neg(whole), Split(-1, (), (), whole)
+            else:
+                split = Split(1, (), (), done[node])
+        splits[node] = split
     return tuple(done[root] for root in roots)
 
 
@@ -65,8 +71,10 @@ def _split(node: Expr, splits: dict[Expr, Split], done: dict[Expr, Expr], known:
                 left, right = (_seen(arg, full, splits, done) for arg in node.args)
                 if node.args[0].axes == node.args[1].axes:  # a part such as x/sum(x) is likely to be used elsewhere
                     left, right = (
-                        Split(1, (), (), done[arg]) if any(divisor.axes for divisor in side.below) else side
-                        for arg, side in zip(node.args, (left, right), strict=True)
+                        Split(side.sign, (), (), side.without([], []))
+                        if any(divisor.axes for divisor in side.below)
+                        else side
+                        for side in (left, right)
                     )
                 return Split(
                     left.sign * right.sign,
@@ -215,6 +223,36 @@ def _less(factors: Iterable[Expr], taken: list[Expr]) -> tuple[Expr, ...]:
     for factor in taken:
         rest.remove(factor)
     return tuple(rest)
+
+
+def shared_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with `where(c, a*e, 0)` as `where(c, a*where(c, e, 0), 0)`, where `where(c, e, 0)` is there already.
+
+    Of `e` itself, of which nothing is needed elsewhere, no array is left.
+    """
+    choices = {(node.args[0], node.args[1]): node for node in walk(*roots) if _keeps(node)}
+
+    def change(node: Expr) -> Expr:
+        if not _keeps(node):
+            return node
+        condition, piece, _ = node.args
+        return node if (condition, piece) in choices else b.where(condition, _chosen(piece, condition, choices), b.ZERO)
+
+    return b.mapped(roots, change)
+
+
+def _keeps(node: Expr) -> TypeGuard[Call]:
+    """Whether a node is `where(c, e, 0)`."""
+    return isinstance(node, Call) and node.op.name == "where" and node.args[2] is b.ZERO
+
+
+def _chosen(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
+    """A piece that the condition selects, its terms and factors taken from the choices that there are."""
+    if (condition, piece) in choices:
+        return choices[condition, piece]
+    if not isinstance(piece, Call) or piece.op.name not in ("add", "sub", "mul", "neg", "where"):
+        return piece
+    return b.rebuild(piece, tuple(_chosen(arg, condition, choices) for arg in piece.args))
 
 
 def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:

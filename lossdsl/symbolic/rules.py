@@ -75,6 +75,7 @@ RULES = (
     Rule("log1p-of-floor", "log(max(1 - a, 0))", "log1p(-min(a, 1))", point=(("a", 1e-6),), late=True),
     Rule("log1p-of-floor-1", "log(max(1 + a, b))", "log1p(max(a, b - 1))", constants="b", point=(("a", 1e-6), ("b", 0.5)), late=True),
     Rule("log-sigmoid-of-negative", "log_sigmoid(-a)", "-softplus(a)", late=True),  # shares its parts with the other
+    Rule("sigmoid-gap", "b*sigmoid(a) - c*sigmoid(-a)", "sigmoid_gap(a, b, c)", late=True),  # by one exponential
     Rule("complement-of-power", "1 - a^b", "-expm1(b*log(a))", (("a", NONNEGATIVE), ("b", POSITIVE)), constants="b",
          point=(("a", 0.999999), ("b", 0.5)), late=True, fractional="b"),
     Rule("difference-of-log1p", "log1p(a) - log1p(b)", "sign(a - b)*log1p(abs(a - b)/(1 + min(a, b)))",

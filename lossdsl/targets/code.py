@@ -122,7 +122,7 @@ class _Builder:
         for spec, exprs in gradients:
             parts = [self._like(next(trees), expr, node) for expr, node in zip(exprs, spec.nodes, strict=True)]
             tree = parts[0] if len(parts) == 1 else self.printer.joined(parts)
-            if not flexible and SPACE in spec.over:
+            if not flexible and SPACE in spec.nodes[0].axes:
                 kept = identifier(f"{spec.identifier}_shape", self.printer.taken)
                 before[kept] = self.printer.shape(name(self._argument(spec)))
                 tree = self.printer.reshape(tree, name(kept))
@@ -148,7 +148,7 @@ class _Builder:
         if not printer.layout.flexible:
             for spec in self.loss.inputs:
                 argument = self._argument(spec)
-                if SPACE in spec.over:
+                if SPACE in spec.nodes[0].axes:
                     body.append(assign(argument, printer.flat(name(argument), LAST in spec.over)))
             if self.seed is not None and SPACE in self.seed.axes:
                 argument = printer.leaves[self.seed.name]

@@ -19,6 +19,16 @@ def _log_cosh(a):
     small = {log1p}({where}(size < 1.0, -slope * slope, {exp}(-2.0 * size)))
     return {where}(size < 1.0, -0.5 * small, size - math.log(2.0) + small)
 ''',
+    "_sigmoid_gap": '''
+def _sigmoid_gap(a, b, c):
+    """b*sigmoid(a) - c*sigmoid(-a), by one exponential and one division.
+
+    The slope of the exponent at 0 is that of `-a`, as the choice below is.
+    """
+    right = a >= 0.0
+    z = {exp}({minus_size})
+    return {where}(right, b - c * z, b * z - c) / (1.0 + z)
+''',
     "_log_norm_cdf": '''
 def _log_norm_cdf(a):
     """log of the normal distribution function; an asymptotic series far out on the left."""
@@ -84,16 +94,22 @@ def _plain(prefix: str, *functions: str) -> dict[str, str]:
 
 
 _COMMON = ("abs", "exp", "expm1", "log", "log1p", "maximum", "minimum", "sqrt", "tanh")
-NUMPY = {**_plain("np", *_COMMON, "where", "ones_like", "zeros_like"), "one": "1.0"}
+NUMPY = {
+    **_plain("np", *_COMMON, "where", "ones_like", "zeros_like"),
+    "one": "1.0",
+    "minus_size": "np.where(right, -a, a)",
+}
 TENSORFLOW = {
     **_plain("tf.math", *_COMMON, "erfc", "lgamma"),
     **_plain("tf", "where", "ones_like", "zeros_like"),
     "one": "1.0",
+    "minus_size": "tf.math.minimum(-a, a)",  # written as in the rows of softplus and log_sigmoid, it is computed once
 }
 JAX = {
     **_plain("jnp", *_COMMON, "where", "ones_like", "zeros_like"),
     "lgamma": "jsp.gammaln",
     "one": "1.0",
+    "minus_size": "jnp.where(right, -a, a)",
 }
 TORCH = {
     **_plain("torch", *_COMMON, "where", "ones_like", "zeros_like"),

@@ -1,0 +1,64 @@
+"""A loss for inputs that have no places, such as `(batch, last)`.
+
+Where batch and space do not occur together throughout, code has a dimension for space, of length 1 for such inputs. It
+is not free: a product through it is no plain matrix product, and a compiler may not see that two arrays with it are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Position, Reduce, Rename, walk
+from lossdsl.ir.loss import Loss
+
+
+def placeless(loss: Loss) -> Loss:
+    """The loss with one place, and no axis for it."""
+    value, result, *named = _without((loss.value, loss.result, *loss.names))
+    inputs = tuple(
+        replace(spec, nodes=tuple(Input(node.name, _rest(node.over), node.whole) for node in spec.nodes))
+        for spec in loss.inputs
+    )
+    return replace(loss, value=value, result=result, inputs=inputs, names=dict(zip(named, loss.names.values(), strict=True)))
+
+
+def _rest(axes: Axes) -> Axes:
+    return frozenset(axis for axis in axes if axis.domain != "space")
+
+
+def _without(roots: Iterable[Expr]) -> tuple[Expr, ...]:
+    roots = tuple(roots)
+    done: dict[Expr, Expr] = {}
+    for node in walk(*roots):
+        done[node] = _changed(node, tuple(done[child] for child in node.children))
+    return tuple(done[root] for root in roots)
+
+
+def _changed(node: Expr, children: tuple[Expr, ...]) -> Expr:
+    """A node over children that have lost the axes of space; what it does along those is done with one element."""
+    match node:
+        case Input(name, over, whole):
+            return Input(name, _rest(over), whole)
+        case Call(op) if op.name == "real":
+            return b.number(children[0])
+        case Reduce(op, arg, over):
+            rest = _rest(over)
+            if rest or not over <= arg.axes:
+                return Reduce(op, children[0], rest)
+            return b.ZERO if op.name in ("argmax", "argmin") else children[0]
+        case Along(op, _, over):
+            if not _rest(over):
+                return b.ONE if op.name == "rank" else children[0]
+            return Along(op, children, _rest(over), node.reverse)
+        case Rename(_, old, new) if old.domain == "space":
+            return children[0]
+        case Gather(_, axis, _) if axis.domain == "space":
+            return b.spread(children[0], children[1].axes)
+        case Length(_, over):
+            return Length(children[0], _rest(over)) if _rest(over) else b.ONE
+        case Position(axis) if axis.domain == "space":
+            return b.ZERO
+    return b.rebuild(node, children)
