@@ -26,7 +26,7 @@ from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
 from lossdsl.symbolic.gradient import gradient, is_by_sample, seed_for
 from lossdsl.symbolic.guard import guarded
-from lossdsl.symbolic.places import placeless
+from lossdsl.symbolic.places import placeless, whole
 from lossdsl.symbolic.products import affine_choices, shared_choices, small_first
 from lossdsl.symbolic.ranges import Ranges, ranges
 from lossdsl.symbolic.readable import readable
@@ -87,9 +87,16 @@ class Program:
         )
         return Program(self.file, loss)
 
+    @cached_property
     def placeless(self) -> Program:
         """The same loss for inputs that have no places."""
         return Program(self.file, placeless(self.loss))
+
+    @cached_property
+    def whole(self) -> Program | None:
+        """The same loss for inputs that are one sample, of any shape; None if its axes matter to it."""
+        found = whole(self.loss)
+        return None if found is None else Program(self.file, found)
 
     @cached_property
     def is_flexible(self) -> bool:
@@ -135,7 +142,7 @@ class Program:
         return {spec: self._in_few_passes(exprs) for spec, exprs in found.items()}
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        """Gradients as they are computed on large tensors; some rules see what they want only once signs are pulled out."""
+        """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
         small = small_first(stable(tidy(exprs), self.known, late=True), self.known)
         return affine_choices(shared_choices(small))
 

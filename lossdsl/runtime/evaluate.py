@@ -19,7 +19,7 @@ from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
-from lossdsl.runtime.kernels import kernel
+from lossdsl.runtime.kernels import kernel, whole_kernel
 from lossdsl.runtime.shapes import Plan, Shape, Step, joined, plan, show
 from lossdsl.runtime.spec import LoadedLoss
 
@@ -94,14 +94,18 @@ def evaluate(
     if mask is not None:
         mask = _aligned_mask(mask, prediction, loss.prediction, label)
         inputs = [_masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
-    if is_whole:
-        pairs = zip(loss.inputs, inputs, strict=True)
-        inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
-    last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
-    values = kernel(spec, keras.backend.backend())(inputs, spec.arguments(last))
+    run = whole_kernel(spec, keras.backend.backend()) if is_whole else None
     is_one = found.single or is_whole
-    if is_one and BATCH in loss.result.axes:
-        values = values[0]
+    if run is not None:
+        values = run(inputs, spec.arguments(None))
+    else:
+        if is_whole:
+            pairs = zip(loss.inputs, inputs, strict=True)
+            inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
+        last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
+        values = kernel(spec, keras.backend.backend())(inputs, spec.arguments(last))
+        if is_one and BATCH in loss.result.axes:
+            values = values[0]
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
     return Evaluation(values, mask, raw if is_one else prediction, is_single)
 

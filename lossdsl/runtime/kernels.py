@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from lossdsl.errors import LossConfigError
 from lossdsl.ir.axes import SPACE
+from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
 
@@ -21,20 +23,37 @@ Kernel = Callable[[list[Any], list[Any]], Any]
 """Takes the inputs, aligned, and the parameters; gives one value a sample (and place), or one number."""
 
 
+class Axes(Enum):
+    """What axes the inputs have that a code is made for."""
+
+    EVERY = "batch, places and last"
+    PLACELESS = "batch and last"
+    WHOLE = "all of them one sample"
+
+
 def kernel(spec: LoadedLoss, backend: str) -> Kernel:
     """The function of a loss for a Keras backend; made once for each loss."""
+    return _kept(spec, backend, False)
+
+
+def whole_kernel(spec: LoadedLoss, backend: str) -> Kernel | None:
+    """The same for inputs of any shape that are one sample: one number. None if there is no such code."""
+    return None if spec.program.whole is None else _kept(spec, backend, True)
+
+
+def _kept(spec: LoadedLoss, backend: str, is_whole: bool) -> Kernel:
     if backend not in _MAKERS:
         known = ", ".join(_MAKERS)
         raise LossConfigError(
             f"there is no code for the Keras backend {backend}", None, f"set KERAS_BACKEND to one of: {known}"
         )
     made = _made.setdefault(spec, {})
-    if backend not in made:
-        made[backend] = _MAKERS[backend](spec)
-    return made[backend]
+    if (backend, is_whole) not in made:
+        made[backend, is_whole] = _MAKERS[backend](spec, is_whole)
+    return made[backend, is_whole]
 
 
-_made: WeakKeyDictionary[LoadedLoss, dict[str, Kernel]] = WeakKeyDictionary()
+_made: WeakKeyDictionary[LoadedLoss, dict[tuple[str, bool], Kernel]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -54,11 +73,14 @@ class _Code:
         return [each if isinstance(each, float) else array(each) for each in given]
 
     @classmethod
-    def of(cls, spec: LoadedLoss, backend: str, placeless: bool = False) -> _Code:
-        """Made of the loss with the numbers among its parameters settled; `placeless` for inputs without places."""
+    def of(cls, spec: LoadedLoss, backend: str, axes: Axes = Axes.EVERY) -> _Code:
+        """Made of the loss with the numbers among its parameters settled, for inputs with those axes."""
         numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
         bound = spec.program.bound(numbers)
-        program = bound.placeless() if placeless else bound
+        program: Program | None = bound
+        if axes is not Axes.EVERY:
+            program = bound.placeless if axes is Axes.PLACELESS else bound.whole
+        assert program is not None, "no code for the whole"
         found = functions(program.kernel(backend), spec.name)
         inputs = program.loss.inputs
         return cls(
@@ -69,27 +91,30 @@ class _Code:
         )
 
 
-def _coded(spec: LoadedLoss, backend: str) -> Callable[[list[Any]], _Code]:
+def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any]], _Code]:
     """What gives the code for inputs: one for all of them, or, where space is an axis of its own, two; made once."""
-    made: dict[bool, _Code] = {}
+    made: dict[Axes, _Code] = {}
     over = [one.over for one in spec.program.loss.inputs]
 
     def fitting(inputs: list[Any]) -> _Code:
-        has_places = any(SPACE in own and len(each.shape) >= len(own) for own, each in zip(over, inputs, strict=True))
-        placeless = not has_places and not spec.program.is_flexible
-        if placeless not in made:
-            made[placeless] = _Code.of(spec, backend, placeless)
-        return made[placeless]
+        axes = Axes.WHOLE if is_whole else Axes.EVERY
+        if not is_whole and not spec.program.is_flexible:
+            pairs = zip(over, inputs, strict=True)
+            has_places = any(SPACE in own and len(each.shape) >= len(own) for own, each in pairs)
+            axes = Axes.EVERY if has_places else Axes.PLACELESS
+        if axes not in made:
+            made[axes] = _Code.of(spec, backend, axes)
+        return made[axes]
 
     return fitting
 
 
-def _tensorflow(spec: LoadedLoss) -> Kernel:
+def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     import tensorflow as tf
 
     from lossdsl.runtime.keras_internals import is_recorded  # imports Keras, which must not find this half imported
 
-    coded = _coded(spec, "tensorflow")
+    coded = _coded(spec, "tensorflow", is_whole)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
@@ -116,12 +141,12 @@ def _tensorflow(spec: LoadedLoss) -> Kernel:
     return call  # type: ignore[no-any-return]
 
 
-def _jax(spec: LoadedLoss) -> Kernel:
+def _jax(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     import jax
     import jax.numpy as jnp
     import numpy as np
 
-    coded = _coded(spec, "jax")
+    coded = _coded(spec, "jax", is_whole)
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
@@ -148,10 +173,10 @@ def _jax(spec: LoadedLoss) -> Kernel:
     return call
 
 
-def _torch(spec: LoadedLoss) -> Kernel:
+def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     import torch
 
-    coded = _coded(spec, "torch")
+    coded = _coded(spec, "torch", is_whole)
 
     class WithGradient(torch.autograd.Function):  # type: ignore[misc]
         """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
@@ -182,7 +207,7 @@ def _torch(spec: LoadedLoss) -> Kernel:
     return call
 
 
-_MAKERS: dict[str, Callable[[LoadedLoss], Kernel]] = {
+_MAKERS: dict[str, Callable[[LoadedLoss, bool], Kernel]] = {
     "tensorflow": _tensorflow,
     "jax": _jax,
     "torch": _torch,

@@ -1,7 +1,8 @@
-"""A loss for inputs that have no places, such as `(batch, last)`.
+"""A loss for inputs that lack axes: those without places, such as `(batch, last)`, and those that are one sample.
 
-Where batch and space do not occur together throughout, code has a dimension for space, of length 1 for such inputs. It
-is not free: a product through it is no plain matrix product, and a compiler may not see that two arrays with it are one.
+Where batch and space do not occur together throughout, code has a dimension for space, of length 1 for such inputs.
+It is not free: a product through it is no plain matrix product, and a compiler may not see that two arrays with it are
+one. Nor is a batch of one sample: sums over all there is are quicker than those over one long row.
 """
 
 from __future__ import annotations
@@ -10,9 +11,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Position, Reduce, Rename, walk
-from lossdsl.ir.loss import Loss
+from lossdsl.ir.axes import LAST, NONE, Axes
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    walk,
+)
+from lossdsl.ir.loss import ELEMENT, Loss
 
 
 def placeless(loss: Loss) -> Loss:
@@ -22,7 +37,43 @@ def placeless(loss: Loss) -> Loss:
         replace(spec, nodes=tuple(Input(node.name, _rest(node.over), node.whole) for node in spec.nodes))
         for spec in loss.inputs
     )
-    return replace(loss, value=value, result=result, inputs=inputs, names=dict(zip(named, loss.names.values(), strict=True)))
+    names = dict(zip(named, loss.names.values(), strict=True))
+    return replace(loss, value=value, result=result, inputs=inputs, names=names)
+
+
+def whole(loss: Loss) -> Loss | None:
+    """The loss of inputs of any shape that are one sample, all axes of which are `last`; None if positions matter."""
+    done: dict[Expr, Expr] = {}
+    for node in walk(loss.value, loss.result, *loss.names):
+        new = _whole(node, tuple(done.get(child, child) for child in node.children))
+        if new is None:
+            return None
+        done[node] = new
+    names = {done[node]: name for node, name in loss.names.items()}
+    return replace(loss, value=done[loss.value], result=done[loss.result], names=names)
+
+
+def _whole(node: Expr, children: tuple[Expr, ...]) -> Expr | None:
+    match node:
+        case Const() | Flag():
+            return node
+        case Input(_, over):
+            return node if over == ELEMENT else None
+        case Param(_, over):
+            return node if over == NONE else None
+        case Call(op) if op.name == "real":
+            return b.number(children[0])
+        case Call():
+            return b.rebuild(node, children)
+        case Reduce(op, _, over) if over <= ELEMENT and not op.name.startswith("arg"):
+            if LAST not in over:
+                return children[0]
+            return Reduce(op, children[0], ELEMENT) if children[0].axes == ELEMENT else None
+        case Length(_, over) if over <= ELEMENT:
+            if LAST not in over:
+                return b.ONE
+            return Length(children[0], ELEMENT) if children[0].axes == ELEMENT else None
+    return None
 
 
 def _rest(axes: Axes) -> Axes:
@@ -53,7 +104,7 @@ def _changed(node: Expr, children: tuple[Expr, ...]) -> Expr:
             if not _rest(over):
                 return b.ONE if op.name == "rank" else children[0]
             return Along(op, children, _rest(over), node.reverse)
-        case Rename(_, old, new) if old.domain == "space":
+        case Rename(_, old, _) if old.domain == "space":
             return children[0]
         case Gather(_, axis, _) if axis.domain == "space":
             return b.spread(children[0], children[1].axes)

@@ -236,7 +236,7 @@ def shared_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
         if not _keeps(node):
             return node
         condition, piece, _ = node.args
-        return node if (condition, piece) in choices else b.where(condition, _chosen(piece, condition, choices), b.ZERO)
+        return b.where(condition, _inside(piece, condition, choices), b.ZERO)
 
     return b.mapped(roots, change)
 
@@ -247,9 +247,12 @@ def _keeps(node: Expr) -> TypeGuard[Call]:
 
 
 def _chosen(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
-    """A piece that the condition selects, its terms and factors taken from the choices that there are."""
-    if (condition, piece) in choices:
-        return choices[condition, piece]
+    """A part of a piece that the condition selects: the choice that there is, or of what there is."""
+    return choices.get((condition, piece)) or _inside(piece, condition, choices)
+
+
+def _inside(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
+    """The same, but not the choice of the whole piece. Other operations stay: 0 may not be in their domain."""
     if not isinstance(piece, Call) or piece.op.name not in ("add", "sub", "mul", "neg", "where"):
         return piece
     return b.rebuild(piece, tuple(_chosen(arg, condition, choices) for arg in piece.args))
