@@ -64,6 +64,25 @@ PARAMETERS: dict[str, dict[str, float]] = {"categorical_generalized_cross_entrop
 MODES = {"tensorflow": ("eager", "graph", "XLA"), "jax": ("JAX jit",), "torch": ("torch eager",)}
 PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 OUT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+WHY = """\
+## What stays slower, and why
+
+On tensors that no cache holds an operation costs what it reads and writes, and XLA writes down what it then sums. Where
+a loss keeps digits that Keras's function loses, it does so by another pass. The ratios here are those of 4096x1024,
+measured one beside the other; the forms in brackets were tried.
+
+- **`categorical_crossentropy` and `sparse_categorical_crossentropy` from logits, `circle`**: the logarithm of a sum of
+  exponentials sums the terms but the largest once more, for otherwise the value is 0 where the right class leads by 18
+  (see [accuracy.md](accuracy.md)). Without that `categorical_crossentropy` has 1.00 in a graph and 1.03 under XLA, with
+  it 1.30 and 1.32. (The rest by a choice instead of a rounding: 1.31 and 1.25. The largest counted, the others summed:
+  1.46 and 1.42. The logarithm out of the sum over the classes: no difference.) The fused operation of TensorFlow that
+  Keras calls has the value and the slope of the plain sum.
+- **`dice`** in a graph: what the two segmentations do not share is summed as `t*(1 - x) + x*(1 - t)`, in more passes than
+  `t*x`; one minus a quotient near 1 would lose its digits. (Two sums instead of one: 1.3 in a graph, but 1.5 under XLA,
+  where it is 0.9 now. The slope as a line in `t`: no difference.)
+- **`kl_divergence`** under XLA: `log1p(|p - q|/min(p, q))` takes longer than `log(p/q)`, which has 1.08 and is wrong by
+  thousands of units in the last place where `p` and `q` are close. (`log(w)*(p - q)/(q*(w - 1))` with `w = p/q`: 1.15.)
+"""
 
 
 def inputs(name: str, shape: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -294,6 +313,10 @@ def page(cells: list[Cell]) -> str:
         "| mode | shape | geometric mean of ratios | largest | above 1.1 |",
         "|---|---|---|---|---|",
         *means(cells),
+        "",
+        *WHY.splitlines(),
+        "",
+        "## Every loss",
         "",
         f"| loss | shape | {' | '.join(modes)} |",
         f"|---|---|{'---|' * len(modes)}",

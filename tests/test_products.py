@@ -9,7 +9,7 @@ from lossdsl.ir.expr import Input
 from lossdsl.ir.interval import POSITIVE
 from lossdsl.ir.text import formula
 from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.products import affine_choices, small_first
+from lossdsl.symbolic.products import affine_choices, shared_choices, small_first
 from lossdsl.symbolic.ranges import Ranges
 
 # t, x, p over all axes; u, v one number a sample, g one number
@@ -53,6 +53,20 @@ def test_what_is_used_twice_is_worked_out_once():
     one, other = small_first((read("u*(v*x)"), read("exp(v*x)")), KNOWN)
     assert one is read("u*(v*x)"), formula(one)
     assert other is read("exp(v*x)")
+
+
+def test_the_sign_of_what_is_used_twice_is_no_pass_of_its_own():
+    one, other = small_first((read("sum(-(t/v)*x)"), read("-(t/v)*p")), KNOWN)
+    assert one is read("-sum(t/v*x)"), formula(one)
+    assert other is read("-(t/v*p)"), formula(other)
+
+
+def test_what_a_choice_keeps_is_taken_from_it():
+    one, other = shared_choices((read("sum(where(x > t, exp(x), 0))"), read("where(x > t, u*exp(x) + p, 0)")))
+    assert one is read("sum(where(x > t, exp(x), 0))")
+    assert other is read("where(x > t, u*where(x > t, exp(x), 0) + p, 0)"), formula(other)
+    kept = (read("where(x > t, exp(x), 0)"), read("where(x > t, 1/exp(x), 0)"), read("where(x < t, u*exp(x), 0)"))
+    assert shared_choices(kept) == kept
 
 
 @pytest.mark.parametrize(

@@ -513,6 +513,22 @@ def test_a_gradient_is_worked_out_where_it_is_asked_for_and_nowhere_else(monkeyp
     np.testing.assert_allclose(forward.jvp(value), [-0.75])
 
 
+def test_two_sigmoids_of_one_exponential_bend_as_they_should_at_0() -> None:
+    """The slope of cross-entropy from logits is sigmoid(x) - t; its own slope, sigmoid(x)*sigmoid(-x), is 1/4 at 0."""
+    import tensorflow as tf
+
+    call = kernels.kernel(lossdsl.load("binary_crossentropy", from_logits=True), "tensorflow")
+    t, x = tf.constant([[1.0], [0.0], [0.25]], tf.float64), tf.constant([[0.0], [0.0], [-800.0]], tf.float64)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            value = call([t, x], [])
+        slope = inner.gradient(value, x)
+    np.testing.assert_allclose(slope[:, 0], [-0.5, 0.5, -0.25], rtol=1e-15)
+    np.testing.assert_allclose(outer.gradient(slope, x)[:, 0], [0.25, 0.25, 0.0], rtol=1e-15)
+
+
 # --- pieces that are not selected ---------------------------------------------------------------------------------
 
 INF = math.inf
