@@ -77,9 +77,9 @@ measured one beside the other; the forms in brackets were tried.
   it 1.30 and 1.32. (The rest by a choice instead of a rounding: 1.31 and 1.25. The largest counted, the others summed:
   1.46 and 1.42. The logarithm out of the sum over the classes: no difference.) The fused operation of TensorFlow that
   Keras calls has the value and the slope of the plain sum.
-- **`dice`** in a graph: what the two segmentations do not share is summed as `t*(1 - x) + x*(1 - t)`, in more passes than
-  `t*x`; one minus a quotient near 1 would lose its digits. (Two sums instead of one: 1.3 in a graph, but 1.5 under XLA,
-  where it is 0.9 now. The slope as a line in `t`: no difference.)
+- **`dice`** in a graph: what the two segmentations do not share is summed as `t*(1 - x) + x*(1 - t)`, in more passes
+  than `t*x`; one minus a quotient near 1 would lose its digits. (Two sums instead of one: 1.3 in a graph, but 1.5 under
+  XLA, where it is 0.9 now. The slope as a line in `t`: no difference.)
 - **`kl_divergence`** under XLA: `log1p(|p - q|/min(p, q))` takes longer than `log(p/q)`, which has 1.08 and is wrong by
   thousands of units in the last place where `p` and `q` are close. (`log(w)*(p - q)/(q*(w - 1))` with `w = p/q`: 1.15.)
 """

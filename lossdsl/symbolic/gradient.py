@@ -213,7 +213,7 @@ def _under_logarithm(node: Call, adjoint: Expr) -> tuple[Expr, Expr] | None:
         return None
     sign, factors, divisors = factored(inside)
     clips = [one for one in divisors if _is_clip(one, node, condition)]
-    if len(clips) != 1 or len(factors) > 4:
+    if len(clips) != 1:
         return None
     rest: Expr = reduce(b.mul, factors, b.number(b.const(sign)))
     return condition, reduce(b.div, (one for one in divisors if one is not clips[0]), rest)
