@@ -2,7 +2,7 @@
 
 Where batch and space do not occur together throughout, code has a dimension for space, of length 1 for such inputs.
 It is not free: a product through it is no plain matrix product, and a compiler may not see that two arrays with it are
-one. Nor is a batch of one sample: sums over all there is are quicker than those over one long row.
+one. Nor is a batch of one sample: the sum of a vector is quicker than that of the one row of a matrix.
 """
 
 from __future__ import annotations
