@@ -20,16 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
-
 from lossdsl.runtime.drop_in.aligned import ignored, positive
 from lossdsl.runtime.drop_in.by_name import found_by, serialize
-from lossdsl.runtime.drop_in.classes import BuiltIn, class_of
+from lossdsl.runtime.drop_in.classes import BuiltIn, Loss, class_of
 from lossdsl.runtime.drop_in.ctc import CTC, ctc
 from lossdsl.runtime.drop_in.functions import function_of
 from lossdsl.runtime.drop_in.row import Row
-
-Loss = keras.losses.Loss
 
 _TAIL = 'reduction="sum_over_batch_size", name="{}", dtype=None'
 _LAST = "One value a sample (and place), from its last axis."

@@ -16,6 +16,7 @@ from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, Row, opened
 from lossdsl.runtime.evaluate import evaluate
 from lossdsl.runtime.keras_loss import CompiledLoss
 
+Loss = keras.losses.Loss
 _COMMON = ("reduction", "name", "dtype")
 
 
