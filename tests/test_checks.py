@@ -17,6 +17,7 @@ from lossdsl.errors import LossConfigError
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call
 from lossdsl.ir.loss import Written
+from lossdsl.ir.ops import OPS
 from lossdsl.source import Source
 from lossdsl.symbolic.judge import judge
 
@@ -357,6 +358,15 @@ def test_no_text_makes_check_raise(source):
     report = lossdsl.check(source)
     assert not report.ok
     assert all(isinstance(one, Finding) for one in report.findings)
+
+
+@pytest.mark.parametrize("name", sorted(row.name for row in OPS.values() if row.public and row.name != "where"))
+def test_every_function_can_be_checked(name):
+    """Inside of its domain and out of it: it ends, and no gradient is wrong."""
+    call = {1: f"{name}(%s)", 2: f"{name}(%s, 0.5)"}[OPS[name].arity] if name != "log_bessel_i" else f"{name}(0.5, %s)"
+    terms = [call % each for each in ("x/(2 + x^2)", "1.5 + x^2", "x")]
+    report = lossdsl.check(f"t*({' + '.join(terms)})")
+    assert report.ok, str(report)
 
 
 def test_a_missing_file_is_a_finding(tmp_path):

@@ -147,7 +147,7 @@ FACTS: dict[str, Fact] = {
 """Operations of one argument."""
 
 TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", "mod", "xlogy", "logaddexp",
-                      "log_bessel_i", "pi", "relu"})  # fmt: skip
+                      "log_bessel_i", "pi", "relu", "sigmoid_gap"})  # fmt: skip
 """Operations of several arguments (or none); `compose` has a rule for each."""
 
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan"})

@@ -149,6 +149,14 @@ class MpNumbers:
     def ratio(self, p: int, q: int) -> Any:
         return self.mpf(p) / q
 
+    def digamma(self, a: Any) -> Any:
+        """Of positive numbers, which are its domain here as they are lgamma's."""
+        return self.context.digamma(a) if a > 0 else self.nan
+
+    def polygamma(self, order: int, a: Any) -> Any:
+        """Of positive numbers: mpmath would go up from a negative one in steps of 1."""
+        return self.context.polygamma(order, a) if a > 0 else self.nan
+
     def xlogy(self, a: Any, b: Any) -> Any:
         return self.mpf(0) if a == 0 else a * self.context.log(b)
 
@@ -269,6 +277,7 @@ class SympyNumbers:
         return c * a + (1 - c) * b
 
     def lt(self, a: Any, b: Any) -> Any:
+        a, b = self.sympy.sympify(a), self.sympy.sympify(b)
         if a.is_Number and b.is_Number:
             return self.sympy.Integer(int(a < b))
         return self._condition("lt", a, b)
@@ -283,6 +292,7 @@ class SympyNumbers:
         return 1 - self.lt(a, b)
 
     def eq(self, a: Any, b: Any) -> Any:
+        a, b = self.sympy.sympify(a), self.sympy.sympify(b)
         if a.is_Number and b.is_Number:
             return self.sympy.Integer(int(a == b))
         return self._condition("eq", a, b)

@@ -328,8 +328,14 @@ class Printer:
         """A reduction worked out a block of one axis at a time, by a function of its own."""
         self.helpers.add("_in_blocks")
         leaves = dict(self.leaves)
-        for leaf, part in {**block.whole, **block.cut}.items():
-            leaves[leaf.name] = self._named(part)
+        given = {leaf: self._named(part) for leaf, part in block.whole.items()}
+        for leaf, part in block.cut.items():
+            found = self._named(part)
+            if found in given.values():  # one array that is cut in two ways, or once not at all
+                self.body.append(assign(other := self._temporary("v"), name(found)))
+                found = other
+            given[leaf] = found
+        leaves.update({leaf.name: found for leaf, found in given.items()})
         inner = type(self)((block.root,), leaves, taken=tuple(self.taken))
         inner.blocks, inner.hidden, inner.counter = {}, set(), self.counter
         (tree,) = inner.print()
