@@ -11,7 +11,7 @@ from lossdsl.frontend import aggregates
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS, Function, Indexed, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, DOMAINS, LAST, NONE, ROWS, SPACE, Axes, Axis, names
+from lossdsl.ir.axes import BATCH, DOMAINS, LAST, NONE, ROWS, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Gather, Input, Position, Rename, Slice
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, function_names
@@ -270,7 +270,7 @@ class Resolver:
                         item.span,
                         "as in `sum[batch](e)` or `sum[j](x[j])`",
                     )
-            for axis in over - places.keys():
+            for axis in ordered(frozenset(over - places.keys())):
                 places[axis] = item.span
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if condition is not None and name in aggregates.UNFILTERED:
@@ -295,7 +295,7 @@ class Resolver:
     def _sized(self, node: s.Node) -> Callable[[Axes], Expr]:
         def length(over: Axes) -> Expr:
             result: Expr = b.ONE
-            for axis in over:
+            for axis in ordered(over):
                 home = DOMAINS[axis.domain]
                 result = b.mul(result, b.length(self.sized(axis, node.span), frozenset({home})))
             return result

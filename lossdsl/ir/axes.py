@@ -42,8 +42,8 @@ _ORDER = {"rows": 1, "batch": 2, "space": 3, "last": 5}
 
 @lru_cache(1024)
 def ordered(axes: Axes) -> tuple[Axis, ...]:
-    """Axes in the order in which arrays hold them: rows, batch, space, index variables by age, last."""
-    return tuple(sorted(axes, key=lambda a: (4, a.number) if a.is_index else (_ORDER[a.name], 0)))
+    """Axes in the order in which arrays hold them: rows, batch, space, index variables by age and name, last."""
+    return tuple(sorted(axes, key=lambda a: (4, a.number, a.name, a.domain) if a.is_index else (_ORDER[a.name],)))
 
 
 def names(axes: Iterable[Axis]) -> str:

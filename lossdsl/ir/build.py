@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from lossdsl.ir.axes import LAST, Axes
+from lossdsl.ir.axes import LAST, Axes, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Length, Position, Reduce, is_whole, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS
@@ -124,7 +124,7 @@ def length(expr: Expr, over: Axes) -> Expr:
 
 def spread(expr: Expr, over: Axes) -> Expr:
     """`expr`, varying along axes that it may lack: the same value at each position."""
-    for axis in over - expr.axes:
+    for axis in ordered(over - expr.axes):
         expr = Call(OPS["where"], (call("ge", Position(axis), ZERO), expr, ZERO))
     return expr
 

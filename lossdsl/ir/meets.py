@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossdsl.ir.axes import LAST, Axis
+from lossdsl.ir.axes import LAST, Axis, ordered
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Param, Reduce, Rename, Slice, Unslice, walk
 
 Place = tuple[str, Axis]
@@ -41,7 +41,7 @@ def meetings(value: Expr) -> list[frozenset[Place]]:
 def _homes(node: Expr, homes: dict[Expr, dict[Axis, object]], groups: _Groups) -> dict[Axis, object]:
     match node:
         case Input(name) | Param(name):
-            for axis in node.axes:
+            for axis in ordered(node.axes):
                 groups.find((name, axis))
             return {axis: (name, axis) for axis in node.axes}
         case Rename(arg, old, new):

@@ -512,7 +512,8 @@ class Printer:
     def length(self, arg: Expr, over: Axes) -> ast.expr:
         if self.layout.flexible and len(over) > 1:
             return self.spelled("size", a=self.done[arg])
-        parts = [self.spelled("length", a=tree, k=place) for tree, place in (self.shape_of(arg, axis) for axis in over)]
+        places = [self.shape_of(arg, axis) for axis in ordered(over)]
+        parts = [self.spelled("length", a=tree, k=place) for tree, place in places]
         result = parts[0]
         for part in parts[1:]:
             result = fill("a * b", a=result, b=part)
