@@ -71,12 +71,12 @@ On tensors that no cache holds an operation costs what it reads and writes, and 
 a loss keeps digits that Keras's function loses, it does so by another pass. The ratios here are those of 4096x1024,
 measured one beside the other; the forms in brackets were tried.
 
-- **`categorical_crossentropy` and `sparse_categorical_crossentropy` from logits, `circle`**: the logarithm of a sum of
-  exponentials sums the terms but the largest once more, for otherwise the value is 0 where the right class leads by 18
-  (see [accuracy.md](accuracy.md)). Without that `categorical_crossentropy` has 1.00 in a graph and 1.03 under XLA, with
-  it 1.30 and 1.32. (The rest by a choice instead of a rounding: 1.31 and 1.25. The largest counted, the others summed:
-  1.46 and 1.42. The logarithm out of the sum over the classes: no difference.) The fused operation of TensorFlow that
-  Keras calls has the value and the slope of the plain sum.
+- **`categorical_crossentropy` and `sparse_categorical_crossentropy` from logits**, and `circle` a little: the
+  logarithm of a sum of exponentials sums the terms but the largest once more, for otherwise the value is 0 where the
+  right class leads by 18 (see [accuracy.md](accuracy.md)). Without that `categorical_crossentropy` has 1.00 in a
+  graph and 1.03 under XLA, with it 1.30 and 1.32. (The rest by a choice instead of a rounding: 1.31 and 1.25. The
+  largest counted, the others summed: 1.46 and 1.42. The logarithm out of the sum over the classes: no difference.)
+  The fused operation of TensorFlow that Keras calls has the value and the slope of the plain sum.
 - **`dice`** in a graph: what the two segmentations do not share is summed as `t*(1 - x) + x*(1 - t)`, in more passes
   than `t*x`; one minus a quotient near 1 would lose its digits. (Two sums instead of one: 1.3 in a graph, but 1.5 under
   XLA, where it is 0.9 now. The slope as a line in `t`: no difference.)
