@@ -12,6 +12,7 @@ MIXED = {  # losses in which batch and space do not occur together
     "ranked": "loss f(t, x)\nsum(rank[batch](x)*sort[batch](x)*t) + cumsum[batch](mean(x))",
     "pairs": "loss f(t, x)\nmean[j in batch, k in space](sum(abs(x - x[j, k]))) + len[space](x)*sum(t)",
     "places": "loss f(t, x)\nsum(x)*max[space](sum(t*x)) + any[space](sum(t) > 0) + sum[all](x)",
+    "first": "loss f(t, x)\nsum(x)*(1 + argmax[space](2 + sum(t))) + sum[batch](x)",
 }
 
 
@@ -44,6 +45,7 @@ WHOLE = [
     "hinge",
     "kl_divergence",
     "tversky",
+    "loss f(t, x)\nsum((t - x)^2)/len(x) + max(x)/len(t)^2",
 ]
 
 

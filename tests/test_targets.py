@@ -629,6 +629,9 @@ def test_the_slope_of_a_power_of_what_underflows(power: float, slope: float) -> 
     for dtype, far in ((np.float32, 95.0), (np.float32, 200.0), (np.float64, 900.0)):
         found = lossdsl.load(source, g=power).numpy.grad(np.array([[far]], dtype)).item()
         assert found == pytest.approx(slope, abs=1e-15)
+    x, right = 0.5, 1 / (1 + math.exp(-0.5))
+    by_hand = -right * (1 - right) ** power * (1 + power * math.log(1 - right))
+    assert lossdsl.load(source, g=power).numpy.grad(np.array([[x]])).item() == pytest.approx(by_hand, rel=1e-14)
 
 
 # --- what a target might do differently at its edges --------------------------------------------------------------
