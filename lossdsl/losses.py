@@ -6,7 +6,8 @@
 
 Values are Keras's to the last few digits, and nearer the true ones where Keras loses some. What else is different:
 
-- Saved losses keep all their arguments, dtype too.
+- Saved losses keep all their arguments, dtype too. (The axis of `CosineSimilarity` is not in its `get_config`, for it
+  is not in Keras's either: what is serialized or saved with a model has it.)
 - Shapes that differ in more than a trailing axis of length 1 are an error; nothing is broadcast.
 - In a loss object a number for the whole batch (`Dice` with `axis=None`, a prediction of rank 1) counts once for each
   sample, so that weights and masks apply to it and a sum is one over samples.
@@ -70,7 +71,7 @@ ROWS = (
     _row("mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", "", "", _NO_ARGUMENTS,
          aliases=("msle", "MSLE")),
     _row("cosine_similarity", "CosineSimilarity", "axis=-1", "axis=-1", _NO_ARGUMENTS, gives=_AXIS,
-         unsaved=("axis",), aliases=("cosine_proximity",)),
+         apart="axis", aliases=("cosine_proximity",)),
     _row("huber", "Huber", "delta=1.0", f"delta=1.0, {_TAIL.format('huber_loss')}", _DELTA, unsaved=("delta",),
          aliases=("huber_loss",)),
     _row("log_cosh", "LogCosh", "", "", _NO_ARGUMENTS, aliases=("logcosh",)),

@@ -27,6 +27,8 @@ class BuiltIn(CompiledLoss):
     """
 
     row: ClassVar[Row]
+    built = False
+    """Keras restores the build config of what has this attribute, and only then."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         bound = self.row.init_signature.bind(self, *args, **kwargs)
@@ -49,9 +51,22 @@ class BuiltIn(CompiledLoss):
         if config["dtype"] is None:
             del config["dtype"]
         for name, value in self._options.items():
+            if name == self.row.apart:
+                continue
             if name not in self.row.unsaved or value != self.row.init_signature.parameters[name].default:
                 config[name] = _json(value)
         return config
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What a saved loss keeps beside its config; None for nothing."""
+        name = self.row.apart
+        if not name or self._options[name] == self.row.init_signature.parameters[name].default:
+            return None
+        return {name: _json(self._options[name])}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Takes up what `get_build_config` gave."""
+        type(self).__init__(self, **{**self.get_config(), **config})
 
     def _values(self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any) -> tuple[Any, Any]:
         by_place = mask is not None or (sample_weight is not None and np.ndim(sample_weight) > 1)

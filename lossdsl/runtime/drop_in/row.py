@@ -32,7 +32,8 @@ class Row:
     `arguments` says what the options mean. `references` is the file that takes reference embeddings; `is_sparse` marks
     labels along a class axis, `warns` a loss of several classes, and `counts` gives the values that count.
     `unsaved` are the options that Keras's own config lacks, so that they stand in ours only where they are not the
-    default. `rounded` marks a loss that clips probabilities to Keras's `1 - epsilon`, which in float32 is 1 - 2^-23.
+    default; `apart` is such a one that must not stand there even then, since Keras's tests say what the config is.
+    `rounded` marks a loss that clips probabilities to Keras's `1 - epsilon`, which in float32 is 1 - 2^-23.
     `remembers` marks one that goes back to the logits of an activation where the backend's tensors remember them.
     """
 
@@ -49,6 +50,7 @@ class Row:
     gives: str = "One value a sample (and place): the mean over the axis."
     aliases: tuple[str, ...] = ()
     unsaved: tuple[str, ...] = ()
+    apart: str = ""
     rounded: bool = False
     remembers: bool = False
 
