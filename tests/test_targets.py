@@ -434,6 +434,10 @@ PAIRS: list[tuple[str, tuple[int, ...], Callable[[Any, Any, Any], Any]]] = [  # 
         tf.exp(-tf.reduce_mean(pairs(x, t)**2, -1)))),
     ("mean[k in space](norm(x - t[k]))", (4, 92, 128), lambda tf, t, x: tf.reduce_mean(
         tf.norm(x[:, :, None] - t[:, None], axis=-1), 2)),
+    ("mean[j in batch](logsumexp(x - t[j]))", (190, 128), lambda tf, t, x: tf.reduce_mean(
+        tf.reduce_logsumexp(pairs(x, t), -1), 1)),
+    ("mean(logsumexp[j in batch](x - t[j]))", (190, 128), lambda tf, t, x: tf.reduce_mean(
+        tf.reduce_logsumexp(pairs(x, t), 1), -1)),
 ]
 
 

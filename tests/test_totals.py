@@ -50,6 +50,27 @@ def test_infinite_elements(row, wanted):
     np.testing.assert_allclose(found, wanted, rtol=1e-15)
 
 
+@pytest.mark.parametrize("leads", [True, False])
+@pytest.mark.parametrize("mode", ["eager", "graph", "unknown lengths", "XLA"])
+def test_large_tensors_are_summed_again_where_it_matters(mode, leads, rng):
+    """In TensorFlow only if some sum asks for it: rows in which one logit leads by 20, and rows of equal ones."""
+    import tensorflow as tf
+
+    x = rng.normal(size=(300, 300)).astype(np.float32)
+    if leads:
+        x[0, 7], x[1], x[2] = 20.0, 1.0, 0.0
+        x[2, 7] = 30.0
+    label = np.full(300, 7)
+    loss = lossdsl.compile("loss f(t: label, x)\nlogsumexp(x) - x[t]")
+    options = {"eager": None, "graph": {}, "unknown lengths": {}, "XLA": {"jit_compile": True}}[mode]
+    if mode == "unknown lengths":
+        options = {"input_signature": [tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, None], tf.float32)]}
+    call = loss.call if options is None else tf.function(loss.call, **options)
+    found = call(tf.constant(label), tf.constant(x)).numpy().astype(float)
+    wanted = [float(truth(row, 7)) for row in x[:4]]
+    np.testing.assert_allclose(found[:4], wanted, rtol=6 * ULP)  # as above, and a sum of 300 terms
+
+
 def test_an_empty_selection_is_minus_infinity_and_harms_no_gradient():
     loss = lossdsl.load("loss f(t, x)\nmax(logsumexp[j if t[j] > 0](x[j]), -1)")
     value, slope = loss.numpy.value_and_grad([[0.0, 0.0]], [[1.0, 2.0]])

@@ -303,6 +303,8 @@ _AGGREGATE_ROWS = (
     Aggregate("cumsum", "sum of all elements up to this one", keeps=True),
     Aggregate("sort", "in ascending order; `sort(e, key)` in ascending order of key", keeps=True),
     Aggregate("rank", "1 for the largest, 2 for the next; the first of several comes first", keeps=True),
+    Aggregate("excess", "sum(e) - 1 of terms whose largest is 1, accurate where the others are small", -1.0,
+              spelling=dict.fromkeys(("numpy", "tensorflow", "jax", "torch", "keras"), "_excess"), public=False),
     Aggregate("unsort", "inverse of sort: puts e, which is in order of key, back into place", keeps=True, public=False),
 )  # fmt: skip
 

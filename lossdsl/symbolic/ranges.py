@@ -63,6 +63,8 @@ class Ranges:
                     return _scaled(inner)
                 if op.name == "prod" and inner.is_nonnegative:
                     return UNIT if inner.high <= 1 else NONNEGATIVE
+                if op.name == "excess":
+                    return Interval(low=-1.0)
                 return NONNEGATIVE if op.name.startswith("arg") else REALS
             case Along(op, args):
                 inner = self.known[args[0]]

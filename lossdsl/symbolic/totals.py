@@ -2,18 +2,18 @@
 
 The aggregates write it as `log(sum(exp(e - m))) + m`, with m the largest element held constant. One term of the sum is
 then exactly 1, and where the others are small, `log(1 + rest)` loses them: at a gap of 18 between logits, float32 finds
-a cross-entropy of 0. Here the terms that are 1 are left out of the sum; how many they are says the plain sum, and all
-but one of them are added again, the last one by `log1p`. And `m - x` is formed before the small part is added. For
-values only: the slope of the plain form is as accurate and simpler.
+a cross-entropy of 0. Here it is `log1p` of the aggregate `excess`, which sums the others by themselves where they come
+to less than 1. And `m - x` is formed before the small part is added. For values only: the slope of the plain form is as
+accurate and simpler.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Reduce
+from lossdsl.ir.ops import AGGREGATES
 
 
 def accurate_totals(roots: Iterable[Expr]) -> tuple[Expr, ...]:
@@ -39,10 +39,7 @@ def _log_total(node: Call) -> Expr:
     largest = None if shift is None else _largest(shift)
     if shift is None or largest is None or largest.over != total.over:
         return node
-    rest = Reduce(total.op, b.sub(total.arg, b.call("floor", total.arg)), total.over)
-    ones = b.call("round", b.sub(total, rest))
-    is_finite = b.call("lt", total, b.const(math.inf))
-    return b.call("log1p", b.where(is_finite, b.add(rest, b.sub(ones, b.ONE)), total))
+    return b.call("log1p", Reduce(AGGREGATES["excess"], total.arg, total.over))
 
 
 def _shift_of(term: Expr) -> Call | None:

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, SPACE, Axes, Axis, ordered
+from lossdsl.ir.axes import LAST, NONE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Call, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 
 COMBINED = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "any": "or", "all": "and"}
 """How the results of two blocks become one, for each reduction along the axis that is cut."""
+
+WHOLE = ("mean", "excess")
+"""Reductions that need the whole of each axis that they take away, and are cut along another."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,9 +76,9 @@ def blocks(roots: Iterable[Expr]) -> dict[Expr, Block]:
     """The reductions below the roots that are worked out in blocks."""
     found: dict[Expr, Block] = {}
     for node in walk(*roots):
-        if isinstance(node, Reduce) and (node.op.name in COMBINED or node.op.name == "mean"):
-            axis, parts = _cut(node.arg)
-            if axis is not None and not (node.op.name == "mean" and axis in node.over):
+        if isinstance(node, Reduce) and (node.op.name in COMBINED or node.op.name in WHOLE):
+            axis, parts = _cut(node.arg, node.over if node.op.name in WHOLE else NONE)
+            if axis is not None:
                 found[node] = _block(node, axis, parts)
     return found
 
@@ -97,13 +100,14 @@ def hidden(roots: Iterable[Expr], found: Mapping[Expr, Block]) -> set[Expr]:
     return inside
 
 
-def _cut(wide: Expr) -> tuple[Axis | None, list[Expr]]:
-    """The axis along which a large array is cut, and the parts that it is made of by elementwise operations.
+def _cut(wide: Expr, kept: Axes = NONE) -> tuple[Axis | None, list[Expr]]:
+    """The axis along which a large array is cut, none of `kept`, and the parts of which elementwise operations make it.
 
     There is one where pairs meet along the last axis, and none of the parts is as large as what they make.
     """
     pairs = _pairs(wide.axes)
-    if LAST not in wide.axes or len(pairs) < 2 or not isinstance(wide, Call):
+    free = [axis for axis in pairs if axis not in kept]
+    if LAST not in wide.axes or len(pairs) < 2 or not free or not isinstance(wide, Call):
         return None, []
     parts: dict[Expr, None] = {}
     stack: list[Expr] = [wide]
@@ -119,7 +123,7 @@ def _cut(wide: Expr) -> tuple[Axis | None, list[Expr]]:
             stack.extend(reversed(part.args))
         else:
             return None, []
-    return pairs[0], list(parts)
+    return free[0], list(parts)
 
 
 def _pairs(axes: Axes) -> tuple[Axis, ...]:

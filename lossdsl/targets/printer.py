@@ -285,6 +285,7 @@ class Printer:
             return self.subscript(tree, [..., None]) if node in self.kept else tree
         dims = self.layout.dims(self.has(node.arg))
         tree = self.done[node.arg]
+        self._need(node.op.spelling[self.target])
         if node.op.name in ("argmax", "argmin"):
             if not node.over <= node.arg.axes:  # simplified to one number: the first of equals
                 self.plain.add(node)

@@ -19,6 +19,13 @@ def _log_cosh(a):
     small = {log1p}({where}(size < 1.0, -slope * slope, {exp}(-2.0 * size)))
     return {where}(size < 1.0, -0.5 * small, size - math.log(2.0) + small)
 ''',
+    "_excess": '''
+def _excess(a, **along):
+    """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves."""
+    total = {sum}(a, **along)
+    others = {sum}(a - {floor}(a), **along)
+    return {where}(total < 2.0, others + ({round}(total - others) - 1.0), total - 1.0)
+''',
     "_sigmoid_gap": '''
 def _sigmoid_gap(a, b, c):
     """b*sigmoid(a) - c*sigmoid(-a), by one exponential and one division.
@@ -93,9 +100,9 @@ def _plain(prefix: str, *functions: str) -> dict[str, str]:
     return {name: f"{prefix}.{name}" for name in functions}
 
 
-_COMMON = ("abs", "exp", "expm1", "log", "log1p", "maximum", "minimum", "sqrt", "tanh")
+_COMMON = ("abs", "exp", "expm1", "floor", "log", "log1p", "maximum", "minimum", "round", "sqrt", "tanh")
 NUMPY = {
-    **_plain("np", *_COMMON, "where", "ones_like", "zeros_like"),
+    **_plain("np", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     "one": "1.0",
     "minus_size": "np.where(right, -a, a)",
 }
@@ -106,14 +113,14 @@ TENSORFLOW = {
     "minus_size": "tf.math.minimum(-a, a)",  # written as in the rows of softplus and log_sigmoid, it is computed once
 }
 JAX = {
-    **_plain("jnp", *_COMMON, "where", "ones_like", "zeros_like"),
+    **_plain("jnp", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     "lgamma": "jsp.gammaln",
     "one": "1.0",
     "minus_size": "jnp.where(right, -a, a)",
 }
 TORCH = {
-    **_plain("torch", *_COMMON, "where", "ones_like", "zeros_like"),
+    **_plain("torch", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     "lgamma": "torch.special.gammaln",
     "one": "torch.ones_like(a)",
 }
-KERAS = {**_plain("ops", *_COMMON, "where", "ones_like", "zeros_like"), "one": "1.0"}
+KERAS = {**_plain("ops", *_COMMON, "sum", "where", "ones_like", "zeros_like"), "one": "1.0"}

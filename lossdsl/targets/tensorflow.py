@@ -89,6 +89,27 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         return whole() if math.prod(lengths) <= 2**22 else by_row()
     return tf.cond(tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole)
 ''',
+    "_excess": '''
+def _excess(a, **along):
+    """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves.
+
+    Large tensors are summed again only if some sum asks for it: in a loop of at most one round, which XLA leaves alone,
+    while it moves what follows into the branches of a choice.
+    """
+    total = tf.math.reduce_sum(a, **along)
+    near = total < 2.0
+
+    def exact(found):
+        others = tf.math.reduce_sum(a - tf.math.floor(a), **along)
+        return tf.where(near, others + (tf.math.round(total - others) - 1.0), found)
+
+    if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
+        return exact(total - 1.0)
+    plain = tf.autograph.experimental.do_not_convert
+    start = (tf.math.reduce_any(near), total - 1.0)
+    body = plain(lambda _, found: (False, exact(found)))
+    return tf.while_loop(plain(lambda again, _: again), body, start, maximum_iterations=1)[1]
+''',
     "_mean": '''
 def _mean(a, axis):
     """tf.math.reduce_mean; 0 over nothing, as in an empty batch."""
