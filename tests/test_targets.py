@@ -487,6 +487,13 @@ def test_pairs_are_never_there_all_at_once(rng: np.random.Generator) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("target", ["numpy", "tensorflow", "torch"])
+def test_what_a_spelling_names_twice_is_worked_out_once(target: str) -> None:
+    program = lossdsl.load("softplus(t*x) + (t - x)^3 + mod(t + 2*x, 3)").program
+    text = program.show(target).partition("def gradient")[0]
+    assert text.count("t * x") == text.count("t - x") == text.count("2.0 * x") == 1
+
+
 # --- which gradients are worked out -------------------------------------------------------------------------------
 
 

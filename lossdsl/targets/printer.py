@@ -38,7 +38,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import blocks
 from lossdsl.targets.layout import Layout, is_flexible, kept
-from lossdsl.targets.template import assign, defined, fill, literal, name
+from lossdsl.targets.template import assign, defined, fill, literal, name, repeated
 
 _INLINE = 8
 """How deeply trees nest before a part gets a name: for readers, and for Python's own parser."""
@@ -229,17 +229,27 @@ class Printer:
         if all(self.is_plain(arg) for arg in args):
             if "python" in op.spelling:
                 self.plain.add(node)
-                return fill(op.spelling["python"], **dict(zip(op.args, trees, strict=True)))
+                return self._spelled_once(op.spelling["python"], op.args, trees)
             trees = [self.lift(tree) for tree in trees]
         text = op.spelling[self.target]
         self._need(text)
         numbers = [i for i, arg in enumerate(args) if arg.kind is not Kind.BOOL]
-        if self.lifts_all and "(" in text and len(numbers) > 1:
+        if self.lifts_all and "(" in text and len(numbers) > 1 and not self.mixes(node):
             for i in numbers:
                 trees[i] = self.lift(trees[i]) if self.is_plain(args[i]) else trees[i]
         elif "(" in text and len(numbers) > 1 and self.is_plain(args[numbers[0]]):
             trees[numbers[0]] = self.lift(trees[numbers[0]], args[numbers[-1]])
-        return fill(text, **dict(zip(op.args, trees, strict=True)))
+        return self._spelled_once(text, op.args, trees)
+
+    def _spelled_once(self, text: str, letters: str, trees: list[ast.expr]) -> ast.expr:
+        """`text` with trees in place of letters; what stands there more than once is worked out once."""
+        parts = dict(zip(letters, trees, strict=True))
+        for letter in repeated(text):
+            if letter in parts and not isinstance(parts[letter], ast.Name | ast.Constant):
+                found = self._temporary("v")
+                self.body.append(assign(found, parts[letter]))
+                parts[letter] = name(found)
+        return fill(text, **parts)
 
     def _is_count(self, node: Expr) -> bool:
         """Whether the printed value is a plain whole number that Python read off a shape."""
@@ -266,7 +276,7 @@ class Printer:
         if value == -1:
             return fill("1.0 / a", a=tree)
         if value == 3:
-            return fill("a * square", a=tree, square=fill(OPS["square"].spelling[self.target], a=tree))
+            return self._spelled_once(f"a * {OPS['square'].spelling[self.target]}", "a", [tree])
         return None
 
     def _need(self, text: str) -> None:
@@ -480,6 +490,10 @@ class Printer:
     def lift(self, tree: ast.expr, like: Expr | None = None) -> ast.expr:
         """A plain number as an array of the working dtype (where one with `like` may not stand as it is)."""
         return tree if self.mixes_plain and like is not None else self.spelled("lift", a=tree)
+
+    def mixes(self, node: Call) -> bool:
+        """Whether an operation takes plain numbers beside its tensors, although the target's operations do not."""
+        return False
 
     def condition(self, tree: ast.expr) -> ast.expr:
         """A plain truth value as the target's own choice takes it."""

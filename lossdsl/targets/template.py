@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from functools import cache
 
 
@@ -25,6 +26,13 @@ def fill(text: str, **parts: ast.expr | int | str | tuple[int, ...] | list[int] 
     trees = {name: part if isinstance(part, ast.expr) else literal(part) for name, part in parts.items()}
     filled: ast.expr = _Filled(trees).visit(copy.deepcopy(_parsed(text)))
     return filled
+
+
+@cache
+def repeated(text: str) -> tuple[str, ...]:
+    """The names that occur more than once in the expression `text`."""
+    found = Counter(node.id for node in ast.walk(_parsed(text)) if isinstance(node, ast.Name))
+    return tuple(identifier for identifier, count in found.items() if count > 1)
 
 
 def literal(value: object) -> ast.expr:

@@ -6,9 +6,14 @@ import ast
 from collections.abc import Mapping
 from typing import ClassVar
 
+from lossdsl.ir.expr import Call
+from lossdsl.ir.op import Kind
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
+
+_BOUND = {"max": "min", "min": "max"}
+"""What the bound of a largest or smallest is for `torch.clamp`."""
 
 
 class TorchPrinter(Printer):
@@ -40,6 +45,21 @@ class TorchPrinter(Printer):
         "take": "a[torch.clamp(i, 0, a.shape[0] - 1)]",
         "take last": "_take_along(a, i[..., None], -1)",
     }
+
+    def mixes(self, node: Call) -> bool:
+        """`where` takes the dtype of its tensor, if that has one of its own: a whole number would become float32."""
+        pieces = [arg for arg in node.args[1:] if not self.is_plain(arg)]
+        return node.op.name == "where" and bool(pieces) and all(arg.kind is Kind.REAL for arg in pieces)
+
+    def _call(self, node: Call) -> ast.expr:
+        """A bound that is a plain number goes into `clamp`, which makes no tensor of it."""
+        bounds = [arg for arg in node.args if self.is_plain(arg)]
+        if node.op.name in ("max", "min") and len(bounds) == 1:
+            (bounded,) = (arg for arg in node.args if arg is not bounds[0])
+            if bounded.kind is Kind.REAL and not self._is_count(bounded):
+                tree = self.meet(bounded, self.has(node))
+                return fill(f"torch.clamp(a, {_BOUND[node.op.name]}=b)", a=tree, b=self.done[bounds[0]])
+        return super()._call(node)
 
     def condition(self, tree: ast.expr) -> ast.expr:
         return fill("torch.tensor(a, device=device)", a=tree)
