@@ -90,25 +90,32 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
     return tf.cond(tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole)
 ''',
     "_excess": '''
-def _excess(a, **along):
+def _excess(a, axis=None, keepdims=False):
     """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves.
 
     Large tensors are summed again only if some sum asks for it: in a loop of at most one round, which XLA leaves alone,
     while it moves what follows into the branches of a choice.
     """
-    total = tf.math.reduce_sum(a, **along)
-    near = total < 2.0
-
-    def exact(found):
-        others = tf.math.reduce_sum(a - tf.math.floor(a), **along)
-        return tf.where(near, others + (tf.math.round(total - others) - 1.0), found)
-
-    if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
-        return exact(total - 1.0)
     plain = tf.autograph.experimental.do_not_convert
-    start = (tf.math.reduce_any(near), total - 1.0)
-    body = plain(lambda _, found: (False, exact(found)))
-    return tf.while_loop(plain(lambda again, _: again), body, start, maximum_iterations=1)[1]
+
+    @tf.custom_gradient
+    def excess(a):
+        total = tf.math.reduce_sum(a, axis=axis, keepdims=True)
+        near = total < 2.0
+
+        def exact(found):
+            others = tf.math.reduce_sum(a - tf.math.floor(a), axis=axis, keepdims=True)
+            return tf.where(near, others + (tf.math.round(total - others) - 1.0), found)
+
+        if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
+            found = exact(total - 1.0)
+        else:
+            start = (tf.math.reduce_any(near), total - 1.0)
+            found = tf.while_loop(plain(lambda again, _: again), plain(lambda _, found: (False, exact(found))), start)[1]
+        return found, lambda upstream: tf.broadcast_to(upstream, tf.shape(a))
+
+    found = excess(a)
+    return found if keepdims else tf.squeeze(found, axis)
 ''',
     "_mean": '''
 def _mean(a, axis):
