@@ -1,18 +1,17 @@
-"""Expressions of the syntax tree into expressions of the IR: names, kinds, axes and indices."""
+"""Expressions of the syntax tree into expressions of the IR: names, kinds, calls and aggregates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
 from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
-from lossdsl.frontend import aggregates
+from lossdsl.frontend import aggregates, subscripts
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS, Function, Indexed, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, DOMAINS, LAST, NONE, ROWS, SPACE, Axes, Axis, names, ordered
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Gather, Input, Position, Rename, Slice
+from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, names, ordered
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Position
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, function_names
 from lossdsl.source import Span
@@ -21,7 +20,6 @@ _INFIX = {row.infix: row.name for row in OPS.values() if row.infix and row.arity
 _COMPARISONS = {row.infix for row in OPS.values() if row.gives is Kind.BOOL and row.takes == () and row.infix}
 MAX_DEPTH = 150
 MAX_NODES = 50_000
-MAX_INDEX = 2**31 - 1
 
 
 class Resolver:
@@ -106,7 +104,7 @@ class Resolver:
             case s.Aggregate():
                 return self._aggregate(node, scope)
             case s.Subscript():
-                return self._subscript(node, scope)
+                return subscripts.subscript(node, scope, self.resolve)
             case s.ListValue(span):
                 raise LossTypeError("a list stands in examples only", span)
         raise AssertionError(f"no meaning for {type(node).__name__}")
@@ -208,7 +206,7 @@ class Resolver:
             return b.call("min", b.call("max", value, low), high)
         if name == "onehot":
             self._count(node, 1)
-            label = self._index(args[0], scope)
+            label = subscripts.index(args[0], scope, self.resolve)
             self.sized(LAST, node.span)
             return b.number(b.call("eq", Position(LAST), label))
         if name in OPS and OPS[name].public:
@@ -251,33 +249,14 @@ class Resolver:
             hint = did_you_mean(shown, known) or f"there are {', '.join(known)}"
             raise LossTypeError(f"`{shown}` is not an aggregate", node.function.span, hint)
         name = node.function.text
-        over: Axes = NONE
-        places: dict[Axis, Span] = {}
-        inner = scope
-        for item in node.items:
-            match item:
-                case s.At(_, s.Name(_, word)) if word in WORDS:
-                    over |= {BATCH, SPACE, LAST} if word == "all" else {DOMAINS[word]}
-                case s.At(_, s.Name(span, word)):
-                    inner, axis = inner.bind_index(s.Word(span, word), "last")
-                    over |= {axis}
-                case s.Bound(_, word, domain):
-                    inner, axis = inner.bind_index(word, self.domain(domain))
-                    over |= {axis}
-                case _:
-                    raise LossTypeError(
-                        "an aggregate ranges over axes or new indices",
-                        item.span,
-                        "as in `sum[batch](e)` or `sum[j](x[j])`",
-                    )
-            for axis in ordered(frozenset(over - places.keys())):
-                places[axis] = item.span
+        inner, places = subscripts.selected(node.items, scope)
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if condition is not None and name in aggregates.UNFILTERED:
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span)
         for axis, span in places.items():
             self.sized(axis, span)
-        return self._apply(name, node, node.args, aggregates.Selection(over, condition, self._sized(node)), inner)
+        chosen = aggregates.Selection(frozenset(places), condition, self._sized(node))
+        return self._apply(name, node, node.args, chosen, inner)
 
     def _apply(
         self, name: str, node: s.Node, args: tuple[s.Node, ...], chosen: aggregates.Selection, scope: Scope
@@ -301,163 +280,6 @@ class Resolver:
             return result
 
         return length
-
-    def domain(self, word: s.Word) -> str:
-        if word.text not in DOMAINS:
-            raise LossNameError(
-                f"`{word.text}` is no axis", word.span, "an index runs over `batch`, `space`, `last` or `rows`"
-            )
-        return word.text
-
-    # --- subscripts
-
-    def _subscript(self, node: s.Subscript, scope: Scope) -> Expr:
-        if node.condition is not None:
-            raise LossTypeError(
-                "only an aggregate has a filter", node.condition.span, "as in `sum[j if t[j] > 0](x[j])`"
-            )
-        if isinstance(node.target, s.Name):
-            meaning = scope.names.get(node.target.text)
-            if isinstance(meaning, Indexed):
-                return self._element_of(node, meaning, scope)
-        target = self.resolve(node.target, scope)
-        moves: list[_Move] = []
-        free = list(target.axes)
-        for item in node.items:
-            move = self._move(item, target, node, scope)
-            if move is None:
-                continue
-            if isinstance(move, s.Range):
-                target = self._slice(target, move, scope)
-                continue
-            if move.axis not in free:
-                raise LossTypeError(f"`{node.target.span.text}` has no axis `{move.axis.name}` here", item.span)
-            free.remove(move.axis)
-            moves.append(move)
-        return _moved(target, moves)
-
-    def _move(self, item: s.Item, target: Expr, node: s.Subscript, scope: Scope) -> _Move | s.Range | None:
-        """What an item does to a tensor: the axis is told by the kind of the index."""
-        if isinstance(item, s.Range):
-            return item
-        if not isinstance(item, s.At):
-            raise LossTypeError("a new index belongs to an aggregate or a definition", item.span)
-        if isinstance(item.value, s.Self):
-            return None
-        if isinstance(item.value, s.Name):
-            meaning = scope.names.get(item.value.text)
-            if isinstance(meaning, Axis):
-                home = DOMAINS[meaning.domain]
-                if home not in target.axes:
-                    raise LossTypeError(
-                        f"`{node.target.span.text}` has no axis `{home.name}`",
-                        item.span,
-                        f"`{meaning.name}` runs over `{home.name}`; its axes are {names(target.axes)}",
-                    )
-                return _Move(home, meaning)
-            if meaning is None and item.value.text not in (*function_names(), *WORDS):
-                near = did_you_mean(item.value.text, scope.names)
-                hint = near or f"an index is bound by an aggregate, as in `sum[{item.value.text}](…)`"
-                raise LossNameError(f"the index `{item.value.text}` is not defined", item.span, hint)
-        axis = ROWS if ROWS in target.axes else LAST
-        if axis not in target.axes:
-            raise LossTypeError(
-                f"`{node.target.span.text}` has no elements to choose from",
-                node.span,
-                f"its axes are {names(target.axes)}",
-            )
-        return _Move(axis, self._index(item.value, scope))
-
-    def _element_of(self, node: s.Subscript, meaning: Indexed, scope: Scope) -> Expr:
-        name = node.target.span.text
-        if len(node.items) != len(meaning.indices):
-            count = len(meaning.indices)
-            plural = "index" if count == 1 else "indices"
-            raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span)
-        moves = []
-        for item, axis in zip(node.items, meaning.indices, strict=True):
-            if not isinstance(item, s.At):
-                raise LossTypeError("one element is wanted here", item.span)
-            value: Axis | Expr
-            found = scope.names.get(item.value.text) if isinstance(item.value, s.Name) else None
-            if isinstance(item.value, s.Self):
-                value = DOMAINS[axis.domain]
-            elif isinstance(found, Axis):
-                if found.domain != axis.domain:
-                    raise LossTypeError(
-                        f"`{found.name}` runs over `{found.domain}`, this index of `{name}` over `{axis.domain}`",
-                        item.span,
-                    )
-                value = found
-            else:
-                value = self._index(item.value, scope)
-            moves.append(_Move(axis, value))
-        return _moved(meaning.value, [move for move in moves if move.axis in meaning.value.axes])
-
-    def _index(self, node: s.Node, scope: Scope) -> Expr:
-        """A whole number: a label, or something computed."""
-        value = self.resolve(node, scope)
-        if value.kind is Kind.BOOL:
-            raise LossTypeError(f"`{node.span.text}` is a condition, not an index", node.span)
-        if isinstance(value, Input) and value.kind is not Kind.INT and LAST in value.axes:
-            raise LossTypeError(
-                f"`{node.span.text}` is not a label",
-                node.span,
-                f"declare it so in the header: `{node.span.text}: label`; an index variable is bound by `sum[j](…)`",
-            )
-        exact = b.exact(value)
-        if exact is not None and exact.denominator != 1:
-            raise LossTypeError(f"`{node.span.text}` is not a whole number", node.span)
-        if exact is not None and abs(exact) > MAX_INDEX:
-            raise LossLimitError(f"no axis has {node.span.text} elements", node.span)
-        return value if value.kind is Kind.INT or exact is not None else Call(OPS["whole"], (value,))
-
-    def _slice(self, target: Expr, item: s.Range, scope: Scope) -> Expr:
-        if LAST not in target.axes:
-            raise LossTypeError("there is no axis `last` to take a slice of", item.span)
-        bounds = []
-        for end in (item.start, item.stop):
-            value = None if end is None else b.exact(self.resolve(end, scope))
-            if end is not None and (value is None or value.denominator != 1):
-                raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, "as in `x[1:]`")
-            if end is not None and value is not None and abs(value) > MAX_INDEX:
-                raise LossLimitError(f"no axis has {end.span.text} elements", end.span)
-            bounds.append(None if value is None else int(value))
-        return Slice(target, bounds[0], bounds[1])
-
-
-class _Move(NamedTuple):
-    """An axis, and what takes its place: another axis, or an element of it."""
-
-    axis: Axis
-    value: Axis | Expr
-
-
-def _moved(target: Expr, moves: list[_Move]) -> Expr:
-    """All moves at once: an axis that is on its way steps aside first if its place is taken."""
-    renames = [(move.axis, move.value) for move in moves if isinstance(move.value, Axis) and move.value != move.axis]
-    leaving = {old for old, _ in renames}
-    waiting = []
-    for count, (old, new) in enumerate(renames):
-        if new in leaving and new in target.axes:
-            aside = Axis(f"aside{count}", old.domain, 1_000_000 + count)
-            target = renamed(target, old, aside)
-            waiting.append((aside, new))
-        else:
-            waiting.append((old, new))
-    for old, new in waiting:
-        target = renamed(target, old, new)
-    for move in moves:
-        if isinstance(move.value, Expr):
-            target = Gather(target, move.axis, move.value)
-    return target
-
-
-def renamed(expr: Expr, old: Axis, new: Axis) -> Expr:
-    """`Rename`, with a detour of one axis undone."""
-    if isinstance(expr, Rename) and expr.new == old and not expr.is_diagonal and old not in expr.arg.axes:
-        return expr.arg if expr.old == new else renamed(expr.arg, expr.old, new)
-    return Rename(expr, old, new)
 
 
 PI = OPS["pi"]

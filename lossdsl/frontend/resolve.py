@@ -18,6 +18,7 @@ from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.promises import expectations, written
 from lossdsl.frontend.scope import Function, Indexed, Meaning, Scope
+from lossdsl.frontend.subscripts import new_index
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axis, names
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
@@ -217,15 +218,12 @@ class _Main:
                 scope.check_free(s.Word(span, text), "definition")
                 inner, indices = scope, []
                 for item in items:
-                    match item:
-                        case s.Bound(_, name, domain):
-                            inner, axis = inner.bind_index(name, resolver.domain(domain))
-                        case s.At(_, s.Name(at, name)):
-                            inner, axis = inner.bind_index(s.Word(at, name), "last")
-                        case _:
-                            raise LossSyntaxError(
-                                "a definition has index names in brackets", item.span, "`s[i, j] = …`"
-                            )
+                    bound = new_index(item, inner)
+                    if bound is None:
+                        raise LossSyntaxError(
+                            "a definition has index names in brackets", item.span, "`s[i, j] = …`"
+                        )
+                    inner, axis = bound
                     resolver.sized(axis, item.span)
                     indices.append(axis)
                 value = resolver.resolve(right, inner)
