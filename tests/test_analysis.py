@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -609,45 +610,43 @@ def _never_above_a_chord(search: Any, setting: Any, t: Any, values: Any, bounds:
 
 
 def _never_a_jump(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -> None:
-    """Between the two neighbours that differ most, bisected to 1e-30."""
-    points = sorted(values.items())
-    steps = sorted(pairwise(points), key=lambda pair: -abs(pair[1][1] - pair[0][1]))
-    for (a, fa), (c, fc) in steps[:2]:
-        while c - a > Fraction(1, 10**30):
-            middle = Fraction(round((a + c) / 2 * 10**34), 10**34)
-            (fm,) = search.values(setting, [middle])
-            if fm is None:
-                return
-            if abs(fm - fa) > abs(fc - fm):
-                c, fc = middle, fm
-            else:
-                a, fa = middle, fm
+    def value(x: Fraction) -> Any:
+        return search.values(setting, [x])[0]
+
+    for (a, fa), (c, fc) in _leaps(values, value, most=2, width=Fraction(1, 10**30)):
         assert abs(fc - fa) < 1e-5 * (1 + abs(fa)), (a, c)
 
 
 def _never_a_kink(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -> None:
-    """The slopes over 1e-15, likewise bisected, to 1e-9."""
+    """Of the slopes over 1e-15."""
     h = Fraction(1, 10**15)
-    inside = [x for x in sorted(values) if bounds.contains(x - h) and bounds.contains(x + h)]
 
     def slope(x: Fraction) -> Any:
         ahead, behind = search.values(setting, [x + h, x - h])
         return None if ahead is None or behind is None else (ahead - behind) / search.m.number(2 * h)
 
-    slopes = [(x, slope(x)) for x in inside]
-    slopes = [(x, y) for x, y in slopes if y is not None]
-    steps = sorted(pairwise(slopes), key=lambda pair: -abs(pair[1][1] - pair[0][1]))
-    for (a, fa), (c, fc) in steps[:1]:
-        while c - a > Fraction(1, 10**9):
-            middle = Fraction(round((a + c) / 2 * 10**14), 10**14)
-            fm = slope(middle)
+    inside = [x for x in values if bounds.contains(x - h) and bounds.contains(x + h)]
+    slopes = {x: y for x in inside if (y := slope(x)) is not None}
+    for (a, fa), (c, fc) in _leaps(slopes, slope, most=1, width=Fraction(1, 10**9)):
+        assert abs(fc - fa) < 1e-3 * (1 + abs(fa)), (a, c)
+
+
+def _leaps(values: Any, at: Any, most: int, width: Fraction) -> Iterator[Any]:
+    """The neighbours that differ most, bisected towards the larger difference until they are no further apart than
+    `width`; those whose way leads over a place without a value are left out."""
+    steps = sorted(pairwise(sorted(values.items())), key=lambda pair: -abs(pair[1][1] - pair[0][1]))
+    for (a, fa), (c, fc) in steps[:most]:
+        while c - a > width:
+            middle = round((a + c) / 2 / width * 10**4) * width / 10**4
+            fm = at(middle)
             if fm is None:
-                return
+                break
             if abs(fm - fa) > abs(fc - fm):
                 c, fc = middle, fm
             else:
                 a, fa = middle, fm
-        assert abs(fc - fa) < 1e-3 * (1 + abs(fa)), (a, c)
+        else:
+            yield (a, fa), (c, fc)
 
 
 def _never_lopsided(search: Any, setting: Any, t: Any, values: Any, bounds: Any) -> None:
