@@ -5,6 +5,7 @@ language's description are checked. Tables are those of the project.
 """
 
 import doctest
+import os
 import re
 import shlex
 import subprocess
@@ -91,7 +92,7 @@ def test_its_blocks_run_in_order(tmp_path, monkeypatch):
             Path("config.yaml").write_text(body, encoding="utf-8")
         elif kind == "console":
             command, _, expected = body.partition("\n")
-            assert output(command.removeprefix("$ lossdsl "), tmp_path) == expected, f"README.md:{line}"
+            assert output(command.removeprefix("$ "), tmp_path) == expected, f"README.md:{line}"
         elif ">>>" in body:
             examples = doctest.DocTestParser().get_doctest(body, names, "README.md", "README.md", line)
             names = examples.globs
@@ -101,14 +102,20 @@ def test_its_blocks_run_in_order(tmp_path, monkeypatch):
             exec(compile("\n" * line + body, str(README), "exec"), names)  # noqa: S102 - the README's own snippets
     assert all(ran.values()), ran
     assert Path("pictures/dead_zone.png").is_file()
+    compile(Path("huber.py").read_text(encoding="utf-8"), "huber.py", "exec")
+    assert "def huber(" in Path("huber.py").read_text(encoding="utf-8")
 
 
-def output(arguments: str, cwd: Path) -> str:
-    """What the command line prints."""
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lossdsl.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", program, *shlex.split(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL)
-    assert "Traceback" not in done.stderr
+def output(command: str, cwd: Path) -> str:
+    """What a command prints in a reader's shell, which complains of nothing; status 1 tells that mistakes are shown."""
+    shell = f'lossdsl() {{ {shlex.quote(sys.executable)} -m lossdsl "$@"; }}; {command}'
+    inherited = os.environ.get("PYTHONPATH")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), inherited]))}
+    done = subprocess.run(
+        ["sh", "-c", shell], capture_output=True, text=True, cwd=cwd, env=environment, stdin=subprocess.DEVNULL
+    )
+    found = "error[" in done.stdout
+    assert (done.returncode, done.stderr) == (int(found), ""), command
     return done.stdout
 
 
