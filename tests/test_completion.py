@@ -1,6 +1,7 @@
 """Completion on the command line. The script for bash is sourced and asked; zsh and fish read theirs where they are."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,7 +28,7 @@ def script(capsys):
 def completed(script, tmp_path):
     """What bash offers for a line whose last word is being written."""
     (tmp_path / "mine.loss").write_text("(t - x)^2", encoding="utf-8")
-    (tmp_path / "losses").mkdir()
+    (tmp_path / "with a space").mkdir()
     source = script("bash")
 
     def ask(*words: str) -> list[str]:
@@ -36,12 +37,12 @@ def completed(script, tmp_path):
         command = ["bash", "--norc", "-c", program, "bash", "lossdsl", *words]
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={"PATH": os.environ["PATH"]})
         assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.split()
+        return [line for line in done.stdout.splitlines() if line]
 
     return ask
 
 
-FILES = ["losses", "mine.loss"]
+FILES = ["with a space", "mine.loss"]
 
 # the words of a line -> what is offered for the last
 OFFERED = [
@@ -62,6 +63,10 @@ OFFERED = [
     (["fmt", ""], FILES),
     (["fmt", "-"], ["-h", "--help", "--check", "--diff"]),
     (["list", ""], []),
+    (["check", "--backend", ""], ["tensorflow", "jax", "torch"]),
+    (["check", "--format", "s"], ["sarif"]),
+    (["check", "--explain", "ki"], ["kink"]),
+    (["check", "--ignore", "pie"], ["pieces"]),
     (["completion", ""], list(SHELLS)),
     (["nothing", ""], []),
 ]
@@ -75,7 +80,7 @@ def test_bash_offers(completed, words, expected):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_has_every_command_option_and_built_in(script, shell):
     text = script(shell)
-    words = set(text.replace("'", " ").replace("(", " ").replace(")", " ").replace("[", " ").replace(":", " ").split())
+    words = set(re.split(r"['()\[:=*\s]+", text))
     assert words.issuperset([*COMMANDS, *catalog.known(), *pipeline.TARGETS, *pipeline.STAGES, *SHELLS])
     options = {"--diff", "--check", "--stage", "--as", "--wrt", "--param", "--output", "--svg", "--target", "--range"}
     assert words.issuperset({option.removeprefix("--") if shell == "fish" else option for option in options})

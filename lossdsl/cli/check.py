@@ -15,6 +15,7 @@ from lossdsl.cli.terminal import write
 if TYPE_CHECKING:
     from lossdsl.checks import Report
 
+BACKENDS = ("tensorflow", "jax", "torch")
 _FORMATS = "text, compact, json, github or sarif"
 
 _EPILOG = """\
@@ -33,7 +34,6 @@ def add(commands: Any) -> None:
         "the gradient, and more; --list names all there is to find. Each finding has its place, the line and a remedy.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "sources",
@@ -43,7 +43,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--format", default="text", metavar="FORMAT", help=f"{_FORMATS} (by default text)")
     parser.add_argument(
-        "--select", action="append", default=[], metavar="IDS", help="only these findings or families, by commas"
+        "--select",
+        action="append",
+        default=[],
+        metavar="IDS",
+        help="only these findings, or families of them, separated by commas; --list has their ids",
     )
     parser.add_argument("--ignore", action="append", default=[], metavar="IDS", help="all but these")
     parser.add_argument("--strict", action="store_true", help="remarks count as well")
@@ -52,7 +56,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--properties", action="store_true", help="print what is known of each loss, its kinks and flat regions too"
     )
-    parser.add_argument("--stdin-filename", metavar="NAME", help="what standard input is called in messages")
+    parser.add_argument("--stdin-filename", metavar="NAME", help="the name of standard input; *.yaml is read as YAML")
     parser.add_argument("--jobs", type=int, metavar="N", help="how many processes check (by default 1 or 2)")
     parser.add_argument("--list", action="store_true", help="list the findings there are")
     parser.add_argument("--explain", metavar="ID", help="say what a finding means, with examples")
@@ -66,8 +70,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--backend",
-        choices=("tensorflow", "jax", "torch"),
-        help="compare the gradient with this backend's automatic differentiation too",
+        choices=BACKENDS,
+        metavar="BACKEND",
+        help="compare the gradient with the automatic differentiation of tensorflow, jax or torch, too",
     )
     parser.set_defaults(run=run)
 
@@ -138,6 +143,8 @@ def _ids(given: Iterable[str]) -> set[str]:
 
     found: set[str] = set()
     for word in (word.strip() for text in given for word in text.split(",")):
-        name = one_of(word, [*FINDINGS, *FAMILIES], "finding", "`lossdsl check --list` names them")
+        families = ", ".join(name for name, family in FAMILIES.items() if family.ROWS)
+        hint = f"`lossdsl check --list` names them, and the families are {families}"
+        name = one_of(word, [*FINDINGS, *FAMILIES], "finding", hint)
         found |= {name} if name in FINDINGS else {row.id for row in FAMILIES[name].ROWS}
     return found

@@ -45,11 +45,12 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Option:
-    """An option: its spellings, the metavar of its value (None for a switch), its help."""
+    """An option: its spellings, the metavar of its value (None for a switch), its help, whether it may be repeated."""
 
     flags: tuple[str, ...]
     value: str | None
     help: str
+    is_repeated: bool
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,12 @@ def _commands(parser: argparse.ArgumentParser) -> list[_Command]:
 
 def _command(name: str, text: str, parser: argparse.ArgumentParser) -> _Command:
     options = tuple(
-        _Option(tuple(action.option_strings), None if action.nargs == 0 else _metavar(action), action.help or "")
+        _Option(
+            tuple(action.option_strings),
+            None if action.nargs == 0 else _metavar(action),
+            action.help or "",
+            isinstance(action, argparse._AppendAction),
+        )
         for action in parser._actions
         if action.option_strings
     )
@@ -91,6 +97,9 @@ def _metavar(action: argparse.Action) -> str:
 def _words(metavar: str | None) -> list[str]:
     """The words that a metavar stands for, if it stands for words."""
     from lossdsl import catalog, pipeline
+    from lossdsl.checks import FAMILIES, FINDINGS
+    from lossdsl.cli.check import BACKENDS
+    from lossdsl.cli.formats import FORMATS
     from lossdsl.cli.grad import FORMS
 
     meaning: dict[str, Sequence[str]] = {
@@ -99,6 +108,10 @@ def _words(metavar: str | None) -> list[str]:
         "TARGET": pipeline.TARGETS,
         "STAGE": pipeline.STAGES,
         "FORM": (*FORMS, *pipeline.TARGETS),
+        "FORMAT": tuple(FORMATS),
+        "BACKEND": BACKENDS,
+        "ID": tuple(FINDINGS),
+        "IDS": (*FINDINGS, *(name for name, family in FAMILIES.items() if family.ROWS)),
         "SHELL": tuple(_SCRIPTS),
     }
     return list(meaning.get(metavar or "", ()))
@@ -137,6 +150,7 @@ def _bash(commands: Sequence[_Command]) -> str:
     lines += [
         "    esac",
         '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+        "    local IFS=$'\\n'  # names of files may have spaces",
         '    [[ -n $files ]] && COMPREPLY+=($(compgen -f -- "$cur"))',
         "}",
         "complete -o filenames -F _lossdsl lossdsl",
@@ -189,8 +203,13 @@ def _zsh_case(command: _Command) -> str:
 
 def _zsh_option(option: _Option) -> str:
     text = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
-    end = "" if option.value is None else f":{option.value.replace(':', ' ')}:{_zsh_values(option.value)}"
-    return " ".join(_zsh_quoted(f"{flag}[{text}]{end}") for flag in option.flags)
+    values = (option.value or "").split()
+    end = "".join(f":{value.replace(':', ' ')}:{_zsh_values(value)}" for value in values)
+    once = "*" if option.is_repeated else f"({' '.join(option.flags)})"
+    signs = ["=" if values and flag.startswith("--") else "" for flag in option.flags]
+    return " ".join(
+        _zsh_quoted(f"{once}{flag}{sign}[{text}]{end}") for flag, sign in zip(option.flags, signs, strict=True)
+    )
 
 
 def _zsh_values(metavar: str) -> str:
