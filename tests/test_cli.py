@@ -262,7 +262,10 @@ def test_parameters_settle_what_is_shown(capsys):
         (["--stage", "zzz"], "there are text, tree"),
         (["--param", "detla=1"], "did you mean `delta`?"),
         (["--param", "delta"], "--param is NAME=VALUE"),
-        (["--stgae", "tree"], "unrecognized arguments: --stgae"),
+        (["--param", "delta=abc"], "`delta` is a number, not 'abc'"),
+        (["--stgae", "tree"], "unrecognized arguments: --stgae tree; did you mean `--stage`?"),
+        (["--stag", "tree"], "did you mean `--stage`?"),
+        (["mse"], "unrecognized arguments: mse\n"),
     ],
 )
 def test_wrong_use_of_show(capsys, arguments, said):
@@ -274,6 +277,58 @@ def test_wrong_use_of_show(capsys, arguments, said):
 def test_a_parameter_of_another_kind(capsys):
     status, _, err = run(capsys, "show", "binary_crossentropy", "--param", "from_logits=1")
     assert (status, "true or false" in err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["check", "plot", "grad", "show", "emit"])
+def test_a_parameter_that_is_given_in_place(capsys, name):
+    status, out, err = run(capsys, name, "huber", "delta=2")
+    assert (status, out) == (2, "")
+    assert "`--param delta=2`" in err
+
+
+@pytest.mark.parametrize("name", ["plot", "grad", "show", "emit"])
+@pytest.mark.parametrize(
+    "text, setting, said",
+    [
+        ("loss: huber", "delta=-1", "at.yaml:1:7: parameter error: huber requires `delta > 0`, which delta = -1"),
+        ("loss: {huber: {delta: -1}}", "", "at.yaml:1:23: parameter error: huber requires `delta > 0`"),
+        ("loss: {huber: {detla: 1}}", "", "at.yaml:1:16: parameter error: huber has no parameter `detla`"),
+        ("loss: {huber: {delta: abc}}", "", "at.yaml:1:23: parameter error: `delta` is a number, not 'abc'"),
+    ],
+)
+def test_what_a_loss_does_not_admit_is_refused_by_every_command(folder, capsys, name, text, setting, said):
+    (folder / "at.yaml").write_text(text, encoding="utf-8")
+    status, out, err = run(capsys, name, "at.yaml", *(["--param", setting] if setting else []))
+    assert (status, out) == (1, "")
+    assert err.startswith(said)
+
+
+def test_a_loss_with_a_wrong_default_can_be_looked_at(folder, capsys):
+    (folder / "odd.loss").write_text("loss odd(t, x; a = -1)\nrequire a > 0\na*(t - x)^2\n", encoding="utf-8")
+    assert run(capsys, "show", "odd.loss")[0] == 0
+    assert run(capsys, "show", "odd.loss", "--param", "a=1")[0] == 0
+    assert run(capsys, "show", "odd.loss", "--param", "a=-2")[0] == 1
+
+
+def test_help_names_what_an_option_takes(capsys):
+    from lossdsl.cli.formats import FORMATS
+    from lossdsl.cli.grad import FORMS
+
+    taken = {
+        "show": pipeline.STAGES,
+        "emit": pipeline.TARGETS,
+        "grad": (*FORMS, *pipeline.TARGETS),
+        "check": FORMATS,
+    }
+    for name, words in taken.items():
+        assert set(words) <= set(re.findall(r"\w+", run(capsys, name, "--help")[1]))
+
+
+def test_what_is_neither_file_nor_formula(folder, capsys):
+    status, _, err = run(capsys, "check", "t-x")
+    assert (status, "as in `t - x`" in err) == (2, True)
+    (folder / "a=b").write_text(RIGHT, encoding="utf-8")
+    assert run(capsys, "check", "a=b")[0] == 0
 
 
 def test_the_text_of_a_wrong_loss_can_be_shown(folder, capsys):

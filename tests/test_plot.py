@@ -306,6 +306,7 @@ def test_the_command_draws(command, tmp_path, arguments, name, said):
         (["huber", "--param", "detla=1"], 2, "no loss here has a parameter `detla`; did you mean `delta`?"),
         (["mse", "--param", "delta=1"], 2, "no loss here has a parameter `delta`; there is none"),
         (["huber", "--param", "delta=1,"], 2, "--param is NAME=VALUE or NAME=VALUE,VALUE,…, not `delta=1,`"),
+        (["huber", "--param", "delta=abc"], 2, "`delta` is a number, not 'abc'"),
         (["huber", "--param", "delta=-1"], 1, "huber requires `delta > 0`"),
         (["huber", "-o", "a.png", "--svg"], 2, "a.png is no name for --svg"),
         (["huber", "-o", "a.gif"], 2, ".png, .svg, .pdf"),

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from lossdsl.cli import check, completion, emit, fmt, grad, listing, plot, show
-from lossdsl.cli.named import WrongUse
+from lossdsl.cli.named import WrongUse, is_setting
 from lossdsl.cli.status import BROKEN_PIPE, FOUND, INTERRUPTED, WRONG_USE
 from lossdsl.cli.terminal import write
 from lossdsl.errors import LossError, LossFileError, did_you_mean
@@ -73,9 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that names the near miss of a command, and lists the commands in groups."""
+    """A parser that names the near miss of a command or option, and lists the commands in groups."""
 
     helps: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        more["allow_abbrev"] = False
+        super().__init__(*args, **more)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = list(sys.argv[1:] if args is None else args)
@@ -83,6 +87,24 @@ class _Parser(argparse.ArgumentParser):
             hint = did_you_mean(words[0], self.helps) or f"there are {', '.join(self.helps)}"
             self.error(f"there is no command `{words[0]}`; {hint}")
         return super().parse_known_args(words, namespace)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        options, rest = self.parse_known_args(args, namespace)
+        if rest:
+            parser: _Parser = getattr(options, "parser", self)
+            parser.error(f"unrecognized arguments: {' '.join(rest)}{parser.advice(rest)}")
+        return options
+
+    def advice(self, words: Sequence[str]) -> str:
+        """What the first of some words was probably meant to be."""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        word = words[0].partition("=")[0]
+        if word.startswith("-"):
+            hint = did_you_mean(word, flags)
+        else:
+            is_value = is_setting(words[0]) and "--param" in flags
+            hint = f"a parameter is given as `--param {words[0]}`" if is_value else None
+        return f"; {hint}" if hint else ""
 
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_USE, f"{self.format_usage()}{self.prog}: {message}\n")
@@ -108,7 +130,6 @@ def parser() -> argparse.ArgumentParser:
         prog="lossdsl",
         description="Loss functions written as in the paper, checked, differentiated and compiled for Keras.",
         epilog=_EPILOG,
-        allow_abbrev=False,
     )
     made.add_argument("--version", action="version", version=f"lossdsl {__version__}")
     made.set_defaults(run=_help(made))
@@ -116,6 +137,8 @@ def parser() -> argparse.ArgumentParser:
     for modules in GROUPS.values():
         for module in modules:
             module.add(commands)
+    for each in commands.choices.values():
+        each.set_defaults(parser=each)
     made.helps = {action.dest: action.help or "" for action in commands._choices_actions}
     return made
 

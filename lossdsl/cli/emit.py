@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import WrongUse, one_loss, program_of
+from lossdsl.cli.named import ONE_LOSS, WrongUse, one_loss, program_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import near_miss
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "keras a class for model.compile.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="NAME", help="a .loss file, a built-in's name, or a formula")
+    parser.add_argument("source", metavar="NAME", help=ONE_LOSS)
     parser.add_argument(
         "--target", default="numpy", metavar="TARGET", help="numpy, tensorflow, jax, torch or keras (by default numpy)"
     )

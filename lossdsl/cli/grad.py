@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import WrongUse, one_loss, program_of
+from lossdsl.cli.named import ONE_LOSS, WrongUse, one_loss, program_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import did_you_mean
 
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         "  lossdsl grad 'log(cosh(t - x))' --as torch",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="NAME", help="a built-in's name, a .loss file, or a formula")
+    parser.add_argument("source", metavar="NAME", help=ONE_LOSS)
     parser.add_argument("--wrt", metavar="INPUT", help="the input (by default the prediction)")
     parser.add_argument(
         "--as",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.errors import LossError, LossFileError, did_you_mean
+from lossdsl.errors import LossError, LossFileError, LossParameterError, did_you_mean
 from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.config import Described
+    from lossdsl.frontend.syntax import FileText
     from lossdsl.pipeline import Program
 
 _YAML = (".yaml", ".yml")
@@ -28,6 +31,9 @@ def one_of(word: str, known: Collection[str], what: str, otherwise: str) -> str:
         return word
     raise WrongUse(f"there is no {what} `{word}`; {did_you_mean(word, known) or otherwise}")
 
+
+ONE_LOSS = "a built-in's name, a .loss or YAML file with one loss, a formula in quotes, or - for standard input"
+"""What the commands say of the argument that names a loss."""
 
 STDIN = "-"
 """The argument that stands for standard input."""
@@ -69,7 +75,7 @@ class Stdin:
 
 def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     """The losses that an argument names: of a folder or YAML file several. Raises LossFileError."""
-    from lossdsl.runtime.sources import is_file, is_folder, read
+    from lossdsl.runtime.sources import is_file, is_folder
 
     path = Path(given)
     if given == STDIN:
@@ -81,9 +87,30 @@ def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     elif is_file(path):
         yield _read(path)
     elif path.suffix == ".loss" or not _is_formula(given):
-        yield read(given if path.suffix == ".loss" or given.isidentifier() else path)
+        yield _named(given, path)
     else:
         yield Source(given)
+
+
+def _named(given: str, path: Path) -> Source:
+    """The built-in of a name. Raises LossFileError for everything else that is no file."""
+    from lossdsl.runtime.sources import read
+
+    try:
+        return read(given if path.suffix == ".loss" or given.isidentifier() else path)
+    except LossFileError as error:
+        if error.hint is None and is_setting(given):
+            hint = f"plot, grad, show and emit take the value of a parameter as `--param {given}`"
+        elif error.hint is None and path.suffix != ".loss":
+            hint = "a formula is known by a space, a bracket, `*`, `^` or `+` in it, as in `t - x`"
+        else:
+            raise
+        raise LossFileError(error.message, None, hint) from None
+
+
+def is_setting(text: str) -> bool:
+    """Whether a text looks like the value of a parameter, NAME=VALUE."""
+    return re.fullmatch(r"\w+=[^=].*", text) is not None
 
 
 def _in_text(source: Source) -> Iterator[Named]:
@@ -135,7 +162,7 @@ def _is_formula(text: str) -> bool:
 def one_loss(given: str) -> Source | Described:
     found = list(losses(given))
     if len(found) > 1:
-        raise WrongUse(f"{given} holds {len(found)} losses; name one")
+        raise WrongUse(f"{given} holds {len(found)} losses, and one is wanted: name its file, a built-in or a formula")
     (loss,) = found
     if isinstance(loss, Unread):
         raise loss.error
@@ -143,11 +170,16 @@ def one_loss(given: str) -> Source | Described:
 
 
 def program_of(loss: Source | Described, settings: Sequence[str]) -> tuple[Program, dict[str, Any]]:
-    """A loss under the parameters of the command line (`NAME=VALUE`) and of YAML, and those."""
+    """A loss under the parameters of the command line (`NAME=VALUE`) and of YAML, and those.
+
+    Raises WrongUse for a setting that fits no parameter, and LossParameterError for one of YAML that does not, or for a
+    value that the loss does not admit.
+    """
     from lossdsl import pipeline
+    from lossdsl.runtime.bind import check_requirements, known, settled
 
     file = pipeline.parsed(loss if isinstance(loss, Source) else loss.source)
-    given = {} if isinstance(loss, Source) else dict(loss.parameters)
+    named: dict[str, Any] = {}
     specs = {spec.name: spec for spec in pipeline.parameters(file)}
     for text in settings:
         name, sign, value = text.partition("=")
@@ -156,15 +188,29 @@ def program_of(loss: Source | Described, settings: Sequence[str]) -> tuple[Progr
         if name not in specs:
             hint = did_you_mean(name, specs) or (f"there are {', '.join(specs)}" if specs else "it has none")
             raise WrongUse(f"the loss has no parameter `{name}`; {hint}")
-        given[name] = value_of(value)
-    settled: dict[str, bool | int] = {}
-    for name, spec in specs.items():
-        if spec.kind in ("bool", "int") and name in given:
-            wanted = bool if spec.kind == "bool" else int
-            if type(given[name]) is not wanted:
-                raise WrongUse(f"`{name}` is {'true or false' if wanted is bool else 'a whole number'}")
-            settled[name] = given[name]
-    return pipeline.program(file, settled), given
+        named[name] = value_of(value)
+    refuse_other_kinds(file, named)
+    given = named if isinstance(loss, Source) else {**loss.parameters, **named}
+    with nullcontext() if isinstance(loss, Source) else loss.blamed():
+        values = known(file, given)
+        chosen = settled(tuple(spec for name, spec in specs.items() if name in given), values)
+        program = pipeline.program(file, chosen)
+        if given and len(values) == len(specs):
+            check_requirements(program, values)
+    return program, given
+
+
+def refuse_other_kinds(file: FileText, settings: Mapping[str, Any]) -> None:
+    """Raises WrongUse for a value on the command line that is not of its parameter's kind."""
+    from lossdsl import pipeline
+    from lossdsl.runtime.bind import known
+
+    try:
+        known(file, settings)
+    except LossParameterError as error:
+        (kind,) = [spec.kind for spec in pipeline.parameters(file) if spec.name in error.names]
+        hint = "; here it is one number for all elements, in YAML a list" if kind == "vector" else ""
+        raise WrongUse(f"{error.message}{hint}") from None
 
 
 def value_of(text: str) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import Unread, WrongUse, losses, value_of
+from lossdsl.cli.named import Unread, WrongUse, losses, refuse_other_kinds, value_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import did_you_mean
 from lossdsl.source import Source
@@ -113,6 +113,8 @@ def _members(item: Named, families: Mapping[str, Sequence[Any]]) -> list[LoadedL
     own = {spec.name for spec in pipeline.parameters(pipeline.parsed(source))}
     chosen = {name: values for name, values in families.items() if name in own}
     choices = [dict(zip(chosen, values, strict=True)) for values in itertools.product(*chosen.values())]
+    for choice in choices:
+        refuse_other_kinds(pipeline.parsed(source), choice)
     if isinstance(item, Source):
         return [LoadedLoss(item, (-1,), choice) for choice in choices]
     axis = axes_of(item.options.get("axis", -1))

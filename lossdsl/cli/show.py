@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import WrongUse, one_loss, program_of
+from lossdsl.cli.named import ONE_LOSS, WrongUse, one_loss, program_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import near_miss
 from lossdsl.source import Source
@@ -16,13 +16,20 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "show",
         help="print what the compiler makes of a loss",
-        description="Prints a loss at a stage of the compiler.",
+        description="Prints a loss at a stage of the compiler:\n"
+        "  text          as it is written\n"
+        "  tree          as it was parsed\n"
+        "  loss          as it is understood: inputs with their axes, parameters, the formula\n"
+        "  latex         the formula, to be pasted into a paper\n"
+        "  stable        the formula in the form that keeps its digits, which is what is computed\n"
+        "  proposals     what sympy would make simpler, and what became of it\n"
+        "  gradient      the gradients that are compiled\n"
+        "  numpy, tensorflow, jax, torch, keras\n"
+        "                the code for each; `lossdsl emit` prints it as a module",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="NAME", help="a .loss file, a built-in's name, or a formula")
-    parser.add_argument(
-        "--stage", default="loss", metavar="STAGE", help="one of the stages of the compiler (by default `loss`)"
-    )
+    parser.add_argument("source", metavar="NAME", help=ONE_LOSS)
+    parser.add_argument("--stage", default="loss", metavar="STAGE", help="the stage (by default loss)")
     parser.add_argument(
         "--param",
         action="append",

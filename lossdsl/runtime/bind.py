@@ -24,28 +24,33 @@ def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
 
     Raises LossParameterError for a name that is no parameter, a value of the wrong kind, and a parameter without one.
     """
-    specs = pipeline.parameters(file)
-    known = [spec.name for spec in specs]
-    header = file.losses[-1].header
-    label = header.name.text if header is not None else "the formula"
-    for name in given:
-        if name not in known:
-            hint = did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else "it has none")
-            raise LossParameterError(f"{label} has no parameter `{name}`", None, hint, (name,), is_unknown=True)
-    values: dict[str, Value] = {}
-    for spec in specs:
-        if spec.name in given:
-            values[spec.name] = _checked(spec, given[spec.name])
-        elif spec.default is not None:
-            values[spec.name] = _checked(spec, spec.default)
-        else:
+    values = known(file, given)
+    for spec in pipeline.parameters(file):
+        if spec.name not in values:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value",
                 spec.span,
-                _how_to_give(spec, header is None),
+                _how_to_give(spec, file.losses[-1].header is None),
                 (spec.name,),
             )
     return values
+
+
+def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
+    """A value for each parameter of a file's loss that is given or has a default, in order.
+
+    Raises LossParameterError for a name that is no parameter, and for a value of the wrong kind.
+    """
+    specs = pipeline.parameters(file)
+    names = [spec.name for spec in specs]
+    header = file.losses[-1].header
+    label = header.name.text if header is not None else "the formula"
+    for name in given:
+        if name not in names:
+            hint = did_you_mean(name, names) or (f"its parameters: {', '.join(names)}" if names else "it has none")
+            raise LossParameterError(f"{label} has no parameter `{name}`", None, hint, (name,), is_unknown=True)
+    chosen = [spec for spec in specs if spec.name in given or spec.default is not None]
+    return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
 
 
 def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
