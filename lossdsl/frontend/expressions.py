@@ -197,20 +197,20 @@ class Resolver:
             everything = aggregates.Selection(frozenset({LAST}), None, self._sized(node))
             return self._apply(name, node, args, everything, scope)
         if name == "where":
-            self._count(node, 3)
+            self._count(node, "c", "a", "b")
             pieces = [self.resolve(arg, scope) for arg in args[1:]]
             return b.where(self.condition(args[0], scope), *pieces)
         if name == "clip":
-            self._count(node, 3)
+            self._count(node, "a", "lo", "hi")
             value, low, high = (self._element(arg, scope) for arg in args)
             return b.call("min", b.call("max", value, low), high)
         if name == "onehot":
-            self._count(node, 1)
+            self._count(node, "t")
             label = subscripts.index(args[0], scope, self.resolve)
             self.sized(LAST, node.span)
             return b.number(b.call("eq", Position(LAST), label))
         if name in OPS and OPS[name].public:
-            self._count(node, OPS[name].arity)
+            self._count(node, *OPS[name].args)
             return b.call(name, *(self._element(arg, scope) for arg in args))
         if name in CONSTANTS:
             raise LossTypeError(f"`{name}` is a number, not a function", node.function.span)
@@ -222,11 +222,14 @@ class Resolver:
         value = self.resolve(node, scope)
         return value if value.kind is Kind.INT else b.number(value)
 
-    def _count(self, node: s.Call, wanted: int) -> None:
-        if len(node.args) != wanted:
-            plural = "" if wanted == 1 else "s"
+    def _count(self, node: s.Call, *wanted: str) -> None:
+        """Raises unless a function is called with as many arguments as are named."""
+        if len(node.args) != len(wanted):
+            name, plural = node.function.text, "" if len(wanted) == 1 else "s"
             raise LossTypeError(
-                f"`{node.function.text}` takes {wanted} argument{plural}, not {len(node.args)}", node.span
+                f"`{name}` takes {len(wanted)} argument{plural}, not {len(node.args)}",
+                node.span,
+                f"as in `{name}({', '.join(wanted)})`",
             )
 
     def _local(self, node: s.Call, function: Function, scope: Scope) -> Expr:

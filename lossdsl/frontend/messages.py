@@ -17,6 +17,7 @@ _CHARACTERS = {
     ";": "put each definition on a line of its own; `;` stands only before parameters",
     "@": "write `dot(a, b)` or `sum(a*b)`",
     "%": "write `mod(a, b)`",
+    "?": "a choice is written `where(condition, a, b)`",
     "~": "write `not`",
     "'": "only documentation is text, and it stands in triple double quotes",
     '"': 'only documentation is text, and it stands in triple double quotes, """like this"""',

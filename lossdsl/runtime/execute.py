@@ -28,7 +28,7 @@ def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
 
 
 def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
-    """The function, with what Python's own arithmetic on the parameters may raise told as a mistake in them."""
+    """The function, with what Python's arithmetic and numpy's indices may raise told as a mistake of the caller's."""
 
     @wraps(function)
     def call(*args: Any) -> Any:
@@ -38,6 +38,8 @@ def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
             raise LossParameterError(
                 f"{label}: the parameters lead to a number that floating point does not have ({error})"
             ) from None
+        except IndexError as error:
+            raise LossShapeError(f"{label}: an element is named that its axis does not have ({error})") from None
         except ValueError as error:
             if str(error).startswith(("math domain error", "expected a ")):
                 raise LossParameterError(
