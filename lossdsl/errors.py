@@ -105,8 +105,13 @@ MAX_COLUMNS = 160
 
 
 def excerpt(span: Span) -> list[str]:
-    """The line of source with a line of carets under the whole culprit (its first line, if it has several)."""
+    """The line of source with a line of carets under the whole culprit (its first line, if it has several).
+
+    Nothing of a blank line, which is no place to look at.
+    """
     line, start = span.source.line_at(span.start)
+    if not line.strip():
+        return []
     shown = line.replace("\t", " ")
     column = span.start - start
     length = min(span.end, start + len(line)) - span.start

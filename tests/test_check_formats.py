@@ -377,7 +377,7 @@ def test_the_formats_are_all_named_in_help(run):
         # files that YAML names are looked for beside it
         ("loss: {file: in.loss}", ["--stdin-filename", "deep/b.yml"], 1, "deep/in.loss:2:6: error[name-error]"),
         ("a: 1", ["--stdin-filename", "b.yaml"], 1, "b.yaml:1:1: error[config-error] there is no loss in this file"),
-        ("", [], 1, "error[syntax-error] there is no loss in this text"),
+        ("", [], 1, "<stdin>:1:1: error[syntax-error] there is no loss in this text"),
     ],
 )
 def test_standard_input(run, given, data, options, status, first):
@@ -392,7 +392,10 @@ def test_standard_input(run, given, data, options, status, first):
 
 def test_standard_input_that_cannot_be_read(run, given, monkeypatch):
     given(b"\xff")
-    assert run("-")[::2] == (2, "file error: standard input is not UTF-8 text (byte 0)\n")
+    assert run("-")[::2] == (
+        2,
+        "file error: standard input is not UTF-8 text (byte 0)\n  help: save it as UTF-8 in its editor\n",
+    )
     given(b"x" * 1_000_001)
     status, _, err = run("-")
     assert (status, "more than 1000000 bytes" in err) == (2, True)

@@ -324,6 +324,13 @@ def test_help_names_what_an_option_takes(capsys):
         assert set(words) <= set(re.findall(r"\w+", run(capsys, name, "--help")[1]))
 
 
+@pytest.mark.parametrize("name", ["check", "fmt", "plot", "show"])
+def test_an_empty_argument_is_not_the_folder_at_hand(folder, capsys, name):
+    status, out, err = run(capsys, name, "")
+    assert (status, out) == (2, "")
+    assert err.startswith("lossdsl: an argument is empty")
+
+
 def test_what_is_neither_file_nor_formula(folder, capsys):
     status, _, err = run(capsys, "check", "t-x")
     assert (status, "as in `t - x`" in err) == (2, True)

@@ -105,6 +105,8 @@ def _paths(names: Sequence[str]) -> Iterator[Path | None]:
     found: list[Path | None] = []
     for name in names:
         path = Path(name)
+        if not name.strip():
+            raise WrongUse("an argument is empty, and names no file")
         if name == _STDIN:
             found.append(None)
         elif path.suffix in (".yaml", ".yml"):
@@ -123,7 +125,7 @@ def _paths(names: Sequence[str]) -> Iterator[Path | None]:
 def _formatted(path: Path | None) -> _File:
     """Raises LossError for a file that cannot be read or parsed."""
     from lossdsl.frontend.format import formatted
-    from lossdsl.runtime.sources import MAX_BYTES, read
+    from lossdsl.runtime.sources import MAX_BYTES, not_utf8, read
 
     name = str(path) if path is not None else "<stdin>"
     if path is not None:
@@ -134,7 +136,7 @@ def _formatted(path: Path | None) -> _File:
     try:
         text, newline = _lines_of(before)
     except UnicodeDecodeError as error:
-        raise LossFileError(f"{name} is not UTF-8 text (byte {error.start})") from None
+        raise not_utf8(name, error) from None
     mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
     return _File(path, before, mark + formatted(Source(text, name)).replace("\n", newline).encode())
 

@@ -59,7 +59,7 @@ class Stdin:
 
     def read(self) -> Source:
         """The text. Raises LossFileError."""
-        from lossdsl.runtime.sources import MAX_BYTES
+        from lossdsl.runtime.sources import MAX_BYTES, not_utf8
 
         try:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -70,7 +70,7 @@ class Stdin:
         try:
             return Source(data.decode("utf-8-sig"), self.name)
         except UnicodeDecodeError as error:
-            raise LossFileError(f"standard input is not UTF-8 text (byte {error.start})") from None
+            raise not_utf8("standard input", error) from None
 
 
 def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
@@ -78,6 +78,8 @@ def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     from lossdsl.runtime.sources import is_file, is_folder
 
     path = Path(given)
+    if not given.strip():
+        raise WrongUse("an argument is empty, and names no loss")
     if given == STDIN:
         yield from _in_text((stdin or Stdin()).read())
     elif is_folder(path):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lossdsl.config.document import Entry, Item, from_python, from_text
 from lossdsl.config.forms import Described, described
 from lossdsl.errors import LossConfigError, LossError, LossFileError, did_you_mean, near_miss
-from lossdsl.runtime.sources import MAX_BYTES, is_file, is_folder
+from lossdsl.runtime.sources import MAX_BYTES, is_file, is_folder, not_utf8
 from lossdsl.source import Source
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _document(path_or_text: str | os.PathLike[str]) -> tuple[Item, Path | None]:
     try:
         return from_text(path.read_text(encoding="utf-8-sig"), str(path)), path.parent
     except UnicodeDecodeError as error:
-        raise LossFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
+        raise not_utf8(path, error) from None
     except OSError as error:
         raise LossFileError(f"{path} cannot be read: {error.strerror}") from None
 

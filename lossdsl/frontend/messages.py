@@ -219,7 +219,8 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
     if kind == "$END":
         last = max(0, len(source.text.rstrip()) - 1)
         if not any(line.strip() and not line.lstrip().startswith("#") for line in source.text.split("\n")):
-            return LossSyntaxError("there is no loss in this text", None, "a formula such as `(t - x)^2` is a loss")
+            at = Span(source, 0, 0)
+            return LossSyntaxError("there is no loss in this text", at, "a formula such as `(t - x)^2` is a loss")
         return LossSyntaxError("the text ends too early", Span(source, last, last + 1), _missing(expected))
     line = source.text[source.text.rfind("\n", 0, start) + 1 : start].strip()
     hint: str | None

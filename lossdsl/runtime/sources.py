@@ -37,6 +37,11 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
     return Source(source)
 
 
+def not_utf8(name: object, error: UnicodeDecodeError) -> LossFileError:
+    """The mistake that a text is written in another encoding."""
+    return LossFileError(f"{name} is not UTF-8 text (byte {error.start})", None, "save it as UTF-8 in its editor")
+
+
 def is_file(path: Path) -> bool:
     """Whether there is such a file. There is none of a name that is too long or has a null character."""
     try:
@@ -60,7 +65,7 @@ def _file(path: Path) -> Source:
         try:
             return Source(path.read_text(encoding="utf-8-sig"), str(path))
         except UnicodeDecodeError as error:
-            raise LossFileError(f"{path} is not UTF-8 text (byte {error.start})") from None
+            raise not_utf8(path, error) from None
         except OSError as error:
             raise LossFileError(f"{path} cannot be read: {error.strerror}") from None
     if is_folder(path):
