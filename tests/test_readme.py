@@ -181,6 +181,16 @@ def test_values_are_as_described(formula, target, prediction, expected):
     assert found == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.parametrize("label, value, slope", [(1, 20, [0, 1, 0]), (3, 30, [0, 0, 0]), (-1, 10, [0, 0, 0])])
+def test_labels_are_as_described(label, value, slope):
+    import lossdsl
+
+    loss = lossdsl.load("loss picked(t: label, x)\nx[t]")
+    assert loss.numpy([label], [[10, 20, 30]]) == [value]
+    assert loss.numpy.grad([label], [[10, 20, 30]]).tolist() == [slope]
+    assert lossdsl.check("loss nll(t: label, x: simplex)\nwhere(t == -1, 0, -log(x[t]))").ok
+
+
 # formula, prediction -> slope
 SLOPES = [
     ("where(x >= 0, x, 0)", 0, 1),

@@ -30,6 +30,7 @@ GROUPS = {
 _EPILOG = """\
 A loss is named by a built-in's name (`huber`, or `mse` for short), by a .loss file, by a YAML file
 that describes one, or it is a formula in quotes, in which t is the target and x the prediction.
+plot, grad, show and emit take the value of a parameter as --param NAME=VALUE.
 
 examples:
   lossdsl check mine.loss losses/              files, and folders of *.loss files
