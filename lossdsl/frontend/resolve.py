@@ -242,7 +242,9 @@ class _Main:
                 "reduce it, as in `mean[rows](e)`",
             )
         if not any(isinstance(node, Input) for node in walk(value)):
-            raise LossTypeError("the loss depends on no input", last)
+            inputs = ", ".join(node.name for spec in self.inputs for node in spec.nodes)
+            hint = f"its inputs are {inputs}; without a header, t is the target and x the prediction"
+            raise LossTypeError("the loss depends on no input", last, hint)
 
     # --- losses that call losses
 

@@ -53,9 +53,17 @@ def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
     return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
 
 
+_ELSEWHERE = ("y", "y_true", "target", "y_pred", "y_hat", "yhat", "ŷ", "prediction")
+"""What target and prediction are called elsewhere; in a formula without a header these are parameters."""
+
+
 def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
+    if bare and spec.name in _ELSEWHERE:
+        return "in a formula, target and prediction are `t` and `x`; a header names them: `loss mine(y_true, y_pred)`"
     example = {"vector": "[…]", "matrix": "[[…], […]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
-    text = f"give it one, as in `compile(…, {spec.name}={example})` or `params: {{{spec.name}: {example}}}` in YAML"
+    text = f"give it one, as in `compile(…, {spec.name}={example})`, in YAML `params: {{{spec.name}: {example}}}`"
+    if spec.kind not in ("vector", "matrix"):
+        text += f", or for a command `--param {spec.name}={example.lower()}`"
     if bare and spec.span is not None and spec.span.source.text[: spec.span.start].rstrip(" \t").endswith("["):
         return f"an index is bound by an aggregate, as in `sum[{spec.name}](…)`; {text}"
     if bare:
