@@ -20,7 +20,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
-from lossdsl.ir.meets import Place, meetings
+from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
@@ -192,8 +192,8 @@ class Program:
         return simplified(self._improved(self._slopes(self.stable, b.ONE)), self.known)[1]
 
     @cached_property
-    def meetings(self) -> list[frozenset[Place]]:
-        """The sets of (input, axis) that must have one length."""
+    def meetings(self) -> list[frozenset[Home]]:
+        """The sets of places, (input, axis), and of slices of them that must have one length."""
         return meetings(self.loss.result)
 
     def module(self, target: str) -> ast.Module:

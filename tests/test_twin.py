@@ -77,6 +77,32 @@ def test_a_loss_of_the_whole_batch_is_one_number(rng: np.random.Generator) -> No
     np.testing.assert_allclose(slope, (x - t) / 6, rtol=1e-13)
 
 
+def test_the_slope_of_a_sum_of_slices(rng: np.random.Generator) -> None:
+    """By hand: 1 for each element that a slice picks out, and its factor."""
+    t, x = rng.normal(size=(2, 2, 4))
+    slope = lossdsl.load("loss f(t, x)\nsum(x[1:] - 2*x[:-1]) + sum(x[-2:][:1])*sum(t)").numpy.grad(t, x)
+    total = t.sum(-1)
+    wanted = np.stack([total * 0 - 2, total * 0 - 1, total - 1, total * 0 + 1], -1)
+    np.testing.assert_allclose(slope, wanted, rtol=4e-16)  # three terms, added in another order
+
+
+@pytest.mark.parametrize(
+    "formula, t, x",
+    [
+        ("sum(x[1:]*t)", (2, 4), (2, 5)),
+        ("sum(x[1:][:-1]*t)", (2, 3), (2, 5)),
+        ("sum(x[:2]*x[1:]) + 0*sum(t)", (2, 4), (2, 3)),
+    ],
+)
+def test_slices_meet_what_is_as_long(formula: str, t: tuple[int, ...], x: tuple[int, ...]) -> None:
+    """And nothing else: a slice of one element is not stretched."""
+    loss = lossdsl.load(f"loss f(t, x)\n{formula}").numpy
+    assert loss(np.ones(t), np.ones(x)).shape == (2,)
+    for length in (1, 2, 6):
+        with pytest.raises(lossdsl.LossShapeError, match=r"x\[.*\]` has shape \(2, \d\)"):
+            loss(np.ones((2, length)), np.ones((2, length)))
+
+
 def test_one_trailing_axis_may_come_or_go(rng: np.random.Generator) -> None:
     t, x = rng.normal(size=(4, 1)), rng.normal(size=(4, 1))
     wanted = (t - x)[:, 0] ** 2

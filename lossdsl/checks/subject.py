@@ -12,6 +12,7 @@ from lossdsl import pipeline
 from lossdsl.analysis import Study, studies
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
+from lossdsl.symbolic.points import sizes_for
 
 VARIANTS = 4
 """Under how many settings of its `bool` and `int` parameters a loss is looked at."""
@@ -50,7 +51,10 @@ class Subject:
         for values in itertools.product((False, True), repeat=min(len(flags), 2)):
             settings.append({**settings[0], **dict(zip(flags, values, strict=False))})
         different = list({tuple(setting.items()): setting for setting in settings}.values())
-        return (first, *(pipeline.program(self.file, setting) for setting in different[1:VARIANTS]))
+        found = (first, *(pipeline.program(self.file, setting) for setting in different[1:VARIANTS]))
+        for one in found:
+            sizes_for(one.loss)  # raises where no shapes would do
+        return found
 
     @cached_property
     def studies(self) -> tuple[Study, ...]:

@@ -8,6 +8,13 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Param, Reduce, Ren
 Place = tuple[str, Axis]
 """An input or parameter by name, and one of its axes."""
 
+Part = tuple[str, Axis, tuple[tuple[int | None, int | None], ...]]
+"""What slices leave of a place: the start and stop of each, one after the other."""
+
+
+Home = Place | Part
+"""Where the length of an axis of an expression comes from."""
+
 
 class _Groups:
     """Disjoint sets."""
@@ -25,20 +32,34 @@ class _Groups:
         self.parent[self.find(one)] = self.find(other)
 
 
-def meetings(value: Expr) -> list[frozenset[Place]]:
-    """The sets of places that must have one length. Slices count by themselves."""
+def meetings(value: Expr) -> list[frozenset[Place | Part]]:
+    """The sets of places, and of slices of places, that must have one length."""
     groups = _Groups()
-    homes: dict[Expr, dict[Axis, object]] = {}
+    homes: dict[Expr, dict[Axis, Home]] = {}
     for node in walk(value):
         homes[node] = _homes(node, homes, groups)
-    found: dict[object, set[Place]] = {}
+    found: dict[object, set[Place | Part]] = {}
     for item in list(groups.parent):
-        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], Axis):
+        if isinstance(item, tuple) and isinstance(item[1], Axis) and isinstance(item[0], str):
             found.setdefault(groups.find(item), set()).add(item)
     return [frozenset(group) for group in found.values() if len(group) > 1]
 
 
-def _homes(node: Expr, homes: dict[Expr, dict[Axis, object]], groups: _Groups) -> dict[Axis, object]:
+def length_of(part: Place | Part, whole: int) -> int:
+    """The length of a place, or of what slices leave of it, if its axis has `whole` elements."""
+    for start, stop in part[2] if len(part) == 3 else ():
+        whole = len(range(whole)[start:stop])
+    return whole
+
+
+def called(part: Place | Part, name: str) -> str:
+    """`x[1:]` for a reader, where the input itself is called `name`."""
+    cuts = part[2] if len(part) == 3 else ()
+    ends = [":".join("" if end is None else str(end) for end in cut) for cut in cuts]
+    return name + "".join(f"[{end}]" for end in ends)
+
+
+def _homes(node: Expr, homes: dict[Expr, dict[Axis, Home]], groups: _Groups) -> dict[Axis, Home]:
     match node:
         case Input(name) | Param(name):
             for axis in ordered(node.axes):
@@ -58,7 +79,9 @@ def _homes(node: Expr, homes: dict[Expr, dict[Axis, object]], groups: _Groups) -
         case Slice(arg, start, stop):
             inner = dict(homes[arg])
             if LAST in inner:
-                inner[LAST] = ("slice", inner[LAST], start, stop)
+                name, axis, *cuts = inner[LAST]
+                inner[LAST] = (name, axis, (*(cuts[0] if cuts else ()), (start, stop)))
+                groups.find(inner[LAST])
             return inner
         case Unslice(arg, like):
             return {**homes[arg], LAST: homes[like].get(LAST, ("like", LAST))}
@@ -69,8 +92,8 @@ def _homes(node: Expr, homes: dict[Expr, dict[Axis, object]], groups: _Groups) -
     return {}
 
 
-def _joined(parts: list[dict[Axis, object]], groups: _Groups) -> dict[Axis, object]:
-    result: dict[Axis, object] = {}
+def _joined(parts: list[dict[Axis, Home]], groups: _Groups) -> dict[Axis, Home]:
+    result: dict[Axis, Home] = {}
     for part in parts:
         for axis, home in part.items():
             if axis in result:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
 from lossdsl.ir.loss import InputSpec
-from lossdsl.ir.meets import Place
+from lossdsl.ir.meets import Home, called, length_of
 
 Shape = tuple[int | None, ...]
 
@@ -39,7 +39,7 @@ def plan(
     inputs: Sequence[InputSpec],
     prediction: InputSpec,
     shapes: Mapping[str, Shape],
-    meetings: Sequence[frozenset[Place]],
+    meetings: Sequence[frozenset[Home]],
     *,
     rank_one_is_batch: bool,
     loss: str,
@@ -84,7 +84,7 @@ def joined(
     prediction: InputSpec,
     axis: tuple[int, ...],
     shapes: Mapping[str, Shape],
-    meetings: Sequence[frozenset[Place]],
+    meetings: Sequence[frozenset[Home]],
     loss: str,
 ) -> tuple[int, ...] | None:
     """The axes of the prediction that play `last`, in order; None where that is its last one, as usual.
@@ -152,7 +152,7 @@ def _compare(
     prediction: InputSpec,
     shapes: Mapping[str, Shape],
     found: Plan,
-    meetings: Sequence[frozenset[Place]],
+    meetings: Sequence[frozenset[Home]],
     loss: str,
     parameters: Mapping[str, Shape],
 ) -> None:
@@ -167,11 +167,15 @@ def _compare(
             )
     for group in meetings:
         lengths: dict[tuple[int | None, ...], tuple[str, Shape]] = {}
-        for name, axis in sorted(group, key=lambda place: (by_node.get(place[0]) is not prediction, place[0])):
+        for place in sorted(group, key=lambda place: (by_node.get(place[0]) is not prediction, len(place), str(place))):
+            name, axis = place[:2]
             if name in by_node:
                 spec = by_node[name]
                 who = spec.name, shapes[spec.identifier]
                 length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
+                if len(place) == 3 and length[0] is not None:
+                    length = (length_of(place, length[0]),)
+                    who = called(place, spec.name), (*shapes[spec.identifier][:-1], *length)
             elif name in parameters:
                 who = name, parameters[name]
                 length = parameters[name][-1:] if axis == LAST else parameters[name][:1]

@@ -165,7 +165,9 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
         case Gather(arg, axis, index):
             adjoints.add(arg, b.where(b.call("eq", Position(axis), _inside(arg, axis, index)), adjoint, b.ZERO))
         case Slice(arg, start, stop):
-            adjoints.add(arg, Unslice(b.spread(adjoint, frozenset({LAST})), arg, start, stop))
+            if LAST not in adjoint.axes:  # the same for each element of the slice
+                adjoint = Slice(b.spread(adjoint, frozenset({LAST})), start, stop)
+            adjoints.add(arg, Unslice(adjoint, arg, start, stop))
         case Unslice(arg, _, start, stop):
             adjoints.add(arg, Slice(adjoint, start, stop))
 

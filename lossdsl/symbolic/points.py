@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import LAST, ROWS, ordered
 from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
 from lossdsl.ir.interval import Interval
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.ir.meets import Home, called, length_of, meetings
 from lossdsl.symbolic.exact import Array, evaluate, filled
 from lossdsl.symbolic.namespaces import Numbers, mp_numbers
 from lossdsl.symbolic.ranges import Ranges
@@ -46,15 +48,42 @@ def _text(array: Any) -> str:
 
 
 def sizes_for(loss: Loss) -> dict[str, int]:
-    """Two samples, one place, three elements (or as many as the loss picks out by number)."""
-    last = 3
+    """Two samples, one place, three elements (or as many as the loss picks out by number).
+
+    Raises LossShapeError where slices meet that differ in length however many elements there are.
+    """
+    last, has_slices = 3, False
     for node in walk(loss.result):
         if isinstance(node, Gather) and isinstance(node.index, Const):
             place = int(node.index.value)
             last = max(last, place + 1 if place >= 0 else -place)
         if isinstance(node, Slice):
             last = max(last, *(abs(end) + 1 for end in (node.start, node.stop) if end is not None), 0)
+            has_slices = True
+    if has_slices:
+        last = _fitting(loss, last)
     return {"batch": 2, "space": 1, "last": last, "rows": last}
+
+
+def _fitting(loss: Loss, wanted: int) -> int:
+    """The number of elements nearest to `wanted`, from there on first, at which slices that meet have one length."""
+    groups = [sorted(group, key=lambda part: (len(part), str(part))) for group in meetings(loss.result)]
+    odd: list[list[Home]] = []
+    lengths: list[int] = [*range(wanted, 2 * wanted + 1), *range(wanted - 1, 0, -1)]
+    for last in lengths:
+        odd = [group for group in groups if len({length_of(part, last) for part in group}) > 1]
+        if not odd:
+            return last
+    last = wanted
+    names = {node.name: spec.name for spec in loss.inputs for node in spec.nodes}
+    one = odd[0][0]
+    other = next(part for part in odd[0] if length_of(part, last) != length_of(one, last))
+    left, right = (called(part, names.get(part[0], part[0])) for part in (one, other))
+    raise LossShapeError(
+        f"`{left}` and `{right}` meet, and never have the same length where all last axes have one",
+        None,
+        "slices that meet pick out equally many elements, as in `x[1:] - x[:-1]`; nothing is broadcast",
+    )
 
 
 def points(loss: Loss, known: Ranges, count: int, seed: int = 1) -> Iterator[Point]:

@@ -110,8 +110,8 @@ def _excess(a, axis=None, keepdims=False):
         if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
             found = exact(total - 1.0)
         else:
-            start = (tf.math.reduce_any(near), total - 1.0)
-            found = tf.while_loop(plain(lambda again, _: again), plain(lambda _, found: (False, exact(found))), start)[1]
+            once = plain(lambda _, found: (False, exact(found)))
+            found = tf.while_loop(plain(lambda again, _: again), once, (tf.math.reduce_any(near), total - 1.0))[1]
         return found, lambda upstream: tf.broadcast_to(upstream, tf.shape(a))
 
     found = excess(a)
