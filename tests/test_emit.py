@@ -56,6 +56,23 @@ def test_a_label_loss_and_its_gradient(capsys, rng):
     np.testing.assert_array_equal(made["ce_gradient"](t, x), loss.numpy.grad(t, x))
 
 
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("weight", [2.0, [1.0, 0.5, 3.0], (1, 2, 3)])
+def test_labels_and_vectors_as_a_person_gives_them(target, weight, capsys, rng):
+    """Labels of 64 bits or in a list, a vector as one number or a list."""
+    import tensorflow as tf
+
+    text = "loss f(t: label, u, x; w: vector = 1)\nmean(w*abs(x - u)) + sum(w*onehot(t)*x^2)"
+    made = namespace(emitted(capsys, text, "--target", target))
+    t, u, x = [2, 0, 1, 1], rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    twin = lossdsl.load(text, w=weight).numpy
+    tensor = np.asarray if target == "numpy" else tf.constant
+    for labels in (t, np.array(t), tensor(t, dtype="int32")):
+        arguments = labels, tensor(u), tensor(x), weight
+        np.testing.assert_allclose(made["f"](*arguments), twin(t, u, x), rtol=4e-16)
+        np.testing.assert_allclose(made["f_gradient"](*arguments), twin.grad(t, u, x), rtol=4e-16)
+
+
 def test_parameters_keep_their_names_and_defaults(capsys):
     made = namespace(emitted(capsys, FORMULA, "--param", "d=2.0"))
     assert made["loss"](np.array([0.0]), np.array([3.0])) == 4.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -80,6 +80,33 @@ def static_condition(loss: Loss, condition: Expr) -> ast.expr:
     """A condition on plain parameters as a tree over their names."""
     (tree,) = _Builder(loss, (condition,), "numpy").printer.print()
     return tree
+
+
+def taken_in(loss: Loss, target: str, used: set[str]) -> list[ast.stmt]:
+    """What a function that a person calls does first with its arguments, as far as they are among the names `used`.
+
+    Labels become whole numbers, vectors and matrices arrays of the prediction's dtype; a vector that is one number is
+    stretched to the length of the last axis.
+    """
+    spell: Mapping[str, str] = _module(target).PRINTER.spell
+    prediction = loss.prediction
+    like = next((spec for spec in (prediction, *loss.inputs) if spec.is_real and LAST in spec.over), None)
+    found = []
+    for label in loss.inputs:
+        if label.is_label:
+            found.append((identifier(label.identifier, set()), "label", prediction))
+    for parameter in loss.parameters:
+        if parameter.name not in loss.settled and parameter.kind in ("vector", "matrix"):
+            kind = "matrix" if like is None else parameter.kind
+            found.append((identifier(parameter.name, set()), kind, like or prediction))
+    body: list[ast.stmt] = []
+    for argument, kind, model in found:
+        if argument in used:
+            tree: ast.expr = name(identifier(model.identifier, set()))
+            if kind == "vector" and len(model.nodes) > 1:
+                tree = fill(f"x[..., ::{len(model.nodes)}]", x=tree)
+            body.append(assign(argument, fill(spell[kind], a=name(argument), x=tree)))
+    return body
 
 
 class _Builder:

@@ -44,7 +44,7 @@ def emitted(
     tests = _tests(loss, requirements)
     for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name in own:
-            _finish(node, loss, defaults, tests if node.name == name else [], own, name)
+            _finish(node, loss, target, defaults, tests if node.name == name else [], name)
     extra = _keras_class(loss, name, defaults) if target == "keras" else []
     head = ast.Expr(literal(_doc(loss, keeps_source)))
     body = [head, *module.body, *extra]
@@ -67,7 +67,7 @@ def gradient_alone(
     name = _gradient_name(identifier(loss.name, set()), loss, spec)
     module = code.module([code.gradient_function(loss, [(spec, exprs)], target, name)], target)
     (tree,) = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    _give_defaults(tree, loss, defaults)
+    _take_in(tree, loss, target, defaults)
     _unpack_single(tree)
     value = loss.value if is_elementwise else loss.result
     lines = [gradient_title(loss, spec, is_elementwise), "", *definitions(value, loss.names), "", *_shapes(loss)]
@@ -132,13 +132,13 @@ def _tests(loss: Loss, requirements: Sequence[tuple[str, Expr]]) -> list[ast.stm
 def _finish(
     tree: ast.FunctionDef,
     loss: Loss,
+    target: str,
     defaults: Mapping[str, object],
     tests: list[ast.stmt],
-    own: set[str],
     name: str,
 ) -> None:
     """Gives a function its defaults, its documentation and its tests."""
-    _give_defaults(tree, loss, defaults)
+    _take_in(tree, loss, target, defaults)
     if tree.name == name:
         lines = [_title(loss), "", *definitions(loss.result, loss.names), "", *_shapes(loss), ""]
         axes = names(loss.result.axes)
@@ -150,8 +150,10 @@ def _finish(
     tree.body = [ast.Expr(literal(f"{doc}\n    " if len(lines) > 1 else doc)), *tests, *tree.body]
 
 
-def _give_defaults(tree: ast.FunctionDef, loss: Loss, defaults: Mapping[str, object]) -> None:
-    """Defaults for the parameters, if all of them have one."""
+def _take_in(tree: ast.FunctionDef, loss: Loss, target: str, defaults: Mapping[str, object]) -> None:
+    """Defaults for the parameters, if all of them have one; and what is done to arguments before they are used."""
+    used = {node.id for statement in tree.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    tree.body[:0] = code.taken_in(loss, target, used)
     names = [p.name for p in loss.parameters if p.name not in loss.settled]
     if all(name in defaults for name in names):
         values = [defaults[name] for name in names]
@@ -182,8 +184,7 @@ def _keras_class(loss: Loss, name: str, defaults: Mapping[str, object]) -> list[
     target = loss.target
     arguments = "y_pred"
     if target is not None:
-        first = "keras.ops.cast(y_true, 'int32')" if target.is_label else "y_true"
-        arguments = f"{first}, y_pred"
+        arguments = "y_true, y_pred"
         if len(loss.inputs) > 2:
             arguments = "y_true[0], y_pred, *y_true[1:]"
     assigns = "\n        ".join(f"self.{p} = {p}" for p in parameters) or "pass"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from typing import ClassVar
 
 from lossdsl.targets import numpy, special
 from lossdsl.targets.numpy import NumpyPrinter
@@ -13,6 +15,9 @@ _NAMES = {"np": "jnp", "special": "jsp"}
 class JaxPrinter(NumpyPrinter):
     target = "jax"
     module_names = ("jax", "jnp", "jsp", "math")
+    spell: ClassVar[Mapping[str, str]] = {
+        key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items()
+    }
 
     def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
         renamed(tree)

@@ -17,6 +17,9 @@ class KerasPrinter(Printer):
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "ops.cast(a, dtype)",
         "dtype": "keras.backend.standardize_dtype(a.dtype)",
+        "label": "ops.cast(a, 'int32')",
+        "vector": "ops.broadcast_to(ops.convert_to_tensor(a, x.dtype), ops.shape(x)[-1:])",
+        "matrix": "ops.convert_to_tensor(a, x.dtype)",
         "split": "ops.split(a, n, axis=-1)",
         "joined": "ops.concatenate(parts, axis=-1)",
         "shape": "ops.shape(a)",

@@ -17,6 +17,9 @@ class NumpyPrinter(Printer):
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "np.asarray(a, dtype)",
         "dtype": "a.dtype",
+        "label": "np.asarray(a, int)",
+        "vector": "np.broadcast_to(np.asarray(a, x.dtype), x.shape[-1:])",
+        "matrix": "np.asarray(a, x.dtype)",
         "split": "np.split(a, n, axis=-1)",
         "joined": "np.concatenate(parts, axis=-1)",
         "shape": "a.shape",

@@ -17,6 +17,9 @@ class TensorFlowPrinter(Printer):
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "tf.constant(a, dtype)",
         "dtype": "a.dtype",
+        "label": "tf.cast(a, tf.int32)",
+        "vector": "tf.broadcast_to(tf.cast(a, x.dtype), tf.shape(x)[-1:])",
+        "matrix": "tf.cast(a, x.dtype)",
         "split": "tf.split(a, n, axis=-1)",
         "joined": "tf.concat(parts, axis=-1)",
         "shape": "tf.shape(a)",

@@ -23,6 +23,9 @@ class TorchPrinter(Printer):
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "torch.tensor(a, dtype=dtype, device=device)",
         "dtype": "a.dtype",
+        "label": "torch.as_tensor(a, device=x.device).long()",
+        "vector": "torch.broadcast_to(torch.as_tensor(a, dtype=x.dtype, device=x.device), x.shape[-1:])",
+        "matrix": "torch.as_tensor(a, dtype=x.dtype, device=x.device)",
         "split": "torch.chunk(a, n, dim=-1)",
         "joined": "torch.cat(parts, dim=-1)",
         "shape": "a.shape",
