@@ -22,18 +22,40 @@ class Meeting:
     """Two cells that meet on a third, thin one: `low` on the side of smaller predictions, where that is known.
 
     `same_value` and `same_slope` are true, false or, where it cannot be told, None. `rises` is the sign of the jump of
-    the slope (in the direction of growing predictions), where it is known.
+    the slope (in the direction of growing predictions), where it is known. They are worked out when they are asked for.
     """
 
+    pieces: Pieces = field(repr=False, compare=False)
     low: Cell
     high: Cell
     on: Cell
     join: Split
     solved: tuple[tuple[Expr, Expr], ...]
     ordered: bool
-    same_value: bool | None
-    same_slope: bool | None
-    rises: int | None = None
+
+    @cached_property
+    def same_value(self) -> bool | None:
+        return self.pieces.same(self.low.value, self.high.value, self.on, self.solved)
+
+    @property
+    def same_slope(self) -> bool | None:
+        return self._slopes[0]
+
+    @property
+    def rises(self) -> int | None:
+        return self._slopes[1]
+
+    @cached_property
+    def _slopes(self) -> tuple[bool | None, int | None]:
+        """`same_slope` and `rises`: the sign of the jump may tell that there is one."""
+        low, high = (self.pieces.slope(cell.value) for cell in (self.low, self.high))
+        same = self.pieces.same(low, high, self.on, self.solved)
+        if same or not self.ordered:
+            return same, None
+        jump = self.pieces.sign_at(b.sub(high, low), self.on, self.solved)
+        if jump is None:
+            return same, None
+        return (False if jump[1] else same), jump[0]
 
 
 @dataclass
@@ -133,22 +155,14 @@ class Pieces:
                 if signs[0] * crossing > 0:
                     one, other = other, one
                 break
-        solved = tuple(self.solved(on))
-        value = self._same(one.value, other.value, on, solved)
-        slopes = self.slope(one.value), self.slope(other.value)
-        same = self._same(*slopes, on, solved)
-        rises = None
-        if not same and ordered:
-            try:
-                found = self.ground.sign(b.sub(slopes[1], slopes[0]), on.region)
-                if found is None:
-                    found = self.ground.sign(self._put(b.sub(slopes[1], slopes[0]), solved), on.region)
-            except TooLarge:
-                found = None
-            rises = None if found is None else found[0]
-            if found is not None and found[1]:
-                same = False
-        return Meeting(one, other, on, join, solved, ordered, value, same, rises)
+        return Meeting(self, one, other, on, join, tuple(self.solved(on)), ordered)
+
+    def sign_at(self, expr: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> tuple[int, bool] | None:
+        """The sign of an expression on a thin cell, as `Ground.sign` has it, also by what the cell's equations give."""
+        try:
+            return self.ground.sign(expr, on.region) or self.ground.sign(self._put(expr, solved), on.region)
+        except TooLarge:
+            return None
 
     def _side(self, cell: Cell, split: Split) -> int:
         """The sign of a split's difference on a cell."""
@@ -215,7 +229,7 @@ class Pieces:
         except TooLarge:
             return put
 
-    def _same(self, one: Expr, other: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> bool | None:
+    def same(self, one: Expr, other: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> bool | None:
         """Whether two expressions are equal on a thin cell; None where it cannot be told."""
         if one is other:
             return True
@@ -252,7 +266,7 @@ class Pieces:
                         continue
                     if not self.ground.is_defined(cell.value, cell.region.closed() + on.region):
                         return False
-                    if not self._same(cell.value, on.value, on, solved):
+                    if not self.same(cell.value, on.value, on, solved):
                         return False
         return True
 

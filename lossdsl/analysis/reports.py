@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from lossdsl.analysis import refute
@@ -23,34 +24,48 @@ _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 @dataclass(frozen=True)
+class Bend:
+    """What the slope does where two pieces meet: its limits from either side as formulas, and by how much it jumps.
+
+    `kink` is "" where the slope does not jump, is infinite, or where that is not known; `verdict` is on "no kink".
+    """
+
+    left: str
+    right: str
+    kink: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Join:
-    """Where two pieces meet: `condition` as text, and the limits of value and slope from either side as formulas.
+    """Where two pieces meet: `condition` as text, and the limits of the value from either side as formulas.
 
     `left` is the side of smaller predictions where the sides are `ordered`, else one of the two. `jump` is by how much
-    the value jumps, `kink` the slope, as formulas, and "" where they do not, where the slope is infinite, or where that
-    is not known: `value` and `slope` are the verdicts on "no jump" and "no kink". `comparison` is the `<`, `<=`, `>` or
-    `>=` that asks, "" for `abs`, `max` and the like. `case` is "" or the target for which the formulas are: `t = -1`.
+    the value jumps, as a formula, and "" where it does not, or where that is not known: `value` is the verdict on "no
+    jump". `comparison` is the `<`, `<=`, `>` or `>=` that asks, "" for `abs`, `max` and the like. `case` is "" or the
+    target for which the formulas are: `t = -1`. What the slope does is worked out when it is asked for.
     """
 
     condition: str
     left: str
     right: str
-    left_slope: str
-    right_slope: str
-    jump: str = ""
-    kink: str = ""
-    value: Verdict = UNKNOWN
-    slope: Verdict = UNKNOWN
-    comparison: str = ""
-    span: Span | None = None
-    node: Expr | None = None
-    ordered: bool = True
-    case: str = ""
+    jump: str
+    value: Verdict
+    comparison: str
+    span: Span | None
+    node: Expr | None
+    ordered: bool
+    case: str
+    _bend: Callable[[], Bend] = field(repr=False, compare=False)
+
+    @cached_property
+    def bend(self) -> Bend:
+        return self._bend()
 
     @property
     def decides_nothing(self) -> bool:
         """Whether `<` might as well be `<=`: value and slope agree on both sides."""
-        return bool(self.comparison) and self.value.how == "proved" and self.slope.how == "proved"
+        return bool(self.comparison) and self.value.how == "proved" and self.bend.verdict.how == "proved"
 
 
 @dataclass(frozen=True)
@@ -67,11 +82,7 @@ class Piece:
 
 def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
     """Each join of a loss once, in the order of the source."""
-    found = [
-        _join(view, pieces, meeting, search)
-        for meeting in pieces.meetings
-        if _is_of_prediction(meeting, pieces)
-    ]
+    found = [_join(view, pieces, meeting, search) for meeting in pieces.meetings if _is_of_prediction(meeting, pieces)]
     yield from told_once(found)
 
 
@@ -86,41 +97,48 @@ def told_once(found: Sequence[Join]) -> tuple[Join, ...]:
     """One join for each condition, the worst that was found there, in the order of the source."""
     worst: dict[str, Join] = {}
     for join in found:
-        if join.condition not in worst or _badness(join) > _badness(worst[join.condition]):
+        if join.condition not in worst or _is_worse(join, worst[join.condition]):
             worst[join.condition] = join
     return tuple(sorted(worst.values(), key=lambda join: join.span.start if join.span else -1))
 
 
-def _badness(join: Join) -> tuple[int, int]:
-    rank = {"proved": 0, "tested": 0, "unknown": 1, "refuted": 2}
-    return rank[join.value.how], rank[join.slope.how]
+_BADNESS = {"proved": 0, "tested": 0, "unknown": 1, "refuted": 2}
+
+
+def _is_worse(one: Join, other: Join) -> bool:
+    """By the value; where that is no worse, by the slope."""
+    more = _BADNESS[one.value.how] - _BADNESS[other.value.how]
+    return more > 0 or (more == 0 and _BADNESS[one.bend.verdict.how] > _BADNESS[other.bend.verdict.how])
 
 
 def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:
-    asker, names = meeting.join.asker, view.loss.names
+    asker = meeting.join.asker
     values = [_at_join(cell.value, pieces, meeting) for cell in (meeting.low, meeting.high)]
-    slopes = [_at_join(pieces.slope(cell.value), pieces, meeting) for cell in (meeting.low, meeting.high)]
     left, right = (formula(view.written(one)) for one in values)
-    left_slope, right_slope = (formula(view.written(one), names) for one in slopes)
     value = Verdict("proved", "pieces") if meeting.same_value else UNKNOWN
-    slope = Verdict("proved", "pieces") if meeting.same_slope else UNKNOWN
     places = list(_places(view, pieces, meeting))
-    if search is not None and places:
-        if not meeting.same_value:
-            value = refute.jump(search, places) or value
-        if not meeting.same_slope and value.how == "proved":
-            slope = refute.kink(search, places) or slope
+    if search is not None and places and not meeting.same_value:
+        value = refute.jump(search, places) or value
     jump = _difference(view, pieces, meeting, values) if value.how == "refuted" else ""
-    is_kink = slope.how == "refuted" and slope.detail != refute.INFINITE
-    kink = _difference(view, pieces, meeting, slopes) if is_kink else ""
     comparison = _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
     case = ""
     if view.target_case is not None and view.loss.target is not None:
         case = f"{view.loss.target.name} = {number(view.target_case)}"
+    sought = search if value.how == "proved" else None  # a jump has no slope
     return Join(
-        " = ".join(asked(view, asker)), left, right, left_slope, right_slope, jump, kink, value, slope, comparison,
-        view.span(asker), view.source.get(asker, asker), meeting.ordered, case,
+        " = ".join(asked(view, asker)), left, right, jump, value, comparison, view.span(asker),
+        view.source.get(asker, asker), meeting.ordered, case, lambda: _bend(view, pieces, meeting, sought, places),
     )  # fmt: skip
+
+
+def _bend(view: View, pieces: Pieces, meeting: Meeting, search: Search | None, places: Sequence[Expr]) -> Bend:
+    slopes = [_at_join(pieces.slope(cell.value), pieces, meeting) for cell in (meeting.low, meeting.high)]
+    left, right = (formula(view.written(one), view.loss.names) for one in slopes)
+    verdict = Verdict("proved", "pieces") if meeting.same_slope else UNKNOWN
+    if search is not None and places and not meeting.same_slope:
+        verdict = refute.kink(search, places) or verdict
+    is_kink = verdict.how == "refuted" and verdict.detail != refute.INFINITE
+    return Bend(left, right, _difference(view, pieces, meeting, slopes) if is_kink else "", verdict)
 
 
 def _at_join(expr: Expr, pieces: Pieces, meeting: Meeting) -> Expr:
@@ -201,11 +219,7 @@ def gaps(view: View, cells: Sequence[Cell], search: Search | None) -> Iterator[P
     if not any(_is_undefined(part) for cell in cells for part in walk(cell.value)):
         return
     node = next(
-        (
-            one
-            for one in walk(view.loss.value)
-            if any(map(_is_undefined, one.children))
-        ),
+        (one for one in walk(view.loss.value) if any(map(_is_undefined, one.children))),
         None,
     )
     verdict = Verdict("unknown")

@@ -118,10 +118,17 @@ def look(subject: Subject) -> Iterator[Finding | Known]:
     told: set[str] = set()
     promised = _promised(subject)
     for study in subject.studies:
+        if BOTTOMLESS.id in told and not _is_of_error(study):
+            continue  # there is nothing else to be found
         for found in _look(study, promised):
             if found.id not in told:
                 told.add(found.id)
                 yield found
+
+
+def _is_of_error(study: Study) -> bool:
+    """Whether the loss is one of the error t - x alone."""
+    return len(study.program.loss.inputs) == 2 and all(case.view.moves for case in study.cases)
 
 
 def _look(study: Study, promised: set[str]) -> Iterator[Finding]:
@@ -131,8 +138,8 @@ def _look(study: Study, promised: set[str]) -> Iterator[Finding]:
         text = f"the loss has no lower bound{where}: {study.below.detail}"
         yield BOTTOMLESS.found(text, span, BOTTOMLESS.remedy, str(study.below))
         return
-    if len(loss.inputs) != 2 or not all(case.view.moves for case in study.cases):
-        return  # a loss of more than the error
+    if not _is_of_error(study):
+        return
     verdict = study.decide("nonnegative")
     if verdict.how == "refuted" and "nonnegative" not in promised:
         text = f"the loss is negative at {verdict.place}{where}: {verdict.detail}"

@@ -24,7 +24,7 @@ from lossdsl.symbolic.gradient import gradient
 from lossdsl.symbolic.joins import COMPARISONS, both_sides
 from lossdsl.symbolic.judge import Trial
 from lossdsl.symbolic.points import Point, points
-from lossdsl.symbolic.proof import is_derivative
+from lossdsl.symbolic.proof import Derivative
 from lossdsl.symbolic.ranges import Ranges
 from lossdsl.symbolic.samples import is_elementwise
 
@@ -76,7 +76,7 @@ def compared(loss: Loss, node: Input, given: Expr, known: Ranges, names: Mapping
     if not seen.agree and not seen.differ:
         return Comparison("unknown")
     if not seen.differ:
-        if is_derivative(plain, InputSpec((node,)), (given,), known):
+        if Derivative(plain, known).is_given_by(InputSpec((node,)), (given,)):
             return Comparison("proved", count)
         return Comparison("tested", count)
     theirs, right, where, _ = seen.differ[0]

@@ -7,12 +7,26 @@ gradient is proved to vanish on every combination of outcomes of the conditions 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.axes import ordered
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Param, walk
+from lossdsl.ir.axes import BATCH, Axis, ordered
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Reduce,
+    Rename,
+    walk,
+)
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.symbolic.exact import Array, evaluate, met
 from lossdsl.symbolic.namespaces import Beyond, SympyNumbers
@@ -25,31 +39,69 @@ MAX_TERMS = 600
 """The largest difference, in sympy's operations, for which a proof is tried."""
 
 
-def is_derivative(loss: Loss, spec: InputSpec, exprs: tuple[Expr, ...], known: Ranges) -> bool:
-    """Whether sympy proves the gradient; False also where it cannot tell, or the loss is too large to ask."""
-    import sympy
+class Derivative:
+    """A loss as sympy differentiates it. What is written out of it serves the gradients in all its inputs."""
 
-    if sum(1 for _ in walk(loss.result, *exprs)) > MAX_NODES or any(one.is_label for one in loss.inputs):
-        return False
-    sizes = {**sizes_for(loss), "batch": 2}
-    if all(isinstance(node, Call | Const | Flag | Input | Param) for node in walk(loss.value)):
-        sizes.update(batch=1, last=1)  # elementwise: one element stands for all
-    m = SympyNumbers()
-    given: dict[Expr, Array] = {}
-    for node in [node for one in loss.inputs for node in one.nodes] + [one.node for one in loss.parameters]:
-        given[node] = _symbols(node, sizes, known)
-    try:
-        done = evaluate([loss.result, *exprs], given, m, sizes)
-        total = sum(done[loss.result].ravel().tolist())
-        for node, expr in zip(spec.nodes, exprs, strict=True):
-            ours = np.broadcast_to(met(done[expr], expr.axes, node.axes), given[node].shape)
-            for place in np.ndindex(ours.shape):
-                difference = sympy.sympify(ours[place]) - sympy.diff(total, given[node][place])
-                if not _vanishes(difference, set(m.conditions.values())):
-                    return False
-    except (Beyond, TypeError, ValueError, NotImplementedError, sympy.PolynomialError):  # sympy gives up in many ways
-        return False
-    return True
+    def __init__(self, loss: Loss, known: Ranges) -> None:
+        self.loss = loss
+        self.known = known
+        self._written: dict[int, _Written] = {}
+
+    def is_given_by(self, spec: InputSpec, exprs: tuple[Expr, ...]) -> bool:
+        """Whether sympy proves a gradient; False also where it cannot tell, or the loss is too large to ask."""
+        import sympy
+
+        nodes = list(walk(self.loss.result, *exprs))
+        if len(nodes) > MAX_NODES or any(one.is_label for one in self.loss.inputs):
+            return False
+        batch = 2 if any(map(_takes_samples, nodes)) else 1  # else one sample stands for all
+        try:
+            if batch not in self._written:
+                self._written[batch] = _Written(self.loss, self.known, batch)
+            written = self._written[batch]
+            found = written.values(exprs)
+            for node, expr in zip(spec.nodes, exprs, strict=True):
+                symbols = written.given[node]
+                ours = np.broadcast_to(met(found[expr], expr.axes, node.axes), symbols.shape)
+                for place in np.ndindex(ours.shape):
+                    difference = sympy.sympify(ours[place]) - sympy.diff(written.total, symbols[place])
+                    if not _vanishes(difference, set(written.m.conditions.values())):
+                        return False
+        # sympy gives up in many ways
+        except (Beyond, TypeError, ValueError, NotImplementedError, sympy.PolynomialError):
+            return False
+        return True
+
+
+class _Written:
+    """A loss written out over tiny tensors of symbols."""
+
+    def __init__(self, loss: Loss, known: Ranges, batch: int) -> None:
+        self.m = SympyNumbers()
+        self.sizes = {**sizes_for(loss), "batch": batch}
+        if all(isinstance(node, Call | Const | Flag | Input | Param) for node in walk(loss.value)):
+            self.sizes.update(batch=1, last=1)  # elementwise: one element stands for all
+        nodes = [node for one in loss.inputs for node in one.nodes] + [one.node for one in loss.parameters]
+        self.given: dict[Expr, Array] = {node: _symbols(node, self.sizes, known) for node in nodes}
+        self.done = evaluate([loss.result], self.given, self.m, self.sizes)
+        self.total = sum(self.done[loss.result].ravel().tolist())
+
+    def values(self, exprs: tuple[Expr, ...]) -> dict[Expr, Array]:
+        return evaluate(exprs, self.done, self.m, self.sizes)
+
+
+def _takes_samples(node: Expr) -> bool:
+    """Whether an operation takes the samples of a batch together, or counts them."""
+    match node:
+        case Reduce() | Along() | Length():
+            over: Iterable[Axis] = node.over
+        case Gather():
+            over = (node.axis,)
+        case Rename():
+            over = (node.old, node.new)
+        case _:
+            return False
+    return any(axis.domain == BATCH.domain for axis in over)
 
 
 def _symbols(node: Any, sizes: dict[str, int], known: Ranges) -> Array:
