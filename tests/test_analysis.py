@@ -378,10 +378,10 @@ def test_a_jump_is_told_with_both_limits():
 
 def test_a_kink_is_told_and_a_smooth_join_is_not():
     (kink,) = studied("quantile").joins
-    assert (kink.bend.left, kink.bend.right, kink.bend.kink) == ("-q", "-(q - 1)", "1")
+    assert (kink.left_slope, kink.right_slope, kink.kink) == ("-q", "-(q - 1)", "1")
     joins = studied("huber").joins
     assert [join.decides_nothing for join in joins if join.comparison] == [True]
-    assert not any(join.jump or join.bend.kink for join in joins)
+    assert not any(join.jump or join.kink for join in joins)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Case:
 
     view: View
     forms: Forms = field(default_factory=Forms)
+    _apart: dict[Expr, list[Cell] | None] = field(default_factory=dict)
 
     @cached_property
     def ground(self) -> Ground:
@@ -41,6 +42,11 @@ class Case:
 
     def taken_apart(self, expr: Expr) -> list[Cell] | None:
         """The cells of an expression, or None where there would be too many."""
+        if expr not in self._apart:
+            self._apart[expr] = self._cells(expr)
+        return self._apart[expr]
+
+    def _cells(self, expr: Expr) -> list[Cell] | None:
         if sum(1 for _ in walk(expr)) > MAX_PROOF:
             return None
         try:

@@ -33,6 +33,10 @@ class Meeting:
     solved: tuple[tuple[Expr, Expr], ...]
     ordered: bool
 
+    @property
+    def sides(self) -> tuple[Cell, Cell]:
+        return self.low, self.high
+
     @cached_property
     def same_value(self) -> bool | None:
         return self.pieces.same(self.low.value, self.high.value, self.on, self.solved)
@@ -48,7 +52,7 @@ class Meeting:
     @cached_property
     def _slopes(self) -> tuple[bool | None, int | None]:
         """`same_slope` and `rises`: the sign of the jump may tell that there is one."""
-        low, high = (self.pieces.slope(cell.value) for cell in (self.low, self.high))
+        low, high = (self.pieces.slope(cell.value) for cell in self.sides)
         same = self.pieces.same(low, high, self.on, self.solved)
         if same or not self.ordered:
             return same, None

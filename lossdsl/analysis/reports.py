@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -24,48 +24,107 @@ _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 @dataclass(frozen=True)
-class Bend:
-    """What the slope does where two pieces meet: its limits from either side as formulas, and by how much it jumps.
-
-    `kink` is "" where the slope does not jump, is infinite, or where that is not known; `verdict` is on "no kink".
-    """
-
-    left: str
-    right: str
-    kink: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
 class Join:
-    """Where two pieces meet: `condition` as text, and the limits of the value from either side as formulas.
+    """Where two pieces meet. What is asked of it is worked out then: few joins are told of.
 
-    `left` is the side of smaller predictions where the sides are `ordered`, else one of the two. `jump` is by how much
-    the value jumps, as a formula, and "" where it does not, or where that is not known: `value` is the verdict on "no
-    jump". `comparison` is the `<`, `<=`, `>` or `>=` that asks, "" for `abs`, `max` and the like. `case` is "" or the
-    target for which the formulas are: `t = -1`. What the slope does is worked out when it is asked for.
+    The limits of value and slope from either side are formulas; `left` is the side of smaller predictions where the
+    sides are `ordered`, else one of the two.
     """
 
-    condition: str
-    left: str
-    right: str
-    jump: str
-    value: Verdict
-    comparison: str
-    span: Span | None
-    node: Expr | None
-    ordered: bool
-    case: str
-    _bend: Callable[[], Bend] = field(repr=False, compare=False)
+    view: View = field(repr=False)
+    meeting: Meeting = field(repr=False)
+    search: Search | None = field(repr=False)
 
     @cached_property
-    def bend(self) -> Bend:
-        return self._bend()
+    def condition(self) -> str:
+        return " = ".join(asked(self.view, self.meeting.join.asker))
+
+    @property
+    def ordered(self) -> bool:
+        return self.meeting.ordered
+
+    @property
+    def node(self) -> Expr:
+        """What asks, as the author wrote it."""
+        return self.view.source.get(self.meeting.join.asker, self.meeting.join.asker)
+
+    @cached_property
+    def span(self) -> Span | None:
+        return self.view.span(self.meeting.join.asker)
+
+    @property
+    def comparison(self) -> str:
+        """The `<`, `<=`, `>` or `>=` that asks; "" for `abs`, `max` and the like."""
+        asker = self.meeting.join.asker
+        return _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
+
+    @property
+    def case(self) -> str:
+        """The target for which the formulas are, as in `t = -1`, or ""."""
+        view, target = self.view, self.view.loss.target
+        return f"{target.name} = {number(view.target_case)}" if view.target_case is not None and target else ""
+
+    @cached_property
+    def value(self) -> Verdict:
+        """On "no jump"."""
+        if self.meeting.same_value:
+            return Verdict("proved", "pieces")
+        found = refute.jump(self.search, self._places) if self.search is not None and self._places else None
+        return found or UNKNOWN
+
+    @cached_property
+    def slope(self) -> Verdict:
+        """On "no kink"."""
+        if self.meeting.same_slope:
+            return Verdict("proved", "pieces")
+        if self.search is None or not self._places or self.value.how != "proved":
+            return UNKNOWN
+        return refute.kink(self.search, self._places) or UNKNOWN
+
+    @property
+    def left(self) -> str:
+        return formula(self.view.written(self._values[0]))
+
+    @property
+    def right(self) -> str:
+        return formula(self.view.written(self._values[1]))
+
+    @property
+    def left_slope(self) -> str:
+        return formula(self.view.written(self._slopes[0]), self.view.loss.names)
+
+    @property
+    def right_slope(self) -> str:
+        return formula(self.view.written(self._slopes[1]), self.view.loss.names)
+
+    @property
+    def jump(self) -> str:
+        """By how much the value jumps, as a formula; "" where it does not, or where that is not known."""
+        return _difference(self.view, self.meeting, self._values) if self.value.how == "refuted" else ""
+
+    @property
+    def kink(self) -> str:
+        """By how much the slope jumps; "" also where it is infinite."""
+        is_kink = self.slope.how == "refuted" and self.slope.detail != refute.INFINITE
+        return _difference(self.view, self.meeting, self._slopes) if is_kink else ""
 
     @property
     def decides_nothing(self) -> bool:
         """Whether `<` might as well be `<=`: value and slope agree on both sides."""
-        return bool(self.comparison) and self.value.how == "proved" and self.bend.verdict.how == "proved"
+        return bool(self.comparison) and self.value.how == "proved" and self.slope.how == "proved"
+
+    @cached_property
+    def _values(self) -> list[Expr]:
+        return [_at_join(cell.value, self.meeting) for cell in self.meeting.sides]
+
+    @cached_property
+    def _slopes(self) -> list[Expr]:
+        self._values  # noqa: B018 - their atoms come first, so that a formula is the same whatever is asked for first
+        return [_at_join(self.meeting.pieces.slope(cell.value), self.meeting) for cell in self.meeting.sides]
+
+    @cached_property
+    def _places(self) -> list[Expr]:
+        return list(_places(self.view, self.meeting))
 
 
 @dataclass(frozen=True)
@@ -82,12 +141,12 @@ class Piece:
 
 def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
     """Each join of a loss once, in the order of the source."""
-    found = [_join(view, pieces, meeting, search) for meeting in pieces.meetings if _is_of_prediction(meeting, pieces)]
-    yield from told_once(found)
+    yield from told_once([Join(view, meeting, search) for meeting in pieces.meetings if _is_of_prediction(meeting)])
 
 
-def _is_of_prediction(meeting: Meeting, pieces: Pieces) -> bool:
+def _is_of_prediction(meeting: Meeting) -> bool:
     """Whether a join is reached by moving the prediction alone: else other inputs or parameters must coincide."""
+    pieces = meeting.pieces
     if all(leaf is pieces.leaf for leaf, _ in meeting.solved):
         return True
     return len(meeting.on.zeros) == 1 and any(True for _ in pieces.places(meeting.join))
@@ -108,42 +167,12 @@ _BADNESS = {"proved": 0, "tested": 0, "unknown": 1, "refuted": 2}
 def _is_worse(one: Join, other: Join) -> bool:
     """By the value; where that is no worse, by the slope."""
     more = _BADNESS[one.value.how] - _BADNESS[other.value.how]
-    return more > 0 or (more == 0 and _BADNESS[one.bend.verdict.how] > _BADNESS[other.bend.verdict.how])
+    return more > 0 or (more == 0 and _BADNESS[one.slope.how] > _BADNESS[other.slope.how])
 
 
-def _join(view: View, pieces: Pieces, meeting: Meeting, search: Search | None) -> Join:
-    asker = meeting.join.asker
-    values = [_at_join(cell.value, pieces, meeting) for cell in (meeting.low, meeting.high)]
-    left, right = (formula(view.written(one)) for one in values)
-    value = Verdict("proved", "pieces") if meeting.same_value else UNKNOWN
-    places = list(_places(view, pieces, meeting))
-    if search is not None and places and not meeting.same_value:
-        value = refute.jump(search, places) or value
-    jump = _difference(view, pieces, meeting, values) if value.how == "refuted" else ""
-    comparison = _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
-    case = ""
-    if view.target_case is not None and view.loss.target is not None:
-        case = f"{view.loss.target.name} = {number(view.target_case)}"
-    sought = search if value.how == "proved" else None  # a jump has no slope
-    return Join(
-        " = ".join(asked(view, asker)), left, right, jump, value, comparison, view.span(asker),
-        view.source.get(asker, asker), meeting.ordered, case, lambda: _bend(view, pieces, meeting, sought, places),
-    )  # fmt: skip
-
-
-def _bend(view: View, pieces: Pieces, meeting: Meeting, search: Search | None, places: Sequence[Expr]) -> Bend:
-    slopes = [_at_join(pieces.slope(cell.value), pieces, meeting) for cell in (meeting.low, meeting.high)]
-    left, right = (formula(view.written(one), view.loss.names) for one in slopes)
-    verdict = Verdict("proved", "pieces") if meeting.same_slope else UNKNOWN
-    if search is not None and places and not meeting.same_slope:
-        verdict = refute.kink(search, places) or verdict
-    is_kink = verdict.how == "refuted" and verdict.detail != refute.INFINITE
-    return Bend(left, right, _difference(view, pieces, meeting, slopes) if is_kink else "", verdict)
-
-
-def _at_join(expr: Expr, pieces: Pieces, meeting: Meeting) -> Expr:
+def _at_join(expr: Expr, meeting: Meeting) -> Expr:
     """An expression at a join; where that could not be solved for, what is left after division by its equation."""
-    found, forms = pieces.at_join(expr, meeting), pieces.ground.forms
+    found, forms = meeting.pieces.at_join(expr, meeting), meeting.pieces.ground.forms
     try:
         form = forms.of(found)
         if meeting.solved or not form.is_polynomial:
@@ -154,9 +183,9 @@ def _at_join(expr: Expr, pieces: Pieces, meeting: Meeting) -> Expr:
         return found
 
 
-def _places(view: View, pieces: Pieces, meeting: Meeting) -> Iterator[Expr]:
+def _places(view: View, meeting: Meeting) -> Iterator[Expr]:
     """The predictions at which two pieces meet, in the author's inputs, as far as they can be solved for."""
-    target = view.loss.target
+    pieces, target = meeting.pieces, view.loss.target
     solved = [value for leaf, value in meeting.solved if leaf is pieces.leaf]
     for place in solved or pieces.places(meeting.join):
         if view.moves and target is not None:
@@ -177,14 +206,15 @@ def asked(view: View, asker: Expr) -> tuple[str, str]:
     return one, other
 
 
-def _difference(view: View, pieces: Pieces, meeting: Meeting, sides: Sequence[Expr]) -> str:
+def _difference(view: View, meeting: Meeting, sides: Sequence[Expr]) -> str:
     """How far the right side lies above the left one, without its sign where that is known."""
+    ground = meeting.pieces.ground
     try:
-        form = pieces.ground.forms.of(b.sub(sides[1], sides[0]))
-        sign = pieces.ground.ratio_sign(form, meeting.on.region)
+        form = ground.forms.of(b.sub(sides[1], sides[0]))
+        sign = ground.ratio_sign(form, meeting.on.region)
         if sign is not None and sign[0] < 0:
-            form = pieces.ground.forms.negative(form)
-        return formula(view.written(pieces.ground.forms.expr(form)))
+            form = ground.forms.negative(form)
+        return formula(view.written(ground.forms.expr(form)))
     except TooLarge:
         return formula(view.written(b.sub(sides[1], sides[0])))
 

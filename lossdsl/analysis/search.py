@@ -6,6 +6,7 @@ test, and its points are counted.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -101,7 +102,7 @@ class Kept:
 
     def keys(self, expr: Expr, given: Mapping[Expr, Any]) -> dict[Expr, tuple[Any, ...]]:
         """For each part that is made of what is given: the part and numbers that stand for what is given below it."""
-        numbers = {leaf: self._numbers.setdefault(value, len(self._numbers)) for leaf, value in given.items()}
+        numbers = {leaf: self._numbers.setdefault(_whole(value), len(self._numbers)) for leaf, value in given.items()}
         found: dict[Expr, tuple[Any, ...]] = {}
         for node in walk(expr):
             if node not in self._leaves:
@@ -117,6 +118,11 @@ class Kept:
             self.room -= array.size
 
 
+def _whole(value: Fraction | tuple[Fraction, ...]) -> tuple[Any, ...]:
+    """Fractions as whole numbers, which are looked up much faster."""
+    return tuple(x.as_integer_ratio() for x in (value if isinstance(value, tuple) else (value,)))
+
+
 @dataclass
 class Search:
     """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins."""
@@ -127,6 +133,7 @@ class Search:
     m: MpNumbers = field(default_factory=_real_numbers)
     tried: int = 0
     _lines: list[Line] = field(default_factory=list)
+    _settled: dict[tuple[Any, ...], Fraction | None] = field(default_factory=dict)
 
     @property
     def loss(self) -> Loss:
@@ -229,9 +236,10 @@ class Search:
 
     def _within_reach(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool) -> Line:
         """A line; towers of exponentials have no far points, since their values cannot be written down."""
-        for most in (INF, 100, 4):
+        for most in (None, 100, 4):
+            near = xs if most is None else [x for x in xs if -most <= x <= most]
             try:
-                return self.line(setting, [x for x in xs if abs(x) <= most], keep=keep)
+                return self.line(setting, near, keep=keep)
             except (MemoryError, OverflowError):
                 continue
         return Line(setting, (), ())
@@ -255,7 +263,11 @@ class Search:
             if at is not None:
                 more.update(at + shift for shift in _BESIDE)
         usual, everywhere = self._usual_grid
-        return sorted([*usual, *(point for point in more - everywhere if bounds.contains(point))])
+        found = list(usual)
+        for point in more - everywhere:
+            if bounds.contains(point):
+                insort(found, point)
+        return found
 
     @cached_property
     def _usual_grid(self) -> tuple[list[Fraction], frozenset[Fraction]]:
@@ -268,6 +280,12 @@ class Search:
 
     def number(self, expr: Expr, setting: Setting) -> Fraction | None:
         """A part that is settled by a setting, as a plain decimal near it."""
+        key = expr, *(setting.get(leaf) for leaf in walk(expr) if isinstance(leaf, Input | Param))
+        if key not in self._settled:
+            self._settled[key] = self._number(expr, setting)
+        return self._settled[key]
+
+    def _number(self, expr: Expr, setting: Setting) -> Fraction | None:
         given = {node: filled(np.asarray(value, dtype=object), self.m) for node, value in setting.items()}
         try:
             flat = b.substitute(expr, {node: b.const(value) for node, value in setting.items()})
@@ -373,9 +391,15 @@ def infinite(array: Array, count: int) -> Truths:
     return np.broadcast_to(found, (count,))
 
 
+_STAYING = frozenset({"add", "sub", "mul", "neg", "square", "abs", "where", "max", "min", "real", "stop"})
+"""The operations that are finite wherever their arguments are: mpmath's exponents have no bound."""
+
+
 def _wrong(node: Expr, done: Mapping[Expr, Array], count: int) -> Truths | None:
-    """Where a part is infinite or nan; None if it is so nowhere."""
-    if node.kind is not Kind.REAL or isinstance(node, Const | Flag):
+    """Where a part is infinite or nan; None if it is so nowhere, or only where a part of its own is."""
+    if node.kind is not Kind.REAL or isinstance(node, Const | Flag | Input | Param):
+        return None
+    if isinstance(node, Call) and node.op.name in _STAYING:
         return None
     found = infinite(done[node], count)
     return found if found.any() else None

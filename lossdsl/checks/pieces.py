@@ -103,8 +103,8 @@ def look(subject: Subject) -> Iterator[Finding]:
 
 def kinks(subject: Subject) -> Iterator[Finding]:
     """A finding for each join at which the slope jumps, with its one-sided limits."""
-    for join, where in _joins(subject, lambda join: bool(join.bend.kink)):
-        yield KINK.found(_kink(join) + where, join.span, KINK.remedy, str(join.bend.verdict))
+    for join, where in _joins(subject, lambda join: bool(join.kink)):
+        yield KINK.found(_kink(join) + where, join.span, KINK.remedy, str(join.slope))
 
 
 def idle(subject: Subject) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def idle(subject: Subject) -> Iterator[Finding]:
     decided = {join.condition for study in subject.studies for join in study.joins if not join.decides_nothing}
     for join, _ in _joins(subject, lambda join: join.decides_nothing and join.condition not in decided):
         text = f"value and slope agree at `{join.condition}`: `{join.comparison}` might as well be"
-        yield IDLE.found(f"{text} `{_TWINS[join.comparison]}`", join.span, IDLE.remedy, str(join.bend.verdict))
+        yield IDLE.found(f"{text} `{_TWINS[join.comparison]}`", join.span, IDLE.remedy, str(join.slope))
 
 
 def _joins(subject: Subject, holds: Callable[[Join], bool]) -> Iterator[tuple[Join, str]]:
@@ -134,11 +134,11 @@ def _jump(join: Join) -> str:
 
 
 def _kink(join: Join) -> str:
-    bend, limits = join.bend, (join.bend.left, join.bend.right)
+    limits = join.left_slope, join.right_slope
     if max(map(len, limits)) > LONGEST:
-        return f"the slope jumps at `{join.condition}`: {bend.verdict.detail} at {bend.verdict.place}"
-    by = "" if "0" in limits else f" by `{bend.kink}`"
-    return f"{_sides('slope', by, join, limits)} (seen at {bend.verdict.place})"
+        return f"the slope jumps at `{join.condition}`: {join.slope.detail} at {join.slope.place}"
+    by = "" if "0" in limits else f" by `{join.kink}`"
+    return f"{_sides('slope', by, join, limits)} (seen at {join.slope.place})"
 
 
 def _sides(what: str, by: str, join: Join, limits: tuple[str, str]) -> str:

@@ -7,16 +7,16 @@ no arithmetic could do better with numbers that were rounded once; such an error
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from random import Random
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossdsl.ir.expr import Expr
+from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.loss import Loss
 from lossdsl.symbolic.exact import Array, evaluate, filled, met
 from lossdsl.symbolic.formats import Floats, Format
@@ -78,18 +78,13 @@ class Truth:
         self.m: MpNumbers = mp_numbers(DIGITS)
         self.parts = self._at(samples)
 
-    @cached_property
-    def _slopes(self) -> Mapping[Expr, Expr]:
-        return gradient(self.loss.result, list(self.nodes))
-
     def _at(self, samples: Samples) -> dict[str, Array]:
         """The exact value, and the slopes in all components side by side; a row for each sample."""
         given = {node: filled(array, self.m) for node, array in {**samples.inputs, **samples.parameters}.items()}
-        roots = [self.loss.result, *(self._slopes[node] for node in self.nodes)]
-        done = evaluate(roots, given, self.m, samples.sizes)
+        exprs = _slopes(self.loss.result, self.nodes)
+        done = evaluate([self.loss.result, *exprs], given, self.m, samples.sizes)
         slopes = []
-        for node in self.nodes:
-            slope = self._slopes[node]
+        for node, slope in zip(self.nodes, exprs, strict=True):
             slopes.append(np.broadcast_to(met(done[slope], slope.axes, node.axes), given[node].shape))
         return self._parts(samples, [done[self.loss.result], *slopes])
 
@@ -154,6 +149,13 @@ class Truth:
                 far = _floats(np.abs(after - still[part]))
                 found[part] = np.maximum(found[part], np.max(np.where(np.isfinite(far), far, np.inf), axis=1))
         return found
+
+
+@lru_cache(16)
+def _slopes(value: Expr, nodes: tuple[Input, ...]) -> tuple[Expr, ...]:
+    """Kept, since a loss is looked at in one batch of samples after another."""
+    found = gradient(value, list(nodes))
+    return tuple(found[node] for node in nodes)
 
 
 def _floats(values: Array) -> Floats:

@@ -35,8 +35,12 @@ from lossdsl.symbolic.ranges import Ranges
 
 MAX_NODES = 60
 MAX_CONDITIONS = 4
+"""How many conditions may be open in a difference, and how many different ones may be asked to begin with."""
 MAX_TERMS = 600
 """The largest difference, in sympy's operations, for which a proof is tried."""
+
+_ASKING = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "max", "min"})
+"""The operations that sympy is given as conditions."""
 
 
 class Derivative:
@@ -52,7 +56,8 @@ class Derivative:
         import sympy
 
         nodes = list(walk(self.loss.result, *exprs))
-        if len(nodes) > MAX_NODES or any(one.is_label for one in self.loss.inputs):
+        asked = {frozenset(node.args) for node in nodes if isinstance(node, Call) and node.op.name in _ASKING}
+        if len(nodes) > MAX_NODES or len(asked) > MAX_CONDITIONS or any(one.is_label for one in self.loss.inputs):
             return False
         batch = 2 if any(map(_takes_samples, nodes)) else 1  # else one sample stands for all
         try:

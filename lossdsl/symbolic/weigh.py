@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -68,10 +68,9 @@ def weigh(before: Expr, after: Expr, known: Ranges) -> str | None:
     if after is before or new > 1.5 * old:
         return f"not cheaper ({old} before, {new} after)"
     scales = _Scales(before, after, known)
-    refused = scales.worse()
-    if refused is None and new >= old and not scales.gains():
+    if new >= old and not scales.gains():
         return f"not cheaper ({old} before, {new} after), nor much more accurate"
-    return refused
+    return scales.worse()
 
 
 def worse(before: Expr, after: Expr, known: Ranges) -> str | None:
@@ -86,7 +85,6 @@ class _Scales:
         self.exprs, self.leaves = _sampled((before, after), known)
         self.given = draws(self.leaves)
         self.m = mp_numbers(_PLACES)
-        self.truth = [_values(expr, self.leaves, self.m) for expr in self.exprs]
 
     def worse(self) -> str | None:
         return self.unequal() or self.less_accurate()
@@ -95,7 +93,8 @@ class _Scales:
         """A point at which they differ, in words; None if there is none among those tried."""
         m = self.m
         agree, least = m.mpf(_AGREE), m.mpf("1e-45")
-        for place, (one, other) in enumerate(zip(*self.truth, strict=True)):
+        truth = [_values(expr, self.leaves, m) for expr in self.exprs]
+        for place, (one, other) in enumerate(zip(*truth, strict=True)):
             if not m.isfinite(one):
                 continue
             slack = agree * max(abs(one), least) * self._room(place)
@@ -108,14 +107,13 @@ class _Scales:
         sizes = [abs(float(row[place])) for row in self.given.values()] or [1.0]
         return max(1.0, *sizes) ** 2 / min(1.0, *(size for size in sizes if size > 0), 1.0) ** 2
 
-    @cached_property
-    def errors(self) -> list[tuple[float, ...]]:
-        """The errors of both in float32, in units of the last place of the true value."""
-        return [_errors(expr, self.exprs[0], self.leaves) for expr in self.exprs]
+    def errors(self, which: int) -> tuple[float, ...]:
+        """The errors of the first or the second in float32, in units of the last place of the true value."""
+        return _errors(self.exprs[which], self.exprs[0], self.leaves)
 
     def less_accurate(self) -> str | None:
         """Where the second loses digits of float32 that the first keeps, in words; None if it does not."""
-        old, new = self.errors
+        old, new = self.errors(0), self.errors(1)
         for place in range(POINTS):
             if new[place] >= _LOST and old[place] < _LOST / 2**12:
                 return f"loses all digits where {self._shown(place)}"
@@ -127,8 +125,9 @@ class _Scales:
         return None
 
     def gains(self) -> bool:
-        old, new = self.errors
-        return max(old) > GAIN * max(_FLOOR, *new)
+        """Whether the second is far more accurate. Where the first loses little, the second is not looked at."""
+        most = max(self.errors(0))
+        return most > GAIN * _FLOOR and most > GAIN * max(self.errors(1))
 
     def _shown(self, place: int) -> str:
         return ", ".join(f"{float(row[place]):.6g}" for row in self.given.values()) or "there"
