@@ -15,11 +15,12 @@ from lossdsl.checks.finding import Finding
 from lossdsl.checks.table import ASKED
 from lossdsl.errors import LossConfigError
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call
+from lossdsl.ir.expr import Call, Reduce, walk
 from lossdsl.ir.loss import Written
 from lossdsl.ir.ops import OPS
 from lossdsl.source import Source
 from lossdsl.symbolic.judge import judge
+from lossdsl.symbolic.proof import Derivative
 
 SHOWN = [row for row in FINDINGS.values() if row.wrong and row.id != "config-error"]  # that one is raised by YAML
 
@@ -225,6 +226,11 @@ def test_nothing_is_told_of_a_loss_that_has_nothing_of_it(name, asked):
 )
 def test_what_is_not_so_is_not_told(source, asked):
     assert asked not in found(source, asked=asked)
+
+
+def test_what_is_told_of_one_setting_does_not_hide_what_another_has():
+    source = "loss m(t, x; less: bool = false)\nwhere(less, sqrt(1 + (t - x)^2) - 2, t - x)"
+    assert set(found(source)) == {"unbounded-below", "negative"}
 
 
 def test_over_whole_tensors_a_point_shows_that_a_loss_is_not_convex():
@@ -508,6 +514,16 @@ def test_a_proof_is_not_given_for_a_wrong_gradient():
     wrong = {spec: tuple(b.mul(b.const(2), expr) for expr in exprs) for spec, exprs in found.gradients.items()}
     verdicts = judge(found.loss, found.stable, wrong, found.known, prove=True)
     assert [verdict.how for verdict in verdicts] == ["tested", "wrong", "wrong"]
+
+
+def test_a_proof_takes_two_samples_where_samples_meet():
+    """Over one sample the mean is the sample itself: what is right there is wrong over two."""
+    found = pipeline.program(pipeline.parsed(Source("mean[batch](x)^2")))
+    spec, known = found.loss.prediction, Derivative(found.loss, found.known)
+    (slope,) = found.gradients[spec]
+    assert known.is_given_by(spec, (slope,))
+    (mean,) = (node for node in walk(slope) if isinstance(node, Reduce))
+    assert not known.is_given_by(spec, (b.substitute(slope, {mean: spec.nodes[0]}),))
 
 
 def test_a_loss_that_is_nowhere_finite_is_not_tested():

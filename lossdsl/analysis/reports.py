@@ -119,7 +119,6 @@ class Join:
 
     @cached_property
     def _slopes(self) -> list[Expr]:
-        self._values  # noqa: B018 - their atoms come first, so that a formula is the same whatever is asked for first
         return [_at_join(self.meeting.pieces.slope(cell.value), self.meeting) for cell in self.meeting.sides]
 
     @cached_property

@@ -327,13 +327,13 @@ class Search:
     def parts(self, expr: Expr, setting: Setting, xs: Sequence[Fraction]) -> dict[Expr, Array]:
         """The values of an expression and all that it is made of; see `rows`."""
         (variable,) = self.loss.prediction.nodes
-        given = {node: self._spread(node, [value]) for node, value in setting.items()}
-        given[variable] = self._spread(variable, xs)
+        values: dict[Expr, Sequence[Fraction]] = {**{node: [value] for node, value in setting.items()}, variable: xs}
         sizes = {"batch": len(xs), "space": 1, "last": 1, "rows": 1}
         if len(xs) < 2 or not self.may_be_stacked:
-            return evaluate([expr], given, self.m, sizes)
+            return evaluate([expr], {node: self._spread(node, row) for node, row in values.items()}, self.m, sizes)
         keys = self.kept.keys(expr, {**setting, variable: tuple(xs)})
         known = {node: self.kept.arrays[key] for node, key in keys.items() if key in self.kept.arrays}
+        given = {node: self._spread(node, row) for node, row in values.items() if node not in known}
         done = evaluate([expr], {**given, **known}, self.m, sizes)
         for node, key in keys.items():
             self.kept.add(key, done[node])

@@ -66,8 +66,13 @@ def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr],
     """A setting for which the loss (or what `of` makes of it) has an infinite limit; `below`: minus infinity only."""
     expr = search.view.expr if of is None else of(search.view.expr)
     what = "the slope" if of is not None else "the value"
+    seen: set[Expr] = set()
     for setting in islice(search.settings(), SETTINGS):
-        for end, found in _ends(search, setting, expr):
+        plain = _settled(expr, setting)
+        if plain in seen or not _is_of_case(search, setting):
+            continue  # seen with another value of a parameter that has no part in it
+        seen.add(plain)
+        for end, found in _ends(search, plain):
             if not found.end or (below is not None and (found.end < 0) != below):
                 continue
             return Verdict(
@@ -82,7 +87,9 @@ def fading(search: Search, of: Callable[[Expr], Expr]) -> Verdict | None:
     slope = of(search.view.expr)
     for line in islice(search.lines, SETTINGS):
         values = line.finite()
-        for end, found in _ends(search, line.setting, slope):
+        if not _is_of_case(search, line.setting):
+            continue
+        for end, found in _ends(search, _settled(slope, line.setting)):
             if not end.is_far or found.limit != point(0) or not values:
                 continue
             x, last = values[-1 if end.place > 0 else 0]
@@ -101,15 +108,23 @@ class End:
     is_far: bool
 
 
-def _ends(search: Search, setting: Setting, expr: Expr) -> Iterator[tuple[End, Growth]]:
-    """How an expression grows towards each end of the predictions, as far as that is known."""
-    view, leaf, target = search.view, search.view.variable, search.loss.target
+def _is_of_case(search: Search, setting: Setting) -> bool:
+    """Whether a setting has the value of the target that the loss is looked at for."""
+    case, target = search.view.target_case, search.loss.target
+    return case is None or target is None or setting[target.nodes[0]] == case
+
+
+def _settled(expr: Expr, setting: Setting) -> Expr:
+    """An expression of the prediction alone."""
+    return b.substitute(expr, {node: b.const(value) for node, value in setting.items()})
+
+
+def _ends(search: Search, plain: Expr) -> Iterator[tuple[End, Growth]]:
+    """How an expression of the prediction alone grows towards each of its ends, as far as that is known."""
+    view, leaf = search.view, search.view.variable
     if leaf is None:
         return
-    if view.target_case is not None and target is not None and setting[target.nodes[0]] != view.target_case:
-        return
     bounds = view.leaves.get(search.loss.prediction.nodes[0], Bounds())
-    plain = b.substitute(expr, {node: b.const(value) for node, value in setting.items()})
     settled = Composition(frozenset({leaf}), {}).bounds
     for sign in (1, -1):
         end = bounds.high if sign > 0 else bounds.low

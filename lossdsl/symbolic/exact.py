@@ -65,7 +65,7 @@ def _order(roots: Iterable[Expr], given: Mapping[Expr, Array]) -> Iterable[Expr]
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((child, False) for child in node.children)
+            stack += [(child, False) for child in node.children if child not in seen]
 
 
 def _objects(value: Any) -> Array:
@@ -92,12 +92,12 @@ class _Run:
 
     def value(self, node: Expr) -> Array:
         match node:
+            case Call():
+                return self._call(node)
             case Const(value):
                 return _objects(self.m.number(value))
             case Flag(value):
                 return _objects(value)
-            case Call():
-                return self._call(node)
             case Reduce(op, arg, over):
                 return self._reduce(op.name, op.empty, arg, over)
             case Along(op, _, over, reverse):
@@ -121,10 +121,10 @@ class _Run:
         raise KeyError(node)
 
     def _call(self, node: Call) -> Array:
-        arrays = [met(self.done[arg], arg.axes, node.axes) for arg in node.args]
         meaning = self.m.meaning(node.op)
         if not node.axes:
-            return _objects(meaning(*(array.item() for array in arrays)))
+            return _objects(meaning(*[self.done[arg].item() for arg in node.args]))
+        arrays = [met(self.done[arg], arg.axes, node.axes) for arg in node.args]
         return _objects(np.frompyfunc(meaning, len(arrays), 1)(*arrays))
 
     def _rows(self, node: Expr, over: Axes) -> tuple[Array, list[Axis]]:
