@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from lossdsl.ir import build as b
@@ -115,14 +116,20 @@ def _sum(terms: list[Any], nodes: dict[Any, Expr]) -> Expr:
 def _rank(term: Any, nodes: dict[Any, Expr]) -> tuple[int, str]:
     """Plain symbols before products; the rest of the order only has to be the same every time."""
     node = nodes.get(term, nodes.get(-term))
-    return (1 if node is None else 2 if isinstance(node, Const) else 0, str(term))
+    return (1 if node is None else 2 if isinstance(node, Const) else 0, _text(term))
+
+
+@lru_cache(512)
+def _text(expr: Any) -> str:
+    """An expression of sympy's written out, which takes long: one proposal has many terms of another."""
+    return str(expr)
 
 
 def _product(expr: Any, nodes: dict[Any, Expr]) -> Expr:
     above: list[Expr] = []
     below: list[Expr] = []
     scale = Fraction(1)
-    for factor in sorted(expr.args if expr.is_Mul else (expr,), key=str):
+    for factor in sorted(expr.args if expr.is_Mul else (expr,), key=_text):
         if factor.is_Rational:
             scale = Fraction(int(factor.p), int(factor.q))
         elif factor.is_Pow and factor.exp.is_Integer:
