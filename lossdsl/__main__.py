@@ -2,7 +2,7 @@
 
 import sys
 
-from lossdsl.cli import main
+from lossdsl.cli import console
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console())

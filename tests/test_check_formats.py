@@ -651,7 +651,7 @@ def test_the_hook_for_pre_commit(capsys, folder):
     matching = sorted(path.name for path in folder.iterdir() if re.search(hook["files"], path.name))
     assert matching == ["kept.loss", "remark.loss", "right.loss", "wrong.loss"]
     program, *arguments = shlex.split(hook["entry"])
-    assert f'{program} = "lossdsl.cli:main"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'{program} = "lossdsl.cli:console"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert cli.main([*arguments, "right.loss"]) == 0
     assert cli.main([*arguments, *matching]) == 1
     assert "wrong.loss:2:6: error[name-error]" in capsys.readouterr().out

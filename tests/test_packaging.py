@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     assert "lossdsl/grammars/lossdsl.lark" in grammars
     assert code | grammars <= names, sorted((code | grammars) - names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"lossdsl"}
-    assert "lossdsl = lossdsl.cli:main" in entry_points
+    assert "lossdsl = lossdsl.cli:console" in entry_points
 
 
 def test_the_installed_wheel_finds_its_grammar_and_catalog(built, tmp_path):

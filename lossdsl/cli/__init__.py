@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from lossdsl.cli import check, completion, emit, fmt, grad, listing, plot, show
+from lossdsl.cli.garbage import collect_seldom
 from lossdsl.cli.named import WrongUse, is_setting
 from lossdsl.cli.status import BROKEN_PIPE, FOUND, INTERRUPTED, WRONG_USE
 from lossdsl.cli.terminal import write
@@ -68,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
+
+
+def console() -> int:
+    """`main` in a process of its own."""
+    collect_seldom()
+    return main()
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------

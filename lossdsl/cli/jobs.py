@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lossdsl import checks
+from lossdsl.cli.garbage import collect_seldom
 from lossdsl.cli.named import Unread, WrongUse
 from lossdsl.errors import LossError
 from lossdsl.source import Source
@@ -44,15 +45,16 @@ def reports(items: Sequence[Named], jobs: int, asked: Mapping[str, Any]) -> Iter
         return
     # Started afresh and not forked: the timer of the progress bar is a thread, and threads are not copied.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_on_interrupt) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_as_worker) as pool:
         try:
             yield from pool.map(work, items)
         except BrokenProcessPool:
             raise WrongUse("a process that checked losses was ended from outside; --jobs 1 needs no other") from None
 
 
-def _end_on_interrupt() -> None:
+def _as_worker() -> None:
     """Lets an interrupt end a worker without a word; the parent has the last one."""
+    collect_seldom()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -125,9 +125,22 @@ class _Scales:
         return None
 
     def gains(self) -> bool:
-        """Whether the second is far more accurate. Where the first loses little, the second is not looked at."""
-        most = max(self.errors(0))
-        return most > GAIN * _FLOOR and most > GAIN * max(self.errors(1))
+        """Whether the second is far more accurate. Where the first loses little, the second is not looked at.
+
+        Most proposals fail at the point that is worst for the first, so that one is tried before all others.
+        """
+        old = self.errors(0)
+        most = max(old)
+        if most <= GAIN * _FLOOR or GAIN * self._error_at(old.index(most)) >= most:
+            return False
+        return most > GAIN * max(self.errors(1))
+
+    def _error_at(self, place: int) -> float:
+        """The error of the second at one point."""
+        single = float32_numbers()
+        given = {leaf: filled(row[place : place + 1], single) for leaf, row in self.given.items()}
+        (got,) = np.ravel(evaluate((self.exprs[1],), given, single, {"last": 1})[self.exprs[1]])
+        return ulps(got, _values(self.exprs[0], self.leaves, mp_numbers(_PLACES))[place], single.largest)
 
     def _shown(self, place: int) -> str:
         return ", ".join(f"{float(row[place]):.6g}" for row in self.given.values()) or "there"
