@@ -77,6 +77,17 @@ def test_a_loss_of_the_whole_batch_is_one_number(rng: np.random.Generator) -> No
     np.testing.assert_allclose(slope, (x - t) / 6, rtol=1e-13)
 
 
+@pytest.mark.parametrize("j, place", [(0.0, 0), (1.7, 1), (9.0, 2), (-3.0, 0)])
+def test_a_parameter_as_an_index(j: float, place: int) -> None:
+    """Rounded down, and held inside the axis."""
+    x = np.array([[1.0, 2.0, 4.0]])
+    loss = lossdsl.load("loss f(t, x; j = 1.0)\nsum((x[j] - x)^2) + 0*sum(t)", j=j)
+    assert loss.numpy(x, x) == np.sum((x[0, place] - x) ** 2)
+    if j >= 0 and place == int(j):
+        wanted = np.sum(2 * (x[0, place] - x)) * (np.arange(3) == place) - 2 * (x[0, place] - x)
+        np.testing.assert_array_equal(loss.numpy.grad(x, x), wanted)
+
+
 def test_the_slope_of_a_sum_of_slices(rng: np.random.Generator) -> None:
     """By hand: 1 for each element that a slice picks out, and its factor."""
     t, x = rng.normal(size=(2, 2, 4))

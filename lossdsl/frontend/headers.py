@@ -96,7 +96,7 @@ def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], de
         case s.Subscript(_, target, items, condition):
             _free_names(target, bound, found, deeper)
             for item in items:
-                if isinstance(item, s.At):
+                if isinstance(item, s.At) and not isinstance(item.value, s.Name):  # a name there is an index
                     _free_names(item.value, bound, found, deeper)
                 elif isinstance(item, s.Range):
                     _free_names(item.start, bound, found, deeper)

@@ -64,8 +64,6 @@ def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
     text = f"give it one, as in `compile(…, {spec.name}={example})`, in YAML `params: {{{spec.name}: {example}}}`"
     if spec.kind not in ("vector", "matrix"):
         text += f", or for a command `--param {spec.name}={example.lower()}`"
-    if bare and spec.span is not None and spec.span.source.text[: spec.span.start].rstrip(" \t").endswith("["):
-        return f"an index is bound by an aggregate, as in `sum[{spec.name}](…)`; {text}"
     if bare:
         from lossdsl.ir.ops import function_names
 

@@ -39,6 +39,7 @@ class KerasPrinter(Printer):
         "einsum": "ops.einsum(s, a, b)",
         "transpose": "ops.transpose(a, k)",
         "diagonal": "ops.diagonal(a, axis1=i, axis2=j)",
+        "pick": "ops.take(a, ops.clip(ops.cast(i, 'int32'), 0, ops.shape(a)[k] - 1), axis=k)",
         "take": "ops.take(a, ops.clip(i, 0, ops.shape(a)[k] - 1), axis=k)",
         "take last": "_take_along(a, i[..., None], -1)",
     }

@@ -39,6 +39,7 @@ class NumpyPrinter(Printer):
         "einsum": "np.einsum(s, a, b, optimize=True)",
         "transpose": "np.transpose(a, k)",
         "diagonal": "np.diagonal(a, axis1=i, axis2=j)",
+        "pick": "np.take(a, i, axis=k, mode='clip')",
         "take": "np.take(a, i, axis=k, mode='clip')",
         "take last": "_take_along(a, i[..., None], -1)",
     }

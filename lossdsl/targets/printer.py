@@ -417,6 +417,8 @@ class Printer:
                 return self.subscript(tree, [..., place])
             return self.subscript(tree, [*[slice(None)] * dims.index(axis), place])
         at = self._whole(index)
+        if self.is_plain(index):
+            return self.spelled("pick", a=tree, i=at, k=self.layout.rank_from_end(arg.axes, axis))
         if arg.axes == {axis}:
             return self.take(tree, at, 0)
         rest = arg.axes - {axis}

@@ -39,6 +39,7 @@ class TensorFlowPrinter(Printer):
         "einsum": "_contract(s, a, b)",
         "transpose": "tf.transpose(a, k)",
         "diagonal": "tf.linalg.diag_part(a)",
+        "pick": "_take(a, i, k)",
         "take": "_take(a, i, k)",
         "take last": "_take_last(a, i)",
     }

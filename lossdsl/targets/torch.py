@@ -45,6 +45,7 @@ class TorchPrinter(Printer):
         "einsum": "torch.einsum(s, a, b)",
         "transpose": "torch.permute(a, k)",
         "diagonal": "torch.diagonal(a, dim1=i, dim2=j)",
+        "pick": "torch.select(a, k, min(max(i, 0), a.shape[k] - 1))",
         "take": "a[torch.clamp(i, 0, a.shape[0] - 1)]",
         "take last": "_take_along(a, i[..., None], -1)",
     }
