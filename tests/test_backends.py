@@ -1,7 +1,7 @@
 """The same losses on every backend that this run was told to test: LOSSDSL_BACKENDS="tensorflow jax torch".
 
-Without the variable TensorFlow alone is tested; `make test-all` names all three. A backend that is named and cannot be
-imported is a failure. What is compared with what is told in `backend_trial.py`.
+Without the variable TensorFlow alone is tested; `make test-all` names the other two. A backend that is named and cannot
+be imported is a failure. What is compared with what is told in `backend_trial.py`.
 """
 
 import os

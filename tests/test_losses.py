@@ -7,6 +7,7 @@ enough to the true value: there ours must be the nearer. What Keras gets wrong f
 import inspect
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -675,3 +676,20 @@ def test_equal_options_share_one_compiled_loss() -> None:
     one, other = losses.Huber(delta=0.5), losses.Huber(delta=np.float32(0.5))
     assert one.spec is other.spec
     assert one.spec is not losses.Huber(delta=0.25).spec
+
+
+# --- the measure ------------------------------------------------------------------------------------------------------
+
+
+def test_the_tests_of_keras_pass_with_our_module_in_place_of_its_own(tmp_path: Path) -> None:
+    """They are read where Keras is installed."""
+    text = (Path(keras.__file__).parent / "src" / "losses" / "losses_test.py").read_text(encoding="utf-8")
+    theirs = "from keras.src.losses import losses\n"
+    assert theirs in text
+    (tmp_path / "losses_test.py").write_text(text.replace(theirs, "from lossdsl import losses\n"), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "losses_test.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed
+    assert int(passed[1]) >= 160

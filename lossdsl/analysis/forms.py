@@ -114,7 +114,8 @@ class Forms:
         """The normal form. Raises TooLarge."""
         if expr in self._done:
             return self._done[expr]
-        if expr in self._failed:
+        if expr in self._failed or any(child in self._failed for child in expr.children):
+            self._failed.add(expr)
             raise TooLarge
         order = list(walk(expr))
         try:

@@ -16,10 +16,11 @@ from lossdsl.ir.ops import AGGREGATES
 
 def plain(expr: Expr) -> Expr:
     """The expression in the operations that the analysis has facts for."""
-    return b.mapped((expr,), _step)[0]
+    return b.mapped((expr,), plain_node)[0]
 
 
-def _step(node: Expr) -> Expr:
+def plain_node(node: Expr) -> Expr:
+    """The same of a node whose parts are plain already."""
     match node:
         case Call(op, (inner,)) if op.name == "log":
             return _log(node, inner)

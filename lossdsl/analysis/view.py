@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from lossdsl.analysis.bounds import NONNEGATIVE, Bounds, exactly
-from lossdsl.analysis.plain import plain
+from lossdsl.analysis.plain import plain_node
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE
 from lossdsl.ir.expr import Call, Expr, Gather, Input, Length, walk
@@ -148,7 +148,7 @@ def _traced(expr: Expr) -> tuple[Expr, dict[Expr, Expr]]:
     source: dict[Expr, Expr] = {}
     done: dict[Expr, Expr] = {}
     for node in walk(expr):
-        done[node] = plain(node)
+        done[node] = plain_node(b.rebuild(node, tuple(done[child] for child in node.children)))
         source.setdefault(done[node], node)
     return done[expr], source
 
