@@ -71,6 +71,33 @@ def test_large_tensors_are_summed_again_where_it_matters(mode, leads, rng):
     np.testing.assert_allclose(found[:4], wanted, rtol=6 * ULP)  # as above, and a sum of 300 terms
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_large_tensors_bend_as_they_should(jit, rng):
+    """A tape on a tape; by hand, d/dx of sum(p^2) with p = softmax(x) is 2*(p^2 - p*sum(p^2))."""
+    import tensorflow as tf
+
+    loss = lossdsl.compile("loss f(t: label, x)\nlogsumexp(x) - x[t]", dtype="float64")
+    label = tf.zeros(300, tf.int32)
+
+    @tf.function(jit_compile=jit)
+    def bend(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                value = tf.reduce_sum(loss.call(label, x))
+            slope = inner.gradient(value, x) + tf.one_hot(label, 300, dtype=x.dtype)
+            total = tf.reduce_sum(slope**2)
+        return outer.gradient(total, x)
+
+    x = rng.normal(size=(300, 300))
+    x[0, 7] = 20.0
+    p = np.exp(x - x.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    wanted = 2 * (p**2 - p * (p**2).sum(-1, keepdims=True))
+    np.testing.assert_allclose(bend(tf.constant(x)), wanted, rtol=1e-12, atol=1e-14)  # terms of up to 1 cancel
+
+
 def test_an_empty_selection_is_minus_infinity_and_harms_no_gradient():
     loss = lossdsl.load("loss f(t, x)\nmax(logsumexp[j if t[j] > 0](x[j]), -1)")
     value, slope = loss.numpy.value_and_grad([[0.0, 0.0]], [[1.0, 2.0]])

@@ -98,27 +98,27 @@ def _excess(a, axis=None, keepdims=False):
     """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves.
 
     Large tensors are summed again only if some sum asks for it: in a loop of at most one round, which XLA leaves alone,
-    while it moves what follows into the branches of a choice.
+    while it moves what follows into the branches of a choice. XLA differentiates no loop, so the slope is given.
     """
-    plain = tf.autograph.experimental.do_not_convert
+
+    def exact(a, total, near, plainly, keepdims):
+        others = tf.math.reduce_sum(a - tf.math.floor(a), axis=axis, keepdims=keepdims)
+        return tf.where(near, others + (tf.math.round(total - others) - 1.0), plainly)
 
     @tf.custom_gradient
-    def excess(a):
+    def seldom(a):
         total = tf.math.reduce_sum(a, axis=axis, keepdims=True)
         near = total < 2.0
-
-        def exact(found):
-            others = tf.math.reduce_sum(a - tf.math.floor(a), axis=axis, keepdims=True)
-            return tf.where(near, others + (tf.math.round(total - others) - 1.0), found)
-
-        if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
-            found = exact(total - 1.0)
-        else:
-            once = plain(lambda _, found: (False, exact(found)))
-            found = tf.while_loop(plain(lambda again, _: again), once, (tf.math.reduce_any(near), total - 1.0))[1]
+        once = plain(lambda _, found: (False, exact(a, total, near, found, True)))
+        start = (tf.math.reduce_any(near), total - 1.0)
+        found = tf.while_loop(plain(lambda again, _: again), once, start)[1]
         return found, lambda upstream: tf.broadcast_to(upstream, tf.shape(a))
 
-    found = excess(a)
+    plain = tf.autograph.experimental.do_not_convert
+    if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
+        total = tf.math.reduce_sum(a, axis=axis, keepdims=keepdims)
+        return exact(a, total, total < 2.0, total - 1.0, keepdims)
+    found = seldom(a)
     return found if keepdims else tf.squeeze(found, axis)
 ''',
     "_mean": '''
