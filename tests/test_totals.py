@@ -68,7 +68,7 @@ def test_large_tensors_are_summed_again_where_it_matters(mode, leads, rng):
     call = loss.call if options is None else tf.function(loss.call, **options)
     found = call(tf.constant(label), tf.constant(x)).numpy().astype(float)
     wanted = [float(truth(row, 7)) for row in x[:4]]
-    np.testing.assert_allclose(found[:4], wanted, rtol=6 * ULP)  # as above, and a sum of 300 terms
+    np.testing.assert_allclose(found[:4], wanted, rtol=3 * ULP)  # exp, a sum of 300 terms, log1p and a difference
 
 
 @pytest.mark.parametrize("jit", [False, True])
