@@ -91,8 +91,16 @@ def _is_term(node: Expr) -> bool:
     return isinstance(node, Call) and node.op.name in _ARITHMETIC
 
 
-def _is_product(node: Expr) -> bool:
-    return isinstance(node, Call) and node.op.name in ("mul", "div", "square", "pow")
+def _may_be_closed(node: Expr) -> bool:
+    """Whether a part that occurs again may count as one thing: a product, or a sum such as a smoothed label.
+
+    A sum with a constant, such as 1 - p, is more use opened: it cancels against what it is made of.
+    """
+    if not isinstance(node, Call):
+        return False
+    if node.op.name in ("add", "sub"):
+        return not any(isinstance(arg, Const) for arg in node.args)
+    return node.op.name in ("mul", "div", "square", "pow")
 
 
 def _interior(roots: tuple[Expr, ...]) -> set[Expr]:
@@ -109,7 +117,7 @@ def _interior(roots: tuple[Expr, ...]) -> set[Expr]:
 
 
 def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
-    """The best of the node and its proposals: first with repeated products and quotients closed, then open."""
+    """The best of the node and its proposals: first with what occurs again closed, then open."""
     region = _region(node, frozenset())
     if not _is_worth(region):
         return node
@@ -117,7 +125,7 @@ def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
     for part in region:
         for child in part.children:
             uses[child] = uses.get(child, 0) + 1
-    repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _is_product(part))
+    repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _may_be_closed(part))
     best = _tried(node, frozenset(), known, proposals, lambda expr, _: (("common factors", _cancelled(expr)),))
     for closed in dict.fromkeys((repeated, frozenset[Expr]())):
         if _is_worth(_region(best, frozenset())):
