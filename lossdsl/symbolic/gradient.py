@@ -211,14 +211,17 @@ def _under_logarithm(node: Call, adjoint: Expr) -> tuple[Expr, Expr] | None:
     if not (isinstance(adjoint, Call) and adjoint.op.name == "where" and adjoint.args[2] is b.ZERO):
         return None
     condition, inside, _ = adjoint.args
-    if not (isinstance(inside, Call) and inside.op.name == "mul"):
-        return None
-    sign, factors, divisors = factored(inside)
-    clips = [one for one in divisors if _is_clip(one, node, condition)]
-    if len(clips) != 1:
+    rest = _without(inside, [one for one in factored(inside)[2] if _is_clip(one, node, condition)])
+    return None if rest is None else (condition, rest)
+
+
+def _without(product: Expr, divisors: list[Expr]) -> Expr | None:
+    """A product without its division by the one that is given; None if it has no such division."""
+    sign, factors, below = factored(product)
+    if len(divisors) != 1 or below.count(divisors[0]) != 1:
         return None
     rest: Expr = reduce(b.mul, factors, b.number(b.const(sign)))
-    return condition, reduce(b.div, (one for one in divisors if one is not clips[0]), rest)
+    return reduce(b.div, (one for one in below if one is not divisors[0]), rest)
 
 
 def _is_clip(expr: Expr, node: Expr, condition: Expr) -> bool:
@@ -435,7 +438,11 @@ def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Ex
             continue
         if node.op.name in _CHOICES:
             condition, first, second = _choice(node, active)
-            inner = [_slopes(part, cut, active) for part in (first, second)]
+            rest = _without(slope, [node])
+            if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
+                slope, inner = rest, [_of_logarithm(first, cut, active), {}]
+            else:
+                inner = [_slopes(part, cut, active) for part in (first, second)]
             for leaf in cut:
                 pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
                 if any(part is not b.ZERO for part in pair):
@@ -445,6 +452,15 @@ def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Ex
                 if child in active and partial is not None:
                     _accumulate(found, child, b.mul(slope, partial))
     return {leaf: found[leaf] for leaf in cut if leaf in found}
+
+
+def _of_logarithm(quotient: Call, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+    """The slopes of `log(a/b)`: those of `a` by `a`, less those of `b` by `b`, with nothing of the quotient in them."""
+    found: dict[Expr, Expr] = {}
+    for part, change in zip(quotient.args, (lambda slope: slope, b.neg), strict=True):
+        for leaf, slope in _slopes(part, cut, active).items():
+            _accumulate(found, leaf, change(b.div(slope, part)))
+    return found
 
 
 def _accumulate(found: dict[Expr, Expr], node: Expr, slope: Expr) -> None:

@@ -8,7 +8,8 @@ argument is replaced by a harmless one where its piece is not selected. This is 
 from __future__ import annotations
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
 from lossdsl.ir.ops import NONZERO
 from lossdsl.symbolic.ranges import Ranges, shifted_where
 
@@ -46,11 +47,19 @@ def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
                 args[position] = b.where(counts, args[position], b.const(safe))
                 continue
             if not _is_guarded(original, selected):
-                # What many elements share is needed if one of them is selected.
-                needed = b.anywhere(selected, selected.axes - original.axes)
+                needed = _anywhere(selected, selected.axes - original.axes)
                 args[position] = b.where(needed, args[position], b.const(safe))
         done[node] = b.rebuild(node, tuple(args))
     return done[piece]
+
+
+def _anywhere(selected: Expr, over: Axes) -> Expr:
+    """What many elements share is needed if one of them is selected; the one with a certain number always is."""
+    if isinstance(selected, Call) and selected.op.name == "eq":
+        for one, other in (selected.args, selected.args[::-1]):
+            if isinstance(one, Position) and {one.axis} == over and one.axis not in other.axes:
+                return Flag(True)
+    return b.anywhere(selected, over)
 
 
 def _region(piece: Expr) -> list[Expr]:

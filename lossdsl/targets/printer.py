@@ -3,7 +3,8 @@
 A `Printer` turns expressions into statements and trees, one temporary for each part that is used more than once. What a
 target spells differently is a column of the op table, or a text in its `spell`; a subclass has a method only where a
 text is not enough. `lifts_all`: functions of several arguments take no plain numbers; `mixes_plain`: they take them
-everywhere; `counts_plainly`: lengths are Python's whole numbers.
+everywhere; `counts_plainly`: lengths are Python's whole numbers; `keeps_dimensions`: a reduction that only meets what
+has its axis keeps one of length 1.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Printer:
     lifts_all: ClassVar[bool] = False
     counts_plainly: ClassVar[bool] = True
     mixes_plain: ClassVar[bool] = False
+    keeps_dimensions: ClassVar[bool] = True
     module_names: ClassVar[tuple[str, ...]] = ("np", "tf", "special", "math")
 
     def __init__(
@@ -79,7 +81,7 @@ class Printer:
         own = {"dtype", "device", "float", "max", "min", "abs", "round", *self.module_names}
         self.taken = {*taken, *self.leaves.values(), *own}
         self.layout = Layout(is_flexible(roots))
-        self.kept = kept(roots)
+        self.kept = kept(roots) if self.keeps_dimensions else set[Expr]()
         self.body: list[ast.stmt] = []
         self.helpers: set[str] = set()
         self.done: dict[Expr, ast.expr] = {}
@@ -555,6 +557,8 @@ class Printer:
         return self.spelled(key, F=fill(node.op.spelling[self.target]), a=self.done[node.arg], k=place)
 
     def einsum(self, text: str, left: ast.expr, right: ast.expr) -> ast.expr:
+        if text in self.spell:
+            return self.spelled(text, a=left, b=right)
         return self.spelled("einsum", s=ast.Constant(text), a=left, b=right)
 
     def transpose(self, tree: ast.expr, order: tuple[int, ...]) -> ast.expr:
