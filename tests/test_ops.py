@@ -13,8 +13,8 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
 from lossdsl.runtime.execute import functions
 from lossdsl.symbolic.exact import evaluate, filled
-from lossdsl.symbolic.gradient import slopes_of
 from lossdsl.symbolic.namespaces import mp_numbers
+from lossdsl.symbolic.slopes import slopes_of
 from lossdsl.targets.numpy import HELPERS
 
 M = mp_numbers(60)

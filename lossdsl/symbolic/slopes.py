@@ -1,0 +1,247 @@
+"""Elementwise slopes: of operations, from the op table; of choices, piece by piece; and of pieces down to a cut.
+
+A choice (`where`, `max`, `min`) is left outermost: what a piece does where it is not selected, be it NaN or infinite,
+cannot reach the result. Nothing is summed here; `gradient` does that, and calls these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, walk
+from lossdsl.symbolic.language import expression
+from lossdsl.symbolic.ranges import Ranges
+from lossdsl.symbolic.rules import factored
+
+CHOICES = ("where", "max", "min", "relu")
+SEED = "upstream"
+"""The name of the input that stands for what comes after: see `gradient.seed_for`."""
+
+
+def slopes_of(node: Call) -> list[Expr | None]:
+    """The partial derivatives of an operation with respect to its arguments; None where it is 0 everywhere."""
+    letters = dict(zip(node.op.args, node.args, strict=True))
+    texts = node.op.derivative or ("",) * node.op.arity
+    slopes = [b.number(expression(text, letters)) if text else None for text in texts]
+    if node.op.name in ("sqrt", "pow") and slopes[0] is not None:
+        slopes[0] = _rooted(node, slopes[0])
+    return slopes
+
+
+def _rooted(node: Call, slope: Expr) -> Expr:
+    """The slope of a root, with 0 where its argument is at a minimum of 0.
+
+    `sqrt(e^2)` and `abs(e)^0.6` have a point or a cusp there, as `abs` has, where the slopes of root and argument are
+    infinity and 0; their product, nan, would end a training that fits one sample exactly. Which arguments have such a
+    minimum is read off their form; an input that is merely declared `nonneg` keeps the infinite slope of its root at 0.
+    """
+    base = node.args[0]
+    known = Ranges()[base]
+    if not known.is_nonnegative or known.is_positive:
+        return slope
+    inside = b.call("gt", base, b.ZERO)
+    if node.op.name == "pow":
+        exponent = b.exact(node.args[1])
+        if exponent is not None and not 0 < exponent < 1:
+            return slope
+        if exponent is None and not node.args[1].is_static:
+            return slope
+        inside = b.call("or", b.call("ge", node.args[1], b.ONE), inside)
+    return b.where(inside, slope, b.ZERO)
+
+
+def choice(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr]:
+    """A choice as (condition, value if it holds, value if not)."""
+    if node.op.name == "min":
+        clipped = _clipped(node, active)
+        if clipped is not None:
+            return clipped
+    if node.op.name == "where":
+        return node.args[0], node.args[1], node.args[2]
+    if node.op.name == "relu":
+        return b.call("gt", node.args[0], b.ZERO), node.args[0], b.ZERO
+    first, second = node.args
+    return b.call("ge" if node.op.name == "max" else "le", first, second), first, second
+
+
+def _clipped(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr] | None:
+    """`min(max(e, low), high)` as one choice; an end belongs to what is inside, as a tie goes to the first argument."""
+    inner, high = node.args
+    if not isinstance(inner, Call) or inner.op.name != "max" or high in active:
+        return None
+    arg, low = inner.args
+    if arg not in active or low in active:
+        return None
+    if isinstance(arg, Input):  # one comparison; of what is worked out, two copies could differ in the last digit
+        return b.call("eq", arg, node), arg, b.ZERO
+    return b.call("and", b.call("ge", arg, low), b.call("le", arg, high)), arg, b.ZERO
+
+
+def selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr:
+    """The choice between two slopes, times the adjoint: outside if that is finite, else inside, so that 0 stays 0."""
+    if is_plain_factor(adjoint):
+        return b.mul(adjoint, b.where(condition, first, second))
+    return b.where(condition, b.mul(adjoint, first), b.mul(adjoint, second))
+
+
+def times(adjoint: Expr, slope: Expr) -> Expr:
+    """Their product; where the adjoint is 0 by a choice and the slope may be infinite there, a choice of products."""
+    if isinstance(adjoint, Call) and growth(slope) > 1:
+        if adjoint.op.name == "where" and b.ZERO in adjoint.args[1:]:
+            condition, first, second = adjoint.args
+            return b.where(condition, times(first, slope), times(second, slope))
+        if adjoint.op.name == "mul":
+            for one, other in (adjoint.args, adjoint.args[::-1]):
+                if isinstance(one, Call) and one.op.name == "where" and b.ZERO in one.args[1:]:
+                    return times(one, b.mul(other, slope))
+    return b.mul(adjoint, slope)
+
+
+def growth(expr: Expr) -> float:
+    """The degree of an expression in whatever it is made of."""
+    degrees: dict[Expr, float] = {}
+    for node in walk(expr):
+        below = [degrees[child] for child in node.children]
+        plain = 0.0 if node.is_static or isinstance(node, Length) else max(below, default=1.0)
+        degrees[node] = _degree(node, below) if isinstance(node, Call) and not node.is_static else plain
+    return degrees[expr]
+
+
+def is_plain_factor(adjoint: Expr) -> bool:
+    """Whether an adjoint is a plain factor: made of constants, lengths and the seed only."""
+    return all(not isinstance(node, Input | Param) or node.name == SEED for node in _counted(adjoint))
+
+
+def _counted(adjoint: Expr) -> Iterable[Expr]:
+    stack, seen = [adjoint], set()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            if not isinstance(node, Length):
+                stack.extend(node.children)
+
+
+def piecewise(condition: Expr, first: Expr, second: Expr, active: set[Expr]) -> dict[Expr, tuple[Expr, Expr]]:
+    """For each node of a cut below both pieces, the slopes of the two pieces with respect to it."""
+    cut = _cut((first, second), active)
+    slopes = [_slopes(piece, cut, active) for piece in (first, second)]
+    return {leaf: (slopes[0].get(leaf, b.ZERO), slopes[1].get(leaf, b.ZERO)) for leaf in cut}
+
+
+def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
+    """The nodes that every path from the pieces to the inputs passes: one (such as e = t - x) if there is one."""
+    order = list(walk(*pieces))
+    heights: dict[Expr, int] = {}
+    degrees: dict[Expr, float] = {}
+    for node in order:
+        is_call = isinstance(node, Call)
+        heights[node] = 1 + max((heights[child] for child in node.children), default=0) if is_call else 0
+        below = [degrees[child] for child in node.children]
+        degrees[node] = _degree(node, below) if isinstance(node, Call) else float(node in active)
+    frontier = {piece for piece in pieces if piece in active}
+    while not (len(frontier) == 1 and all(degrees[node] <= 2 for node in frontier)):
+        open_nodes = [node for node in frontier if _is_open(node, active)]
+        if not open_nodes:
+            break
+        highest = max(open_nodes, key=lambda node: heights[node])
+        frontier.remove(highest)
+        frontier.update(child for child in highest.children if child in active)
+    return [node for node in order if node in frontier]
+
+
+def _is_open(node: Expr, active: set[Expr]) -> bool:
+    return isinstance(node, Call) and any(child in active for child in differentiable(node))
+
+
+def _degree(node: Call, below: list[float]) -> float:
+    """How fast an operation grows, as the degree of a polynomial; infinite if it may have infinite slopes.
+
+    A choice may stand above what grows like a square at the most: its slopes are then as large as the inputs, so that
+    none overflows where its piece is not selected.
+    """
+    name = node.op.name
+    if name == "mul":
+        return sum(below)
+    if name == "square":
+        return 2 * below[0]
+    if name == "pow":
+        exponent = b.exact(node.args[1])
+        is_tame = exponent is not None and exponent >= 1 == exponent.denominator
+        return below[0] * float(exponent) if exponent is not None and is_tame else math.inf
+    if name == "div":
+        by_many = node.args[1].axes < node.axes  # see _push_quotient
+        return below[0] if node.args[1].is_static or by_many else math.inf
+    if name in CHOICES or any(safe is not None for safe in node.op.safe):
+        return math.inf
+    return max(below, default=0.0)
+
+
+def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+    """The slopes of one piece with respect to the nodes of a cut, elementwise."""
+    found: dict[Expr, Expr] = {piece: b.ONE}
+    if piece not in active:
+        return {}
+    stop = set(cut)
+    for node in reversed(list(walk(piece))):
+        slope = found.get(node)
+        if slope is None or node in stop or node not in active or not isinstance(node, Call):
+            continue
+        if node.op.name in CHOICES:
+            condition, first, second = choice(node, active)
+            rest = without(slope, [node])
+            if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
+                slope, inner = rest, [_of_logarithm(first, cut, active), {}]
+            else:
+                inner = [_slopes(part, cut, active) for part in (first, second)]
+            for leaf in cut:
+                pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
+                if any(part is not b.ZERO for part in pair):
+                    _accumulate(found, leaf, selected(condition, slope, pair[0], pair[1]))
+        else:
+            for child, partial in zip(node.args, slopes_of(node), strict=True):
+                if child in active and partial is not None:
+                    _accumulate(found, child, b.mul(slope, partial))
+    return {leaf: found[leaf] for leaf in cut if leaf in found}
+
+
+def _of_logarithm(quotient: Call, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+    """The slopes of `log(a/b)`: those of `a` by `a`, less those of `b` by `b`, with nothing of the quotient in them."""
+    above, below = quotient.args
+    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, active).items()}
+    for leaf, slope in _slopes(below, cut, active).items():
+        _accumulate(found, leaf, b.neg(b.div(slope, below)))
+    return found
+
+
+def _accumulate(found: dict[Expr, Expr], node: Expr, slope: Expr) -> None:
+    found[node] = b.add(found[node], slope) if node in found else slope
+
+
+def without(product: Expr, divisors: list[Expr]) -> Expr | None:
+    """A product without its division by the one that is given; None if it has no such division."""
+    sign, factors, below = factored(product)
+    if len(divisors) != 1 or below.count(divisors[0]) != 1:
+        return None
+    rest: Expr = reduce(b.mul, factors, b.number(b.const(sign)))
+    return reduce(b.div, (one for one in below if one is not divisors[0]), rest)
+
+
+def differentiable(node: Expr) -> tuple[Expr, ...]:
+    """The children that a small change of which changes the node."""
+    match node:
+        case Call(op, _) if op.name == "stop" or not any(op.derivative):
+            return ()
+        case Reduce(op, _) if op.name not in ("sum", "mean", "prod", "max", "min"):
+            return ()
+        case Along(op, args):
+            return () if op.name == "rank" else args[:1]
+        case Gather(arg, _, _) | Unslice(arg, _, _, _):
+            return (arg,)
+        case Length():
+            return ()
+    return node.children
