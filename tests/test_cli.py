@@ -175,6 +175,20 @@ def test_losses_in_yaml(folder, capsys):
     assert out.endswith("4 losses checked: 3 errors\n")
 
 
+def test_one_of_the_losses_in_yaml(folder, capsys):
+    text = "train: {loss: huber}\nlosses: [{formula: abs(t - x)}, (t - x)^4]\n"
+    (folder / "train.yaml").write_text(text, encoding="utf-8")
+    for command in ("show", "grad", "emit"):
+        status, _, err = run(capsys, command, "train.yaml")
+        assert status == 2
+        assert err.endswith("one is wanted: --key takes one of losses.0, losses.1, train.loss\n")
+        assert run(capsys, command, "train.yaml", "--key", "train.loss")[0] == 0
+    assert run(capsys, "grad", "train.yaml", "--key", "losses.0")[1].endswith("\n-sign(t - x)\n")
+    status, _, err = run(capsys, "grad", "train.yaml", "--key", "losses.2")
+    assert (status, "its keys: 0, 1" in err) == (1, True)
+    assert "huber is none" in run(capsys, "grad", "huber", "--key", "loss")[2]
+
+
 @pytest.mark.parametrize(
     "given, said",
     [

@@ -6,6 +6,7 @@ of the language, and where a piece is not selected by having to be finite.
 
 import dataclasses
 import math
+import re
 import tracemalloc
 from collections.abc import Callable
 from functools import cache
@@ -492,6 +493,41 @@ def test_what_a_spelling_names_twice_is_worked_out_once(target: str) -> None:
     program = lossdsl.load("softplus(t*x) + (t - x)^3 + mod(t + 2*x, 3)").program
     text = program.show(target).partition("def gradient")[0]
     assert text.count("t * x") == text.count("t - x") == text.count("2.0 * x") == 1
+
+
+def test_value_and_slope_spell_reductions_alike_for_tensorflow() -> None:
+    """Each is found in the other then by the graph, and worked out once for both."""
+    spec = lossdsl.load("sparse_categorical_crossentropy", from_logits=True)
+    value, _, slope = re.split("def gradient_x|def pullback_x", spec.program.show("tensorflow"))
+    for shared in ("tf.math.reduce_max(x, axis=-1)", "tf.math.exp(x - tf.expand_dims("):
+        assert value.count(shared) == slope.count(shared) == 1
+
+
+def test_the_slope_of_a_clipped_quotients_logarithm_has_no_quotient_in_it() -> None:
+    """log(x[t]/sum(x)) has the slopes 1/x[t] and -1/sum(x); and a class that there is is not looked for."""
+    (slope,) = lossdsl.load("sparse_categorical_crossentropy").program.gradients.values()
+    assert str(slope[0]).endswith(", 1/x[t], 0)>")
+    text = lossdsl.load("sparse_categorical_crossentropy").program.show("tensorflow").partition("def pullback_x")[2]
+    assert text.count(" / ") == 3  # in the condition, and the two slopes
+    assert "reduce_any" not in text
+
+
+@pytest.mark.parametrize("count", [12, 300])  # below and above 2^16 pairs, from which on an einsum turns the matrix
+def test_products_of_matrices(count: int, rng: np.random.Generator) -> None:
+    t, x = rng.integers(0, 4, count), rng.normal(size=(count, 5))
+    _, slope = on_tensorflow(keras_loss("circle", {}, "float64").call, "graph")(t, x)
+    wanted = lossdsl.load("circle").numpy.grad(t, x)
+    np.testing.assert_allclose(slope, wanted, rtol=1e-9, atol=1e-11 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("body, slope", [("x[t + 1]", [0, 0, 1]), ("x[t - 5]", [1, 0, 0]), ("x[1 - t]", [1, 0, 0])])
+def test_an_index_worked_out_beyond_its_axis_is_held_inside_for_the_slope_too(body: str, slope: list[int]) -> None:
+    spec = lossdsl.load(f"loss f(t: label, x)\n{body}")
+    t, x = np.array([2]), np.array([[0.5, 1.5, 4.0]])
+    np.testing.assert_array_equal(spec.numpy(t, x), [x[0] @ slope])
+    np.testing.assert_array_equal(spec.numpy.grad(t, x), [slope])
+    loss = keras_loss(f"loss f(t: label, x)\n{body}", {}, "float64")
+    np.testing.assert_array_equal(on_tensorflow(loss.call, "graph")(t, x)[1], [slope])
 
 
 # --- which gradients are worked out -------------------------------------------------------------------------------

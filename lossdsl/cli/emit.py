@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import ONE_LOSS, WrongUse, one_loss, program_of
+from lossdsl.cli.named import WrongUse, add_one_loss, one_loss, program_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import near_miss
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "keras a class for model.compile.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="NAME", help=ONE_LOSS)
+    add_one_loss(parser)
     parser.add_argument(
         "--target", default="numpy", metavar="TARGET", help="numpy, tensorflow, jax, torch or keras (by default numpy)"
     )
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         near = near_miss(options.target, pipeline.TARGETS)
         hint = f"did you mean `{near}`?" if near else f"there are {', '.join(pipeline.TARGETS)}"
         raise WrongUse(f"there is no target `{options.target}`; {hint}")
-    program, given = program_of(one_loss(options.source), options.param)
+    program, given = program_of(one_loss(options.source, options.key), options.param)
     defaults = {spec.name: spec.default for spec in program.loss.parameters if spec.default is not None}
     print(program.emitted(options.target, {**defaults, **given}), end="")
     return CLEAN

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import ONE_LOSS, WrongUse, one_loss, program_of
+from lossdsl.cli.named import WrongUse, add_one_loss, one_loss, program_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import did_you_mean
 
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         "  lossdsl grad 'log(cosh(t - x))' --as torch",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="NAME", help=ONE_LOSS)
+    add_one_loss(parser)
     parser.add_argument("--wrt", metavar="INPUT", help="the input (by default the prediction)")
     parser.add_argument(
         "--as",
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if options.form not in known:
         hint = did_you_mean(options.form, known) or f"there are {', '.join(known)}"
         raise WrongUse(f"there is no form `{options.form}`; {hint}")
-    program, given = program_of(one_loss(options.source), options.param)
+    program, given = program_of(one_loss(options.source, options.key), options.param)
     spec = _input(program, options.wrt)
     if options.form in FORMS:
         print(_equations(program, spec, given, is_latex=options.form == "latex"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -31,9 +32,6 @@ def one_of(word: str, known: Collection[str], what: str, otherwise: str) -> str:
         return word
     raise WrongUse(f"there is no {what} `{word}`; {did_you_mean(word, known) or otherwise}")
 
-
-ONE_LOSS = "a built-in's name, a .loss or YAML file with one loss, a formula in quotes, or - for standard input"
-"""What the commands say of the argument that names a loss."""
 
 STDIN = "-"
 """The argument that stands for standard input."""
@@ -158,11 +156,34 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _is_formula(text: str) -> bool:
-    return any(sign in text for sign in " (^*+\n")
+    return any(sign in text for sign in " ([^*+\n")
 
 
-def one_loss(given: str) -> Source | Described:
+def add_one_loss(parser: argparse.ArgumentParser) -> None:
+    """Adds what names one loss to the command line of a command."""
+    parser.add_argument(
+        "source",
+        metavar="NAME",
+        help="a built-in's name, a .loss or YAML file, a formula in quotes, or - for standard input",
+    )
+    parser.add_argument("--key", metavar="KEY", help="which loss of a YAML file with several, as in train.loss")
+
+
+def one_loss(given: str, key: str | None) -> Source | Described:
+    """The loss that an argument and the key beside it name. Raises LossError, WrongUse if it is not one."""
+    is_yaml = Path(given).suffix in _YAML
+    if key is not None:
+        from lossdsl.config import description
+
+        if not is_yaml:
+            raise WrongUse(f"--key says which loss of a YAML file is meant, and {given} is none")
+        return description(Path(given), key)
     found = list(losses(given))
+    if len(found) > 1 and is_yaml:
+        from lossdsl.config import keys_of_losses
+
+        keys = ", ".join(keys_of_losses(given))
+        raise WrongUse(f"{given} holds {len(found)} losses, and one is wanted: --key takes one of {keys}")
     if len(found) > 1:
         raise WrongUse(f"{given} holds {len(found)} losses, and one is wanted: name its file, a built-in or a formula")
     (loss,) = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import ONE_LOSS, WrongUse, one_loss, program_of
+from lossdsl.cli.named import WrongUse, add_one_loss, one_loss, program_of
 from lossdsl.cli.status import CLEAN
 from lossdsl.errors import near_miss
 from lossdsl.source import Source
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         "                the code for each; `lossdsl emit` prints it as a module",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="NAME", help=ONE_LOSS)
+    add_one_loss(parser)
     parser.add_argument("--stage", default="loss", metavar="STAGE", help="the stage (by default loss)")
     parser.add_argument(
         "--param",
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         near = near_miss(options.stage, pipeline.STAGES)
         hint = f"did you mean `{near}`?" if near else f"there are {', '.join(pipeline.STAGES)}"
         raise WrongUse(f"there is no stage `{options.stage}`; {hint}")
-    loss = one_loss(options.source)
+    loss = one_loss(options.source, options.key)
     if options.stage == "text":  # also of a text that has mistakes
         print((loss if isinstance(loss, Source) else loss.source).text.rstrip("\n"))
         return CLEAN

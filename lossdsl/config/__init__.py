@@ -94,7 +94,7 @@ def find_losses(path: str | os.PathLike[str] | Source) -> list[Described | LossE
         root, folder = from_text(path.text, path.name), Path(path.name).parent
     else:
         root, folder = _document(Path(path))
-    items = [root] if _looks_like_loss(root) else list(_under_loss_keys(root))
+    items = [root] if _looks_like_loss(root) else list(_under_loss_keys(root).values())
     if not items:
         hint = "it stands under a key `loss`, or is the whole file"
         raise LossConfigError("there is no loss in this file", root.span, hint)
@@ -105,6 +105,11 @@ def find_losses(path: str | os.PathLike[str] | Source) -> list[Described | LossE
         except LossError as error:
             found.append(error)
     return found
+
+
+def keys_of_losses(path: str | os.PathLike[str]) -> list[str]:
+    """The keys under which a YAML file with several losses has them, as `description` takes them. Raises LossError."""
+    return list(_under_loss_keys(_document(Path(path))[0]))
 
 
 def _compiled(found: Described) -> Loss:
@@ -183,26 +188,35 @@ def _looks_like_loss(item: Item) -> bool:
     return isinstance(item.value, str)
 
 
-def _under_loss_keys(root: Item) -> list[Item]:
-    """What stands under `loss`, and each of what stands under `losses`, once each and in order."""
-    found: list[Item] = []
+def _under_loss_keys(root: Item) -> dict[str, Item]:
+    """What stands under `loss`, and each of what stands under `losses`, once each and in order, by dotted key."""
+    found: dict[str, Item] = {}
     seen: set[int] = set()
-    waiting = [root]
+    waiting = [("", root)]
     while waiting:
-        item = waiting.pop()
+        above, item = waiting.pop()
         if id(item) in seen:
             continue
         seen.add(id(item))
-        inner: list[Item] = []
+        inner: list[tuple[str, Item]] = []
         for key, entry in _keys(item).items():
             if key == "loss":
-                found.append(entry.item)
+                found[above + key] = entry.item
             elif key == "losses":
-                found += [each.item for each in _keys(entry.item).values()]
+                found.update({f"{above}{key}.{name}": each.item for name, each in _keys(entry.item).items()})
             else:
-                inner.append(entry.item)
+                inner.append((f"{above}{key}.", entry.item))
         waiting += reversed(inner)
     return found
 
 
-__all__ = ["Described", "compile_mapping", "description", "find_losses", "from_config", "from_yaml", "load_mapping"]
+__all__ = [
+    "Described",
+    "compile_mapping",
+    "description",
+    "find_losses",
+    "from_config",
+    "from_yaml",
+    "keys_of_losses",
+    "load_mapping",
+]

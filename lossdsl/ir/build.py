@@ -113,13 +113,19 @@ def anywhere(condition: Expr, over: Axes) -> Expr:
 
 
 def length(expr: Expr, over: Axes) -> Expr:
-    """How many positions `expr` has along axes, measured on the smallest part of it that has them."""
-    while isinstance(expr, Call):
-        parts = [arg for arg in expr.args if over <= arg.axes]
-        if not parts:
+    """How many positions `expr` has along axes, measured on a small part that has them, if it can on no count."""
+    waiting, seen, found = [expr], set[Expr](), expr
+    while waiting:
+        part = waiting.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        below = [arg for arg in part.args if over <= arg.axes] if isinstance(part, Call) else []
+        found = found if below else part
+        if not below and not isinstance(part, Position):
             break
-        expr = parts[0]
-    return number(Length(expr, over))
+        waiting += reversed(below)
+    return number(Length(found, over))
 
 
 def spread(expr: Expr, over: Axes) -> Expr:
@@ -217,6 +223,15 @@ def _fold_compare(test: Callable[[float | Fraction, float | Fraction], bool]) ->
     return fold
 
 
+def _fold_eq(a: Expr, b: Expr) -> Expr | None:
+    if isinstance(a, Call) and a.op.name == "truth" and b is ONE:  # as in onehot(t) == 1
+        return a.args[0]
+    return _EQUAL(a, b)
+
+
+_EQUAL = _fold_compare(lambda a, b: a == b)
+
+
 def _fold_and(a: Expr, b: Expr) -> Expr | None:
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Flag):
@@ -275,7 +290,7 @@ _FOLDS: dict[str, Callable[..., Expr | None]] = {
     "le": _fold_compare(lambda a, b: a <= b),
     "gt": _fold_compare(lambda a, b: a > b),
     "ge": _fold_compare(lambda a, b: a >= b),
-    "eq": _fold_compare(lambda a, b: a == b),
+    "eq": _fold_eq,
     "ne": _fold_compare(lambda a, b: a != b),
     "and": _fold_and,
     "or": _fold_or,

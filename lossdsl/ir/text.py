@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeGuard
 
 from lossdsl.ir.axes import LAST, Axes, names
 from lossdsl.ir.expr import (
@@ -80,13 +81,26 @@ def named(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> dict[Expr, 
     return known
 
 
+def _is_onehot(node: Expr) -> TypeGuard[Call]:
+    """Whether a node compares the number of the class at hand with a label."""
+    if not (isinstance(node, Call) and node.op.name == "eq"):
+        return False
+    place, label = node.args
+    return isinstance(place, Position) and not place.axis.is_index and place.axis == LAST and LAST not in label.axes
+
+
 def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
-    def text(child: Expr, above: int) -> str:
+    def whole(child: Expr) -> tuple[str, int]:
         inner, precedence = done[child]
+        # the language has it as a number
+        return (f"{inner} == 1", child.op.precedence) if _is_onehot(child) else (inner, precedence)
+
+    def text(child: Expr, above: int) -> str:
+        inner, precedence = whole(child)
         return f"({inner})" if precedence < above else inner
 
     def inside(child: Expr) -> str:
-        return done[child][0]
+        return whole(child)[0]
 
     match node:
         case Const(value):
@@ -102,18 +116,20 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"len{_over(over)}({inside(arg)})", _ATOM
         case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
             return done[value]
+        case Call(op, (Position(), label)) if _is_onehot(node):
+            return f"onehot({inside(label)})", _ATOM
         case Call(op, args) if op.infix:
             level = op.precedence
             if len(args) == 1:
                 gap = " " if op.infix.isalpha() else ""
                 return f"{op.infix}{gap}{text(args[0], level)}", level
-            right = level if op.name in ("add", "and", "or") else level + 1
             if op.name == "pow":
                 return f"{text(args[0], level + 1)}^{text(args[1], level)}", level
             gap = "" if op.infix in "*/" else " "
-            if op.name == "mul" and isinstance(args[1], Call) and args[1].op.name == "mul":
-                right = level
-            return f"{text(args[0], level)}{gap}{op.infix}{gap}{text(args[1], right)}", level
+            # A product of products is written flat; in which order terms are added is seen.
+            last = args[1]
+            is_flat = op.name in ("mul", "and", "or") and isinstance(last, Call) and last.op is op
+            return f"{text(args[0], level)}{gap}{op.infix}{gap}{text(last, level + (not is_flat))}", level
         case Call(op, ()):
             return op.name, _ATOM
         case Call(op, args):

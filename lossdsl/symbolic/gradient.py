@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, NONE, Axes
+from lossdsl.ir.axes import LAST, NONE, Axes, Axis
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -232,13 +232,16 @@ def _nonzero(adjoint: Expr) -> Expr:
     return Flag(True)
 
 
-def _inside(arg: Expr, axis: object, index: Expr) -> Expr:
-    """A whole number as `Gather` reads it: negative ones count from the end."""
+def _inside(arg: Expr, axis: Axis, index: Expr) -> Expr:
+    """A whole number as `Gather` reads it: negative constants count from the end, what is worked out is held inside.
+
+    A label as it is given stays so: one that is no class has no slope.
+    """
     exact = b.exact(index)
     if exact is not None and exact < 0:
-        (home,) = [a for a in arg.axes if a == axis]
-        return b.add(b.length(arg, frozenset({home})), index)
-    return index
+        return b.add(b.length(arg, frozenset({axis})), index)
+    is_worked_out = isinstance(index, Call) and index.kind is Kind.INT
+    return Gather(Position(axis), axis, index) if is_worked_out else index
 
 
 # --- aggregates ---------------------------------------------------------------------------------------------------
