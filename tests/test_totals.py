@@ -35,6 +35,23 @@ def test_all_spellings_agree_in_float64(form, rng):
     np.testing.assert_allclose(found, wanted, rtol=1e-14)
 
 
+@pytest.mark.parametrize("gap", [0.5, 18.0, 80.0])
+@pytest.mark.parametrize("outer", ["softplus", "exp"])
+def test_one_sum_is_enough_where_only_the_absolute_error_counts(outer, gap):
+    true = {"exp": mpmath.exp, "softplus": lambda u: mpmath.log1p(mpmath.exp(u))}[outer]
+    row = np.array([[0.0, -gap, 0.25 - gap]], np.float32)
+    source = "loss f(t: label, x)\ns = logsumexp(x) - x[t]\n{}(s + {})"
+    for shift in (0, -5, 5):
+        spec = lossdsl.load(source.format(outer, shift))
+        with mpmath.workdps(50):
+            wanted = true(truth(row[0], 0) + shift)
+        # a rounding of 1 in the sum; one of `shift` before an exponential is 2 ulp for 5; exp, log1p and a sum
+        assert abs(float(spec.numpy([0], row)[0]) - float(wanted)) <= 6 * ULP * float(wanted)
+        assert "_excess" not in spec.program.show("numpy")
+    both = lossdsl.load(source.format("s + " + outer, 0)).program.show("numpy")
+    assert "_excess" in both
+
+
 @pytest.mark.parametrize(
     "row, wanted",
     [

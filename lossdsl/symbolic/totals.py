@@ -4,7 +4,8 @@ The aggregates write it as `log(sum(exp(e - m))) + m`, with m the largest elemen
 then exactly 1, and where the others are small, `log(1 + rest)` loses them: at a gap of 18 between logits, float32 finds
 a cross-entropy of 0. Here it is `log1p` of the aggregate `excess`, which sums the others by themselves where they come
 to less than 1. And `m - x` is formed before the small part is added. For values only: the slope of the plain form is as
-accurate and simpler.
+accurate and simpler. Nor is it done below an exponential or softplus, of whose argument only the absolute error counts,
+and that of the plain logarithm is a rounding of 1.
 """
 
 from __future__ import annotations
@@ -12,23 +13,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr, Reduce
+from lossdsl.ir.expr import Call, Expr, Reduce, walk
 from lossdsl.ir.ops import AGGREGATES
+
+_TAMING = ("exp", "softplus", "sigmoid")
+"""Functions whose relative error is at most the absolute error of their argument."""
+_PASSING = ("add", "sub", "neg", "where", "max", "min")
+"""Operations whose absolute error is the sum of those of their arguments at most."""
 
 
 def accurate_totals(roots: Iterable[Expr]) -> tuple[Expr, ...]:
-    """The roots with every logarithm of a shifted sum of exponentials in the accurate form."""
-    return b.mapped(roots, _changed)
+    """The roots with logarithms of a shifted sum of exponentials in the accurate form, where it makes a difference."""
+    roots = tuple(roots)
+    to_the_last_digit = _relative(roots)
+    done: dict[Expr, Expr] = {}
+    for node in walk(*roots):
+        new = b.rebuild(node, tuple(done[child] for child in node.children))
+        if isinstance(new, Call) and new.op.name == "log" and node in to_the_last_digit:
+            new = _log_total(new)
+        elif isinstance(new, Call) and new.op.name in ("add", "sub"):
+            new = _small_part_last(new)
+        done[node] = new
+    return tuple(done[root] for root in roots)
 
 
-def _changed(node: Expr) -> Expr:
-    if not isinstance(node, Call):
-        return node
-    if node.op.name == "log":
-        return _log_total(node)
-    if node.op.name in ("add", "sub"):
-        return _small_part_last(node)
-    return node
+def _relative(roots: tuple[Expr, ...]) -> set[Expr]:
+    """The parts whose relative error counts, not only their absolute one."""
+    found = set(roots)
+    for node in reversed(list(walk(*roots))):
+        name = node.op.name if isinstance(node, Call) else ""
+        if name not in _TAMING and not (name in _PASSING and node not in found):
+            found.update(node.children)
+    return found
 
 
 def _log_total(node: Call) -> Expr:
