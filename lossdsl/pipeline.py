@@ -280,7 +280,7 @@ def _loss(loss: Loss, value: Expr) -> str:
     """The resolved loss: its inputs and parameters with their axes, and what it computes."""
     lines = [f"loss {loss.name}"]
     for spec in loss.inputs:
-        kind = " ".join(word for word in (spec.domain, spec.layout) if word)
+        kind = spec.layout if spec.is_label else " ".join(word for word in (spec.domain, spec.layout) if word)
         lines.append(f"  input {spec.name}: {kind}; axes {names(spec.over)}")
     for parameter in loss.parameters:
         settled = f" = {loss.settled[parameter.name]}" if parameter.name in loss.settled else ""
