@@ -27,7 +27,7 @@ from lossdsl.source import Source
 from lossdsl.symbolic.gradient import gradient, is_by_sample, seed_for
 from lossdsl.symbolic.guard import guarded
 from lossdsl.symbolic.places import placeless, whole
-from lossdsl.symbolic.products import affine_choices, shared_choices, small_first
+from lossdsl.symbolic.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.symbolic.ranges import Ranges, ranges
 from lossdsl.symbolic.readable import readable
 from lossdsl.symbolic.rules import stable, tidy
@@ -143,7 +143,7 @@ class Program:
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
-        small = small_first(stable(tidy(exprs), self.known, late=True), self.known)
+        small = small_first(doubled(stable(tidy(exprs), self.known, late=True)), self.known)
         return affine_choices(shared_choices(small))
 
     @cached_property

@@ -9,7 +9,7 @@ from lossdsl.ir.expr import Input
 from lossdsl.ir.interval import POSITIVE
 from lossdsl.ir.text import formula
 from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.products import affine_choices, shared_choices, small_first
+from lossdsl.symbolic.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.symbolic.ranges import Ranges
 
 # t, x, p over all axes; u, v one number a sample, g one number
@@ -47,6 +47,33 @@ def read(text):
 def test_factors_along_few_axes_meet_first(before, after):
     (found,) = small_first((read(before),), KNOWN)
     assert found is read(after), formula(found)
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("1 - t - u - t", "2*((1 - u)/2 - t)"),
+        ("t - (u - (t + g))", "2*((-u + g)/2 + t)"),
+        ("t + t", "2*t"),
+        ("-(t - u) - t", "2*(u/2 - t)"),
+        ("u*(1 - x - (v + x))/g", "u*(2*((1 - v)/2 - x))/g"),
+        # another large term, three of them, and signs that cancel stay
+        ("x - t - u - t", "x - t - u - t"),
+        ("u - t - t - t", "2*(u/2 - t) - t"),
+        ("u - t + t", "u - t + t"),
+        ("1 - u", "1 - u"),
+    ],
+)
+def test_a_term_that_occurs_twice_is_one_pass(before, after):
+    (found,) = doubled((read(before),))
+    assert found is read(after), formula(found)
+
+
+def test_a_sum_of_sums_of_sums_is_opened_no_deeper_than_is_quick():
+    total = read("t")
+    for _ in range(64):
+        total = expression("a + a", {"a": total})
+    assert doubled((total,))
 
 
 def test_what_is_used_twice_is_worked_out_once():

@@ -258,6 +258,45 @@ def _inside(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Ca
     return b.rebuild(piece, tuple(_chosen(arg, condition, choices) for arg in piece.args))
 
 
+def doubled(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with sums in which one term occurs twice beside small ones, as `1 - t - c - t`, as `2*((1 - c)/2 - t)`.
+
+    What multiplies the sum takes up the 2, and halving is exact.
+    """
+    return b.mapped(roots, _doubled)
+
+
+def _doubled(node: Expr) -> Expr:
+    if not (isinstance(node, Call) and node.op.name in ("add", "sub")):
+        return node
+    large: list[tuple[int, Expr]] = []
+    small: Expr = b.ZERO
+    for sign, term in _terms(node):
+        if term.axes == node.axes:
+            large.append((sign, term))
+        else:
+            small = b.add(small, term) if sign > 0 else b.sub(small, term)
+    if len(large) != 2 or large[0] != large[1]:
+        return node
+    (sign, term), half = large[0], b.div(small, b.const(2))
+    return b.mul(b.const(2), b.add(half, term) if sign > 0 else b.sub(half, term))
+
+
+_FEW = 4
+"""How deeply a sum is opened: it may be one of sums that are used several times."""
+
+
+def _terms(node: Expr, sign: int = 1, depth: int = 0) -> list[tuple[int, Expr]]:
+    """The terms of a sum with their signs, in order."""
+    if isinstance(node, Call) and node.op.name in ("add", "sub", "neg") and depth < _FEW:
+        first, *rest = (_terms(arg, sign, depth + 1) for arg in node.args)
+        if node.op.name == "neg":
+            return [(-one, term) for one, term in first]
+        (last,) = rest
+        return first + ([(-one, term) for one, term in last] if node.op.name == "sub" else last)
+    return [(sign, node)]
+
+
 def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
     """The roots with a choice by few axes between `2*e - 1` and `e`, say, as `where(c, 2, 1)*e + where(c, -1, 0)`."""
     return b.mapped(roots, _affine_choice)
