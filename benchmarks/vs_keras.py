@@ -72,7 +72,7 @@ On tensors that no cache holds an operation costs what it reads and writes, and 
 a loss keeps digits that Keras's function loses, it does so by another pass. The ratios here are those of 4096x1024,
 measured one beside the other; the forms in brackets were tried.
 
-- **`categorical_crossentropy` from learned logits**, and `circle`: the logarithm of a sum of exponentials sums the
+- **`categorical_crossentropy` from learned logits**: the logarithm of a sum of exponentials sums the
   terms but the largest once more, for otherwise the value is 0 where the right class leads by 18 (see
   [accuracy.md](accuracy.md)). In TensorFlow this is done only if in some sample the largest outweighs the others
   together: in `circle`, and from the logits of a classifier that has learned, not from those of one that begins. (A

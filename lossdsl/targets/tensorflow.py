@@ -109,11 +109,11 @@ def _excess(a, axis=None):
 
     @tf.custom_gradient
     def seldom(a):
-        total = tf.math.reduce_sum(a, axis=axis)
+        still, total = tf.stop_gradient(a), tf.stop_gradient(tf.math.reduce_sum(a, axis=axis))
         near = total < 2.0
 
         def exact(_, found):
-            others = tf.math.reduce_sum(a - tf.math.floor(a), axis=axis)
+            others = tf.math.reduce_sum(tf.where(still < 1.0, still, 0.0), axis=axis)
             return False, tf.where(near, others + (tf.math.round(total - others) - 1.0), found)
 
         start = tf.math.reduce_any(near), total - 1.0
