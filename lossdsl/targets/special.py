@@ -12,12 +12,13 @@ _TEXTS = {
 def _log_cosh(a):
     """log(cosh(a)), without overflow and accurate near 0; cosh itself loses digits under XLA.
 
-    cosh(a)^2 is 1/(1 - tanh(a)^2), and log(cosh(a)) is |a| + log(1 + exp(-2|a|)) - log(2).
+    cosh(a)^2 is 1/(1 - tanh(a)^2), and cosh(a) is exp(|a|)/(1 + tanh|a|). The tanh is the slope, and so there already.
     """
     size = {abs}(a)
     slope = {tanh}(a)
-    small = {log1p}({where}(size < 1.0, -slope * slope, {exp}(-2.0 * size)))
-    return {where}(size < 1.0, -0.5 * small, size - math.log(2.0) + small)
+    near = size < 0.625  # where both forms are as accurate
+    part = {log1p}({where}(near, -slope * slope, {abs}(slope)))
+    return {where}(near, -0.5 * part, size - part)
 ''',
     "_excess": '''
 def _excess(a, **along):
