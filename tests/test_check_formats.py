@@ -644,17 +644,24 @@ def test_the_bar_waits_for_long_work_and_a_terminal(monkeypatch, terminal, run):
 # --- pre-commit
 
 
-def test_the_hook_for_pre_commit(capsys, folder):
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    assert {"id", "name", "entry", "language"} <= set(hook)  # what pre-commit requires of a hook
-    assert hook["language"] == "python"
-    matching = sorted(path.name for path in folder.iterdir() if re.search(hook["files"], path.name))
-    assert matching == ["kept.loss", "remark.loss", "right.loss", "wrong.loss"]
-    program, *arguments = shlex.split(hook["entry"])
-    assert f'{program} = "lossdsl.cli:console"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert cli.main([*arguments, "right.loss"]) == 0
-    assert cli.main([*arguments, *matching]) == 1
+def test_the_hooks_for_pre_commit(capsys, folder):
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [hook["id"] for hook in hooks] == ["lossdsl-check", "lossdsl-fmt"]
+    arguments = {}
+    for hook in hooks:
+        assert {"id", "name", "entry", "language"} <= set(hook)  # what pre-commit requires of a hook
+        assert hook["language"] == "python"
+        matching = sorted(path.name for path in folder.iterdir() if re.search(hook["files"], path.name))
+        assert matching == ["kept.loss", "remark.loss", "right.loss", "wrong.loss"]
+        program, *arguments[hook["id"]] = shlex.split(hook["entry"])
+        assert f'{program} = "lossdsl.cli:console"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    check, form = arguments.values()
+    assert cli.main([*check, "right.loss"]) == 0
+    assert cli.main([*check, *matching]) == 1
     assert "wrong.loss:2:6: error[name-error]" in capsys.readouterr().out
+    (folder / "right.loss").write_text("loss right(t,x)\n(t-x)^2\n", encoding="utf-8")
+    assert cli.main([*form, *matching]) == 0  # pre-commit sees for itself that a file has changed
+    assert "loss right(t, x)" in (folder / "right.loss").read_text(encoding="utf-8")
 
 
 def test_a_finding_of_another_severity_is_coloured_alike_in_every_format():
