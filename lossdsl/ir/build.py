@@ -223,13 +223,13 @@ def _fold_compare(test: Callable[[float | Fraction, float | Fraction], bool]) ->
     return fold
 
 
+_EQUAL = _fold_compare(lambda a, b: a == b)
+
+
 def _fold_eq(a: Expr, b: Expr) -> Expr | None:
     if isinstance(a, Call) and a.op.name == "truth" and b is ONE:  # as in onehot(t) == 1
         return a.args[0]
     return _EQUAL(a, b)
-
-
-_EQUAL = _fold_compare(lambda a, b: a == b)
 
 
 def _fold_and(a: Expr, b: Expr) -> Expr | None:

@@ -358,6 +358,18 @@ class Length(Expr):
         return Length(children[0], self.over)
 
 
+def valued(root: Expr) -> Iterable[Expr]:
+    """The parts of an expression whose values count, itself among them; of what is only measured, none."""
+    stack, seen = [root], set[Expr]()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            if not isinstance(node, Length):
+                stack.extend(node.children)
+
+
 def walk(*roots: Expr) -> Iterable[Expr]:
     """Every node below the roots once, children before parents."""
     return _walked(roots)

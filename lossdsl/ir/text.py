@@ -116,7 +116,7 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"len{_over(over)}({inside(arg)})", _ATOM
         case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
             return done[value]
-        case Call(op, (Position(), label)) if _is_onehot(node):
+        case Call(_, (Position(), label)) if _is_onehot(node):
             return f"onehot({inside(label)})", _ATOM
         case Call(op, args) if op.infix:
             level = op.precedence

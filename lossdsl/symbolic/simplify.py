@@ -7,13 +7,13 @@ of what is given, and chance is seeded: the result is the same on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, walk
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, valued, walk
 from lossdsl.ir.interval import Interval
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
@@ -71,7 +71,7 @@ def is_elementwise(root: Expr) -> bool:
     """Whether an expression is made of elementwise operations on inputs and parameters, but for its outermost mean."""
     while isinstance(root, Reduce):
         root = root.arg
-    return all(isinstance(node, Call | Const | Flag | Input | Param | Length) for node in _read(root))
+    return all(isinstance(node, Call | Const | Flag | Input | Param | Length) for node in valued(root))
 
 
 def _is_open(node: Expr) -> bool:
@@ -252,19 +252,7 @@ def _is_worth(region: list[Expr]) -> bool:
 
 def _varies(node: Expr) -> bool:
     """Whether a divisor is more than a parameter or a length."""
-    return any(isinstance(part, Input) or (isinstance(part, Param) and not part.is_static) for part in _read(node))
-
-
-def _read(node: Expr) -> Iterator[Expr]:
-    """The parts of an expression whose values count; of what is only measured, none."""
-    stack, seen = [node], set[Expr]()
-    while stack:
-        part = stack.pop()
-        if part not in seen:
-            seen.add(part)
-            yield part
-            if not isinstance(part, Length):
-                stack.extend(part.children)
+    return any(isinstance(part, Input) or (isinstance(part, Param) and not part.is_static) for part in valued(node))
 
 
 def _divisors(node: Expr) -> list[Expr]:

@@ -7,11 +7,11 @@ cannot reach the result. Nothing is summed here; `gradient` does that, and calls
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, valued, walk
 from lossdsl.symbolic.language import expression
 from lossdsl.symbolic.ranges import Ranges
 from lossdsl.symbolic.rules import factored
@@ -112,18 +112,7 @@ def growth(expr: Expr) -> float:
 
 def is_plain_factor(adjoint: Expr) -> bool:
     """Whether an adjoint is a plain factor: made of constants, lengths and the seed only."""
-    return all(not isinstance(node, Input | Param) or node.name == SEED for node in _counted(adjoint))
-
-
-def _counted(adjoint: Expr) -> Iterable[Expr]:
-    stack, seen = [adjoint], set()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            yield node
-            if not isinstance(node, Length):
-                stack.extend(node.children)
+    return all(not isinstance(node, Input | Param) or node.name == SEED for node in valued(adjoint))
 
 
 def piecewise(condition: Expr, first: Expr, second: Expr, active: set[Expr]) -> dict[Expr, tuple[Expr, Expr]]:
