@@ -114,6 +114,11 @@ def test_a_formula_printed_and_read_again_is_the_same(source: str) -> None:
     assert from_the_left(resolved(f"{HEADER}\n{lines}").value) is value
 
 
+def test_a_class_compared_with_1_is_a_condition_and_no_number() -> None:
+    value = resolved("loss f(t: label, x)\nsum(where(onehot(t) == 1, x, 0))").value
+    assert not any(isinstance(node, Call) and node.op.name == "truth" for node in walk(value))
+
+
 def from_the_left(expr: Expr) -> Expr:
     """Products of products, which are printed flat, as the language reads them then."""
 
