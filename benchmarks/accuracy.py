@@ -21,12 +21,12 @@ import numpy as np
 
 import lossdsl
 from lossdsl.ir.axes import ordered
+from lossdsl.oracle.interpreter import evaluate, filled
+from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.kernels import kernel
 from lossdsl.runtime.spec import LoadedLoss
-from lossdsl.symbolic.exact import evaluate, filled
-from lossdsl.symbolic.gradient import gradient
-from lossdsl.symbolic.namespaces import mp_numbers
+from lossdsl.transform.gradient import gradient
 
 SEED = 20260101
 OUT = Path(__file__).resolve().parent.parent / "docs" / "accuracy.md"

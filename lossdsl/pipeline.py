@@ -22,19 +22,19 @@ from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
+from lossdsl.ir.ranges import Ranges, ranges
 from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
-from lossdsl.symbolic.gradient import gradient, is_by_sample, seed_for
-from lossdsl.symbolic.guard import guarded
-from lossdsl.symbolic.places import placeless, whole
-from lossdsl.symbolic.products import affine_choices, doubled, shared_choices, small_first
-from lossdsl.symbolic.ranges import Ranges, ranges
-from lossdsl.symbolic.readable import readable
-from lossdsl.symbolic.rules import stable, tidy
-from lossdsl.symbolic.simplify import Proposal, simplified
-from lossdsl.symbolic.totals import accurate_totals
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
+from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
+from lossdsl.transform.guard import guarded
+from lossdsl.transform.places import placeless, whole
+from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
+from lossdsl.transform.readable import readable
+from lossdsl.transform.rules import stable, tidy
+from lossdsl.transform.simplify import Proposal, simplified
+from lossdsl.transform.totals import accurate_totals
 
 TARGETS = code.TARGETS
 STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
@@ -145,6 +145,13 @@ class Program:
         """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
         small = small_first(doubled(stable(tidy(exprs), self.known, late=True)), self.known)
         return affine_choices(shared_choices(small))
+
+    @cached_property
+    def written_slopes(self) -> tuple[Expr, ...]:
+        """The derivative in the prediction of the loss as its author wrote it: what errors are measured against."""
+        nodes = self.loss.prediction.nodes
+        found = gradient(self.loss.result, nodes)
+        return tuple(found[node] for node in nodes)
 
     @cached_property
     def is_elementwise(self) -> bool:

@@ -14,10 +14,10 @@ from lossdsl.checks import autodiff
 from lossdsl.checks.subject import Subject
 from lossdsl.errors import LossConfigError
 from lossdsl.ir import build as b
+from lossdsl.oracle.breakpoints import both_sides
+from lossdsl.oracle.points import points
 from lossdsl.runtime.autodiff import derivative
 from lossdsl.source import Source
-from lossdsl.symbolic.joins import both_sides
-from lossdsl.symbolic.points import points
 
 BACKENDS = os.environ.get("LOSSDSL_BACKENDS", "tensorflow").split()
 

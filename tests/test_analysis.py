@@ -26,9 +26,9 @@ from lossdsl.analysis.natures import image_of
 from lossdsl.analysis.orders import LEVEL, Growth
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.ir.ops import OPS
+from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.source import Source
-from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.namespaces import mp_numbers
+from lossdsl.transform.language import expression
 
 PUBLISHED = json.loads((Path(__file__).parent / "published" / "losses.json").read_text(encoding="utf-8"))
 

@@ -11,11 +11,11 @@ from lossdsl import catalog, load, pipeline
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, ordered
 from lossdsl.ir.expr import Gather, Input, Length, Param, Position, Rename, Slice, Unslice
+from lossdsl.ir.ranges import ranges
+from lossdsl.oracle.interpreter import evaluate, filled
+from lossdsl.oracle.number_systems import Beyond, SympyNumbers, float32_numbers, mp_numbers
+from lossdsl.oracle.points import points
 from lossdsl.source import Source
-from lossdsl.symbolic.exact import evaluate, filled
-from lossdsl.symbolic.namespaces import Beyond, SympyNumbers, float32_numbers, mp_numbers
-from lossdsl.symbolic.points import points
-from lossdsl.symbolic.ranges import ranges
 
 M = mp_numbers()
 ROW = Input("x", frozenset({BATCH, LAST}))

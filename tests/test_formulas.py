@@ -20,14 +20,14 @@ from lossdsl.ir.expr import Along, Call, Expr, Reduce, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind, Op
 from lossdsl.ir.ops import OPS
+from lossdsl.ir.ranges import ranges
 from lossdsl.ir.text import definitions, formula
+from lossdsl.oracle.interpreter import evaluate, filled, met
+from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
 from lossdsl.source import Source
-from lossdsl.symbolic.exact import evaluate, filled, met
-from lossdsl.symbolic.guard import guarded
-from lossdsl.symbolic.namespaces import mp_numbers
-from lossdsl.symbolic.ranges import ranges
 from lossdsl.targets import code
+from lossdsl.transform.guard import guarded
 
 HEADER = "loss random(t, x; a = 0.75, b = 1.5)"
 SHAPE = (2, 3)

@@ -12,8 +12,8 @@ from lossdsl.ir.text import definitions
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source
-from lossdsl.symbolic.guard import guarded
 from lossdsl.targets import code, latex
+from lossdsl.transform.guard import guarded
 
 PUBLISHED = json.loads((Path(__file__).parent / "published" / "losses.json").read_text(encoding="utf-8"))
 

@@ -11,11 +11,11 @@ from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Call, Input
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
+from lossdsl.oracle.interpreter import evaluate, filled
+from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
-from lossdsl.symbolic.exact import evaluate, filled
-from lossdsl.symbolic.namespaces import mp_numbers
-from lossdsl.symbolic.slopes import slopes_of
 from lossdsl.targets.numpy import HELPERS
+from lossdsl.transform.slopes import slopes_of
 
 M = mp_numbers(60)
 COUNT = 24

@@ -7,10 +7,10 @@ import lossdsl
 from lossdsl.ir.axes import LAST, SAMPLE
 from lossdsl.ir.expr import Input
 from lossdsl.ir.interval import POSITIVE
+from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
-from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.products import affine_choices, doubled, shared_choices, small_first
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.transform.language import expression
+from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
 
 # t, x, p over all axes; u, v one number a sample, g one number
 LETTERS = {letter: Input(letter, SAMPLE | {LAST}) for letter in "txp"}

@@ -6,12 +6,12 @@ from lossdsl.ir.axes import NONE
 from lossdsl.ir.build import const
 from lossdsl.ir.expr import Input
 from lossdsl.ir.interval import REALS
-from lossdsl.symbolic.exact import evaluate, filled
-from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.namespaces import float32_numbers, mp_numbers
-from lossdsl.symbolic.ranges import Ranges
-from lossdsl.symbolic.rules import RULES, match, stable
-from lossdsl.symbolic.weigh import ulps
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.interpreter import evaluate, filled
+from lossdsl.oracle.number_systems import float32_numbers, mp_numbers
+from lossdsl.oracle.veto import ulps
+from lossdsl.transform.language import expression
+from lossdsl.transform.rules import RULES, match, stable
 
 M = mp_numbers()
 TRUE = [rule for rule in RULES if not rule.wrong_at]

@@ -10,13 +10,13 @@ from lossdsl import load, pipeline
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Input
 from lossdsl.ir.interval import POSITIVE, UNIT
+from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
+from lossdsl.oracle.gradient_check import judge
+from lossdsl.oracle.veto import cost, weigh, worse
 from lossdsl.source import Source
-from lossdsl.symbolic.judge import judge
-from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.ranges import Ranges
-from lossdsl.symbolic.simplify import simplified
-from lossdsl.symbolic.weigh import cost, weigh, worse
+from lossdsl.transform.language import expression
+from lossdsl.transform.simplify import simplified
 
 LETTERS = {letter: Input(letter, frozenset({LAST})) for letter in "txeucpn"}
 KNOWN = Ranges({LETTERS["c"]: POSITIVE, LETTERS["n"]: POSITIVE, LETTERS["p"]: UNIT})

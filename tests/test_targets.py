@@ -19,8 +19,8 @@ import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.runtime import kernels
 from lossdsl.runtime.execute import functions
-from lossdsl.symbolic.guard import guarded
 from lossdsl.targets import code
+from lossdsl.transform.guard import guarded
 
 Array = np.ndarray
 MODES = ("eager", "graph", "xla")

@@ -21,11 +21,11 @@ from lossdsl.ir.expr import Call, Const, Expr, Flag, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
+from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
+from lossdsl.oracle.points import Point, points, sizes_for
 from lossdsl.pipeline import Program
 from lossdsl.source import Span
-from lossdsl.symbolic.exact import Array, evaluate
-from lossdsl.symbolic.namespaces import MpNumbers, mp_numbers
-from lossdsl.symbolic.points import Point, points, sizes_for
 
 GIVEN_POINTS = 6
 

@@ -16,7 +16,7 @@ from lossdsl.analysis.forms import Forms, Ratio, TooLarge, atoms_in, plain, rati
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
 from lossdsl.ir.op import Kind
-from lossdsl.symbolic.language import expression
+from lossdsl.transform.language import expression
 
 
 @dataclass

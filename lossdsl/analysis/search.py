@@ -39,8 +39,8 @@ from lossdsl.ir.expr import (
 )
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.op import Kind
-from lossdsl.symbolic.exact import Array, evaluate, filled
-from lossdsl.symbolic.namespaces import Beyond, MpNumbers
+from lossdsl.oracle.interpreter import Array, evaluate, filled
+from lossdsl.oracle.number_systems import Beyond, MpNumbers
 
 BUDGET = 50_000
 """How many operations, times points, are worked out on grids; the first setting is always tried."""

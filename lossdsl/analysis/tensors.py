@@ -1,4 +1,4 @@
-"""Refutations for losses over whole tensors: at the small tensors of `symbolic.points`, and between them."""
+"""Refutations for losses over whole tensors: at the small tensors of `oracle.points`, and between them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
+from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
-from lossdsl.symbolic.exact import Array, evaluate
-from lossdsl.symbolic.namespaces import mp_numbers
-from lossdsl.symbolic.points import Point, points
 
 COUNT = 12
 MAX_NODES = 1500

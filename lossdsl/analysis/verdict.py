@@ -25,8 +25,8 @@ class Verdict:
     for every admissible parameter, else says for which the verdict holds. `size` is, for a jump, how large it is beside
     the values there: a series that is broken off may jump by 1e-12.
 
-    A claim about a gradient has a verdict of its own kind (`symbolic.judge`), since that one is about lossdsl's own
-    work, this one about the author's.
+    A claim about a gradient has a verdict of its own kind (`oracle.gradient_check`), since that one is about lossdsl's
+    own work, this one about the author's.
     """
 
     how: How

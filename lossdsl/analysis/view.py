@@ -12,8 +12,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE
 from lossdsl.ir.expr import Call, Expr, Gather, Input, Length, walk
 from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.ranges import ranges
 from lossdsl.source import Span
-from lossdsl.symbolic.ranges import ranges
 
 ERROR = Input("the error t - x", NONE)
 """Stands for `t - x` in a loss that depends on the two by their difference alone."""

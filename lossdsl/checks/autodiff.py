@@ -12,12 +12,12 @@ import numpy as np
 from lossdsl.checks.finding import Finding, Row, Sure
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.expr import Input
+from lossdsl.oracle.breakpoints import both_sides
+from lossdsl.oracle.compare import shown
+from lossdsl.oracle.gradient_check import Trial
+from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
 from lossdsl.runtime.autodiff import derivative
-from lossdsl.symbolic.compare import shown
-from lossdsl.symbolic.joins import both_sides
-from lossdsl.symbolic.judge import Trial
-from lossdsl.symbolic.points import Point, points
 
 BACKEND = Row(
     "backend",

@@ -16,8 +16,9 @@ from lossdsl.frontend.headers import implied_header
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Input
 from lossdsl.ir.loss import Loss
+from lossdsl.oracle.compare import Comparison, compared
 from lossdsl.source import Source, Span
-from lossdsl.symbolic.compare import Comparison, compared
+from lossdsl.transform.gradient import gradient
 
 AGAINST = Row(
     "against",
@@ -48,7 +49,8 @@ def look(subject: Subject) -> Iterator[Finding | Sure]:
             except LossError as error:
                 yield from_error(error)
                 break
-            found = compared(program.loss, node, given, program.known, program.loss.names)
+            ours = gradient(program.loss.value, [node])[node]
+            found = compared(program.loss, node, ours, given, program.known, program.loss.names)
             if found.how == "wrong":
                 yield _finding(found, node, span, program.loss)
             elif found.how == "unknown":

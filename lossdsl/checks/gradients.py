@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lossdsl.checks.finding import Finding, Row, Sure
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.loss import InputSpec, Loss
-from lossdsl.symbolic.judge import Verdict, judge
+from lossdsl.oracle.gradient_check import Verdict, judge
 
 VALUE = Row(
     "value",

@@ -14,14 +14,14 @@ from lossdsl.checks.where import Affected, Region, region
 from lossdsl.errors import LossError
 from lossdsl.ir.expr import walk
 from lossdsl.ir.loss import Loss
+from lossdsl.oracle.accuracy import Errors, Truth
+from lossdsl.oracle.float_formats import FLOAT32, FORMATS, SHORT, Format
+from lossdsl.oracle.samples import Samples, batches, elements
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.rounded import in_format
-from lossdsl.symbolic.accuracy import Errors, Truth
-from lossdsl.symbolic.formats import FLOAT32, FORMATS, SHORT, Format
-from lossdsl.symbolic.guard import guarded
-from lossdsl.symbolic.samples import Samples, batches, elements
 from lossdsl.targets import code
+from lossdsl.transform.guard import guarded
 
 LOST = Row(
     "lost-digits",
@@ -61,7 +61,7 @@ class Measure:
     """The error of one part of a loss ("value" or "gradient") in a format: the largest, in units in the last place.
 
     `points` counts the samples of everyday sizes, `excused` those among them at which a large error was excused (see
-    `symbolic.accuracy`). `lost` and `overflow` are where digits are lost, everyday and beyond.
+    `oracle.accuracy`). `lost` and `overflow` are where digits are lost, everyday and beyond.
     """
 
     part: str
@@ -148,7 +148,7 @@ def _runs(program: Program, settings: int, formats: Sequence[Format]) -> Iterato
     compiled = _compiled(program)
     for kind in (FLOAT32, SHORT):
         for samples in batches(loss, program.known, kind, count):
-            truth = Truth(loss, samples)
+            truth = Truth(loss, program.written_slopes, samples)
             for one in formats if kind is SHORT else (FLOAT32,):
                 try:
                     got = compiled(samples, one)

@@ -12,7 +12,7 @@ from lossdsl import pipeline
 from lossdsl.analysis import Study, studies
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
-from lossdsl.symbolic.points import sizes_for
+from lossdsl.oracle.points import sizes_for
 
 VARIANTS = 4
 """Under how many settings of its `bool` and `int` parameters a loss is looked at."""

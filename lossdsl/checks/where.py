@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.ir.loss import Loss
-from lossdsl.symbolic.accuracy import Errors
-from lossdsl.symbolic.formats import Floats, Format
-from lossdsl.symbolic.samples import Samples
+from lossdsl.oracle.accuracy import Errors
+from lossdsl.oracle.float_formats import Floats, Format
+from lossdsl.oracle.samples import Samples
 
 FEW = 3
 """How many samples it takes to speak of a range."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from lossdsl.errors import LossConfigError, did_you_mean
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
-from lossdsl.symbolic.guard import guarded
 from lossdsl.targets import code
+from lossdsl.transform.guard import guarded
 
 Floats = NDArray[np.float64]
 

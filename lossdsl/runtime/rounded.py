@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.symbolic.formats import BFLOAT16, Format
+from lossdsl.oracle.float_formats import BFLOAT16, Format
 
 
 def in_format(values: Any, kind: Format) -> Any:

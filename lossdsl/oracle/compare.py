@@ -18,15 +18,14 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
 from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
-from lossdsl.symbolic.exact import met
-from lossdsl.symbolic.gradient import gradient
-from lossdsl.symbolic.joins import COMPARISONS, both_sides
-from lossdsl.symbolic.judge import Trial
-from lossdsl.symbolic.points import Point, points
-from lossdsl.symbolic.proof import Derivative
-from lossdsl.symbolic.ranges import Ranges
-from lossdsl.symbolic.samples import is_elementwise
+from lossdsl.oracle.breakpoints import COMPARISONS, both_sides
+from lossdsl.oracle.gradient_check import Trial
+from lossdsl.oracle.interpreter import met
+from lossdsl.oracle.points import Point, points
+from lossdsl.oracle.proof import Derivative
+from lossdsl.oracle.samples import is_elementwise
 
 POINTS = 12
 """How many points are tried, besides those on both sides of each join."""
@@ -62,10 +61,11 @@ class _Seen:
     differ: list[tuple[Any, Any, str, dict[Expr, bool]]] = field(default_factory=list)
 
 
-def compared(loss: Loss, node: Input, given: Expr, known: Ranges, names: Mapping[Expr, str]) -> Comparison:
-    """Whether `given` is the derivative of the loss in one input; `names` are what conditions call their parts."""
+def compared(
+    loss: Loss, node: Input, ours: Expr, given: Expr, known: Ranges, names: Mapping[Expr, str]
+) -> Comparison:
+    """Whether `given` is `ours`, the derivative of the loss in one input; `names` are what conditions call parts."""
     plain = replace(loss, result=loss.value)
-    ours = gradient(loss.value, [node])[node]
     seen = _Seen()
     every = (Trial(plain, point) for point in _points(plain, given, known))
     trials = [trial for trial in every if trial.is_usable]

@@ -11,7 +11,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
 from lossdsl.ir.ops import NONZERO
-from lossdsl.symbolic.ranges import Ranges, shifted_where
+from lossdsl.ir.ranges import Ranges, shifted_where
 
 
 def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:

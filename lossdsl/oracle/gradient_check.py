@@ -17,10 +17,10 @@ import numpy as np
 
 from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.ir.loss import InputSpec, Loss
-from lossdsl.symbolic.exact import Array, evaluate, met
-from lossdsl.symbolic.namespaces import MpNumbers, mp_numbers
-from lossdsl.symbolic.points import Point, points
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.interpreter import Array, evaluate, met
+from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
+from lossdsl.oracle.points import Point, points
 
 DIGITS = 60
 _STEP = "1e-18"
@@ -71,7 +71,7 @@ def judge(
     for spec, exprs in gradients.items():
         verdict = _quotient_verdict(spec, exprs, trials)
         if prove and verdict.how in ("tested", "unknown"):
-            from lossdsl.symbolic.proof import Derivative
+            from lossdsl.oracle.proof import Derivative
 
             derivative = derivative or Derivative(loss, known)
             if derivative.is_given_by(spec, exprs):

@@ -10,7 +10,7 @@ from typing import Any
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Input, walk
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
 
 MAX_DENOMINATOR = 16
 """Constants with a larger one are symbols to sympy."""

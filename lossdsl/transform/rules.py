@@ -16,8 +16,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
 from lossdsl.ir.expr import Call, Const, Expr, Input, Reduce
 from lossdsl.ir.interval import NONNEGATIVE, POSITIVE, Interval
-from lossdsl.symbolic.language import expression
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
+from lossdsl.transform.language import expression
 
 
 @dataclass(frozen=True)

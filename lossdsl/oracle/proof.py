@@ -28,10 +28,10 @@ from lossdsl.ir.expr import (
     walk,
 )
 from lossdsl.ir.loss import InputSpec, Loss
-from lossdsl.symbolic.exact import Array, evaluate, met
-from lossdsl.symbolic.namespaces import Beyond, SympyNumbers
-from lossdsl.symbolic.points import sizes_for
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.interpreter import Array, evaluate, met
+from lossdsl.oracle.number_systems import Beyond, SympyNumbers
+from lossdsl.oracle.points import sizes_for
 
 MAX_NODES = 60
 MAX_CONDITIONS = 4

@@ -20,9 +20,9 @@ from lossdsl.ir.axes import LAST
 from lossdsl.ir.build import exact, substitute
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, walk
 from lossdsl.ir.interval import Interval
-from lossdsl.symbolic.exact import Array, evaluate, filled
-from lossdsl.symbolic.namespaces import MpNumbers, float32_numbers, mp_numbers
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.interpreter import Array, evaluate, filled
+from lossdsl.oracle.number_systems import MpNumbers, float32_numbers, mp_numbers
 
 POINTS = 64
 _PLACES = 110

@@ -16,9 +16,9 @@ from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, valued, walk
 from lossdsl.ir.interval import Interval
 from lossdsl.ir.op import Kind
+from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
-from lossdsl.symbolic.ranges import Ranges
-from lossdsl.symbolic.rational import proposed
+from lossdsl.oracle.rational import proposed
 
 MAX_OPERATIONS = 24
 """The largest rational function that is given to sympy."""
@@ -178,7 +178,7 @@ def _proposed(expr: Expr, facts: _Facts) -> tuple[tuple[str, Expr], ...]:
 @lru_cache(256)
 def _refused(before: Expr, after: Expr, facts: _Facts) -> str | None:
     # Opened here, so that a loss without proposals pays for neither mpmath nor numpy.
-    from lossdsl.symbolic.weigh import weigh
+    from lossdsl.oracle.veto import weigh
 
     return weigh(before, after, Ranges(dict(facts)))
 

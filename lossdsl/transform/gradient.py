@@ -30,8 +30,8 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.meets import meetings
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
-from lossdsl.symbolic.rules import factored
-from lossdsl.symbolic.slopes import (
+from lossdsl.transform.rules import factored
+from lossdsl.transform.slopes import (
     CHOICES,
     SEED,
     choice,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossdsl.symbolic.namespaces import RoundedNumbers
+from lossdsl.oracle.number_systems import RoundedNumbers
 
 Floats = NDArray[np.float64]
 

@@ -17,9 +17,9 @@ from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
 from lossdsl.ir.interval import Interval
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
-from lossdsl.symbolic.exact import Array, evaluate, filled
-from lossdsl.symbolic.namespaces import Numbers, mp_numbers
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.interpreter import Array, evaluate, filled
+from lossdsl.oracle.number_systems import Numbers, mp_numbers
 
 _TRIES = 40
 

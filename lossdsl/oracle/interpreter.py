@@ -27,7 +27,7 @@ from lossdsl.ir.expr import (
     Slice,
     Unslice,
 )
-from lossdsl.symbolic.namespaces import Beyond, Numbers
+from lossdsl.oracle.number_systems import Beyond, Numbers
 
 Array = NDArray[Any]
 Sizes = Mapping[str, int]

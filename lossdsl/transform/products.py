@@ -16,9 +16,9 @@ from typing import TypeGuard
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
-from lossdsl.symbolic.ranges import Ranges, conjuncts
-from lossdsl.symbolic.rules import factored
-from lossdsl.symbolic.slopes import growth, is_plain_factor
+from lossdsl.ir.ranges import Ranges, conjuncts
+from lossdsl.transform.rules import factored
+from lossdsl.transform.slopes import growth, is_plain_factor
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import Loss
-from lossdsl.symbolic.exact import Array, evaluate
-from lossdsl.symbolic.namespaces import mp_numbers
-from lossdsl.symbolic.points import Point, decimal
+from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.oracle.points import Point, decimal
 
 COMPARISONS = ("lt", "le", "gt", "ge")
 MOST = 8

@@ -9,20 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from random import Random
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import Loss
-from lossdsl.symbolic.exact import Array, evaluate, filled, met
-from lossdsl.symbolic.formats import Floats, Format
-from lossdsl.symbolic.gradient import gradient
-from lossdsl.symbolic.namespaces import MpNumbers, mp_numbers
-from lossdsl.symbolic.samples import Samples
+from lossdsl.oracle.float_formats import Floats, Format
+from lossdsl.oracle.interpreter import Array, evaluate, filled, met
+from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
+from lossdsl.oracle.samples import Samples
 
 DIGITS = 110
 """What a format can hold reaches from 1e-45 to 1e38, and differences must be seen in it."""
@@ -69,10 +67,11 @@ class Errors:
 
 
 class Truth:
-    """The exact value of a loss and its slope in the prediction, at samples."""
+    """The exact value of a loss and its slopes in the components of the prediction, at samples."""
 
-    def __init__(self, loss: Loss, samples: Samples) -> None:
+    def __init__(self, loss: Loss, slopes: Sequence[Expr], samples: Samples) -> None:
         self.loss = loss
+        self.slopes = tuple(slopes)
         self.samples = samples
         self.nodes = loss.prediction.nodes
         self.m: MpNumbers = mp_numbers(DIGITS)
@@ -81,10 +80,9 @@ class Truth:
     def _at(self, samples: Samples) -> dict[str, Array]:
         """The exact value, and the slopes in all components side by side; a row for each sample."""
         given = {node: filled(array, self.m) for node, array in {**samples.inputs, **samples.parameters}.items()}
-        exprs = _slopes(self.loss.result, self.nodes)
-        done = evaluate([self.loss.result, *exprs], given, self.m, samples.sizes)
+        done = evaluate([self.loss.result, *self.slopes], given, self.m, samples.sizes)
         slopes = []
-        for node, slope in zip(self.nodes, exprs, strict=True):
+        for node, slope in zip(self.nodes, self.slopes, strict=True):
             slopes.append(np.broadcast_to(met(done[slope], slope.axes, node.axes), given[node].shape))
         return self._parts(samples, [done[self.loss.result], *slopes])
 
@@ -149,13 +147,6 @@ class Truth:
                 far = _floats(np.abs(after - still[part]))
                 found[part] = np.maximum(found[part], np.max(np.where(np.isfinite(far), far, np.inf), axis=1))
         return found
-
-
-@lru_cache(16)
-def _slopes(value: Expr, nodes: tuple[Input, ...]) -> tuple[Expr, ...]:
-    """Kept, since a loss is looked at in one batch of samples after another."""
-    found = gradient(value, list(nodes))
-    return tuple(found[node] for node in nodes)
 
 
 def _floats(values: Array) -> Floats:

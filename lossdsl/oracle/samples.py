@@ -19,9 +19,9 @@ from lossdsl.ir.axes import BATCH, SPACE, Axis, ordered
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Reduce, Rename, walk
 from lossdsl.ir.interval import REALS
 from lossdsl.ir.loss import DOMAINS, InputSpec, Loss
-from lossdsl.symbolic.formats import Floats, Format
-from lossdsl.symbolic.points import in_interval, sizes_for
-from lossdsl.symbolic.ranges import Ranges
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.float_formats import Floats, Format
+from lossdsl.oracle.points import in_interval, sizes_for
 
 EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small", "wide", "on")
 """How the inputs of a sample are drawn; together they are the values that training meets."""
