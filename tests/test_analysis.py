@@ -15,25 +15,25 @@ import pytest
 
 import lossdsl
 from lossdsl import catalog, pipeline
-from lossdsl.analysis import Study, Verdict, decide, study
-from lossdsl.analysis.bounds import INF, Bounds, ball
-from lossdsl.analysis.certificates import Known, Region, _combination, _Product
-from lossdsl.analysis.compose import Composition
-from lossdsl.analysis.facts import CONDITIONS, FACTS, TOGETHER
-from lossdsl.analysis.forms import Forms, TooLarge, _context
-from lossdsl.analysis.growth import FAR, Growths, towards
-from lossdsl.analysis.natures import image_of
-from lossdsl.analysis.orders import LEVEL, Growth
+from lossdsl.analyze import Analyzer, Verdict, analyzer, decide
+from lossdsl.ir.bounds import INF, Bounds, ball
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.ir.ops import OPS
+from lossdsl.ir.traits import CONDITIONS, TOGETHER, TRAITS
 from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.prove.asymptotics import FAR, Growths, towards
+from lossdsl.prove.certificates import Nonnegative, Region, _combination, _Product
+from lossdsl.prove.composition import Composition
+from lossdsl.prove.growth_orders import LEVEL, Growth
+from lossdsl.prove.properties import image_of
+from lossdsl.prove.rational_functions import NormalForms, TooLarge, _context
 from lossdsl.source import Source
 from lossdsl.transform.language import expression
 
 PUBLISHED = json.loads((Path(__file__).parent / "published" / "losses.json").read_text(encoding="utf-8"))
 
 
-def studied(text: str, **settled: Any) -> Study:
+def studied(text: str, **settled: Any) -> Analyzer:
     source = catalog.read(text) if text in catalog.names() else Source(text)
     file = pipeline.parsed(source)
     usual = {
@@ -41,24 +41,24 @@ def studied(text: str, **settled: Any) -> Study:
         for spec in pipeline.parameters(file)
         if spec.kind in ("bool", "int")
     }
-    return study(pipeline.program(file, {**usual, **settled}))
+    return analyzer(pipeline.program(file, {**usual, **settled}))
 
 
 # --- the table of facts -------------------------------------------------------------------------------------------
 
 
 def test_every_operation_has_its_facts():
-    rows = [*FACTS, *TOGETHER, *CONDITIONS]
+    rows = [*TRAITS, *TOGETHER, *CONDITIONS]
     assert sorted(rows) == sorted(OPS)
 
 
 GRID = [Fraction(k, 8) for k in range(-40, 41)] + [Fraction(1, 10**6), Fraction(-1, 10**6), Fraction(60), Fraction(-60)]
 
 
-@pytest.mark.parametrize("name", sorted(FACTS))
+@pytest.mark.parametrize("name", sorted(TRAITS))
 def test_a_row_of_facts_agrees_with_fifty_digits(name):
     """Domain, direction, bend, image and lemmas of each row, against mpmath at 50 digits on a grid."""
-    fact, m = FACTS[name], mp_numbers()
+    fact, m = TRAITS[name], mp_numbers()
     xs = sorted(x for x in GRID if fact.domain.contains(x) and name != "tan")
     ys = [m.apply(OPS[name].exact, name, (m.number(x),)) for x in xs]
     assert all(m.isfinite(y) for y in ys)
@@ -87,12 +87,12 @@ def test_a_row_of_facts_agrees_with_fifty_digits(name):
 
 
 def test_images_are_rounded_outwards():
-    exp = image_of(FACTS["exp"], Bounds(Fraction(0), Fraction(1)))
+    exp = image_of(TRAITS["exp"], Bounds(Fraction(0), Fraction(1)))
     assert exp.low == 1
     assert math.e < exp.high < math.nextafter(math.e, 3) + 1e-12
-    assert image_of(FACTS["neg"], Bounds(Fraction(2), INF)) == Bounds(-INF, Fraction(-2), True, False)
-    assert image_of(FACTS["log"], Bounds(Fraction(0), Fraction(1))).low == -INF
-    far = image_of(FACTS["exp"], Bounds(Fraction(-(10**9)), Fraction(10**9)))
+    assert image_of(TRAITS["neg"], Bounds(Fraction(2), INF)) == Bounds(-INF, Fraction(-2), True, False)
+    assert image_of(TRAITS["log"], Bounds(Fraction(0), Fraction(1))).low == -INF
+    far = image_of(TRAITS["exp"], Bounds(Fraction(-(10**9)), Fraction(10**9)))
     assert far.low == 0
     assert far.high == INF
     assert ball(Fraction(1, 3)).contains(ball(Fraction(1, 3)))
@@ -120,17 +120,17 @@ def test_what_is_equal_has_one_normal_form_and_what_is_not_has_not():
         ("a^b", "b^a", False),
     ]
     for left, right, same in pairs:
-        forms = Forms()
+        forms = NormalForms()
         assert (forms.of(expression(left, letters)).key == forms.of(expression(right, letters)).key) is same, left
 
 
 def test_certificates_prove_only_what_is_true():
     a, c, d, e = _context().gens()[:4]
-    inside = Region((Known(a), Known(1 - a), Known(c), Known(1 - c)))
+    inside = Region((Nonnegative(a), Nonnegative(1 - a), Nonnegative(c), Nonnegative(1 - c)))
     assert inside.sign(1 - a * (1 - c) - c / 2) == (1, False)  # the smoothed target: 1 - y
     assert inside.sign(a * c - 2) == (-1, True)
     assert inside.sign(a - c) is None
-    wedge = Region((Known(e, True), Known(d - e, True)))
+    wedge = Region((Nonnegative(e, True), Nonnegative(d - e, True)))
     assert wedge.sign(d - e / 2) == (1, True)
     assert wedge.sign(e * d - e * e / 2) == (1, True)
     assert not wedge.is_empty()
@@ -478,7 +478,7 @@ def test_a_thousand_operations_come_to_an_end():
 def test_a_form_that_is_too_large_is_refused():
     letters = {f"p{k}": lossdsl.ir.expr.Param(f"p{k}") for k in range(40)}
     with pytest.raises(TooLarge):
-        Forms().of(expression("+".join(letters), letters))
+        NormalForms().of(expression("+".join(letters), letters))
 
 
 @pytest.mark.parametrize("entry", PUBLISHED[::5], ids=lambda entry: entry["id"])
@@ -702,8 +702,8 @@ CONTRADICTS = {
 }
 
 
-def test_decide_is_the_study_in_one_call():
+def test_decide_is_the_analyzer_in_one_call():
     program = studied("huber").program
-    assert decide(program, "convex") == study(program).decide("convex")
+    assert decide(program, "convex") == analyzer(program).decide("convex")
     with pytest.raises(KeyError):
         decide(program, "round")

@@ -25,8 +25,10 @@ MAY_IMPORT = {
     "targets": "source errors ir",
     "pipeline": "source errors catalog ir frontend oracle transform targets",
     "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
-    "analysis": _STAGES,
-    "checks": f"{_STAGES} analysis runtime -runtime.keras_loss",
+    "prove": "source errors ir transform",  # of transform what reads the texts of tables
+    "refute": "source errors ir oracle pipeline",
+    "analyze": "source errors ir pipeline prove refute",
+    "checks": f"{_STAGES} analyze runtime -runtime.keras_loss",
     "_registration": "runtime",
     "config": f"{_STAGES} runtime checks",
     "api": f"{_STAGES} runtime config",
@@ -42,8 +44,8 @@ DOORS = {
     "lark": "frontend",
     "sympy": "oracle",
     "mpmath": "oracle",
-    "flint": "analysis",
-    "numpy": "oracle analysis runtime checks plot",
+    "flint": "ir prove",
+    "numpy": "oracle refute runtime checks plot",
     "keras": "runtime",
     "tensorflow": "runtime",
     "jax": "runtime",

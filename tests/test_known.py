@@ -8,7 +8,7 @@ import yaml
 
 import lossdsl
 from lossdsl import pipeline
-from lossdsl.analysis import study
+from lossdsl.analyze import analyzer
 from lossdsl.checks.subject import Subject
 from lossdsl.checks.table import ASKED
 from lossdsl.ir.loss import PROPERTIES
@@ -31,8 +31,8 @@ def subjects():
 
 
 @pytest.fixture(scope="module")
-def studies(subjects):
-    return {name: subject.studies[0] for name, subject in subjects.items()}
+def analyzers(subjects):
+    return {name: subject.analyzers[0] for name, subject in subjects.items()}
 
 
 def test_there_are_enough_of_them():
@@ -43,21 +43,21 @@ def test_there_are_enough_of_them():
 
 
 @pytest.mark.parametrize("entry", SOUND, ids=lambda entry: entry["name"])
-def test_what_the_literature_says_is_found(entry, studies):
+def test_what_the_literature_says_is_found(entry, analyzers):
     for name in words(entry, "is"):
-        assert studies[entry["name"]].decide(name).how == "proved", name
+        assert analyzers[entry["name"]].decide(name).how == "proved", name
     for name in words(entry, "not"):
-        assert studies[entry["name"]].decide(name).how == "refuted", name
+        assert analyzers[entry["name"]].decide(name).how == "refuted", name
 
 
 @pytest.mark.parametrize("entry", [entry for entry in SOUND if "robust" in entry], ids=lambda entry: entry["name"])
-def test_whether_the_slope_is_bounded_is_found(entry, studies):
-    assert studies[entry["name"]].steep.how == ("proved" if entry["robust"] else "refuted")
+def test_whether_the_slope_is_bounded_is_found(entry, analyzers):
+    assert analyzers[entry["name"]].steep.how == ("proved" if entry["robust"] else "refuted")
 
 
 @pytest.mark.parametrize("entry", [entry for entry in SOUND if "least" in entry], ids=lambda entry: entry["name"])
-def test_the_statistic_that_is_best_is_found(entry, studies):
-    assert studies[entry["name"]].minimiser.kind == entry["least"]
+def test_the_statistic_that_is_best_is_found(entry, analyzers):
+    assert analyzers[entry["name"]].minimiser.kind == entry["least"]
 
 
 @pytest.mark.parametrize("entry", SOUND, ids=lambda entry: entry["name"])
@@ -102,6 +102,6 @@ def test_what_is_found_in_a_published_loss_has_been_judged(entry):
 def test_a_long_product_ends_and_its_values_beyond_all_floats_are_told():
     """At t = 0, x = -1 it is -199!; mpmath: 3.94329e+372."""
     text = "x" + "".join(f"*({k} + t*x)" for k in range(1, 200))
-    verdict = study(pipeline.program(pipeline.parsed(Source(text)))).decide("nonnegative")
+    verdict = analyzer(pipeline.program(pipeline.parsed(Source(text)))).decide("nonnegative")
     assert verdict.how == "refuted"
     assert verdict.detail == "the value is -3.94329e+372"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossdsl.analysis import Escape
-from lossdsl.analysis.verdict import place
+from lossdsl.analyze import DomainError
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
+from lossdsl.ir.verdict import place
 
 LEAVES = Row(
     "leaves-domain",
@@ -35,18 +35,18 @@ ROWS = (LEAVES, STEEP)
 def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each operation that leaves its domain, once over all settings."""
     told: set[tuple[str, str, str]] = set()
-    for study in subject.studies:
-        for escape in study.escapes:
+    for analyzer in subject.analyzers:
+        for escape in analyzer.escapes:
             key = escape.of, escape.op, escape.argument
             if key in told:
                 continue
             told.add(key)
             row = LEAVES if escape.of == "value" else STEEP
-            text = f"{_said(escape)}{setting(study.program.loss)}"
+            text = f"{_said(escape)}{setting(analyzer.program.loss)}"
             yield row.found(text, escape.span, row.remedy, f"refuted at {place(escape.at)}")
 
 
-def _said(escape: Escape) -> str:
+def _said(escape: DomainError) -> str:
     of = f" of `{escape.argument}`" if escape.argument else ""
     where = f" at {place(escape.at)}" if escape.at else ""
     if escape.of == "gradient":

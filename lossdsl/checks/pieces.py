@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lossdsl.analysis import Join
+from lossdsl.analyze import Join
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
@@ -82,17 +82,17 @@ _PIECES = {"gap": GAP, "overlap": OVERLAP, "unreachable": DEAD}
 def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each jump and each piece that is amiss, once over all settings; a piece is dead if it is in all."""
     told: set[tuple[str, str]] = set()
-    for study in subject.studies:
-        where = setting(study.program.loss)
-        for join in study.joins:
+    for analyzer in subject.analyzers:
+        where = setting(analyzer.program.loss)
+        for join in analyzer.joins:
             if join.value.how == "refuted" and join.value.size > ROUNDING and ("jump", join.condition) not in told:
                 told.add(("jump", join.condition))
                 yield JUMP.found(_jump(join) + where, join.span, JUMP.remedy, str(join.value))
-        for piece in study.pieces:
+        for piece in analyzer.pieces:
             if (piece.kind, piece.text) in told:
                 continue
             if piece.kind == "unreachable" and not all(
-                any(one.text == piece.text for one in other.pieces) for other in subject.studies
+                any(one.text == piece.text for one in other.pieces) for other in subject.analyzers
             ):
                 continue
             told.add((piece.kind, piece.text))
@@ -109,7 +109,7 @@ def kinks(subject: Subject) -> Iterator[Finding]:
 
 def idle(subject: Subject) -> Iterator[Finding]:
     """A finding for each comparison that decides nothing under any setting."""
-    decided = {join.condition for study in subject.studies for join in study.joins if not join.decides_nothing}
+    decided = {join.condition for analyzer in subject.analyzers for join in analyzer.joins if not join.decides_nothing}
     for join, _ in _joins(subject, lambda join: join.decides_nothing and join.condition not in decided):
         text = f"value and slope agree at `{join.condition}`: `{join.comparison}` might as well be"
         yield IDLE.found(f"{text} `{_TWINS[join.comparison]}`", join.span, IDLE.remedy, str(join.slope))
@@ -118,11 +118,11 @@ def idle(subject: Subject) -> Iterator[Finding]:
 def _joins(subject: Subject, holds: Callable[[Join], bool]) -> Iterator[tuple[Join, str]]:
     """The joins of which something holds, each with the setting under which it does, once over all settings."""
     told: set[str] = set()
-    for study in subject.studies:
-        for join in study.joins:
+    for analyzer in subject.analyzers:
+        for join in analyzer.joins:
             if holds(join) and join.condition not in told:
                 told.add(join.condition)
-                yield join, setting(study.program.loss)
+                yield join, setting(analyzer.program.loss)
 
 
 def _jump(join: Join) -> str:

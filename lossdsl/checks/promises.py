@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossdsl.analysis import Study, Verdict
+from lossdsl.analyze import Analyzer, Verdict
 from lossdsl.checks.finding import Known, Outcome, Row, Sure
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.loss import PROPERTIES, Expectation, Loss
@@ -41,7 +41,7 @@ def look(subject: Subject) -> Iterator[Outcome]:
         yield from _properties(subject)
     kept = 0
     for promise in subject.loss.expectations:
-        found = [(study, study.decide(promise.text)) for study in subject.studies]
+        found = [(analyzer, analyzer.decide(promise.text)) for analyzer in subject.analyzers]
         broken = next((one for one in found if one[1].how == "refuted"), None)
         unsettled = next((one for one in found if one[1].how != "proved"), None)
         if broken is not None:
@@ -58,7 +58,7 @@ def _properties(subject: Subject) -> Iterator[Known]:
     """What is known of each property, under the defaults of the `bool` and `int` parameters."""
     promised = {promise.text for promise in subject.loss.expectations}
     for name in PROPERTIES:
-        verdict = subject.studies[0].decide(name)
+        verdict = subject.analyzers[0].decide(name)
         is_broken = verdict.how == "refuted" and name in promised
         yield Known(name, verdict.how, verdict.by, details(verdict), BROKEN.id if is_broken else "")
 
@@ -71,15 +71,15 @@ def details(verdict: Verdict) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _broken(promise: Expectation, study: Study, verdict: Verdict) -> str:
+def _broken(promise: Expectation, analyzer: Analyzer, verdict: Verdict) -> str:
     where = f" at {verdict.place}" if verdict.at else ""
     seen = f": {verdict.detail}" if verdict.detail else ""
-    return f"the loss is not {said(promise.text)}{where}{setting(study.program.loss)}{seen}"
+    return f"the loss is not {said(promise.text)}{where}{setting(analyzer.program.loss)}{seen}"
 
 
-def _open(promise: Expectation, study: Study, verdict: Verdict) -> str:
+def _open(promise: Expectation, analyzer: Analyzer, verdict: Verdict) -> str:
     tried = f"; {verdict.points} points do not contradict it" if verdict.how == "tested" else ""
-    return f"that the loss is {said(promise.text)} is neither proved nor refuted{setting(study.program.loss)}{tried}"
+    return f"that the loss is {said(promise.text)} is neither proved nor refuted{setting(analyzer.program.loss)}{tried}"
 
 
 def said(name: str) -> str:

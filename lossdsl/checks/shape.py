@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lossdsl.analysis import Study
-from lossdsl.analysis.shape import fading
-from lossdsl.analysis.verdict import Number, place
+from lossdsl.analyze import Analyzer
+from lossdsl.analyze.loss_shape import fading
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.verdict import Number, place
 from lossdsl.source import Span
 
 BOTTOMLESS = Row(
@@ -117,34 +117,34 @@ def look(subject: Subject) -> Iterator[Finding | Known]:
         yield from _properties(subject)
     told: set[str] = set()
     promised = _promised(subject)
-    for study in subject.studies:
-        if BOTTOMLESS.id in told and not _is_of_error(study):
+    for analyzer in subject.analyzers:
+        if BOTTOMLESS.id in told and not _is_of_error(analyzer):
             continue  # there is nothing else to be found
-        for found in _look(study, promised):
+        for found in _look(analyzer, promised):
             if found.id not in told:
                 told.add(found.id)
                 yield found
 
 
-def _is_of_error(study: Study) -> bool:
+def _is_of_error(analyzer: Analyzer) -> bool:
     """Whether the loss is one of the error t - x alone."""
-    return len(study.program.loss.inputs) == 2 and all(case.view.moves for case in study.cases)
+    return len(analyzer.program.loss.inputs) == 2 and all(case.view.moves for case in analyzer.cases)
 
 
-def _look(study: Study, promised: set[str]) -> Iterator[Finding]:
-    loss = study.program.loss
+def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
+    loss = analyzer.program.loss
     span, where = _formula(loss), setting(loss)
-    if study.below.how == "refuted":
-        text = f"the loss has no lower bound{where}: {study.below.detail}"
-        yield BOTTOMLESS.found(text, span, BOTTOMLESS.remedy, str(study.below))
+    if analyzer.below.how == "refuted":
+        text = f"the loss has no lower bound{where}: {analyzer.below.detail}"
+        yield BOTTOMLESS.found(text, span, BOTTOMLESS.remedy, str(analyzer.below))
         return
-    if not _is_of_error(study):
+    if not _is_of_error(analyzer):
         return
-    verdict = study.decide("nonnegative")
+    verdict = analyzer.decide("nonnegative")
     if verdict.how == "refuted" and "nonnegative" not in promised:
         text = f"the loss is negative at {verdict.place}{where}: {verdict.detail}"
         yield NEGATIVE.found(text, span, NEGATIVE.remedy, str(verdict))
-    verdict = study.decide("least at t = x")
+    verdict = analyzer.decide("least at t = x")
     if verdict.how == "refuted" and "least at t = x" not in promised:
         text = f"the loss is not least at `t = x`{where}: {verdict.detail} at {verdict.place}"
         yield ELSEWHERE.found(text, span, ELSEWHERE.remedy, str(verdict))
@@ -152,9 +152,9 @@ def _look(study: Study, promised: set[str]) -> Iterator[Finding]:
 
 def _properties(subject: Subject) -> Iterator[Known]:
     """Whether the loss has a lower bound, and whether its slope has bounds."""
-    study = subject.studies[0]
-    yield Known("bounded below", study.below.how, study.below.by, study.below.detail)
-    yield Known("slope bounded", study.steep.how, study.steep.by, study.steep.detail)
+    analyzer = subject.analyzers[0]
+    yield Known("bounded below", analyzer.below.how, analyzer.below.by, analyzer.below.detail)
+    yield Known("slope bounded", analyzer.steep.how, analyzer.steep.by, analyzer.steep.detail)
 
 
 def _promised(subject: Subject) -> set[str]:
@@ -172,9 +172,9 @@ def _formula(loss: Loss) -> Span | None:
 
 def minimiser(subject: Subject) -> Iterator[Finding]:
     """A finding where another prediction than the target is the best, once over all settings."""
-    for study in subject.studies:
-        loss, least = study.program.loss, study.minimiser
-        if least.kind == "t" or not least.text or study.below.how == "refuted":
+    for analyzer in subject.analyzers:
+        loss, least = analyzer.program.loss, analyzer.minimiser
+        if least.kind == "t" or not least.text or analyzer.below.how == "refuted":
             continue
         at = f" for {_others(loss, least.at)}" if least.at else ", over several targets"
         known = "tested on a grid" if least.at else str(least.verdict)
@@ -186,9 +186,9 @@ def minimiser(subject: Subject) -> Iterator[Finding]:
 def flats(subject: Subject) -> Iterator[Finding]:
     """A finding for each region in which the slope is 0 though the loss is less elsewhere, once over all settings."""
     told: set[str] = set()
-    for study in subject.studies:
-        loss = study.program.loss
-        for flat in study.flat:
+    for analyzer in subject.analyzers:
+        loss = analyzer.program.loss
+        for flat in analyzer.flat:
             if flat.where not in told:
                 told.add(flat.where)
                 text = f"the slope is 0 where `{flat.where}`, though the loss is less elsewhere{setting(loss)}: "
@@ -201,11 +201,11 @@ def fades(subject: Subject) -> Iterator[Finding]:
 
     Where it is 0 in a whole region that is told instead.
     """
-    for study in subject.studies:
-        pieces, search = study.cases[0].pieces, study.search
-        verdict = None if pieces is None or search is None or study.flat else fading(search, pieces.slope)
+    for analyzer in subject.analyzers:
+        pieces, search = analyzer.cases[0].pieces, analyzer.search
+        verdict = None if pieces is None or search is None or analyzer.flat else fading(search, pieces.slope)
         if verdict is not None:
-            loss = study.program.loss
+            loss = analyzer.program.loss
             at = _others(loss, verdict.at)
             text = f"{verdict.detail}{f', for {at}' if at else ''}, though the loss is less elsewhere{setting(loss)}"
             yield FADING.found(text, _formula(loss), FADING.remedy, str(verdict))
@@ -214,8 +214,8 @@ def fades(subject: Subject) -> Iterator[Finding]:
 
 def steep(subject: Subject) -> Iterator[Finding]:
     """A finding where the slope goes to infinity at an end; that it is infinite at a point is told of the domain."""
-    for study in subject.studies:
-        loss, verdict = study.program.loss, study.steep
+    for analyzer in subject.analyzers:
+        loss, verdict = analyzer.program.loss, analyzer.steep
         if verdict.how == "refuted" and verdict.by == "limits":
             at = _others(loss, verdict.at)
             text = f"{verdict.detail}{f', for {at}' if at else ''}{setting(loss)}"
@@ -236,8 +236,8 @@ def lopsided(subject: Subject) -> Iterator[Finding]:
 def _refuted(subject: Subject, name: str, row: Row) -> Iterator[Finding]:
     if name in _promised(subject):
         return
-    for study in subject.studies:
-        loss, verdict = study.program.loss, study.decide(name)
+    for analyzer in subject.analyzers:
+        loss, verdict = analyzer.program.loss, analyzer.decide(name)
         if verdict.how == "refuted":
             text = f"the loss is not {name} at {verdict.place}{setting(loss)}: {verdict.detail}"
             yield row.found(text, _formula(loss), row.remedy, str(verdict))

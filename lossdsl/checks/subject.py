@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from lossdsl import pipeline
-from lossdsl.analysis import Study, studies
+from lossdsl.analyze import Analyzer, analyzers
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
 from lossdsl.oracle.points import sizes_for
@@ -57,9 +57,9 @@ class Subject:
         return found
 
     @cached_property
-    def studies(self) -> tuple[Study, ...]:
+    def analyzers(self) -> tuple[Analyzer, ...]:
         """What can be found out about the loss under each of these settings."""
-        return studies(self.programs)
+        return analyzers(self.programs)
 
 
 def parameters_of(loss: Loss, example: Example) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ E = TypeVar("E", float, Fraction | float)
 class Ends(Generic[E]):
     """The reals from `low` to `high`; an end that is `open` does not belong.
 
-    What does not depend on how numbers are rounded: `Interval` is this over floats, `analysis.bounds` over exact ones.
+    What does not depend on how numbers are rounded: `Interval` is this over floats, `ir.bounds` over exact ones.
     """
 
     zero: ClassVar[Any]

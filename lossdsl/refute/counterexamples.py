@@ -8,10 +8,10 @@ from fractions import Fraction
 from itertools import islice, pairwise
 from typing import Any
 
-from lossdsl.analysis.bounds import Bounds
-from lossdsl.analysis.search import Line, Search
-from lossdsl.analysis.verdict import Verdict
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr
+from lossdsl.ir.verdict import Verdict
+from lossdsl.refute.grid_search import GridLine, GridSearch
 
 _SMALL = Fraction(1, 10**25)
 """What two numbers of 50 digits must differ by, as a part of their size, to count as different."""
@@ -27,7 +27,7 @@ def _text(value: Any) -> str:
     return decimal(Fraction(f"{rounded:.6g}")) if math.isfinite(rounded) else str(value.context.nstr(value, 6))
 
 
-def _below(search: Search, a: Any, c: Any, scale: Any = 0) -> bool:
+def _below(search: GridSearch, a: Any, c: Any, scale: Any = 0) -> bool:
     """Whether a is surely less than c."""
     if a >= c:
         return False
@@ -35,7 +35,7 @@ def _below(search: Search, a: Any, c: Any, scale: Any = 0) -> bool:
     return bool(c - a > size * search.m.number(_SMALL))
 
 
-def negative(search: Search) -> Verdict | None:
+def negative(search: GridSearch) -> Verdict | None:
     """A point at which the loss is below 0: the plainest one."""
     zero = search.m.mpf(0)
     for line in search.lines:
@@ -51,7 +51,7 @@ def plainness(x: Fraction) -> tuple[int, Fraction]:
     return x.denominator.bit_length() + max(0, abs(x.numerator).bit_length() - 7), abs(x)
 
 
-def nonzero_at_target(search: Search) -> Verdict | None:
+def nonzero_at_target(search: GridSearch) -> Verdict | None:
     """A target at which the loss of the very same prediction is not 0."""
     for line, x, y in _on_target(search):
         if y is None or abs(y) > search.m.number(_NOTHING):
@@ -61,7 +61,7 @@ def nonzero_at_target(search: Search) -> Verdict | None:
     return None
 
 
-def _on_target(search: Search) -> Iterator[tuple[Line, Fraction, Any]]:
+def _on_target(search: GridSearch) -> Iterator[tuple[GridLine, Fraction, Any]]:
     target = search.loss.target
     if target is None or len(target.nodes) != 1:
         return
@@ -72,7 +72,7 @@ def _on_target(search: Search) -> Iterator[tuple[Line, Fraction, Any]]:
             yield line, x, line.values[line.xs.index(x)]
 
 
-def less_than_target(search: Search) -> Verdict | None:
+def less_than_target(search: GridSearch) -> Verdict | None:
     """A prediction that costs less than the target itself."""
     for line, x, y in _on_target(search):
         if y is None:
@@ -86,7 +86,7 @@ def less_than_target(search: Search) -> Verdict | None:
     return None
 
 
-def asymmetric(search: Search) -> Verdict | None:
+def asymmetric(search: GridSearch) -> Verdict | None:
     """Two errors of one size that cost differently."""
     for line, x, _ in _on_target(search):
         values = dict(line.finite())
@@ -100,7 +100,7 @@ def asymmetric(search: Search) -> Verdict | None:
     return None
 
 
-def bent_down(search: Search) -> Verdict | None:
+def bent_down(search: GridSearch) -> Verdict | None:
     """Three predictions, the middle one above the line between the others."""
     for line in search.lines:
         points = line.finite()
@@ -118,7 +118,7 @@ def bent_down(search: Search) -> Verdict | None:
     return None
 
 
-def _is_interval(line: Line) -> bool:
+def _is_interval(line: GridLine) -> bool:
     """Whether the predictions that have a value follow each other."""
     flags = [value is not None for value in line.values]
     changes = sum(a != c for a, c in pairwise(flags))
@@ -151,12 +151,12 @@ SETTINGS = 14
 """For how many settings of the other inputs and the parameters each join is tried."""
 
 
-def jump(search: Search, joins: Sequence[Expr]) -> Verdict | None:
+def jump(search: GridSearch, joins: Sequence[Expr]) -> Verdict | None:
     """A prediction at which the value jumps."""
     return _at_joins(search, joins, _jump)
 
 
-def hole(search: Search) -> Verdict | None:
+def hole(search: GridSearch) -> Verdict | None:
     """A prediction without a value between two that have one, however near."""
     for line in search.lines:
         bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
@@ -174,13 +174,13 @@ def hole(search: Search) -> Verdict | None:
     return None
 
 
-def kink(search: Search, joins: Sequence[Expr]) -> Verdict | None:
+def kink(search: GridSearch, joins: Sequence[Expr]) -> Verdict | None:
     """A prediction at which the slope jumps, or is infinite."""
     return _at_joins(search, joins, _kink)
 
 
 def _at_joins(
-    search: Search, joins: Sequence[Expr], judge: Callable[[Search, Sequence[Any]], str | None]
+    search: GridSearch, joins: Sequence[Expr], judge: Callable[[GridSearch, Sequence[Any]], str | None]
 ) -> Verdict | None:
     bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for setting in islice(search.settings(), SETTINGS):
@@ -203,7 +203,7 @@ def _size(values: Sequence[Any]) -> float:
     return float((max(found) - min(found)) / max(1, *map(abs, found))) if len(found) > 1 else 0.0
 
 
-def _jump(search: Search, values: Sequence[Any]) -> str | None:
+def _jump(search: GridSearch, values: Sequence[Any]) -> str | None:
     low, high, middle = values[2:4], values[5:7], values[4]
     if None in (*low, *high):
         return None
@@ -218,14 +218,14 @@ def _jump(search: Search, values: Sequence[Any]) -> str | None:
     return None
 
 
-def _lasts(search: Search, gaps: Sequence[Any], size: Any) -> bool:
+def _lasts(search: GridSearch, gaps: Sequence[Any], size: Any) -> bool:
     """Whether a difference stays the same while the points come together."""
     far, near = gaps
     floor = search.m.number(_MILLIONTH) * size + search.m.number(_NOTHING)
     return bool(abs(near) > floor and abs(far - near) < abs(near) / 10)
 
 
-def _kink(search: Search, values: Sequence[Any]) -> str | None:
+def _kink(search: GridSearch, values: Sequence[Any]) -> str | None:
     if any(value is None for place, value in enumerate(values) if place != 4):
         return None
     m = search.m

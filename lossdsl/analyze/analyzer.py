@@ -1,4 +1,4 @@
-"""A loss under study: what is proved, refuted or only tested of it, worked out when it is asked for."""
+"""An analyzer of one loss: what is proved, refuted or only tested of it, worked out when it is asked for."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from lossdsl.analysis import escapes, refute, reports, shape, tensors
-from lossdsl.analysis.bounds import INF
-from lossdsl.analysis.claims import CLAIMS, MAX_PROOF, Case, Proof
-from lossdsl.analysis.ground import slope
-from lossdsl.analysis.limited import is_gentle
-from lossdsl.analysis.search import Kept, Search
-from lossdsl.analysis.verdict import UNKNOWN, Verdict
-from lossdsl.analysis.view import stands_alone, views
+from lossdsl.analyze import loss_shape, piece_reports
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import INF
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import PROPERTIES
+from lossdsl.ir.prediction_view import stands_alone, views
 from lossdsl.ir.text import formula
+from lossdsl.ir.verdict import UNKNOWN, Verdict
 from lossdsl.pipeline import Program
+from lossdsl.prove.assumptions import slope
+from lossdsl.prove.boundedness import is_gentle
+from lossdsl.prove.claims import CLAIMS, MAX_PROOF, Proof, TargetCase
+from lossdsl.refute import counterexamples, domain_errors, tensor_search
+from lossdsl.refute.grid_search import GridSearch, ValueCache
 
 
 @dataclass
-class Study:
+class Analyzer:
     """What is known of a loss, for one setting of its `bool` and `int` parameters.
 
     Each answer is worked out once. Nothing in it depends on a clock: what is tried is bounded by size.
     """
 
     program: Program
-    kept: Kept = field(default_factory=Kept, repr=False)
+    kept: ValueCache = field(default_factory=ValueCache, repr=False)
     _decided: dict[str, Verdict] = field(default_factory=dict)
 
     @cached_property
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[TargetCase]:
         """The loss as a function of its prediction; one for each value of a target that has only a few."""
-        return [Case(view) for view in views(self.program.loss)]
+        return [TargetCase(view) for view in views(self.program.loss)]
 
     @cached_property
     def defaults(self) -> dict[Expr, Expr]:
@@ -47,9 +48,9 @@ class Study:
         return {spec.node: b.const(float(spec.default)) for spec in free if spec.default is not None}
 
     @cached_property
-    def usual(self) -> list[Case]:
+    def usual(self) -> list[TargetCase]:
         """The same for the defaults of its parameters."""
-        return [Case(view) for view in views(self.program.loss, self.defaults)] if self.defaults else []
+        return [TargetCase(view) for view in views(self.program.loss, self.defaults)] if self.defaults else []
 
     @property
     def scope(self) -> str:
@@ -57,12 +58,12 @@ class Study:
         return f"for {', '.join(f'{formula(node)} = {formula(value)}' for node, value in self.defaults.items())}"
 
     @cached_property
-    def search(self) -> Search | None:
+    def search(self) -> GridSearch | None:
         """Trials on grids, for an elementwise loss of one number; other losses are tried at whole tensors."""
         view = self.cases[0].view
         if not view.elementwise or len(self.program.loss.prediction.nodes) != 1 or not stands_alone(self.program.loss):
             return None
-        return Search(view, tuple(self.joins_at), self.kept)
+        return GridSearch(view, tuple(self.joins_at), self.kept)
 
     @cached_property
     def joins_at(self) -> list[Expr]:
@@ -75,24 +76,28 @@ class Study:
         return list(found)
 
     @cached_property
-    def joins(self) -> tuple[reports.Join, ...]:
+    def joins(self) -> tuple[piece_reports.Join, ...]:
         """Where the pieces of an elementwise loss meet, and what happens there."""
-        found: list[reports.Join] = []
+        found: list[piece_reports.Join] = []
         for case in self.cases:
             if case.pieces is not None:
-                found += reports.joins(case.view, case.pieces, self.search)
-        return reports.told_once(found)
+                found += piece_reports.joins(case.view, case.pieces, self.search)
+        return piece_reports.told_once(found)
 
     @cached_property
-    def pieces(self) -> tuple[reports.Piece, ...]:
-        """Pieces that are never selected, gaps between the conditions, and conditions that overlap."""
+    def pieces(self) -> tuple[piece_reports.Piece, ...]:
+        """Piecewise that are never selected, gaps between the conditions, and conditions that overlap."""
         apart = [case.taken_apart(case.view.expr) if case.view.elementwise else None for case in self.cases]
         views = [case.view for case in self.cases]
         found = [cells for cells in apart if cells is not None]
         if len(found) != len(apart):
             return ()
-        gaps = [gap for view, cells in zip(views, found, strict=True) for gap in reports.gaps(view, cells, self.search)]
-        return (*reports.unreachable(views, found), *gaps[:1], *reports.overlaps(views[0], self.search))
+        gaps = [
+            gap
+            for view, cells in zip(views, found, strict=True)
+            for gap in piece_reports.gaps(view, cells, self.search)
+        ]
+        return (*piece_reports.unreachable(views, found), *gaps[:1], *piece_reports.overlaps(views[0], self.search))
 
     @cached_property
     def defined(self) -> Verdict:
@@ -100,26 +105,26 @@ class Study:
         if self.escapes and any(escape.of == "value" for escape in self.escapes):
             first = next(escape for escape in self.escapes if escape.of == "value")
             return Verdict("refuted", "search", at=first.at, detail=f"`{first.op}` gives {first.result}")
-        if all(case.nature.total for case in self.cases):
+        if all(case.properties.total for case in self.cases):
             return Verdict("proved", "intervals")
         if all(
             case.pieces is not None
-            and all(case.ground.is_defined(cell.value, cell.region) for cell in case.pieces.cells)
+            and all(case.assumptions.is_defined(cell.value, cell.region) for cell in case.pieces.cells)
             for case in self.cases
         ):
             return Verdict("proved", "polynomials")
         return Verdict("tested", "search", self.search.tried) if self.search is not None else UNKNOWN
 
     @cached_property
-    def escapes(self) -> tuple[escapes.Escape, ...]:
+    def escapes(self) -> tuple[domain_errors.DomainError, ...]:
         """Operations that leave their domain for an admissible input, in the value or in the gradient."""
         if self.is_large:
             return ()
         if self.search is None:
-            return tuple(escapes.over_tensors(self.program))
-        is_safe = all(case.nature.total for case in self.cases)
-        found = () if is_safe else tuple(escapes.in_value(self.search))
-        return (*found, *escapes.in_gradient(self.program, self.search))
+            return tuple(domain_errors.over_tensors(self.program))
+        is_safe = all(case.properties.total for case in self.cases)
+        found = () if is_safe else tuple(domain_errors.in_value(self.search))
+        return (*found, *domain_errors.in_gradient(self.program, self.search))
 
     @cached_property
     def is_large(self) -> bool:
@@ -131,7 +136,7 @@ class Study:
         """Whether there is a number that the loss never falls below, for a given target."""
         if self.decide("nonnegative").how == "proved":
             return self.decide("nonnegative")
-        if all(case.nature.bounds.low > -INF for case in self.cases):
+        if all(case.properties.bounds.low > -INF for case in self.cases):
             return Verdict("proved", "intervals")
         if self.decide("bounded").how == "proved":
             return self.decide("bounded")
@@ -139,7 +144,7 @@ class Study:
             return UNKNOWN
         if self.decide("least at t = x").how == "proved":
             return self.decide("least at t = x")
-        return shape.unbounded(self.search, below=True) or UNKNOWN
+        return loss_shape.unbounded(self.search, below=True) or UNKNOWN
 
     @cached_property
     def steep(self) -> Verdict:
@@ -152,36 +157,36 @@ class Study:
         sharp = next((escape for escape in self.escapes if escape.of == "gradient"), None)
         if sharp is not None:
             return Verdict("refuted", "search", at=sharp.at, detail=f"the slope is {sharp.result}")
-        found = None if case.pieces is None else shape.unbounded(self.search, of=case.pieces.slope)
+        found = None if case.pieces is None else loss_shape.unbounded(self.search, of=case.pieces.slope)
         return found or UNKNOWN
 
     @cached_property
-    def flat(self) -> tuple[shape.Flat, ...]:
+    def flat(self) -> tuple[loss_shape.Flat, ...]:
         """Regions in which nothing is learned: the slope is 0, and the loss is less elsewhere."""
         if self.search is None:
             return ()
-        found: list[shape.Flat] = []
+        found: list[loss_shape.Flat] = []
         for case in self.cases:
             if case.pieces is not None:
-                found += shape.flats(case.view, case.pieces, self.search)
+                found += loss_shape.flats(case.view, case.pieces, self.search)
         return tuple(found)
 
     @cached_property
-    def minimiser(self) -> shape.Minimiser:
+    def minimiser(self) -> loss_shape.Minimiser:
         """The prediction at which the loss is least."""
         least = self.decide("least at t = x")
         case = self.cases[0]
         if least.how == "proved":
             kind, level = "", ""
             if len(self.cases) == 1 and case.pieces is not None:
-                kind, level = shape.statistic(case.view, case.pieces)
+                kind, level = loss_shape.statistic(case.view, case.pieces)
             elif self._is_proper:
                 kind = "mean"
             words = {"mean": "the mean of t", "median": "the median of t", "quantile": f"the quantile of t at {level}"}
-            return shape.Minimiser(kind or "t", words.get(kind, "t"), level, least)
+            return loss_shape.Minimiser(kind or "t", words.get(kind, "t"), level, least)
         if self.search is None or self.is_large or least.how != "refuted":
-            return shape.Minimiser("", "", verdict=least)
-        return shape.searched(self.search, least)
+            return loss_shape.Minimiser("", "", verdict=least)
+        return loss_shape.searched(self.search, least)
 
     @cached_property
     def _is_proper(self) -> bool:
@@ -224,7 +229,7 @@ class Study:
             proved = None if proved is None else replace(proved, scope=self.scope)
         return proved or refuted or UNKNOWN
 
-    def _proved(self, ways: Sequence[Proof], cases: Sequence[Case] | None = None) -> Verdict | None:
+    def _proved(self, ways: Sequence[Proof], cases: Sequence[TargetCase] | None = None) -> Verdict | None:
         """A proof, if each case has one by one of some ways."""
         found = [next(filter(None, (way(case) for way in ways)), "") for case in cases or self.cases]
         return Verdict("proved", " and ".join(dict.fromkeys(found))) if all(found) else None
@@ -233,19 +238,19 @@ class Study:
         """A refutation; what was tried, where points may tell; None where they do not."""
         search = self.search
         if search is None:
-            return tensors.refuted(self.program, name)
+            return tensor_search.refuted(self.program, name)
         if name in ("continuous", "smooth"):
-            broken = refute.jump(search, self.joins_at) or refute.hole(search)
-            return broken or (refute.kink(search, self.joins_at) if name == "smooth" else None)
+            broken = counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
+            return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None)
         if name == "bounded":
-            return shape.unbounded(search)
+            return loss_shape.unbounded(search)
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
 
-_REFUTATIONS: dict[str, Callable[[Search], Verdict | None]] = {
-    "nonnegative": refute.negative,
-    "zero at t = x": refute.nonzero_at_target,
-    "least at t = x": refute.less_than_target,
-    "symmetric": refute.asymmetric,
-    "convex": refute.bent_down,
+_REFUTATIONS: dict[str, Callable[[GridSearch], Verdict | None]] = {
+    "nonnegative": counterexamples.negative,
+    "zero at t = x": counterexamples.nonzero_at_target,
+    "least at t = x": counterexamples.less_than_target,
+    "symmetric": counterexamples.asymmetric,
+    "convex": counterexamples.bent_down,
 }

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, NONNEGATIVE, POSITIVE, REALS, UNIT, Bounds, point
-from lossdsl.analysis.facts import FACTS, Fact
+from lossdsl.ir.bounds import INF, NONNEGATIVE, POSITIVE, REALS, UNIT, Bounds, point
+from lossdsl.ir.traits import TRAITS, Trait
 
 
 @dataclass(frozen=True)
-class Nature:
+class Properties:
     """What is known of an expression for every admissible input, as a function of the whole prediction.
 
     `constant`: it does not depend on it. `convex` and `concave` (both: affine) hold where it is defined, which is then
@@ -32,26 +32,26 @@ class Nature:
         return self.convex and self.concave
 
 
-def settled(bounds: Bounds, *, total: bool = True) -> Nature:
-    return Nature(bounds, True, True, True, True, True, total)
+def settled(bounds: Bounds, *, total: bool = True) -> Properties:
+    return Properties(bounds, True, True, True, True, True, total)
 
 
 # --- one argument -------------------------------------------------------------------------------------------------
 
 
-def one_argument(name: str, u: Nature) -> Nature:
+def one_argument(name: str, u: Properties) -> Properties:
     """An operation of one argument, by its row."""
-    fact = FACTS[name]
+    fact = TRAITS[name]
     inside = u.bounds.within(fact.domain)
     image = image_of(fact, u.bounds)
     if not fact.is_continuous:
-        return Nature(_stepped(name, u.bounds).meet(fact.image), total=u.total)
+        return Properties(_stepped(name, u.bounds).meet(fact.image), total=u.total)
     if name in ("neg", "stop", "real"):
         if name == "neg":
-            return Nature(image, u.constant, u.concave, u.convex, u.continuous, u.smooth, u.total)
+            return Properties(image, u.constant, u.concave, u.convex, u.continuous, u.smooth, u.total)
         return u
     if name == "tan":
-        return Nature(image)
+        return Properties(image)
     bends = _bends(fact, u.bounds)
     direction = _direction(fact, u.bounds)
     # Where the domain ends above u, u must be concave for what is left of its own domain to be convex; and so on.
@@ -60,16 +60,16 @@ def one_argument(name: str, u: Nature) -> Nature:
     convex = keeps and bends > 0 and (u.affine or (direction > 0 and u.convex) or (direction < 0 and u.concave))
     concave = keeps and bends < 0 and (u.affine or (direction > 0 and u.concave) or (direction < 0 and u.convex))
     regular = not any(u.bounds.contains(end) for end in (*fact.steep, *fact.corners))
-    return Nature(image, False, convex, concave, u.continuous, u.smooth and regular, u.total and inside)
+    return Properties(image, False, convex, concave, u.continuous, u.smooth and regular, u.total and inside)
 
 
-def _direction(fact: Fact, bounds: Bounds) -> int:
+def _direction(fact: Trait, bounds: Bounds) -> int:
     if fact.direction == 2:
         return 1 if bounds.is_nonnegative else -1 if bounds.is_nonpositive else 0
     return fact.direction
 
 
-def _bends(fact: Fact, bounds: Bounds) -> int:
+def _bends(fact: Trait, bounds: Bounds) -> int:
     if fact.bends or not fact.bends_right:
         return fact.bends
     if bounds.is_nonnegative:
@@ -78,7 +78,7 @@ def _bends(fact: Fact, bounds: Bounds) -> int:
     return -fact.bends_right if bounds.is_nonpositive else 0
 
 
-def image_of(fact: Fact, bounds: Bounds) -> Bounds:
+def image_of(fact: Trait, bounds: Bounds) -> Bounds:
     """Every value that a function takes on an interval."""
     inner = bounds.meet(fact.domain)
     if inner.is_empty or fact.ball is None or not fact.is_continuous:
@@ -114,8 +114,8 @@ def _stepped(name: str, bounds: Bounds) -> Bounds:
 # --- several arguments --------------------------------------------------------------------------------------------
 
 
-def added(u: Nature, v: Nature) -> Nature:
-    return Nature(
+def added(u: Properties, v: Properties) -> Properties:
+    return Properties(
         u.bounds + v.bounds,
         False,
         u.convex and v.convex,
@@ -126,14 +126,14 @@ def added(u: Nature, v: Nature) -> Nature:
     )
 
 
-def _subtracted(u: Nature, v: Nature) -> Nature:
+def _subtracted(u: Properties, v: Properties) -> Properties:
     return added(u, one_argument("neg", v))
 
 
-def _multiplied(u: Nature, v: Nature) -> Nature:
+def _multiplied(u: Properties, v: Properties) -> Properties:
     if v.constant:
         u, v = v, u
-    found = Nature(
+    found = Properties(
         u.bounds * v.bounds,
         continuous=u.continuous and v.continuous,
         smooth=u.smooth and v.smooth,
@@ -147,10 +147,10 @@ def _multiplied(u: Nature, v: Nature) -> Nature:
     return found
 
 
-def _divided(u: Nature, v: Nature) -> Nature:
+def _divided(u: Properties, v: Properties) -> Properties:
     turned, regular = v.bounds.reciprocal(), v.bounds.is_nonzero
     # A pole is a hole in the prediction's range: what lies on either side of it does not hang together.
-    inverse = Nature(turned, v.constant, continuous=v.continuous and regular, smooth=v.smooth and regular,
+    inverse = Properties(turned, v.constant, continuous=v.continuous and regular, smooth=v.smooth and regular,
                      total=v.total and regular)  # fmt: skip
     if v.constant:
         inverse = replace(inverse, convex=True, concave=True, continuous=True, smooth=True)
@@ -161,25 +161,25 @@ def _divided(u: Nature, v: Nature) -> Nature:
     return _multiplied(u, inverse)
 
 
-def _raised(u: Nature, v: Nature) -> Nature:
+def _raised(u: Properties, v: Properties) -> Properties:
     total = u.total and v.total
     if u.constant and not v.constant:
         # a^v = exp(v*log(a))
         if not u.bounds.is_positive:
-            return Nature(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
-        return Nature(POSITIVE, False, v.affine, False, v.continuous, v.smooth, total)
+            return Properties(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
+        return Properties(POSITIVE, False, v.affine, False, v.continuous, v.smooth, total)
     if not v.constant:
         inside = u.bounds.is_positive
         if not inside:
-            return Nature(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
-        return Nature(POSITIVE, False, False, False, u.continuous and v.continuous, u.smooth and v.smooth, total)
+            return Properties(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
+        return Properties(POSITIVE, False, False, False, u.continuous and v.continuous, u.smooth and v.smooth, total)
     exponent = v.bounds
     if exponent.is_point and Fraction(exponent.low).denominator == 1:
         return _whole_power(u, int(exponent.low))
     return _real_power(u, v)
 
 
-def _whole_power(u: Nature, n: int) -> Nature:
+def _whole_power(u: Properties, n: int) -> Properties:
     if n == 0:
         return replace(settled(point(1)), total=u.total)
     if n < 0:
@@ -197,10 +197,10 @@ def _whole_power(u: Nature, n: int) -> Nature:
     else:
         convex = up and u.convex
         concave = down and u.concave
-    return Nature(bounds, False, convex, concave, u.continuous, u.smooth, u.total)
+    return Properties(bounds, False, convex, concave, u.continuous, u.smooth, u.total)
 
 
-def _real_power(u: Nature, v: Nature) -> Nature:
+def _real_power(u: Properties, v: Properties) -> Properties:
     """A power whose exponent is the same whatever the prediction, but need not be whole."""
     exponent = v.bounds
     low, high = u.bounds.low, u.bounds.high
@@ -228,10 +228,10 @@ def _real_power(u: Nature, v: Nature) -> Nature:
     smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
     total = u.total and (positive or (base and exponent.is_nonnegative))
     whole = u.continuous and (base or exponent.is_nonnegative)  # a whole negative exponent has a pole
-    return Nature(bounds, False, convex, concave, whole, smooth and whole, total)
+    return Properties(bounds, False, convex, concave, whole, smooth and whole, total)
 
 
-def extreme(name: str, u: Nature, v: Nature) -> Nature:
+def extreme(name: str, u: Properties, v: Properties) -> Properties:
     """The larger or the smaller of two."""
     up = name == "max"
     pick = max if up else min
@@ -243,7 +243,7 @@ def extreme(name: str, u: Nature, v: Nature) -> Nature:
     other = v.bounds.low >= u.bounds.high if up else v.bounds.high <= u.bounds.low
     if first or other:
         return replace(u if first else v, total=u.total and v.total)
-    return Nature(
+    return Properties(
         bounds,
         False,
         up and u.convex and v.convex,
@@ -261,7 +261,7 @@ def _open_end(a: object, a_open: bool, c: object, c_open: bool, *, up: bool) -> 
     return a_open if (a > c) == up else c_open  # type: ignore[operator]
 
 
-def _xlogy(u: Nature, v: Nature) -> Nature:
+def _xlogy(u: Properties, v: Properties) -> Properties:
     log = one_argument("log", v)
     found = _multiplied(u, log)
     # Where the factor is 0 the logarithm does not count; that it is free of the prediction keeps this continuous.
@@ -270,15 +270,15 @@ def _xlogy(u: Nature, v: Nature) -> Nature:
     return replace(found, continuous=found.continuous and calm, smooth=found.smooth and calm, total=total)
 
 
-def _logaddexp(u: Nature, v: Nature) -> Nature:
+def _logaddexp(u: Properties, v: Properties) -> Properties:
     low, high = max(u.bounds.low, v.bounds.low), max(u.bounds.high, v.bounds.high) + 1
     continuous, smooth = u.continuous and v.continuous, u.smooth and v.smooth
-    return Nature(Bounds(low, high), False, u.convex and v.convex, False, continuous, smooth, u.total and v.total)
+    return Properties(Bounds(low, high), False, u.convex and v.convex, False, continuous, smooth, u.total and v.total)
 
 
-def _bessel(u: Nature, v: Nature) -> Nature:
+def _bessel(u: Properties, v: Properties) -> Properties:
     settled = u.constant and u.bounds.is_nonnegative
-    return Nature(
+    return Properties(
         REALS,
         continuous=settled and v.continuous,
         smooth=settled and v.smooth,
@@ -286,7 +286,7 @@ def _bessel(u: Nature, v: Nature) -> Nature:
     )
 
 
-RULES: dict[str, Callable[[Nature, Nature], Nature]] = {
+RULES: dict[str, Callable[[Properties, Properties], Properties]] = {
     "add": added,
     "sub": _subtracted,
     "mul": _multiplied,
@@ -295,17 +295,17 @@ RULES: dict[str, Callable[[Nature, Nature], Nature]] = {
     "xlogy": _xlogy,
     "logaddexp": _logaddexp,
     "log_bessel_i": _bessel,
-    "mod": lambda u, v: Nature(total=u.total and v.total and v.bounds.is_nonzero),
+    "mod": lambda u, v: Properties(total=u.total and v.total and v.bounds.is_nonzero),
 }
 
 
-def chosen(condition: Nature, first: Nature, second: Nature) -> Nature:
+def chosen(condition: Properties, first: Properties, second: Properties) -> Properties:
     """A choice: known where the prediction has no part in the condition; the other choices are taken apart."""
     bounds = first.bounds.join(second.bounds)
     total = condition.total and first.total and second.total
     if not condition.constant:
-        return Nature(bounds, total=total)
-    return Nature(
+        return Properties(bounds, total=total)
+    return Properties(
         bounds,
         False,
         first.convex and second.convex,

@@ -11,11 +11,11 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
-from lossdsl.analysis.bounds import ball, enclosed
-from lossdsl.analysis.facts import FACTS
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import ball, enclosed
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
+from lossdsl.ir.traits import TRAITS
 
 HALF = Fraction(1, 2)
 _PLAIN = 10**9
@@ -50,7 +50,7 @@ def plain(value: Fraction) -> Any:
 
 
 @dataclass(frozen=True)
-class Ratio:
+class RationalFunction:
     """A quotient of polynomials without a common factor."""
 
     top: Any
@@ -101,16 +101,16 @@ def _factored(written: _Written) -> tuple[Any, list[tuple[Any, int]]]:
 
 
 @dataclass
-class Forms:
+class NormalForms:
     """The atoms met so far, as expressions, and the forms worked out so far."""
 
     atoms: list[Expr] = field(default_factory=list)
-    arguments: dict[int, tuple[Ratio, ...]] = field(default_factory=dict)
+    arguments: dict[int, tuple[RationalFunction, ...]] = field(default_factory=dict)
     _places: dict[Any, int] = field(default_factory=dict)
-    _done: dict[Expr, Ratio] = field(default_factory=dict)
+    _done: dict[Expr, RationalFunction] = field(default_factory=dict)
     _failed: set[Expr] = field(default_factory=set)
 
-    def of(self, expr: Expr) -> Ratio:
+    def of(self, expr: Expr) -> RationalFunction:
         """The normal form. Raises TooLarge."""
         if expr in self._done:
             return self._done[expr]
@@ -129,44 +129,44 @@ class Forms:
             raise
         return self._done[expr]
 
-    def number(self, value: Fraction | int) -> Ratio:
-        return Ratio(_context().constant(plain(Fraction(value))), _context().constant(1))
+    def number(self, value: Fraction | int) -> RationalFunction:
+        return RationalFunction(_context().constant(plain(Fraction(value))), _context().constant(1))
 
-    def atom(self, place: int) -> Ratio:
-        return Ratio(_context().gens()[place], _context().constant(1))
+    def atom(self, place: int) -> RationalFunction:
+        return RationalFunction(_context().gens()[place], _context().constant(1))
 
-    def of_polynomial(self, polynomial: Any) -> Ratio:
-        return Ratio(polynomial, _context().constant(1))
+    def of_polynomial(self, polynomial: Any) -> RationalFunction:
+        return RationalFunction(polynomial, _context().constant(1))
 
     # --- arithmetic ---------------------------------------------------------------------------------------------
 
-    def add(self, a: Ratio, b: Ratio) -> Ratio:
+    def add(self, a: RationalFunction, b: RationalFunction) -> RationalFunction:
         if a.bottom == b.bottom:
             return self._ratio(a.top + b.top, a.bottom)
         return self._ratio(a.top * b.bottom + b.top * a.bottom, a.bottom * b.bottom)
 
-    def negative(self, a: Ratio) -> Ratio:
-        return Ratio(-a.top, a.bottom)
+    def negative(self, a: RationalFunction) -> RationalFunction:
+        return RationalFunction(-a.top, a.bottom)
 
-    def sub(self, a: Ratio, b: Ratio) -> Ratio:
+    def sub(self, a: RationalFunction, b: RationalFunction) -> RationalFunction:
         return self.add(a, self.negative(b))
 
-    def mul(self, a: Ratio, b: Ratio) -> Ratio:
+    def mul(self, a: RationalFunction, b: RationalFunction) -> RationalFunction:
         return self._ratio(a.top * b.top, a.bottom * b.bottom)
 
-    def div(self, a: Ratio, b: Ratio) -> Ratio:
+    def div(self, a: RationalFunction, b: RationalFunction) -> RationalFunction:
         if b.is_zero:
             raise TooLarge
         return self._ratio(a.top * b.bottom, a.bottom * b.top)
 
-    def power(self, a: Ratio, exponent: int) -> Ratio:
+    def power(self, a: RationalFunction, exponent: int) -> RationalFunction:
         if abs(exponent) > MAX_POWER or len(a.top) ** abs(exponent) > 10 * MAX_TERMS:
             raise TooLarge
         if exponent < 0:
             return self.power(self.div(self.number(1), a), -exponent)
         return self._ratio(a.top**exponent, a.bottom**exponent)
 
-    def _ratio(self, top: Any, bottom: Any) -> Ratio:
+    def _ratio(self, top: Any, bottom: Any) -> RationalFunction:
         (top, under), (bottom, over) = self._roots(top), self._roots(bottom)
         top, bottom = top * over, bottom * under
         if top.is_zero():
@@ -178,7 +178,7 @@ class Forms:
             if not common.is_constant():
                 top, bottom = top / common, bottom / common
         scale = bottom.leading_coefficient()
-        return Ratio(top / scale, bottom / scale)
+        return RationalFunction(top / scale, bottom / scale)
 
     def _roots(self, polynomial: Any) -> tuple[Any, Any]:
         """A polynomial in which no square root is squared, and what it is to be divided by."""
@@ -202,7 +202,7 @@ class Forms:
 
     # --- expressions --------------------------------------------------------------------------------------------
 
-    def _of(self, node: Expr) -> Ratio:
+    def _of(self, node: Expr) -> RationalFunction:
         if isinstance(node, Const):
             if isinstance(node.value, float):
                 raise TooLarge
@@ -236,7 +236,7 @@ class Forms:
                     return self._function("sqrt", (a,))
         return self._function(node.op.name, args)
 
-    def _of_one_number(self, node: Expr) -> Ratio | None:
+    def _of_one_number(self, node: Expr) -> RationalFunction | None:
         """What an aggregate or a choice of elements gives where every element is the same number."""
         match node:
             case Reduce(op, inner) if op.name in ("mean", "max", "min"):
@@ -251,7 +251,7 @@ class Forms:
                 return None
         return found if found.value is not None else None
 
-    def _function(self, name: str, args: tuple[Ratio, ...]) -> Ratio:
+    def _function(self, name: str, args: tuple[RationalFunction, ...]) -> RationalFunction:
         first = args[0] if args else self.number(0)
         one = self.number(1)
         exact = self._exact(name, first) if len(args) == 1 else None
@@ -288,15 +288,15 @@ class Forms:
                 return one
         return self._atom((name, *(arg.key for arg in args)), None, args, name)
 
-    def _exact(self, name: str, a: Ratio) -> Fraction | None:
+    def _exact(self, name: str, a: RationalFunction) -> Fraction | None:
         """The value of a function at a number, or at a multiple of pi/2, where it is rational and known to be so."""
-        if name not in FACTS:
+        if name not in TRAITS:
             return None
         if a.value is None:
             return self._of_quarters(name, a) if name in ("sin", "cos") else None
         if name == "sqrt" and a.value >= 0:
             return _root(a.value)
-        fact = FACTS[name]
+        fact = TRAITS[name]
         if name == "sign":
             return Fraction((a.value > 0) - (a.value < 0))
         if fact.ball is None or abs(a.value) > _PLAIN or not fact.domain.contains(a.value):
@@ -304,7 +304,7 @@ class Forms:
         found = enclosed(fact.ball(ball(a.value)))  # a ball without a radius is the value itself
         return Fraction(found.low) if found.is_point else None
 
-    def _of_quarters(self, name: str, a: Ratio) -> Fraction | None:
+    def _of_quarters(self, name: str, a: RationalFunction) -> Fraction | None:
         used = atoms_in(a.top)
         node = self.atoms[used[0]] if len(used) == 1 and a.is_polynomial else None
         if not isinstance(node, Call) or node.op.name != "pi":
@@ -316,11 +316,11 @@ class Forms:
             return None
         return Fraction((0, 1, 0, -1)[(int(quarters) + (name == "cos")) % 4])
 
-    def _is_turned(self, a: Ratio) -> bool:
+    def _is_turned(self, a: RationalFunction) -> bool:
         """Whether the first coefficient is negative: one of a and -a is taken for both."""
         return not a.is_zero and a.top.leading_coefficient() < 0
 
-    def _inside(self, a: Ratio, name: str) -> Ratio | None:
+    def _inside(self, a: RationalFunction, name: str) -> RationalFunction | None:
         """What a stands for if it is exactly one atom of that name."""
         used = atoms_in(a.top)
         if len(used) == 1 and a.key == self.atom(used[0]).key:
@@ -329,7 +329,9 @@ class Forms:
                 return self.arguments[used[0]][0]
         return None
 
-    def _atom(self, key: Any, node: Expr | None, args: tuple[Ratio, ...], name: str = "") -> Ratio:
+    def _atom(
+        self, key: Any, node: Expr | None, args: tuple[RationalFunction, ...], name: str = ""
+    ) -> RationalFunction:
         if key not in self._places:
             if len(self.atoms) == MAX_ATOMS:
                 raise TooLarge
@@ -341,7 +343,7 @@ class Forms:
 
     # --- back to expressions, and slopes ------------------------------------------------------------------------
 
-    def expr(self, ratio: Ratio) -> Expr:
+    def expr(self, ratio: RationalFunction) -> Expr:
         """The form as an expression, in factors."""
         top = self._product(ratio.top)
         return top if ratio.is_polynomial else b.div(top, self._product(ratio.bottom))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import NONNEGATIVE, Bounds, exactly
-from lossdsl.analysis.plain import plain_node
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE
+from lossdsl.ir.bounds import NONNEGATIVE, Bounds, exactly
 from lossdsl.ir.expr import Call, Expr, Gather, Input, Length, walk
 from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.raising import plain_node
 from lossdsl.ir.ranges import ranges
 from lossdsl.source import Span
 
@@ -23,7 +23,7 @@ CASES: Mapping[str, tuple[int, ...]] = {"binary": (0, 1), "sign": (-1, 1)}
 
 
 @dataclass(frozen=True)
-class View:
+class PredictionView:
     """A loss, seen as a function of `variables`, its prediction.
 
     `expr` is one value of the loss, before the average over the last axis where it is `elementwise`. Where the loss
@@ -75,7 +75,7 @@ class View:
         return b.sub(target.nodes[0], self.loss.prediction.nodes[0])
 
 
-def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[View]:
+def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[PredictionView]:
     """The loss as a function of its prediction; one for each value of a target that has only a few.
 
     `given` has numbers to put in for parameters.
@@ -107,7 +107,7 @@ def _view(
     leaves: Mapping[Expr, Bounds],
     elementwise: bool,
     case: Fraction | None,
-) -> View:
+) -> PredictionView:
     if case is not None:
         assert loss.target is not None
         expr, source = _exchanged(expr, {loss.target.nodes[0]: b.const(case)}, source)
@@ -118,8 +118,8 @@ def _view(
             difference = {b.sub(t, x): ERROR, b.sub(x, t): b.neg(ERROR)}
             moved, origin = _exchanged(expr, difference, source)
             if not b.depends(moved, (x, t)) and b.depends(moved, (ERROR,)):
-                return View(loss, moved, frozenset({ERROR}), leaves, True, True, origin, case)
-    return View(loss, expr, prediction, leaves, elementwise, False, source, case)
+                return PredictionView(loss, moved, frozenset({ERROR}), leaves, True, True, origin, case)
+    return PredictionView(loss, expr, prediction, leaves, elementwise, False, source, case)
 
 
 COUPLED = frozenset({"simplex", "logprob", "onehot", "unit"})

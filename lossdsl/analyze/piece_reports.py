@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from lossdsl.analysis import refute
-from lossdsl.analysis.cells import Cell
-from lossdsl.analysis.forms import TooLarge
-from lossdsl.analysis.joins import Meeting, Pieces
-from lossdsl.analysis.search import Search
-from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
-from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.text import formula
+from lossdsl.ir.verdict import UNKNOWN, Number, Verdict, number
+from lossdsl.prove.case_splits import Cell
+from lossdsl.prove.piecewise import Adjacency, Piecewise
+from lossdsl.prove.rational_functions import TooLarge
+from lossdsl.refute import counterexamples
+from lossdsl.refute.grid_search import GridSearch
 from lossdsl.source import Span
 
 UNDEFINED = Const(float("nan"))
@@ -31,9 +31,9 @@ class Join:
     sides are `ordered`, else one of the two.
     """
 
-    view: View = field(repr=False)
-    meeting: Meeting = field(repr=False)
-    search: Search | None = field(repr=False)
+    view: PredictionView = field(repr=False)
+    meeting: Adjacency = field(repr=False)
+    search: GridSearch | None = field(repr=False)
 
     @cached_property
     def condition(self) -> str:
@@ -69,7 +69,7 @@ class Join:
         """On "no jump"."""
         if self.meeting.same_value:
             return Verdict("proved", "pieces")
-        found = refute.jump(self.search, self._places) if self.search is not None and self._places else None
+        found = counterexamples.jump(self.search, self._places) if self.search is not None and self._places else None
         return found or UNKNOWN
 
     @cached_property
@@ -79,7 +79,7 @@ class Join:
             return Verdict("proved", "pieces")
         if self.search is None or not self._places or self.value.how != "proved":
             return UNKNOWN
-        return refute.kink(self.search, self._places) or UNKNOWN
+        return counterexamples.kink(self.search, self._places) or UNKNOWN
 
     @property
     def left(self) -> str:
@@ -105,7 +105,7 @@ class Join:
     @property
     def kink(self) -> str:
         """By how much the slope jumps; "" also where it is infinite."""
-        is_kink = self.slope.how == "refuted" and self.slope.detail != refute.INFINITE
+        is_kink = self.slope.how == "refuted" and self.slope.detail != counterexamples.INFINITE
         return _difference(self.view, self.meeting, self._slopes) if is_kink else ""
 
     @property
@@ -138,12 +138,12 @@ class Piece:
     node: Expr | None = None
 
 
-def joins(view: View, pieces: Pieces, search: Search | None) -> Iterator[Join]:
+def joins(view: PredictionView, pieces: Piecewise, search: GridSearch | None) -> Iterator[Join]:
     """Each join of a loss once, in the order of the source."""
     yield from told_once([Join(view, meeting, search) for meeting in pieces.meetings if _is_of_prediction(meeting)])
 
 
-def _is_of_prediction(meeting: Meeting) -> bool:
+def _is_of_prediction(meeting: Adjacency) -> bool:
     """Whether a join is reached by moving the prediction alone: else other inputs or parameters must coincide."""
     pieces = meeting.pieces
     if all(leaf is pieces.leaf for leaf, _ in meeting.solved):
@@ -169,9 +169,9 @@ def _is_worse(one: Join, other: Join) -> bool:
     return more > 0 or (more == 0 and _BADNESS[one.slope.how] > _BADNESS[other.slope.how])
 
 
-def _at_join(expr: Expr, meeting: Meeting) -> Expr:
+def _at_join(expr: Expr, meeting: Adjacency) -> Expr:
     """An expression at a join; where that could not be solved for, what is left after division by its equation."""
-    found, forms = meeting.pieces.at_join(expr, meeting), meeting.pieces.ground.forms
+    found, forms = meeting.pieces.at_join(expr, meeting), meeting.pieces.assumptions.forms
     try:
         form = forms.of(found)
         if meeting.solved or not form.is_polynomial:
@@ -182,7 +182,7 @@ def _at_join(expr: Expr, meeting: Meeting) -> Expr:
         return found
 
 
-def _places(view: View, meeting: Meeting) -> Iterator[Expr]:
+def _places(view: PredictionView, meeting: Adjacency) -> Iterator[Expr]:
     """The predictions at which two pieces meet, in the author's inputs, as far as they can be solved for."""
     pieces, target = meeting.pieces, view.loss.target
     solved = [value for leaf, value in meeting.solved if leaf is pieces.leaf]
@@ -195,7 +195,7 @@ def _places(view: View, meeting: Meeting) -> Iterator[Expr]:
             yield place
 
 
-def asked(view: View, asker: Expr) -> tuple[str, str]:
+def asked(view: PredictionView, asker: Expr) -> tuple[str, str]:
     """The two sides that a comparison, a `max` or an `abs` asks for, as the author wrote them."""
     node = view.source.get(asker, asker)
     call = node if isinstance(node, Call) and isinstance(asker, Call) and node.op is asker.op else asker
@@ -205,20 +205,20 @@ def asked(view: View, asker: Expr) -> tuple[str, str]:
     return one, other
 
 
-def _difference(view: View, meeting: Meeting, sides: Sequence[Expr]) -> str:
+def _difference(view: PredictionView, meeting: Adjacency, sides: Sequence[Expr]) -> str:
     """How far the right side lies above the left one, without its sign where that is known."""
-    ground = meeting.pieces.ground
+    assumptions = meeting.pieces.assumptions
     try:
-        form = ground.forms.of(b.sub(sides[1], sides[0]))
-        sign = ground.ratio_sign(form, meeting.on.region)
+        form = assumptions.forms.of(b.sub(sides[1], sides[0]))
+        sign = assumptions.ratio_sign(form, meeting.on.region)
         if sign is not None and sign[0] < 0:
-            form = ground.forms.negative(form)
-        return formula(view.written(ground.forms.expr(form)))
+            form = assumptions.forms.negative(form)
+        return formula(view.written(assumptions.forms.expr(form)))
     except TooLarge:
         return formula(view.written(b.sub(sides[1], sides[0])))
 
 
-def unreachable(views: Sequence[View], cells: Sequence[Sequence[Cell]]) -> Iterator[Piece]:
+def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]) -> Iterator[Piece]:
     """The pieces that no admissible input selects."""
     met: dict[Expr, set[bool]] = {}
     whole: set[Expr] = set()
@@ -243,7 +243,7 @@ def unreachable(views: Sequence[View], cells: Sequence[Sequence[Cell]]) -> Itera
         yield Piece("unreachable", text, Verdict("proved", "pieces"), {}, span, piece)
 
 
-def gaps(view: View, cells: Sequence[Cell], search: Search | None) -> Iterator[Piece]:
+def gaps(view: PredictionView, cells: Sequence[Cell], search: GridSearch | None) -> Iterator[Piece]:
     """Inputs for which no condition holds and there is no `else`: the loss has no value there."""
     if not any(_is_undefined(part) for cell in cells for part in walk(cell.value)):
         return
@@ -268,7 +268,7 @@ def _is_undefined(node: Expr) -> bool:
     return isinstance(node, Const) and node.value != node.value
 
 
-def overlaps(view: View, search: Search | None) -> Iterator[Piece]:
+def overlaps(view: PredictionView, search: GridSearch | None) -> Iterator[Piece]:
     """Inputs for which two conditions of one `cases` hold and the values differ: the first one counts."""
     if search is None:
         return
@@ -289,7 +289,9 @@ def _chain(node: Expr) -> list[tuple[Expr, Expr]]:
     return found
 
 
-def _overlap(view: View, search: Search, chain: Sequence[tuple[Expr, Expr]], span: Span) -> Iterator[Piece]:
+def _overlap(
+    view: PredictionView, search: GridSearch, chain: Sequence[tuple[Expr, Expr]], span: Span
+) -> Iterator[Piece]:
     """Two conditions of which neither is a part of the other: `u <= 2` and `u <= 4` are told one after the other."""
     for place, (condition, value) in enumerate(chain):
         for later, other in chain[place + 1 :]:
@@ -305,7 +307,7 @@ def _overlap(view: View, search: Search, chain: Sequence[tuple[Expr, Expr]], spa
             yield Piece("overlap", text, verdict, at, view.loss.spans.get(later, span), later)
 
 
-def _first(expr: Expr, search: Search) -> Mapping[str, Number] | None:
+def _first(expr: Expr, search: GridSearch) -> Mapping[str, Number] | None:
     """The plainest point of the first line on which something is more than nothing at two points."""
     tiny = search.m.mpf(10) ** -12
     for line in search.lines:

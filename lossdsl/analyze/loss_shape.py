@@ -8,21 +8,21 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from lossdsl.analysis.bounds import INF, Bounds, point
-from lossdsl.analysis.cells import Cell, Split
-from lossdsl.analysis.compose import Composition
-from lossdsl.analysis.forms import TooLarge, atoms_in
-from lossdsl.analysis.growth import towards
-from lossdsl.analysis.joins import Pieces
-from lossdsl.analysis.orders import Growth
-from lossdsl.analysis.refute import _below, _text
-from lossdsl.analysis.reports import asked
-from lossdsl.analysis.search import Line, Search, Setting
-from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict, number
-from lossdsl.analysis.view import View
+from lossdsl.analyze.piece_reports import asked
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import INF, Bounds, point
 from lossdsl.ir.expr import Expr
+from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.text import formula
+from lossdsl.ir.verdict import UNKNOWN, Number, Verdict, number
+from lossdsl.prove.asymptotics import towards
+from lossdsl.prove.case_splits import CaseSplit, Cell
+from lossdsl.prove.composition import Composition
+from lossdsl.prove.growth_orders import Growth
+from lossdsl.prove.piecewise import Piecewise
+from lossdsl.prove.rational_functions import TooLarge, atoms_in
+from lossdsl.refute.counterexamples import _below, _text
+from lossdsl.refute.grid_search import GridLine, GridSearch, Setting
 from lossdsl.source import Span
 
 _LARGE = Fraction(10**6)
@@ -62,7 +62,9 @@ class Flat:
     span: Span | None = None
 
 
-def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr], Expr] | None = None) -> Verdict | None:
+def unbounded(
+    search: GridSearch, below: bool | None = None, *, of: Callable[[Expr], Expr] | None = None
+) -> Verdict | None:
     """A setting for which the loss (or what `of` makes of it) has an infinite limit; `below`: minus infinity only."""
     expr = search.view.expr if of is None else of(search.view.expr)
     what = "the slope" if of is not None else "the value"
@@ -82,7 +84,7 @@ def unbounded(search: Search, below: bool | None = None, *, of: Callable[[Expr],
     return None
 
 
-def fading(search: Search, of: Callable[[Expr], Expr]) -> Verdict | None:
+def fading(search: GridSearch, of: Callable[[Expr], Expr]) -> Verdict | None:
     """A setting for which the slope, which `of` makes of the loss, goes to 0 though the loss is less elsewhere."""
     slope = of(search.view.expr)
     for line in islice(search.lines, SETTINGS):
@@ -108,7 +110,7 @@ class End:
     is_far: bool
 
 
-def _is_of_case(search: Search, setting: Setting) -> bool:
+def _is_of_case(search: GridSearch, setting: Setting) -> bool:
     """Whether a setting has the value of the target that the loss is looked at for."""
     case, target = search.view.target_case, search.loss.target
     return case is None or target is None or setting[target.nodes[0]] == case
@@ -119,7 +121,7 @@ def _settled(expr: Expr, setting: Setting) -> Expr:
     return b.substitute(expr, {node: b.const(value) for node, value in setting.items()})
 
 
-def _ends(search: Search, plain: Expr) -> Iterator[tuple[End, Growth]]:
+def _ends(search: GridSearch, plain: Expr) -> Iterator[tuple[End, Growth]]:
     """How an expression of the prediction alone grows towards each of its ends, as far as that is known."""
     view, leaf = search.view, search.view.variable
     if leaf is None:
@@ -140,19 +142,20 @@ def _ends(search: Search, plain: Expr) -> Iterator[tuple[End, Growth]]:
                 yield End(f"{way} to {number(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
 
 
-def _lifted(search: Search, least: Any) -> Any:
+def _lifted(search: GridSearch, least: Any) -> Any:
     """What a value must exceed to be more than the least one, and not by rounding."""
     return least + search.m.mpf(10) ** -12 * (1 + abs(least))
 
 
-def flats(view: View, pieces: Pieces, search: Search) -> Iterator[Flat]:
+def flats(view: PredictionView, pieces: Piecewise, search: GridSearch) -> Iterator[Flat]:
     """The cells on which the slope is proved to be 0 although a smaller value was found."""
-    forms = pieces.ground.forms
+    forms = pieces.assumptions.forms
     for cell in pieces.whole:
         try:
-            if not forms.of(pieces.slope(cell.value)).is_zero or not pieces.ground.composition(None, view.variables)[
-                cell.value
-            ].continuous:
+            if (
+                not forms.of(pieces.slope(cell.value)).is_zero
+                or not pieces.assumptions.composition(None, view.variables)[cell.value].continuous
+            ):
                 continue
         except TooLarge:
             continue
@@ -180,12 +183,12 @@ def flats(view: View, pieces: Pieces, search: Search) -> Iterator[Flat]:
                 break
 
 
-def _telling(pieces: Pieces, cell: Cell) -> list[Split]:
+def _telling(pieces: Piecewise, cell: Cell) -> list[CaseSplit]:
     """The answers that make a cell what it is, without those that follow from the others."""
     kept = list(cell.splits)
     for split in cell.splits:
         others = [one for one in kept if one is not split]
-        region = pieces.ground.region()
+        region = pieces.assumptions.region()
         for one in others:
             region = region.with_sign(one.difference, one.sign)
         if others and region.sign(split.difference) == (split.sign, True):
@@ -193,16 +196,20 @@ def _telling(pieces: Pieces, cell: Cell) -> list[Split]:
     return kept
 
 
-def _condition(view: View, split: Split) -> str:
+def _condition(view: PredictionView, split: CaseSplit) -> str:
     one, other = asked(view, split.asker)
     return f"{one} {'>' if split.sign > 0 else '<'} {other}"
 
 
-def _holds(view: View, pieces: Pieces, splits: object, setting: object, x: Fraction, search: Search) -> bool:
+def _holds(
+    view: PredictionView, pieces: Piecewise, splits: object, setting: object, x: Fraction, search: GridSearch
+) -> bool:
     numbers = dict(setting)  # type: ignore[call-overload]
     numbers[search.loss.prediction.nodes[0]] = x
     for split in splits:  # type: ignore[attr-defined]
-        difference = view.written(pieces.ground.forms.expr(pieces.ground.forms.of_polynomial(split.difference)))
+        difference = view.written(
+            pieces.assumptions.forms.expr(pieces.assumptions.forms.of_polynomial(split.difference))
+        )
         value = search.number(difference, numbers)
         if value is None or (value > 0) - (value < 0) != split.sign:
             return False
@@ -212,7 +219,7 @@ def _holds(view: View, pieces: Pieces, splits: object, setting: object, x: Fract
 # --- what is learned ----------------------------------------------------------------------------------------------
 
 
-def statistic(view: View, pieces: Pieces) -> tuple[str, str]:
+def statistic(view: PredictionView, pieces: Piecewise) -> tuple[str, str]:
     """Which statistic of its targets a loss is least at, from its slope: ("mean", ""), ("quantile", level) or "".
 
     The mean if the slope is of degree 1 in the target (and the target itself is where the loss is least); a quantile if
@@ -221,7 +228,7 @@ def statistic(view: View, pieces: Pieces) -> tuple[str, str]:
     target = view.loss.target
     if target is None or len(target.nodes) != 1:
         return "", ""
-    forms = pieces.ground.forms
+    forms = pieces.assumptions.forms
     t = target.nodes[0]
     try:
         slopes = [forms.of(view.written(pieces.slope(cell.value))) for cell in pieces.whole]
@@ -229,8 +236,10 @@ def statistic(view: View, pieces: Pieces) -> tuple[str, str]:
         return "", ""
     places = [place for place, atom in enumerate(forms.atoms) if b.depends(atom, (t,))]
     x = view.loss.prediction.nodes[0]
-    if len(pieces.whole) == 2 and view.moves and all(
-        not b.depends(forms.atoms[place], (t, x)) for one in slopes for place in _places(one)
+    if (
+        len(pieces.whole) == 2
+        and view.moves
+        and all(not b.depends(forms.atoms[place], (t, x)) for one in slopes for place in _places(one))
     ):
         ups = [one for one, cell in zip(slopes, pieces.whole, strict=True) if _is_below(pieces, cell, above=False)]
         downs = [one for one, cell in zip(slopes, pieces.whole, strict=True) if _is_below(pieces, cell, above=True)]
@@ -250,14 +259,14 @@ def _places(ratio: object) -> list[int]:
     return sorted({*atoms_in(ratio.top), *atoms_in(ratio.bottom)})  # type: ignore[attr-defined]
 
 
-def _is_below(pieces: Pieces, cell: object, *, above: bool) -> bool:
+def _is_below(pieces: Piecewise, cell: object, *, above: bool) -> bool:
     """Whether a cell is the side of targets above (or below) the prediction: the error's sign."""
-    error = pieces.ground.forms.of(pieces.leaf).top
-    found = (pieces.ground.region() + cell.region).sign(error)  # type: ignore[attr-defined]
+    error = pieces.assumptions.forms.of(pieces.leaf).top
+    found = (pieces.assumptions.region() + cell.region).sign(error)  # type: ignore[attr-defined]
     return found is not None and found[1] and (found[0] > 0) == above
 
 
-def searched(search: Search, verdict: Verdict) -> Minimiser:
+def searched(search: GridSearch, verdict: Verdict) -> Minimiser:
     """The best prediction for the first target for which one is found that is not the target itself."""
     target = search.loss.target
     node = target.nodes[0] if target is not None and len(target.nodes) == 1 else None
@@ -270,7 +279,7 @@ def searched(search: Search, verdict: Verdict) -> Minimiser:
     return Minimiser("", "", verdict=verdict)
 
 
-def _lowest(search: Search, line: Line, place: int) -> Fraction | None:
+def _lowest(search: GridSearch, line: GridLine, place: int) -> Fraction | None:
     """Where a loss is least between the neighbours of a point of its grid, to six digits.
 
     None where it falls towards one of the neighbours, up to a jump or for ever.

@@ -12,11 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
-from lossdsl.analysis.dominance import dominated
-from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.forms import Forms, Ratio, TooLarge, atoms_in, rational
-from lossdsl.analysis.natures import RULES, Nature, chosen, extreme, one_argument, settled
+from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -34,6 +30,10 @@ from lossdsl.ir.expr import (
     Unslice,
     walk,
 )
+from lossdsl.ir.traits import TRAITS
+from lossdsl.prove.dominance import dominated
+from lossdsl.prove.properties import RULES, Properties, chosen, extreme, one_argument, settled
+from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
 
 VERTICES = 6
 """The most atoms of a sum whose extremes are looked for at every corner."""
@@ -41,14 +41,14 @@ VERTICES = 6
 
 @dataclass
 class Composition:
-    """The natures of expressions, worked out on demand. `leaves` has the bounds of inputs and parameters."""
+    """The properties of expressions, worked out on demand. `leaves` has the bounds of inputs and parameters."""
 
     prediction: frozenset[Expr]
     leaves: Mapping[Expr, Bounds]
-    forms: Forms = field(default_factory=Forms)
-    known: dict[Expr, Nature] = field(default_factory=dict)
+    forms: NormalForms = field(default_factory=NormalForms)
+    known: dict[Expr, Properties] = field(default_factory=dict)
 
-    def __getitem__(self, expr: Expr) -> Nature:
+    def __getitem__(self, expr: Expr) -> Properties:
         for node in walk(expr) if expr not in self.known else ():
             if node not in self.known:
                 self.known[node] = self._of(node)
@@ -57,7 +57,7 @@ class Composition:
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
 
-    def _of(self, node: Expr) -> Nature:
+    def _of(self, node: Expr) -> Properties:
         below = [self.known[child] for child in node.children]
         found = self._rule(node, below)
         if found.bounds.is_empty:  # only where a piece is that can never be selected
@@ -68,7 +68,7 @@ class Composition:
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found
 
-    def _rule(self, node: Expr, below: list[Nature]) -> Nature:
+    def _rule(self, node: Expr, below: list[Properties]) -> Properties:
         match node:
             case Const(value):
                 return settled(point(value)) if isinstance(value, Fraction) else settled(REALS, total=False)
@@ -77,14 +77,14 @@ class Composition:
             case Input() | Param():
                 bounds = self.leaves.get(node, REALS)
                 if node in self.prediction:
-                    return Nature(bounds, False, True, True, True, True, True)
+                    return Properties(bounds, False, True, True, True, True, True)
                 return settled(bounds)
             case Length():
                 return settled(Bounds(Fraction(1), INF))
             case Position():
                 return settled(NONNEGATIVE)
             case Call(op, args):
-                if op.name in FACTS:
+                if op.name in TRAITS:
                     return one_argument(op.name, below[0])
                 return self._call(op.name, args, below)
             case Reduce(op, _, _):
@@ -94,31 +94,31 @@ class Composition:
             case Rename() | Slice():
                 return below[0]
             case Gather():
-                return below[0] if below[1].constant else Nature(below[0].bounds, total=below[0].total)
+                return below[0] if below[1].constant else Properties(below[0].bounds, total=below[0].total)
             case Unslice():
                 return replace(below[0], bounds=below[0].bounds.join(point(0)))
-        return Nature()
+        return Properties()
 
-    def _call(self, name: str, args: tuple[Expr, ...], below: list[Nature]) -> Nature:
+    def _call(self, name: str, args: tuple[Expr, ...], below: list[Properties]) -> Properties:
         if name == "pi":
             return settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
         if name == "not":
             return replace(below[0], bounds=UNIT)
         if name == "isnan":
-            return Nature(UNIT, total=below[0].total)
+            return Properties(UNIT, total=below[0].total)
         if name == "where":
             return chosen(*below)
         if name == "sigmoid_gap":  # of generated code alone: nothing needs to be known of it
-            return Nature(total=all(nature.total for nature in below))
+            return Properties(total=all(properties.total for properties in below))
         first, second = below
         if name in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or"):
-            return Nature(UNIT, total=first.total and second.total)
+            return Properties(UNIT, total=first.total and second.total)
         if name in ("max", "min"):
             return extreme(name, first, second)
         if name == "mul" and args[0] is args[1]:
             return one_argument("square", first)
         rule = RULES.get(name)
-        return Nature(total=False) if rule is None else rule(first, second)
+        return Properties(total=False) if rule is None else rule(first, second)
 
     def _sharpened(self, node: Expr, bounds: Bounds) -> Bounds:
         """Sharper bounds, from the normal form of a sum or product."""
@@ -130,7 +130,7 @@ class Composition:
         found = dominated(form, self.forms)
         return bounds if found is None else bounds.meet(found)
 
-    def _cornered(self, form: Ratio, bounds: Bounds) -> Bounds:
+    def _cornered(self, form: RationalFunction, bounds: Bounds) -> Bounds:
         """Sharper bounds for what is affine in each of its atoms: its extremes are at corners."""
         used = atoms_in(form.top)
         if not form.is_polynomial or len(used) > VERTICES or any(d > 1 for d in form.top.degrees()):
@@ -179,23 +179,23 @@ def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduced(name: str, u: Nature) -> Nature:
+def _reduced(name: str, u: Properties) -> Properties:
     bounds = u.bounds
     if name in ("sum", "mean"):
         return replace(u, bounds=bounds if name == "mean" else summed(bounds))
     if name in ("max", "min"):
         up = name == "max"
-        return Nature(
+        return Properties(
             bounds, False, up and u.convex, not up and u.concave, u.continuous, u.smooth and u.constant, u.total
         )
     if name == "logsumexp":
-        return Nature(Bounds(bounds.low, INF), False, u.convex, False, u.continuous, u.smooth, u.total)
+        return Properties(Bounds(bounds.low, INF), False, u.convex, False, u.continuous, u.smooth, u.total)
     if name == "prod":
         image = (UNIT if bounds.high <= 1 else NONNEGATIVE) if bounds.is_nonnegative else REALS
-        return Nature(image, False, False, False, u.continuous, u.smooth, u.total)
+        return Properties(image, False, False, False, u.continuous, u.smooth, u.total)
     if name in ("any", "all"):
-        return Nature(UNIT, total=u.total)
-    return Nature(NONNEGATIVE if name.startswith("arg") else REALS, total=u.total)
+        return Properties(UNIT, total=u.total)
+    return Properties(NONNEGATIVE if name.startswith("arg") else REALS, total=u.total)
 
 
 def summed(one: Bounds) -> Bounds:
@@ -205,12 +205,12 @@ def summed(one: Bounds) -> Bounds:
     return Bounds(low, high, one.low_open, one.high_open)
 
 
-def _along(name: str, below: Iterable[Nature]) -> Nature:
+def _along(name: str, below: Iterable[Properties]) -> Properties:
     first, *keys = below
     if name == "cumsum":
         return replace(first, bounds=summed(first.bounds))
     if name in ("sort", "unsort") and keys and keys[0].constant:
         return first
     if name == "rank":
-        return Nature(Bounds(Fraction(1), INF), total=first.total)
-    return Nature(first.bounds, total=first.total)
+        return Properties(Bounds(Fraction(1), INF), total=first.total)
+    return Properties(first.bounds, total=first.total)

@@ -9,27 +9,27 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from lossdsl.analysis.cells import Cell, Split
-from lossdsl.analysis.certificates import Region
-from lossdsl.analysis.forms import TooLarge, atoms_in, rational
-from lossdsl.analysis.ground import Ground, slope
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Input, Param
+from lossdsl.prove.assumptions import Assumptions, slope
+from lossdsl.prove.case_splits import CaseSplit, Cell
+from lossdsl.prove.certificates import Region
+from lossdsl.prove.rational_functions import TooLarge, atoms_in, rational
 
 
 @dataclass(frozen=True)
-class Meeting:
+class Adjacency:
     """Two cells that meet on a third, thin one: `low` on the side of smaller predictions, where that is known.
 
     `same_value` and `same_slope` are true, false or, where it cannot be told, None. `rises` is the sign of the jump of
     the slope (in the direction of growing predictions), where it is known. They are worked out when they are asked for.
     """
 
-    pieces: Pieces = field(repr=False, compare=False)
+    pieces: Piecewise = field(repr=False, compare=False)
     low: Cell
     high: Cell
     on: Cell
-    join: Split
+    join: CaseSplit
     solved: tuple[tuple[Expr, Expr], ...]
     ordered: bool
 
@@ -63,11 +63,11 @@ class Meeting:
 
 
 @dataclass
-class Pieces:
+class Piecewise:
     """The cells of a loss of one number, and what is proved of them."""
 
     cells: Sequence[Cell]
-    ground: Ground
+    assumptions: Assumptions
     leaf: Expr
     falls: bool = False
     """Whether the leaf falls as the prediction grows."""
@@ -89,11 +89,11 @@ class Pieces:
         """Whether each line of predictions has at most one point in common with a thin cell, at each join."""
         return any(self.crossing(cell, split) for split in cell.zeros)
 
-    def crossing(self, cell: Cell, split: Split) -> int:
+    def crossing(self, cell: Cell, split: CaseSplit) -> int:
         """The sign of the slope of a split's difference in the prediction on a cell; 0 where it is not known."""
         try:
-            difference = self.ground.forms.expr(self.ground.forms.of_polynomial(split.difference))
-            found = self.ground.sign(self.slope(difference), cell.region.closed())
+            difference = self.assumptions.forms.expr(self.assumptions.forms.of_polynomial(split.difference))
+            found = self.assumptions.sign(self.slope(difference), cell.region.closed())
         except TooLarge:
             return 0
         return found[0] if found is not None and found[1] else 0
@@ -103,7 +103,7 @@ class Pieces:
         """The values of the leaf at which pieces meet, as far as they can be solved for: places worth trying."""
         return list(dict.fromkeys(place for on in self.cells for split in on.zeros for place in self.places(split)))
 
-    def places(self, split: Split) -> Iterator[Expr]:
+    def places(self, split: CaseSplit) -> Iterator[Expr]:
         """The values of the leaf at which the two sides of a split meet, as far as they can be solved for."""
         for factor, _ in split.difference.factor()[1]:
             solution = self._solution(factor, None)
@@ -113,7 +113,7 @@ class Pieces:
 
     def _roots(self, polynomial: Any) -> Iterator[Expr]:
         """The two values of the leaf at which a polynomial of degree 2 in it is 0."""
-        forms = self.ground.forms
+        forms = self.assumptions.forms
         place = atoms_in(forms.of(self.leaf).top)[0]
         others = [forms.atoms[other] for other in atoms_in(polynomial) if other != place]
         if polynomial.degrees()[place] != 2 or any(b.depends(other, (self.leaf,)) for other in others):
@@ -130,11 +130,11 @@ class Pieces:
             yield b.div(top, forms.expr(forms.of_polynomial(twice)))
 
     @cached_property
-    def meetings(self) -> list[Meeting]:
+    def meetings(self) -> list[Adjacency]:
         """Every pair of cells on every thin cell that may be an edge of both."""
         return list(self._meetings())
 
-    def _meetings(self) -> Iterator[Meeting]:
+    def _meetings(self) -> Iterator[Adjacency]:
         for on in self.cells:
             if not on.is_thin:
                 continue
@@ -147,9 +147,9 @@ class Pieces:
         """Whether the edge of a cell may reach a thin one."""
         joint = cell.region.closed() + on.region
         places = {place for split in on.zeros for place in atoms_in(split.difference)}
-        return not (self.ground.region() + joint).about(places).is_empty()
+        return not (self.assumptions.region() + joint).about(places).is_empty()
 
-    def _meeting(self, one: Cell, other: Cell, on: Cell) -> Meeting:
+    def _meeting(self, one: Cell, other: Cell, on: Cell) -> Adjacency:
         join, ordered = on.zeros[0], False
         for split in on.zeros:
             signs = [self._side(cell, split) for cell in (one, other)]
@@ -159,16 +159,16 @@ class Pieces:
                 if signs[0] * crossing > 0:
                     one, other = other, one
                 break
-        return Meeting(self, one, other, on, join, tuple(self.solved(on)), ordered)
+        return Adjacency(self, one, other, on, join, tuple(self.solved(on)), ordered)
 
     def sign_at(self, expr: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> tuple[int, bool] | None:
-        """The sign of an expression on a thin cell, as `Ground.sign` has it, also by what the cell's equations give."""
+        """The sign of an expression on a thin cell, by what is assumed or by what the cell's equations give."""
         try:
-            return self.ground.sign(expr, on.region) or self.ground.sign(self._put(expr, solved), on.region)
+            return self.assumptions.sign(expr, on.region) or self.assumptions.sign(self._put(expr, solved), on.region)
         except TooLarge:
             return None
 
-    def _side(self, cell: Cell, split: Split) -> int:
+    def _side(self, cell: Cell, split: CaseSplit) -> int:
         """The sign of a split's difference on a cell."""
         key = split.difference
         for mine in cell.splits:
@@ -176,7 +176,7 @@ class Pieces:
                 return mine.sign
             if mine.difference == -key:
                 return -mine.sign
-        found = (self.ground.region() + cell.region).sign(key)
+        found = (self.assumptions.region() + cell.region).sign(key)
         return found[0] if found is not None and found[1] else 0
 
     def solved(self, on: Cell) -> Iterator[tuple[Expr, Expr]]:
@@ -185,9 +185,9 @@ class Pieces:
         for split in on.zeros:
             try:
                 equation = self._put(
-                    self.ground.forms.expr(self.ground.forms.of_polynomial(split.difference)), tuple(done)
+                    self.assumptions.forms.expr(self.assumptions.forms.of_polynomial(split.difference)), tuple(done)
                 )
-                form = self.ground.forms.of(equation)
+                form = self.assumptions.forms.of(equation)
             except TooLarge:
                 continue
             found = self._solution(form.top, on.region)
@@ -197,7 +197,7 @@ class Pieces:
 
     # Without a region, what the leaf is divided by may be 0.
     def _solution(self, polynomial: object, region: Region | None) -> tuple[Expr, Expr] | None:
-        forms = self.ground.forms
+        forms = self.assumptions.forms
         places = [p for p in atoms_in(polynomial) if isinstance(forms.atoms[p], Input | Param)]
         places.sort(key=lambda place: forms.atoms[place] is not self.leaf)
         for place in places:
@@ -209,7 +209,7 @@ class Pieces:
                 continue
             slope_of = polynomial.derivative(place)  # type: ignore[attr-defined]
             if region is not None and not slope_of.is_constant():
-                found = (self.ground.region() + region).sign(slope_of)
+                found = (self.assumptions.region() + region).sign(slope_of)
                 if found is None or not found[1]:
                     continue
             rest = polynomial - slope_of * polynomial.context().gens()[place]  # type: ignore[attr-defined]
@@ -225,11 +225,11 @@ class Pieces:
             expr = b.substitute(expr, {leaf: value})
         return expr
 
-    def at_join(self, expr: Expr, meeting: Meeting) -> Expr:
+    def at_join(self, expr: Expr, meeting: Adjacency) -> Expr:
         """An expression at a join, in as few leaves as can be."""
         put = self._put(expr, meeting.solved)
         try:
-            return self.ground.forms.expr(self.ground.forms.of(put))
+            return self.assumptions.forms.expr(self.assumptions.forms.of(put))
         except TooLarge:
             return put
 
@@ -237,7 +237,7 @@ class Pieces:
         """Whether two expressions are equal on a thin cell; None where it cannot be told."""
         if one is other:
             return True
-        forms = self.ground.forms
+        forms = self.assumptions.forms
         try:
             difference = forms.of(b.sub(self._put(one, solved), self._put(other, solved)))
         except TooLarge:
@@ -248,7 +248,7 @@ class Pieces:
             if (difference.top % split.difference).is_zero() if _divides(split.difference) else False:
                 return True
         try:
-            found = self.ground.ratio_sign(difference, on.region)
+            found = self.assumptions.ratio_sign(difference, on.region)
         except TooLarge:
             return None
         return False if found is not None and found[1] else None
@@ -260,7 +260,7 @@ class Pieces:
         """Whether the loss is proved continuous where it is defined."""
         for cell in self.cells:
             closed = cell.region.closed()
-            if not self.ground.composition(closed, frozenset({self.leaf}))[cell.value].continuous:
+            if not self.assumptions.composition(closed, frozenset({self.leaf}))[cell.value].continuous:
                 return False
         for on in self.cells:
             if on.is_thin:
@@ -268,7 +268,7 @@ class Pieces:
                 for cell in self.cells:
                     if cell is on or not cell.agrees(on) or not self._touches(cell, on):
                         continue
-                    if not self.ground.is_defined(cell.value, cell.region.closed() + on.region):
+                    if not self.assumptions.is_defined(cell.value, cell.region.closed() + on.region):
                         return False
                     if not self.same(cell.value, on.value, on, solved):
                         return False
@@ -281,7 +281,7 @@ class Pieces:
             return False
         for cell in self.whole:
             closed = cell.region.closed()
-            if not self.ground.composition(closed, frozenset({self.leaf}))[cell.value].smooth:
+            if not self.assumptions.composition(closed, frozenset({self.leaf}))[cell.value].smooth:
                 return False
         return all(meeting.same_slope for meeting in self.meetings)
 
@@ -291,7 +291,7 @@ class Pieces:
         if not self.continuous:
             return False
         for cell in self.whole:
-            if not self.bends_up(cell) or not self.ground.is_defined(cell.value, cell.region.closed()):
+            if not self.bends_up(cell) or not self.assumptions.is_defined(cell.value, cell.region.closed()):
                 return False
         return all(
             meeting.same_slope or (meeting.ordered and meeting.rises is not None and meeting.rises >= 0)
@@ -300,10 +300,10 @@ class Pieces:
 
     def bends_up(self, cell: Cell) -> bool:
         """Whether a piece is proved convex in its cell."""
-        if self.ground.composition(cell.region, frozenset({self.leaf}))[cell.value].convex:
+        if self.assumptions.composition(cell.region, frozenset({self.leaf}))[cell.value].convex:
             return True
         try:
-            found = self.ground.sign(slope(slope(cell.value, self.leaf), self.leaf), cell.region)
+            found = self.assumptions.sign(slope(slope(cell.value, self.leaf), self.leaf), cell.region)
         except TooLarge:
             return False
         return found is not None and found[0] >= 0
@@ -319,15 +319,15 @@ class Pieces:
         `error` is the polynomial t - x. The loss must have a value everywhere and no jump, so that slopes decide: they
         exist wherever they are asked for, since only whole cells count, and points that these leave out are crossed.
         """
-        if not self.continuous or not all(self.ground.is_defined(cell.value, cell.region) for cell in self.cells):
+        if not self.continuous or not all(self.assumptions.is_defined(cell.value, cell.region) for cell in self.cells):
             return False
         for cell in self.whole:
             slope = self.slope(cell.value)
-            if not self.ground.is_defined(slope, cell.region):
+            if not self.assumptions.is_defined(slope, cell.region):
                 return False
             for side in (1, -1):
                 region = cell.region.with_sign(error, side)
-                if (self.ground.region() + region).is_empty():
+                if (self.assumptions.region() + region).is_empty():
                     continue
                 found = self._sign_of(slope, region)
                 if found is None or found * side > 0:
@@ -336,10 +336,10 @@ class Pieces:
 
     def _sign_of(self, expr: Expr, region: Region) -> int | None:
         """The sign of an expression over a region, if it is proved for it as it is or for its normal form."""
-        forms = self.ground.forms
+        forms = self.assumptions.forms
         try:
             for one in (expr, forms.expr(forms.of(expr))):
-                found = self.ground.sign(one, region)
+                found = self.assumptions.sign(one, region)
                 if found is not None:
                     return found[0]
         except TooLarge:
@@ -349,7 +349,7 @@ class Pieces:
     def _is_nonnegative(self, cell: Cell) -> bool:
         for sum_ in (cell.value, self._put(cell.value, tuple(self.solved(cell)))):
             try:
-                found = self.ground.sign(sum_, cell.region)
+                found = self.assumptions.sign(sum_, cell.region)
             except TooLarge:
                 continue
             if found is not None and found[0] >= 0:
@@ -366,4 +366,4 @@ def constant(polynomial: object) -> Fraction:
     return rational(polynomial.leading_coefficient()) if not polynomial.is_zero() else Fraction(0)  # type: ignore[attr-defined]
 
 
-__all__ = ["Call", "Meeting", "Pieces", "constant"]
+__all__ = ["Adjacency", "Call", "Piecewise", "constant"]

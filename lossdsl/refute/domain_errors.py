@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.analysis.bounds import Bounds
-from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.refute import plainness
-from lossdsl.analysis.search import KEPT, Line, Search, Setting, infinite, rows, selected
-from lossdsl.analysis.tensors import at as point_at
-from lossdsl.analysis.verdict import Number
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Call, Const, Expr, Flag, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
+from lossdsl.ir.traits import TRAITS
+from lossdsl.ir.verdict import Number
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
 from lossdsl.oracle.points import Point, points, sizes_for
 from lossdsl.pipeline import Program
+from lossdsl.refute.counterexamples import plainness
+from lossdsl.refute.grid_search import KEPT, GridLine, GridSearch, Setting, infinite, rows, selected
+from lossdsl.refute.tensor_search import at as point_at
 from lossdsl.source import Span
 
 GIVEN_POINTS = 6
@@ -34,7 +34,7 @@ LONGEST = 60
 
 
 @dataclass(frozen=True)
-class Escape:
+class DomainError:
     """An operation that leaves its domain for an admissible input.
 
     `of` is "value" or "gradient"; `op` the operation's name and `argument` the text of what it is taken of, empty where
@@ -51,7 +51,7 @@ class Escape:
     node: Expr | None = None
 
 
-def in_value(search: Search) -> Iterator[Escape]:
+def in_value(search: GridSearch) -> Iterator[DomainError]:
     """One escape for each operation that gives no finite value somewhere on the grids."""
     seen: set[Expr] = set()
     loss = search.loss
@@ -65,7 +65,7 @@ def in_value(search: Search) -> Iterator[Escape]:
                 return
 
 
-def _culprits(search: Search, line: Line, xs: Sequence[Fraction]) -> Iterator[tuple[Call, str] | None]:
+def _culprits(search: GridSearch, line: GridLine, xs: Sequence[Fraction]) -> Iterator[tuple[Call, str] | None]:
     """`culprit` at each of some points of a line."""
     expr = search.loss.value
     if not xs:
@@ -137,14 +137,14 @@ def _live(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
     return live
 
 
-def _escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> Escape:
+def _escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> DomainError:
     # Of a quotient it is the divisor that matters, of a power the base.
     argument = node.args[1] if node.op.name in ("div", "xlogy") else node.args[0]
     text = formula(argument, loss.names)
-    return Escape(of, node.op.name, text if len(text) <= LONGEST else "", result, at, loss.spans.get(node), node)
+    return DomainError(of, node.op.name, text if len(text) <= LONGEST else "", result, at, loss.spans.get(node), node)
 
 
-def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
+def in_gradient(program: Program, search: GridSearch) -> Iterator[DomainError]:
     """One escape for each operation with an infinite slope where the loss itself is finite."""
     loss = program.loss
     spec = loss.prediction
@@ -172,7 +172,7 @@ def in_gradient(program: Program, search: Search) -> Iterator[Escape]:
 _NEAR = (Fraction(1, 10**9), Fraction(1, 10**15))
 
 
-def _grows(gradient: Expr, search: Search, setting: Setting, x: Fraction) -> bool:
+def _grows(gradient: Expr, search: GridSearch, setting: Setting, x: Fraction) -> bool:
     """Whether the slope grows without an end in sight as the prediction comes near a point, from either side."""
     bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for sign in (1, -1):
@@ -184,7 +184,7 @@ def _grows(gradient: Expr, search: Search, setting: Setting, x: Fraction) -> boo
     return False
 
 
-def _steep(search: Search, line: Line, candidates: Sequence[Call]) -> Iterator[tuple[Fraction, list[Call]]]:
+def _steep(search: GridSearch, line: GridLine, candidates: Sequence[Call]) -> Iterator[tuple[Fraction, list[Call]]]:
     """The points of a line at which the loss is finite, each with the selected operations whose slope is infinite."""
     expr = search.loss.value
     places = [(place, x) for place, (x, y) in enumerate(zip(line.xs, line.values, strict=True)) if y is not None]
@@ -217,21 +217,21 @@ def _may_be_steep(node: Call) -> bool:
     if node.op.name == "pow":
         exponent = b.exact(node.args[1])
         return exponent is None or exponent < 1
-    return bool(node.op.name in FACTS and FACTS[node.op.name].steep)
+    return bool(node.op.name in TRAITS and TRAITS[node.op.name].steep)
 
 
 def _is_steep(node: Call, done: Mapping[Expr, Array], count: int) -> list[bool]:
     if node.op.name == "pow":
         bases, exponents = (rows(done[arg], count) for arg in node.args)
         return [a == 0 and c < 1 for a, c in zip(bases, exponents, strict=True)]
-    steep = [float(end) for end in FACTS[node.op.name].steep]
+    steep = [float(end) for end in TRAITS[node.op.name].steep]
     return [value in steep for value in rows(done[node.args[0]], count)]
 
 
 # --- whole tensors ------------------------------------------------------------------------------------------------
 
 
-def over_tensors(program: Program) -> Iterator[Escape]:
+def over_tensors(program: Program) -> Iterator[DomainError]:
     """The same for a loss over whole tensors: at drawn points, and at plain ones such as all zeros.
 
     Only what reaches the result counts: an empty selection has the logarithm -inf, which is meant. A parameter without

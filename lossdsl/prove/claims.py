@@ -6,35 +6,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lossdsl.analysis.bounds import Bounds
-from lossdsl.analysis.cells import Cell, cells
-from lossdsl.analysis.compose import Composition
-from lossdsl.analysis.forms import Forms, TooLarge
-from lossdsl.analysis.ground import Ground, required
-from lossdsl.analysis.joins import Pieces
-from lossdsl.analysis.limited import is_bounded, is_limited
-from lossdsl.analysis.natures import Nature
-from lossdsl.analysis.view import ERROR, View
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
+from lossdsl.ir.prediction_view import ERROR, PredictionView
+from lossdsl.prove.assumptions import Assumptions, required
+from lossdsl.prove.boundedness import is_bounded, is_limited
+from lossdsl.prove.case_splits import Cell, cells
+from lossdsl.prove.composition import Composition
+from lossdsl.prove.piecewise import Piecewise
+from lossdsl.prove.properties import Properties
+from lossdsl.prove.rational_functions import NormalForms, TooLarge
 
 MAX_PROOF = 400
 """The largest loss, in operations, that is taken apart into pieces; a larger one is composed and tested only."""
 
 
 @dataclass
-class Case:
+class TargetCase:
     """One view of a loss with what is worked out about it."""
 
-    view: View
-    forms: Forms = field(default_factory=Forms)
+    view: PredictionView
+    forms: NormalForms = field(default_factory=NormalForms)
     _apart: dict[Expr, list[Cell] | None] = field(default_factory=dict)
 
     @cached_property
-    def ground(self) -> Ground:
+    def assumptions(self) -> Assumptions:
         conditions = [requirement.condition for requirement in self.view.loss.requirements]
         known = required(conditions, self.forms)
-        return Ground(self.view.leaves, self.forms, known, self.view.fixed)
+        return Assumptions(self.view.leaves, self.forms, known, self.view.fixed)
 
     @cached_property
     def composition(self) -> Composition:
@@ -50,18 +50,18 @@ class Case:
         if sum(1 for _ in walk(expr)) > MAX_PROOF:
             return None
         try:
-            return cells(expr, self.ground)
+            return cells(expr, self.assumptions)
         except TooLarge:
             return None
 
     @cached_property
-    def pieces(self) -> Pieces | None:
+    def pieces(self) -> Piecewise | None:
         """The pieces of an elementwise loss of one number."""
         leaf = self.view.variable
         found = None if leaf is None else self.taken_apart(self.view.expr)
         if leaf is None or found is None:
             return None
-        return Pieces(found, self.ground, leaf, self.view.moves)
+        return Piecewise(found, self.assumptions, leaf, self.view.moves)
 
     def vanishes(self, expr: Expr) -> bool:
         """Whether an expression is proved to be 0 wherever it is defined."""
@@ -70,7 +70,10 @@ class Case:
             return False
         for cell in found:
             try:
-                if not self.forms.of(cell.value).is_zero and self.ground.sign(cell.value, cell.region) != (0, False):
+                if not self.forms.of(cell.value).is_zero and self.assumptions.sign(cell.value, cell.region) != (
+                    0,
+                    False,
+                ):
                     return False
             except TooLarge:
                 return False
@@ -84,10 +87,10 @@ class Case:
         found = self.taken_apart(expr) if self.view.elementwise else None
         if found is None:
             return False
-        return Pieces(found, self.ground, leaf or ERROR, self.view.moves).nonnegative
+        return Piecewise(found, self.assumptions, leaf or ERROR, self.view.moves).nonnegative
 
     @cached_property
-    def nature(self) -> Nature:
+    def properties(self) -> Properties:
         """What composition tells of the loss."""
         return self.composition[self.view.expr]
 
@@ -139,35 +142,35 @@ class Case:
         return b.substitute(self.view.expr, dict(zip(prediction.nodes, target.nodes, strict=True)))
 
 
-Proof = Callable[[Case], str]
+Proof = Callable[[TargetCase], str]
 """By what a claim is proved for a case; "" where it is not."""
 
 
-def _by(way: str, holds: Callable[[Case], bool]) -> Proof:
+def _by(way: str, holds: Callable[[TargetCase], bool]) -> Proof:
     return lambda case: way if holds(case) else ""
 
 
-def _apart(name: str) -> Callable[[Case], bool]:
+def _apart(name: str) -> Callable[[TargetCase], bool]:
     return lambda case: case.pieces is not None and getattr(case.pieces, name)
 
 
-def _plainly_zero(case: Case) -> str:
+def _plainly_zero(case: TargetCase) -> str:
     try:
         return "substitution" if case.on_target is not None and case.forms.of(case.on_target).is_zero else ""
     except TooLarge:
         return ""
 
 
-def _zero(case: Case) -> str:
+def _zero(case: TargetCase) -> str:
     return "substitution" if case.on_target is not None and case.vanishes(case.on_target) else ""
 
 
-def _least_by_sign(case: Case) -> str:
+def _least_by_sign(case: TargetCase) -> str:
     found = CLAIMS["nonnegative"].composed(case)
     return f"{found} and substitution" if found and _plainly_zero(case) else ""
 
 
-def _least_by_difference(case: Case) -> str:
+def _least_by_difference(case: TargetCase) -> str:
     claim = CLAIMS["nonnegative"]
     found = (claim.composed(case) or claim.taken_apart(case)) if _zero(case) else ""
     if found:
@@ -180,13 +183,13 @@ def _least_by_difference(case: Case) -> str:
     return "polynomials" if target is not None and case.stays_above(b.sub(case.view.expr, target)) else ""
 
 
-def _above_zero(case: Case) -> str:
+def _above_zero(case: TargetCase) -> str:
     if case.stays_above(case.view.expr):
         return "polynomials"
     return "slopes and substitution" if _zero(case) and case.falls_towards_target else ""
 
 
-def _even(case: Case) -> str:
+def _even(case: TargetCase) -> str:
     if case.mirrored is None:
         return ""
     try:
@@ -196,7 +199,7 @@ def _even(case: Case) -> str:
     return "substitution" if same else ""
 
 
-def _symmetric(case: Case) -> str:
+def _symmetric(case: TargetCase) -> str:
     mirrored = case.mirrored
     return "substitution" if mirrored is not None and case.vanishes(b.sub(case.view.expr, mirrored)) else ""
 
@@ -210,11 +213,13 @@ class Claim:
 
 
 CLAIMS: dict[str, Claim] = {
-    "continuous": Claim(_by("composition", lambda case: case.nature.continuous), _by("pieces", _apart("continuous"))),
-    "smooth": Claim(_by("composition", lambda case: case.nature.smooth), _by("pieces", _apart("smooth"))),
-    "convex": Claim(_by("composition", lambda case: case.nature.convex), _by("pieces", _apart("convex"))),
+    "continuous": Claim(
+        _by("composition", lambda case: case.properties.continuous), _by("pieces", _apart("continuous"))
+    ),
+    "smooth": Claim(_by("composition", lambda case: case.properties.smooth), _by("pieces", _apart("smooth"))),
+    "convex": Claim(_by("composition", lambda case: case.properties.convex), _by("pieces", _apart("convex"))),
     "nonnegative": Claim(
-        _by("intervals", lambda case: case.nature.bounds.is_nonnegative),
+        _by("intervals", lambda case: case.properties.bounds.is_nonnegative),
         _above_zero,
     ),
     "bounded": Claim(

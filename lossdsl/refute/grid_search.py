@@ -17,12 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.grids import FEW, GRIDS, HALF
-from lossdsl.analysis.verdict import Number
-from lossdsl.analysis.view import View
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -39,8 +36,11 @@ from lossdsl.ir.expr import (
 )
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.op import Kind
+from lossdsl.ir.prediction_view import PredictionView
+from lossdsl.ir.verdict import Number
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import Beyond, MpNumbers
+from lossdsl.refute.sample_grids import FEW, GRIDS, HALF
 
 BUDGET = 50_000
 """How many operations, times points, are worked out on grids; the first setting is always tried."""
@@ -56,7 +56,7 @@ Truths = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Line:
+class GridLine:
     """A loss along its prediction: everything else is set. `parts` has the values of its parts, where they are kept."""
 
     setting: Setting
@@ -89,7 +89,7 @@ ROOM = 200_000
 
 
 @dataclass
-class Kept:
+class ValueCache:
     """The values that parts of a loss had along lines, for further lines on which nothing below them has changed.
 
     Under other settings of its `bool` and `int` parameters a loss has many of the same parts.
@@ -124,15 +124,15 @@ def _whole(value: Fraction | tuple[Fraction, ...]) -> tuple[Any, ...]:
 
 
 @dataclass
-class Search:
+class GridSearch:
     """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins."""
 
-    view: View
+    view: PredictionView
     extra: Sequence[Expr] = ()
-    kept: Kept = field(default_factory=Kept)
+    kept: ValueCache = field(default_factory=ValueCache)
     m: MpNumbers = field(default_factory=_real_numbers)
     tried: int = 0
-    _lines: list[Line] = field(default_factory=list)
+    _lines: list[GridLine] = field(default_factory=list)
     _settled: dict[tuple[Any, ...], Fraction | None] = field(default_factory=dict)
 
     @property
@@ -208,7 +208,7 @@ class Search:
         return all(bool(np.all(done[condition])) for condition in conditions)
 
     @property
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[GridLine]:
         """The loss on a grid of predictions, for each setting; worked out as far as it is asked for."""
         place = 0
         while True:
@@ -221,10 +221,10 @@ class Search:
             place += 1
 
     @cached_property
-    def _more(self) -> Iterator[Line]:
+    def _more(self) -> Iterator[GridLine]:
         return self._every()
 
-    def _every(self) -> Iterator[Line]:
+    def _every(self) -> Iterator[GridLine]:
         size = sum(1 for _ in walk(self.loss.value))
         budget = BUDGET
         for number, setting in enumerate(self.settings()):
@@ -234,7 +234,7 @@ class Search:
                 return
             yield self._within_reach(setting, xs, keep=number < KEPT)
 
-    def _within_reach(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool) -> Line:
+    def _within_reach(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool) -> GridLine:
         """A line; towers of exponentials have no far points, since their values cannot be written down."""
         for most in (None, 100, 4):
             near = xs if most is None else [x for x in xs if -most <= x <= most]
@@ -242,15 +242,15 @@ class Search:
                 return self.line(setting, near, keep=keep)
             except (MemoryError, OverflowError):
                 continue
-        return Line(setting, (), ())
+        return GridLine(setting, (), ())
 
-    def line(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool = False) -> Line:
+    def line(self, setting: Setting, xs: Sequence[Fraction], *, keep: bool = False) -> GridLine:
         """The loss at some predictions; None where it has no finite value."""
         self.tried += len(xs)
         if keep and xs and self.may_be_stacked:
             parts = self.parts(self.loss.value, setting, xs)
-            return Line(setting, tuple(xs), tuple(self._finite(self.loss.value, parts, len(xs))), parts)
-        return Line(setting, tuple(xs), tuple(self.values(setting, xs)))
+            return GridLine(setting, tuple(xs), tuple(self._finite(self.loss.value, parts, len(xs))), parts)
+        return GridLine(setting, tuple(xs), tuple(self.values(setting, xs)))
 
     def _grid(self, setting: Setting) -> list[Fraction]:
         bounds = self.view.leaves.get(self.loss.prediction.nodes[0], Bounds())

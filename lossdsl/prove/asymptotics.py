@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, REALS, Bounds, End, point
-from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.forms import Forms, TooLarge, atoms_in
-from lossdsl.analysis.orders import ANY_FAST, LEVEL, UP, Growth, divided, log, one_argument, several_arguments
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
+from lossdsl.ir.bounds import INF, REALS, Bounds, End, point
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, walk
 from lossdsl.ir.op import Kind
+from lossdsl.ir.traits import TRAITS
+from lossdsl.prove.growth_orders import ANY_FAST, LEVEL, UP, Growth, divided, log, one_argument, several_arguments
+from lossdsl.prove.rational_functions import NormalForms, TooLarge, atoms_in
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Growths:
 
     leaf: Expr
     settled: Callable[[Expr], Bounds]
-    forms: Forms = field(default_factory=Forms)
+    forms: NormalForms = field(default_factory=NormalForms)
     _found: dict[Expr, Growth | None] = field(default_factory=dict)
     _moved: dict[Expr, bool] = field(default_factory=dict)
 
@@ -53,7 +53,7 @@ class Growths:
         if any(arg is None for arg in args):
             return self._bounded(node)
         known = [arg for arg in args if arg is not None]
-        found = one_argument(name, known[0]) if name in FACTS else several_arguments(name, known)
+        found = one_argument(name, known[0]) if name in TRAITS else several_arguments(name, known)
         if found is None or (name in ("add", "sub") and not found.sign):
             found = self._rational(node) or found
         return found if found is not None else self._bounded(node)
@@ -94,7 +94,7 @@ class Growths:
 
     def _bounded(self, node: Call) -> Growth | None:
         """A function whose values are bounded is of order 1, whatever its argument does."""
-        fact = FACTS.get(node.op.name)
+        fact = TRAITS.get(node.op.name)
         return Growth(LEVEL) if fact is not None and fact.image.is_finite and fact.domain == REALS else None
 
     def _rational(self, node: Expr) -> Growth | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.analysis.verdict import UNKNOWN, Number, Verdict
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points
@@ -73,7 +73,7 @@ def _negative(loss: Loss, point: Point, other: Point) -> Found:
     if values is None:
         return None, 0
     least = min(values)
-    if least < -mp_numbers().mpf(10) ** -30:
+    if least < -(mp_numbers().mpf(10) ** -30):
         return Verdict("refuted", "search", at=at(loss, point), detail=f"the value is {_text(least)}"), 1
     return None, 1
 

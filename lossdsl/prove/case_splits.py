@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lossdsl.analysis.certificates import Region
-from lossdsl.analysis.forms import TooLarge, atoms_in
-from lossdsl.analysis.ground import Ground
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Flag
 from lossdsl.ir.op import Kind
+from lossdsl.prove.assumptions import Assumptions
+from lossdsl.prove.certificates import Region
+from lossdsl.prove.rational_functions import TooLarge, atoms_in
 
 MAX_CELLS = 60
 _COMPARISONS = {"lt": (-1,), "le": (-1, 0), "gt": (1,), "ge": (0, 1), "eq": (0,), "ne": (-1, 1)}
 
 
 @dataclass(frozen=True)
-class Split:
+class CaseSplit:
     """One question and its answer: the sign of `difference` (a polynomial), asked by the node `asker`."""
 
     difference: Any
@@ -36,7 +36,7 @@ class Split:
 class Cell:
     """A part of the inputs, and the loss there, without choices. `flags` are conditions that nothing is known of."""
 
-    splits: tuple[Split, ...]
+    splits: tuple[CaseSplit, ...]
     flags: tuple[tuple[Expr, bool], ...]
     region: Region
     value: Expr
@@ -49,7 +49,7 @@ class Cell:
         return any(split.sign == 0 for split in self.splits)
 
     @property
-    def zeros(self) -> tuple[Split, ...]:
+    def zeros(self) -> tuple[CaseSplit, ...]:
         return tuple(split for split in self.splits if split.sign == 0)
 
     def agrees(self, other: Cell) -> bool:
@@ -66,16 +66,16 @@ class _Asked(Exception):
         self.question = question
 
 
-def cells(expr: Expr, ground: Ground) -> list[Cell]:
+def cells(expr: Expr, assumptions: Assumptions) -> list[Cell]:
     """Every cell of an expression that is not proved to be empty. Raises TooLarge."""
     found: list[Cell] = []
-    stack: list[tuple[tuple[Split, ...], tuple[tuple[Expr, bool], ...], Region]] = [((), (), Region())]
+    stack: list[tuple[tuple[CaseSplit, ...], tuple[tuple[Expr, bool], ...], Region]] = [((), (), Region())]
     while stack:
         splits, flags, region = stack.pop()
         if len(found) + len(stack) > MAX_CELLS:
             raise TooLarge
         try:
-            resolver = _Resolver(ground, splits, dict(flags), region)
+            resolver = _Resolver(assumptions, splits, dict(flags), region)
             value = resolver.resolved(expr)
         except _Asked as asked:
             question = asked.question
@@ -85,16 +85,18 @@ def cells(expr: Expr, ground: Ground) -> list[Cell]:
             difference, asker, sides = question
             for sign in (1, 0, -1):
                 narrowed = region.with_sign(difference, sign)
-                if not (ground.region() + narrowed).about(atoms_in(difference)).is_empty():
-                    stack.append(((*splits, Split(difference, sign, asker, sides)), flags, narrowed))
+                if not (assumptions.region() + narrowed).about(atoms_in(difference)).is_empty():
+                    stack.append(((*splits, CaseSplit(difference, sign, asker, sides)), flags, narrowed))
             continue
         found.append(Cell(splits, flags, region, value, frozenset(resolver.chosen)))
     return found
 
 
 class _Resolver:
-    def __init__(self, ground: Ground, splits: tuple[Split, ...], flags: Mapping[Expr, bool], region: Region) -> None:
-        self.ground = ground
+    def __init__(
+        self, assumptions: Assumptions, splits: tuple[CaseSplit, ...], flags: Mapping[Expr, bool], region: Region
+    ) -> None:
+        self.assumptions = assumptions
         self.flags = flags
         self.region = region
         self.chosen: set[tuple[Expr, bool]] = set()
@@ -160,7 +162,7 @@ class _Resolver:
 
     def _is_whole(self, node: Expr) -> bool:
         """A choice that the prediction has no part in stays as it is; its condition may be asked for elsewhere."""
-        return node in self.ground.fixed and node.kind is not Kind.BOOL
+        return node in self.assumptions.fixed and node.kind is not Kind.BOOL
 
     def _flag(self, node: Expr) -> Expr:
         if node not in self.flags:
@@ -172,16 +174,16 @@ class _Resolver:
         for one, sign in ((a, 1), (c, -1)):
             if _is_infinite(one):
                 return sign if one.value > 0 else -sign  # type: ignore[attr-defined]
-        form = self.ground.forms.of(b.sub(b.number(a), b.number(c)))
+        form = self.assumptions.forms.of(b.sub(b.number(a), b.number(c)))
         if form.is_zero:
             return 0
-        bottom = (1, True) if form.is_polynomial else (self.ground.region() + self.region).sign(form.bottom)
+        bottom = (1, True) if form.is_polynomial else (self.assumptions.region() + self.region).sign(form.bottom)
         if bottom is None or not bottom[1]:
             raise TooLarge
         key = _normal(form.top)
         if key in self.answers:
             return self.answers[key] * _turn(form.top) * bottom[0]
-        known = (self.ground.region() + self.region).sign(form.top)
+        known = (self.assumptions.region() + self.region).sign(form.top)
         if known is not None and (known[1] or known[0] == 0):
             return known[0] * bottom[0]
         raise _Asked((form.top * bottom[0], asker, (a, c)))

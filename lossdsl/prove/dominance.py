@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.forms import Forms, Ratio, TooLarge, atoms_in, rational
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Expr, Gather, Reduce
+from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
 
 
-def dominated(form: Ratio, forms: Forms) -> Bounds | None:
+def dominated(form: RationalFunction, forms: NormalForms) -> Bounds | None:
     """The bounds of a multiple of `aggregate - element`, up to a number: `logsumexp(u) - u[i]` is at least 0."""
     if not form.is_polynomial:
         return None
@@ -35,7 +35,7 @@ def dominated(form: Ratio, forms: Forms) -> Bounds | None:
     return None
 
 
-def _elements(node: Reduce, form: Ratio, forms: Forms) -> Iterator[Ratio]:
+def _elements(node: Reduce, form: RationalFunction, forms: NormalForms) -> Iterator[RationalFunction]:
     """The forms of what is never beyond an aggregate: its elements, and `max` for `logsumexp`."""
     with suppress(TooLarge):
         yield forms.of(node.arg)

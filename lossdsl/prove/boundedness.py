@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.cells import Cell
-from lossdsl.analysis.compose import Composition
-from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.forms import TooLarge, atoms_in
-from lossdsl.analysis.ground import Ground
-from lossdsl.analysis.growth import towards
-from lossdsl.analysis.joins import Pieces
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice, walk
+from lossdsl.ir.traits import TRAITS
+from lossdsl.prove.assumptions import Assumptions
+from lossdsl.prove.asymptotics import towards
+from lossdsl.prove.case_splits import Cell
+from lossdsl.prove.composition import Composition
+from lossdsl.prove.piecewise import Piecewise
+from lossdsl.prove.rational_functions import TooLarge, atoms_in
 
 _KEEPS = frozenset({"add", "sub", "mul", "max", "min", "logaddexp"})
 
@@ -25,8 +25,8 @@ def is_limited(expr: Expr, known: Composition, held: frozenset[Expr] = frozenset
     """
     found: dict[Expr, bool] = {}
     for node in walk(expr):
-        nature = known[node]
-        found[node] = node in held or nature.constant or nature.bounds.is_finite or _one(node, found, known)
+        properties = known[node]
+        found[node] = node in held or properties.constant or properties.bounds.is_finite or _one(node, found, known)
     return found[expr]
 
 
@@ -42,8 +42,8 @@ def _one(node: Expr, found: dict[Expr, bool], known: Composition) -> bool:
         case Call(op, (base, exponent)) if op.name == "pow":
             bounds, power = known.bounds(base), known.bounds(exponent)
             return known[exponent].constant and found[base] and (power.low >= 0 or bounds.low > 0)
-        case Call(op, (inner,)) if op.name in FACTS and op.name != "tan":
-            fact = FACTS[op.name]
+        case Call(op, (inner,)) if op.name in TRAITS and op.name != "tan":
+            fact = TRAITS[op.name]
             domain, bounds = fact.domain, known.bounds(inner)
             low = domain.low == -INF or not domain.low_open or bounds.low > domain.low
             high = domain.high == INF or not domain.high_open or bounds.high < domain.high
@@ -60,33 +60,33 @@ def _one(node: Expr, found: dict[Expr, bool], known: Composition) -> bool:
 # --- piece by piece -----------------------------------------------------------------------------------------------
 
 
-def is_bounded(pieces: Pieces) -> bool:
+def is_bounded(pieces: Piecewise) -> bool:
     """Whether the loss is proved to stay within bounds, for each target, over all predictions."""
     edged = _edged(pieces)
     return all(_stays(cell.value, pieces, cell, edged) for cell in pieces.cells)
 
 
-def is_gentle(pieces: Pieces) -> bool:
+def is_gentle(pieces: Piecewise) -> bool:
     """Whether the slope is proved to stay within bounds, for each target, over all predictions."""
     edged = _edged(pieces)
     for cell in pieces.whole:
-        closed = pieces.ground.composition(cell.region.closed(), frozenset({pieces.leaf}))
+        closed = pieces.assumptions.composition(cell.region.closed(), frozenset({pieces.leaf}))
         if not closed[cell.value].total or not _stays(pieces.slope(cell.value), pieces, cell, edged):
             return False
     return True
 
 
-def _edged(pieces: Pieces) -> Ground:
-    """The ground with the edge of the predictions, if it is open there."""
-    leaves = dict(pieces.ground.leaves)
+def _edged(pieces: Piecewise) -> Assumptions:
+    """The assumptions with the edge of the predictions, if it is open there."""
+    leaves = dict(pieces.assumptions.leaves)
     bounds = leaves.get(pieces.leaf, Bounds())
     if not (bounds.low_open or bounds.high_open):
-        return pieces.ground
+        return pieces.assumptions
     leaves[pieces.leaf] = Bounds(bounds.low, bounds.high)
-    return replace(pieces.ground, leaves=leaves, _facts=(-1, ()), _composed={})
+    return replace(pieces.assumptions, leaves=leaves, _facts=(-1, ()), _composed={})
 
 
-def _stays(expr: Expr, pieces: Pieces, cell: Cell, edged: Ground) -> bool:
+def _stays(expr: Expr, pieces: Piecewise, cell: Cell, edged: Assumptions) -> bool:
     """Whether an expression stays within bounds on a cell, everything but the leaf being set.
 
     What is continuous on the cell and its edge is bounded on each bounded part of it; then its ends count.
@@ -95,12 +95,12 @@ def _stays(expr: Expr, pieces: Pieces, cell: Cell, edged: Ground) -> bool:
     sides = _held_sides(pieces, cell)
     held = frozenset({leaf}) if sides == {1, -1} else frozenset()
     for form in _forms(expr, pieces):
-        known = pieces.ground.composition(region, frozenset({leaf}))
+        known = pieces.assumptions.composition(region, frozenset({leaf}))
         if is_limited(form, known, held):
             return True
     for form in _forms(expr, pieces):
-        nature = edged.composition(region, frozenset({leaf}))[form]
-        if not nature.continuous or not (nature.total or edged.is_defined(form, region)):
+        properties = edged.composition(region, frozenset({leaf}))[form]
+        if not properties.continuous or not (properties.total or edged.is_defined(form, region)):
             continue
         ends = [towards(form, leaf, side * INF, side, known.bounds) for side in {1, -1} - sides]
         if all(end is not None and end.stays for end in ends):
@@ -108,18 +108,18 @@ def _stays(expr: Expr, pieces: Pieces, cell: Cell, edged: Ground) -> bool:
     return False
 
 
-def _forms(expr: Expr, pieces: Pieces) -> list[Expr]:
+def _forms(expr: Expr, pieces: Piecewise) -> list[Expr]:
     """An expression as it is, and in its normal form."""
-    forms = pieces.ground.forms
+    forms = pieces.assumptions.forms
     try:
         return [expr, forms.expr(forms.of(expr))]
     except TooLarge:
         return [expr]
 
 
-def _held_sides(pieces: Pieces, cell: Cell) -> set[int]:
+def _held_sides(pieces: Piecewise, cell: Cell) -> set[int]:
     """The sides, 1 above and -1 below, on which a cell or the kind of the prediction holds the leaf."""
-    forms, bounds = pieces.ground.forms, pieces.ground.leaves.get(pieces.leaf, Bounds())
+    forms, bounds = pieces.assumptions.forms, pieces.assumptions.leaves.get(pieces.leaf, Bounds())
     sides = {side for side, end in ((1, bounds.high), (-1, bounds.low)) if -INF < end < INF}
     place = atoms_in(forms.of(pieces.leaf).top)[0]
     for polynomial, is_zero in [(one.polynomial, False) for one in cell.region.known] + [
@@ -132,7 +132,7 @@ def _held_sides(pieces: Pieces, cell: Cell) -> set[int]:
         leading = polynomial
         for _ in range(degree):
             leading = leading.derivative(place)
-        found = (pieces.ground.region() + cell.region).sign(leading)
+        found = (pieces.assumptions.region() + cell.region).sign(leading)
         if found is None or not found[1] or not found[0]:
             continue
         # Where the leading term goes to minus infinity, the polynomial cannot stay at least 0.

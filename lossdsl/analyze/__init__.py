@@ -2,24 +2,24 @@
 
 from collections.abc import Iterable
 
-from lossdsl.analysis.escapes import Escape
-from lossdsl.analysis.reports import Join, Piece
-from lossdsl.analysis.search import Kept
-from lossdsl.analysis.shape import Flat, Minimiser
-from lossdsl.analysis.study import Study
-from lossdsl.analysis.verdict import Verdict
+from lossdsl.analyze.analyzer import Analyzer
+from lossdsl.analyze.loss_shape import Flat, Minimiser
+from lossdsl.analyze.piece_reports import Join, Piece
+from lossdsl.ir.verdict import Verdict
 from lossdsl.pipeline import Program
+from lossdsl.refute.domain_errors import DomainError
+from lossdsl.refute.grid_search import ValueCache
 
 
-def study(program: Program) -> Study:
+def analyzer(program: Program) -> Analyzer:
     """Everything that can be found out about a loss, each part when it is asked for."""
-    return Study(program)
+    return Analyzer(program)
 
 
-def studies(programs: Iterable[Program]) -> tuple[Study, ...]:
+def analyzers(programs: Iterable[Program]) -> tuple[Analyzer, ...]:
     """The same under several settings of its `bool` and `int` parameters, which have much in common."""
-    kept = Kept()
-    return tuple(Study(program, kept) for program in programs)
+    kept = ValueCache()
+    return tuple(Analyzer(program, kept) for program in programs)
 
 
 def decide(program: Program, name: str) -> Verdict:
@@ -33,7 +33,18 @@ def decide(program: Program, name: str) -> Verdict:
     >>> print(decide(program, "continuous"))
     refuted at t=0, x=1
     """
-    return study(program).decide(name)
+    return analyzer(program).decide(name)
 
 
-__all__ = ["Escape", "Flat", "Join", "Minimiser", "Piece", "Study", "Verdict", "decide", "studies", "study"]
+__all__ = [
+    "Analyzer",
+    "DomainError",
+    "Flat",
+    "Join",
+    "Minimiser",
+    "Piece",
+    "Verdict",
+    "analyzer",
+    "analyzers",
+    "decide",
+]

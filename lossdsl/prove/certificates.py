@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from lossdsl.analysis.forms import atoms_in, factored, rational
+from lossdsl.prove.rational_functions import atoms_in, factored, rational
 
 MAX_COLUMNS = 90
 MAX_ROWS = 40
@@ -24,7 +24,7 @@ MAX_STEPS = 80
 
 
 @dataclass(frozen=True)
-class Known:
+class Nonnegative:
     """A polynomial that is at least 0 (`strict`: greater than 0) in a region."""
 
     polynomial: Any
@@ -41,9 +41,9 @@ class Known:
         return frozenset(atoms_in(self.polynomial))
 
     @cached_property
-    def lax(self) -> Known:
+    def lax(self) -> Nonnegative:
         """The same without `strict`."""
-        return Known(self.polynomial) if self.strict else self
+        return Nonnegative(self.polynomial) if self.strict else self
 
     def product(self, write: _Writer) -> _Product:
         """It as one of the factors of products."""
@@ -67,7 +67,7 @@ class Effort:
 class Region:
     """Where some polynomials are nonnegative and others (`zeros`) are 0."""
 
-    known: tuple[Known, ...] = ()
+    known: tuple[Nonnegative, ...] = ()
     zeros: tuple[Any, ...] = ()
     effort: Effort = field(default_factory=Effort, compare=False)
 
@@ -75,7 +75,9 @@ class Region:
         """The part of it where a polynomial is positive, zero or negative."""
         if sign == 0:
             return Region(self.known, (*self.zeros, polynomial), self.effort)
-        return Region((*self.known, Known(polynomial if sign > 0 else -polynomial, True)), self.zeros, self.effort)
+        return Region(
+            (*self.known, Nonnegative(polynomial if sign > 0 else -polynomial, True)), self.zeros, self.effort
+        )
 
     def closed(self) -> Region:
         """With its edge."""
@@ -158,7 +160,7 @@ class Region:
 @dataclass(frozen=True)
 class _Given:
     key: tuple[tuple[str, bool], ...]
-    known: tuple[Known, ...] = field(compare=False)
+    known: tuple[Nonnegative, ...] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _answer(question: _Question) -> tuple[bool | None, int]:
 
 @dataclass(frozen=True)
 class _Product:
-    """A polynomial with whole coefficients, by monomial, over a whole number; `strict` as of `Known`.
+    """A polynomial with whole coefficients, by monomial, over a whole number; `strict` as of `Nonnegative`.
 
     A monomial is a whole number, the powers of the atoms one after the other: those of a product are added. That is
     much quicker for the small polynomials here than to ask flint for each product.

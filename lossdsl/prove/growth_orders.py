@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lossdsl.analysis.bounds import INF, REALS, Bounds, point
-from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.natures import image_of
+from lossdsl.ir.bounds import INF, REALS, Bounds, point
+from lossdsl.ir.traits import TRAITS
+from lossdsl.prove.properties import image_of
 
 Order = tuple[Fraction | float, int]
 """(power, logs); the power is infinite for what outgrows, or falls below, every power."""
@@ -126,7 +126,7 @@ def _power(a: Growth, exponent: Fraction) -> Growth | None:
     if whole:
         return Growth(order, a.lead.whole_power(int(exponent)))
     if exponent == Fraction(1, 2) and a.lead.is_nonnegative:
-        return Growth(order, image_of(FACTS["sqrt"], a.lead))
+        return Growth(order, image_of(TRAITS["sqrt"], a.lead))
     return Growth(order, Bounds(Fraction(0), INF, True) if a.sign > 0 else None)
 
 
@@ -148,7 +148,7 @@ def log(a: Growth) -> Growth | None:
 
 def _at_limit(name: str, a: Growth) -> Growth | None:
     """A continuous function of what has a limit inside its domain."""
-    limit, fact = a.limit, FACTS[name]
+    limit, fact = a.limit, TRAITS[name]
     if limit is None or not fact.is_continuous or name == "tan" or not limit.within(fact.domain):
         return None
     if any(-INF < end < INF and limit.contains(end) for end in (fact.domain.low, fact.domain.high)):
@@ -159,7 +159,7 @@ def _at_limit(name: str, a: Growth) -> Growth | None:
 def one_argument(name: str, a: Growth) -> Growth | None:
     if name in _LIKE:
         return _LIKE[name](a)
-    fact = FACTS[name]
+    fact = TRAITS[name]
     if a.end and fact.is_continuous and fact.domain == REALS and fact.direction in (1, -1):
         end = fact.limits[1 if a.end > 0 else 0]
         if -INF < end < INF:

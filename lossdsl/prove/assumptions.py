@@ -8,28 +8,28 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from lossdsl.analysis.bounds import INF, Bounds
-from lossdsl.analysis.certificates import Effort, Known, Region
-from lossdsl.analysis.compose import Composition
-from lossdsl.analysis.facts import FACTS
-from lossdsl.analysis.forms import Forms, Ratio, TooLarge, atoms_in, plain, rational
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
 from lossdsl.ir.op import Kind
+from lossdsl.ir.traits import TRAITS
+from lossdsl.prove.certificates import Effort, Nonnegative, Region
+from lossdsl.prove.composition import Composition
+from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain, rational
 from lossdsl.transform.language import expression
 
 
 @dataclass
-class Ground:
+class Assumptions:
     """What holds everywhere: bounds of leaves, requirements, and facts of the atoms of normal forms."""
 
     leaves: Mapping[Expr, Bounds]
-    forms: Forms
-    required: tuple[Known, ...] = ()
+    forms: NormalForms
+    required: tuple[Nonnegative, ...] = ()
     fixed: frozenset[Expr] = frozenset()
     """Parts that do not depend on the prediction: they are not taken apart."""
     effort: Effort = field(default_factory=Effort)
-    _facts: tuple[int, tuple[Known, ...]] = (-1, ())
+    _facts: tuple[int, tuple[Nonnegative, ...]] = (-1, ())
     _composed: dict[Any, Composition] = field(default_factory=dict)
 
     def region(self) -> Region:
@@ -42,22 +42,22 @@ class Ground:
             self._facts = (count, tuple(found))  # the lemmas may have met further atoms, which have no facts yet
         return Region(self._facts[1], (), self.effort)
 
-    def _atom(self, place: int) -> Iterator[Known]:
+    def _atom(self, place: int) -> Iterator[Nonnegative]:
         node = self.forms.atoms[place]
         atom = self.forms.atom(place).top
         bounds = self.composition(None).bounds(node)
         if isinstance(bounds.low, Fraction):
-            yield Known(atom - plain(bounds.low), bounds.low_open)
+            yield Nonnegative(atom - plain(bounds.low), bounds.low_open)
         if isinstance(bounds.high, Fraction):
-            yield Known(plain(bounds.high) - atom, bounds.high_open)
-        if isinstance(node, Call) and node.op.name in FACTS and len(self.forms.atoms) < 16:
-            for text in FACTS[node.op.name].least:
+            yield Nonnegative(plain(bounds.high) - atom, bounds.high_open)
+        if isinstance(node, Call) and node.op.name in TRAITS and len(self.forms.atoms) < 16:
+            for text in TRAITS[node.op.name].least:
                 try:
                     lemma = self.forms.of(expression(text, {"a": node.args[0]}))
                 except TooLarge:
                     continue
                 if lemma.is_polynomial:
-                    yield Known(lemma.top)
+                    yield Nonnegative(lemma.top)
 
     def composition(self, region: Region | None, prediction: frozenset[Expr] = frozenset()) -> Composition:
         """Composition over the bounds that a region leaves to single leaves."""
@@ -67,12 +67,12 @@ class Ground:
             for one in region.known if region is not None else ():
                 self._narrow(leaves, one)
             for zero in region.zeros if region is not None else ():
-                self._narrow(leaves, Known(zero))
-                self._narrow(leaves, Known(-zero))
+                self._narrow(leaves, Nonnegative(zero))
+                self._narrow(leaves, Nonnegative(-zero))
             self._composed[key, prediction] = Composition(prediction, leaves, self.forms)
         return self._composed[key, prediction]
 
-    def _narrow(self, leaves: dict[Expr, Bounds], one: Known) -> None:
+    def _narrow(self, leaves: dict[Expr, Bounds], one: Nonnegative) -> None:
         used = atoms_in(one.polynomial)
         if len(used) != 1 or one.polynomial.total_degree() != 1:
             return
@@ -99,7 +99,7 @@ class Ground:
             return (1 if bounds.is_nonnegative else -1), False
         return found
 
-    def ratio_sign(self, form: Ratio, region: Region) -> tuple[int, bool] | None:
+    def ratio_sign(self, form: RationalFunction, region: Region) -> tuple[int, bool] | None:
         whole = self.region() + region
         top = whole.sign(form.top)
         if top is None or top[0] == 0 or form.is_polynomial:
@@ -116,8 +116,8 @@ class Ground:
 
     def _is_inside(self, node: Call, region: Region, composed: Composition) -> bool:
         name, args = node.op.name, node.args
-        if name in FACTS:
-            domain = FACTS[name].domain
+        if name in TRAITS:
+            domain = TRAITS[name].domain
             if name == "tan":
                 return False
             if composed.bounds(args[0]).within(domain):
@@ -148,9 +148,9 @@ class Ground:
 _TOTAL = frozenset({"add", "sub", "mul", "neg", "max", "min", "where", "logaddexp", "pi"})
 
 
-def required(conditions: list[Expr], forms: Forms) -> tuple[Known, ...]:
+def required(conditions: list[Expr], forms: NormalForms) -> tuple[Nonnegative, ...]:
     """The polynomials that conditions such as `0 < q and q < 1` make nonnegative; others are left out."""
-    found: list[Known] = []
+    found: list[Nonnegative] = []
     for condition in conditions:
         if not isinstance(condition, Call):
             continue
@@ -165,7 +165,7 @@ def required(conditions: list[Expr], forms: Forms) -> tuple[Known, ...]:
             except TooLarge:
                 continue
             if form.is_polynomial:
-                found.append(Known(form.top, condition.op.name in ("lt", "gt")))
+                found.append(Nonnegative(form.top, condition.op.name in ("lt", "gt")))
     return tuple(found)
 
 
