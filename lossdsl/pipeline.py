@@ -29,12 +29,12 @@ from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
+from lossdsl.transform.lower import lowered
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.transform.readable import readable
 from lossdsl.transform.rules import stable, tidy
 from lossdsl.transform.simplify import Proposal, simplified
-from lossdsl.transform.totals import accurate_totals
 
 TARGETS = code.TARGETS
 STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
@@ -123,7 +123,7 @@ class Program:
     @cached_property
     def value(self) -> Expr:
         """The form in which the value is computed: the late rules have been used too."""
-        return tidy(stable(accurate_totals((self.stable,)), self.known, late=True))[0]
+        return tidy(stable(lowered((self.stable,)), self.known, late=True))[0]
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -184,7 +184,7 @@ class Program:
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return tidy(simplified(self._improved(slopes), self.known)[0])
+        return tidy(simplified(self._improved(lowered(slopes)), self.known)[0])
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)
@@ -196,7 +196,7 @@ class Program:
     @cached_property
     def proposals(self) -> list[Proposal]:
         """What sympy proposed for the gradients, and what became of it."""
-        return simplified(self._improved(self._slopes(self.stable, b.ONE)), self.known)[1]
+        return simplified(self._improved(lowered(self._slopes(self.stable, b.ONE))), self.known)[1]
 
     @cached_property
     def meetings(self) -> list[frozenset[Home]]:

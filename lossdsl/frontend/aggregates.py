@@ -1,4 +1,4 @@
-"""Aggregates, written in terms of the few that the targets know: sum, mean, prod, max, min, any, all, arg… and along.
+"""Aggregates, by what the targets know (sum, mean, prod, max, min, any, all, arg… and along) and by whole functions.
 
 A filter becomes a choice between an element and the value that does not count (0 for a sum, -inf for a maximum), so
 empty selections have their values and their gradients by themselves.
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lossdsl.ir import build as b
+from lossdsl.ir import whole
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Reduce
+from lossdsl.ir.expr import Along, Const, Expr, Flag, Reduce
 from lossdsl.ir.op import Kind
-from lossdsl.ir.ops import AGGREGATES, OPS
+from lossdsl.ir.ops import AGGREGATES
 
 _INF = Const(float("inf"))
 _MINUS_INF = Const(float("-inf"))
@@ -101,51 +102,35 @@ def len_(expr: Expr, chosen: Selection) -> Expr:
     return b.length(expr, chosen.over) if chosen.over <= expr.axes else chosen.sized(chosen.over)
 
 
-def _shift(expr: Expr, chosen: Selection) -> Expr:
-    """The largest element, as a constant: subtracting it keeps exp from overflowing and changes no slope."""
-    largest = max_(expr, chosen)
-    finite = b.call("lt", b.call("abs", largest), _INF)
-    return Call(OPS["stop"], (b.where(finite, largest, b.ZERO),))
+def _whole(name: str, otherwise: Expr) -> Callable[[Expr, Selection], Expr]:
+    """A function of whole axes, with the elements that a filter leaves out as `otherwise`."""
+
+    def made(expr: Expr, chosen: Selection) -> Expr:
+        return whole.reduce(name, b.spread(_masked(expr, chosen, otherwise), chosen.over), chosen.over)
+
+    return made
 
 
-def logsumexp(expr: Expr, chosen: Selection) -> Expr:
-    expr = b.number(expr)
-    shift = _shift(expr, chosen)
-    total = sum_(b.call("exp", b.sub(expr, shift)), chosen)
-    if chosen.condition is None:
-        return b.add(b.call("log", total), shift)
-    return b.where(b.call("gt", total, b.ZERO), b.add(b.call("log", total), shift), _MINUS_INF)
+def _whole_along(name: str) -> Callable[[Expr, Selection], Expr]:
+    def made(expr: Expr, chosen: Selection) -> Expr:
+        return whole.along(name, b.spread(b.number(expr), chosen.over), chosen.over)
 
-
-def norm(expr: Expr, chosen: Selection) -> Expr:
-    expr = b.number(expr)
-    squares = sum_(b.power(expr, b.TWO), chosen)
-    return b.where(b.call("gt", squares, b.ZERO), b.call("sqrt", squares), b.ZERO)
+    return made
 
 
 def var(expr: Expr, chosen: Selection) -> Expr:
     expr = b.number(expr)
+    if chosen.condition is None:
+        return whole.reduce("var", b.spread(expr, chosen.over), chosen.over)
     return mean(b.power(b.sub(expr, mean(expr, chosen)), b.TWO), chosen)
 
 
 def std(expr: Expr, chosen: Selection) -> Expr:
+    expr = b.number(expr)
+    if chosen.condition is None:
+        return whole.reduce("std", b.spread(expr, chosen.over), chosen.over)
     variance = var(expr, chosen)
     return b.where(b.call("gt", variance, b.ZERO), b.call("sqrt", variance), b.ZERO)
-
-
-def softmax(expr: Expr, chosen: Selection) -> Expr:
-    exponential = b.call("exp", b.sub(b.number(expr), _shift(expr, chosen)))
-    return b.div(_masked(exponential, chosen, b.ZERO), sum_(exponential, chosen))
-
-
-def log_softmax(expr: Expr, chosen: Selection) -> Expr:
-    shifted = b.sub(b.number(expr), _shift(expr, chosen))
-    return b.sub(shifted, b.call("log", sum_(b.call("exp", shifted), chosen)))
-
-
-def normalize(expr: Expr, chosen: Selection) -> Expr:
-    length = norm(expr, chosen)
-    return b.div(b.number(expr), b.where(b.call("gt", length, b.ZERO), length, b.ONE))
 
 
 def cumsum(expr: Expr, chosen: Selection) -> Expr:
@@ -178,13 +163,13 @@ LOWERED: dict[str, Callable[..., Expr]] = {
     "argmin": _argument("argmin", _INF),
     "count": count,
     "len": len_,
-    "logsumexp": logsumexp,
-    "norm": norm,
+    "logsumexp": _whole("logsumexp", _MINUS_INF),
+    "norm": _whole("norm", b.ZERO),
     "var": var,
     "std": std,
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-    "normalize": normalize,
+    "softmax": _whole_along("softmax"),
+    "log_softmax": _whole_along("log_softmax"),
+    "normalize": _whole_along("normalize"),
     "cumsum": cumsum,
     "rank": rank,
     "sort": sort,

@@ -66,7 +66,9 @@ class Aggregate:
     """An operation that takes axes away (`keeps` is false) or works along them (`keeps` is true).
 
     `empty` is the value over no element at all. `spelling` has one Python function name a target, called with the array
-    and the axis. An aggregate without `spelling` is `lowered`: the resolver writes it in terms of others.
+    and the axis. An aggregate without `spelling` is written in terms of others: by the resolver, or, if it has a
+    definition in `ir.whole`, once the gradient has been taken. `bounds` gives the interval of the result from that of
+    the elements.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Aggregate:
     gives: Kind = Kind.REAL
     spelling: Mapping[str, str] = field(default_factory=dict)
     public: bool = True
+    bounds: Callable[[Interval], Interval] = lambda _: REALS
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from lossdsl.ir.interval import INF, NONNEGATIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval, point
+from lossdsl.ir.interval import INF, NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval, point
 from lossdsl.ir.op import Aggregate, Kind, Op
 
 BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
@@ -252,6 +252,8 @@ _ROWS = (
     Op("whole", "a", "the whole number below, as an index", lambda m, a: m.floor(a), ("",),
        _spell("np.floor(a).astype(int)", "tf.cast(tf.math.floor(a), tf.int32)", "math.floor(a)", "torch.floor(a).long()",
               "ops.cast(ops.floor(a), 'int32')"), gives=INT, public=False),
+    Op("via", "abc", "a, which is differentiated as c times b is", lambda m, a, b, c: a, ("", "c", ""), _spell("a"),
+       bounds=lambda a, b, c: a, public=False),
     Op("stop", "a", "a, through which no gradient passes", lambda m, a: m.stop(a), ("",),
        {**_spell("a", "tf.stop_gradient(a)", "a", "a.detach()", "ops.stop_gradient(a)"),
         "jax": "jax.lax.stop_gradient(a)"}, bounds=lambda a: a),
@@ -274,6 +276,10 @@ def _reduction(
     return Aggregate(name, doc, empty, False, takes, gives, spelling)
 
 
+def _others(elements: Interval) -> Interval:
+    return NONNEGATIVE if elements.is_nonnegative else REALS
+
+
 _AGGREGATE_ROWS = (
     _reduction("sum", "sum; 0 over nothing", 0.0, "np.sum", "tf.math.reduce_sum"),
     _reduction("mean", "mean; 0 over nothing", 0.0, "np.mean", "tf.math.reduce_mean"),
@@ -293,13 +299,16 @@ _AGGREGATE_ROWS = (
                gives=INT),
     Aggregate("count", "how often the condition holds; 0 over nothing", 0.0, takes=BOOL),
     Aggregate("len", "number of elements"),
-    Aggregate("norm", "sqrt(sum(e^2)); slope 0 at 0", 0.0),
-    Aggregate("var", "mean squared difference from the mean"),
-    Aggregate("std", "square root of var; slope 0 at 0"),
+    Aggregate("norm", "sqrt(sum(e^2)); slope 0 at 0", 0.0, bounds=lambda _: NONNEGATIVE),
+    Aggregate("var", "mean squared difference from the mean", bounds=lambda _: NONNEGATIVE),
+    Aggregate("std", "square root of var; slope 0 at 0", bounds=lambda _: NONNEGATIVE),
     Aggregate("dot", "sum(a*b)"),
-    Aggregate("softmax", "exp(e)/sum(exp(e))", keeps=True),
-    Aggregate("log_softmax", "e - logsumexp(e)", keeps=True),
-    Aggregate("normalize", "e/norm(e), and 0 where norm(e) is 0", keeps=True),
+    Aggregate("softmax", "exp(e)/sum(exp(e))", keeps=True, bounds=lambda _: UNIT),
+    Aggregate("log_softmax", "e - logsumexp(e)", keeps=True, bounds=lambda _: NONPOSITIVE),
+    Aggregate("softmax_rest", "1 - softmax(e)", keeps=True, bounds=lambda _: UNIT, public=False),
+    Aggregate("log_softmax_rest", "log(1 - softmax(e))", keeps=True, bounds=lambda _: NONPOSITIVE, public=False),
+    Aggregate("others", "sum of the other elements", keeps=True, bounds=_others, public=False),
+    Aggregate("normalize", "e/norm(e), and 0 where norm(e) is 0", keeps=True, bounds=lambda _: SIGNED_UNIT),
     Aggregate("cumsum", "sum of all elements up to this one", keeps=True),
     Aggregate("sort", "in ascending order; `sort(e, key)` in ascending order of key", keeps=True),
     Aggregate("rank", "1 for the largest, 2 for the next; the first of several comes first", keeps=True),

@@ -6,12 +6,11 @@ are. Every rewriting here is an identity of real numbers.
 
 from __future__ import annotations
 
-import math
-
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Call, Const, Expr, Reduce
+from lossdsl.ir.expr import Call, Expr, Reduce
 from lossdsl.ir.ops import AGGREGATES
+from lossdsl.ir.whole import definition
 
 
 def plain(expr: Expr) -> Expr:
@@ -21,6 +20,9 @@ def plain(expr: Expr) -> Expr:
 
 def plain_node(node: Expr) -> Expr:
     """The same of a node whose parts are plain already."""
+    meaning = definition(node)
+    if meaning is not None and node.op.name != "logsumexp":  # type: ignore[attr-defined]
+        return plain(meaning)
     match node:
         case Call(op, (inner,)) if op.name == "log":
             return _log(node, inner)
@@ -29,9 +31,7 @@ def plain_node(node: Expr) -> Expr:
         case Call(op, (inner,)) if op.name == "relu":
             return b.call("max", inner, b.ZERO)
         case Call(op, (condition, first, second)) if op.name == "where":
-            return _guarded_root(condition, first, second) or _finite(condition, first, second) or node
-        case Call(op, (first, second)) if op.name == "add":
-            return _rejoined(first, second) or node
+            return _guarded_root(condition, first, second) or node
         case Call(op, (Call(left, (first, shift)), Call(right, (second, other)))) if op.name == "sub":
             if left.name == right.name == "sub" and shift is other:
                 return b.sub(first, second)
@@ -66,14 +66,6 @@ def _logsumexp(inner: Expr, over: Axes) -> Expr:
     return Reduce(AGGREGATES["logsumexp"], inner, over)
 
 
-def _rejoined(first: Expr, second: Expr) -> Expr | None:
-    """`m + (u - m)` as u."""
-    for one, other in ((first, second), (second, first)):
-        if isinstance(other, Call) and other.op.name == "sub" and other.args[1] is one:
-            return other.args[0]
-    return None
-
-
 def _guarded_root(condition: Expr, first: Expr, second: Expr) -> Expr | None:
     """`where(s > 0, sqrt(s), 0)`, s a sum of squares, as sqrt(s)."""
     if not (isinstance(condition, Call) and condition.op.name == "gt" and b.is_const(condition.args[1], 0)):
@@ -96,10 +88,3 @@ def is_square(node: Expr) -> bool:
     exponent = b.exact(node.args[1]) if node.op.name == "pow" else None
     return node.op.name == "square" or (exponent is not None and exponent.denominator == 1 and exponent % 2 == 0)
 
-
-def _finite(condition: Expr, first: Expr, second: Expr) -> Expr | None:
-    """`where(abs(m) < inf, m, 0)` as m: real numbers are finite."""
-    match condition:
-        case Call(op, (Call(size, (value,)), Const(end))) if (op.name, size.name, end) == ("lt", "abs", math.inf):
-            return first if value is first and b.is_const(second, 0) else None
-    return None

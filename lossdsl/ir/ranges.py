@@ -25,6 +25,7 @@ from lossdsl.ir.expr import (
 )
 from lossdsl.ir.interval import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, UNIT, Interval, point
 from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.whole import DEFINITIONS
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Ranges:
                 if op.name == "where":
                     return _given(args[0], args[1], self.known[args[1]]).join(self.known[args[2]])
                 return op.bounds(*(self.known[arg] for arg in args))
+            case Reduce(op) | Along(op) if op.name in DEFINITIONS:
+                return op.bounds(self.known[node.children[0]])
             case Reduce(op, arg):
                 inner = self.known[arg]
                 if op.name in ("mean", "max", "min"):

@@ -27,6 +27,7 @@ from lossdsl.ir.expr import (
     Slice,
     Unslice,
 )
+from lossdsl.ir.whole import definition
 from lossdsl.oracle.number_systems import Beyond, Numbers
 
 Array = NDArray[Any]
@@ -91,6 +92,11 @@ class _Run:
         self.done = done
 
     def value(self, node: Expr) -> Array:
+        meaning = definition(node)
+        if meaning is not None:
+            for part in _order([meaning], self.done):
+                self.done[part] = self.value(part)
+            return self.done[meaning]
         match node:
             case Call():
                 return self._call(node)
@@ -155,6 +161,8 @@ class _Run:
                 for value in row[1:]:
                     total = m.apply(lambda m, a, b: a + b, "add", (total, value))
                 return m.apply(lambda m, a: a / len(row), "div", (total,)) if name == "mean" else total
+            case "excess":
+                return self._reduced("sum", empty, row) - m.number(1)
             case "prod":
                 product = row[0]
                 for value in row[1:]:
@@ -172,11 +180,6 @@ class _Run:
                     better = m.gt(value, best) if name == "argmax" else m.lt(value, best)
                     best, at = m.where(better, value, best), m.where(better, m.number(place), at)
                 return at
-            case "logsumexp":
-                total = m.exp(row[0])
-                for value in row[1:]:
-                    total = total + m.exp(value)
-                return m.log(total)
             case "any" | "all":
                 settled = name == "any"
                 held = row[0] if row else not settled

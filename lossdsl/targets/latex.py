@@ -29,7 +29,7 @@ from lossdsl.ir.expr import (
     walk,
 )
 from lossdsl.ir.loss import Loss
-from lossdsl.ir.plain import plain
+from lossdsl.ir.plain import written_out
 from lossdsl.ir.text import decimal, named
 from lossdsl.targets.symbols import BIG, FENCES, FUNCTIONS, RELATIONS, symbol
 
@@ -49,7 +49,7 @@ Steps = Generator[Request, Text, Text]
 
 def latex(loss: Loss) -> str:
     """One formula without delimiters; with definitions of the author's, they stand above it, aligned."""
-    roots = plain((loss.result, *loss.names))
+    roots = written_out((loss.result, *loss.names))
     known: dict[Expr, str] = {}
     for node, name in zip(roots[1:], loss.names.values(), strict=True):
         if node.children and node is not roots[0] and name not in known.values():
@@ -66,7 +66,7 @@ def gradient(slope: Expr, node: Input, names: Mapping[Expr, str], is_elementwise
 
     `is_elementwise` tells of what: of an element's loss, or of that of a sample or batch.
     """
-    root, *parts = plain((slope, *names))
+    root, *parts = written_out((slope, *names))
     writer = _Writer(root, named(root, dict(zip(parts, names.values(), strict=True))))
     lines = [writer.definition(part) for part in writer.known]
     places = writer.places(Input(node.name, root.axes | node.axes))
@@ -174,7 +174,7 @@ class _Writer:
                     text, _ = yield arg, _without(places, over)
                     texts.append(text)
                 below = ",".join(places[axis] for axis in ordered(over) if axis in places)
-                function = rf"\operatorname{{{op.name}}}{_fenced(', '.join(texts))}"
+                function = rf"\operatorname{{{_escaped(op.name)}}}{_fenced(', '.join(texts))}"
                 return (f"{function}_{{{below}}}" if below else function), _ATOM
             case Rename(arg, old, new):
                 letter = places.get(new) or self._letter(new, {})
@@ -247,8 +247,7 @@ class _Writer:
             return rf"{_held(*texts[0], _PRODUCT)} \, \log{_fenced(plain[1])}", _PRODUCT
         if name == "logaddexp":
             return rf"\log\left(\exp{_fenced(plain[0])} + \exp{_fenced(plain[1])}\right)", _ATOM
-        escaped = name.replace("_", r"\_")
-        function = FUNCTIONS.get(name, rf"\operatorname{{{escaped}}}")
+        function = FUNCTIONS.get(name, rf"\operatorname{{{_escaped(name)}}}")
         return f"{function}{_fenced(', '.join(plain))}", _ATOM
 
     def _cases(self, args: tuple[Expr, ...], places: Places) -> Steps:
@@ -297,6 +296,10 @@ def _filter(name: str, arg: Expr) -> tuple[Expr, Expr] | None:
         condition, term, otherwise = arg.args
         return (condition, term) if b.is_const(otherwise, _NEUTRAL[name]) else None
     return None
+
+
+def _escaped(name: str) -> str:
+    return name.replace("_", r"\_")
 
 
 def _without(places: Places, over: Iterable[Axis]) -> Places:

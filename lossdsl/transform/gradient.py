@@ -30,6 +30,7 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.meets import meetings
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
+from lossdsl.transform import vjp
 from lossdsl.transform.rules import factored
 from lossdsl.transform.slopes import (
     CHOICES,
@@ -138,6 +139,10 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
             for child, slope in zip(args, slopes_of(node), strict=True):
                 if child in active and slope is not None:
                     adjoints.add(child, times(adjoint, slope), node)
+        case Reduce(op, arg) | Along(op, (arg,)) if op.name in vjp.RULES:
+            found = vjp.of_whole(node, adjoint)
+            assert found is not None
+            adjoints.add(arg, found)
         case Reduce(op, arg, over) if arg in active:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
@@ -150,7 +155,11 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
         case Rename(arg, old, new):
             adjoints.add(arg, Rename(adjoint, new, old) if new in adjoint.axes else adjoint)
         case Gather(arg, axis, index):
-            adjoints.add(arg, b.where(b.call("eq", Position(axis), _inside(arg, axis, index)), adjoint, b.ZERO))
+            label = _inside(arg, axis, index)
+            labelled = vjp.of_labelled(node, label, adjoint)
+            if labelled is None:
+                labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
+            adjoints.add(*labelled)
         case Slice(arg, start, stop):
             if LAST not in adjoint.axes:  # the same for each element of the slice
                 adjoint = Slice(b.spread(adjoint, frozenset({LAST})), start, stop)

@@ -13,6 +13,7 @@ from functools import reduce
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, valued, walk
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.whole import DEFINITIONS
 from lossdsl.transform.language import expression
 from lossdsl.transform.rules import factored
 
@@ -225,7 +226,7 @@ def differentiable(node: Expr) -> tuple[Expr, ...]:
     match node:
         case Call(op, _) if op.name == "stop" or not any(op.derivative):
             return ()
-        case Reduce(op, _) if op.name not in ("sum", "mean", "prod", "max", "min"):
+        case Reduce(op, _) if op.name not in ("sum", "mean", "prod", "max", "min") and op.name not in DEFINITIONS:
             return ()
         case Along(op, args):
             return () if op.name == "rank" else args[:1]

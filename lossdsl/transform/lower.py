@@ -1,0 +1,221 @@
+"""Lowering of whole functions to what targets know, once the gradient has been taken: shifts, guards, accurate sums.
+
+logsumexp is written as `log(sum(exp(e - m))) + m`, with m the largest element held constant. One term of the sum is
+then exactly 1, and where the others are small, `log(1 + rest)` loses them: at a gap of 18 between logits, float32 finds
+a cross-entropy of 0. Where the relative error counts, it is `log1p` of the aggregate `excess`, which sums the others by
+themselves where they come to less than 1. The probability that softmax leaves to the other classes is made of the same
+sum. Blanchard, Higham, Higham (2021), Accurately computing the log-sum-exp and softmax functions, IMA J. Numer. Anal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce, walk
+from lossdsl.ir.ops import OPS
+from lossdsl.ir.whole import DEFINITIONS, INF, may_be_empty, nonzero, reduce
+
+_TAMING = ("exp", "softplus", "sigmoid")
+"""Functions whose relative error is at most the absolute error of their argument."""
+_PASSING = ("add", "sub", "neg", "where", "max", "min", "stop")
+"""Operations whose absolute error is the sum of those of their arguments at most."""
+
+
+def lowered(roots: Iterable[Expr]) -> tuple[Expr, ...]:
+    """The roots without whole functions, and with the value alone of what is differentiated by way of another form."""
+    roots = tuple(roots)
+    to_the_last_digit = _relative(roots)
+    done: dict[Expr, Expr] = {}
+    for node in walk(*roots):
+        children = tuple(done[child] for child in node.children)
+        whole, picked = _whole(node)
+        if whole is not None:
+            arg = done[whole.children[0]]
+            done[node] = _LOWERINGS[whole.op.name](_Parts(arg, whole.over, node in to_the_last_digit, picked, done))
+        elif isinstance(node, Call) and node.op.name == "via":
+            done[node] = children[0]
+        else:
+            done[node] = _simpler(b.rebuild(node, children))
+    return tuple(done[root] for root in roots)
+
+
+def _whole(node: Expr) -> tuple[Reduce | Along | None, Gather | None]:
+    """The whole function that a node is, or that it takes an element of."""
+    if isinstance(node, Reduce | Along) and node.op.name in DEFINITIONS:
+        return node, None
+    if isinstance(node, Gather) and isinstance(node.arg, Along) and node.arg.op.name in DEFINITIONS:
+        whole = node.arg
+        if whole.over == frozenset({node.axis}) and node.index.axes <= whole.axes - whole.over:
+            return whole, node
+    return None, None
+
+
+def _relative(roots: tuple[Expr, ...]) -> set[Expr]:
+    """The parts whose relative error counts, not only their absolute one."""
+    found = set(roots)
+    for node in reversed(list(walk(*roots))):
+        name = node.op.name if isinstance(node, Call) else ""
+        if name not in _TAMING and not (name in _PASSING and node not in found):
+            found.update(node.children)
+    return found
+
+
+class _Parts:
+    """What the lowering of a whole function is made of: its argument, shifted, and its sums."""
+
+    def __init__(self, arg: Expr, over: Axes, exact: bool, picked: Gather | None, done: Mapping[Expr, Expr]) -> None:
+        self.arg = arg
+        self.over = over
+        self.exact = exact
+        self._picked = picked
+        self._done = done
+        self.may_be_empty = may_be_empty(arg)
+
+    def element(self, array: Expr) -> Expr:
+        """The element at hand of an array like the argument: that at a label, where only that is asked for."""
+        if self._picked is None:
+            return array
+        return Gather(array, self._picked.axis, self._done[self._picked.index])
+
+    @property
+    def shift(self) -> Expr:
+        """The largest element, as a constant: subtracting it keeps exp from overflowing and changes no slope."""
+        return largest(self.arg, self.over)
+
+    @property
+    def powers(self) -> Expr:
+        return b.call("exp", b.sub(self.arg, self.shift))
+
+    @property
+    def total(self) -> Expr:
+        return reduce("sum", self.powers, self.over)
+
+    @property
+    def log_total(self) -> Expr:
+        """The logarithm of the total, which is at least 1."""
+        if self.exact and len(self.over) == 1:
+            return b.call("log1p", self.excess)
+        return b.call("log", self.total)
+
+    @property
+    def excess(self) -> Expr:
+        return reduce("excess", self.powers, self.over)
+
+    @property
+    def divisor(self) -> Expr:
+        return nonzero(self.total) if self.may_be_empty else self.total
+
+
+def largest(arg: Expr, over: Axes) -> Expr:
+    """The largest element along axes, as a constant, and 0 where that is infinite."""
+    found = reduce("max", arg, over)
+    finite = b.call("lt", b.call("abs", found), Const(INF))
+    return Call(OPS["stop"], (b.where(finite, found, b.ZERO),))
+
+
+def is_shift(node: Expr) -> bool:
+    """Whether a node is the largest of something, as a constant."""
+    return isinstance(node, Call) and node.op.name == "stop" and _is_finite_max(node.args[0])
+
+
+def _is_finite_max(node: Expr) -> bool:
+    if not (isinstance(node, Call) and node.op.name == "where" and node.args[2] is b.ZERO):
+        return False
+    return isinstance(node.args[1], Reduce) and node.args[1].op.name == "max"
+
+
+def _logsumexp(p: _Parts) -> Expr:
+    found = b.add(p.log_total, p.shift)
+    return b.where(b.call("gt", p.total, b.ZERO), found, Const(-INF)) if p.may_be_empty else found
+
+
+def _softmax(p: _Parts) -> Expr:
+    return b.div(p.element(p.powers), p.divisor)
+
+
+def _log_softmax(p: _Parts) -> Expr:
+    return b.sub(b.sub(p.element(p.arg), p.shift), p.log_total)
+
+
+def _softmax_rest(p: _Parts) -> Expr:
+    """Of the largest, the sum of the others by themselves; of any other, at least half of the total is left."""
+    own = p.element(p.powers)
+    if len(p.over) > 1:
+        return b.div(b.sub(p.total, own), p.divisor)
+    return b.div(b.where(b.call("eq", own, b.ONE), p.excess, b.sub(p.total, own)), p.divisor)
+
+
+def _log_softmax_rest(p: _Parts) -> Expr:
+    """Of a class with more than half, a second logsumexp without it, for the others may be too small for their sum."""
+    (axis,) = p.over
+    top = reduce("argmax", p.arg, p.over)
+    without = b.where(b.call("eq", Position(axis), top), Const(-INF), p.arg)
+    rest = _Parts(without, p.over, p.exact, None, {})
+    far = b.add(b.sub(rest.log_total, p.log_total), b.sub(rest.shift, p.shift))
+    share = _softmax(p)
+    return b.where(b.call("gt", share, b.const(0.5)), far, b.call("log1p", b.neg(share)))
+
+
+def _others(p: _Parts) -> Expr:
+    """The sum without the largest in size, summed by itself; of any other, the rest of the total is large enough."""
+    (axis,) = p.over
+    top = reduce("argmax", b.call("abs", p.arg), p.over)
+    is_top = b.call("eq", Position(axis), top)
+    without = reduce("sum", b.where(is_top, b.ZERO, p.arg), p.over)
+    return p.element(b.where(is_top, without, b.sub(reduce("sum", p.arg, p.over), p.arg)))
+
+
+def _norm(p: _Parts) -> Expr:
+    return _root(reduce("sum", b.power(p.arg, b.TWO), p.over))
+
+
+def _normalize(p: _Parts) -> Expr:
+    square = reduce("sum", b.power(p.arg, b.TWO), p.over)
+    return b.div(p.element(p.arg), _root(square, b.ONE))
+
+
+def _var(p: _Parts) -> Expr:
+    return DEFINITIONS["var"](p.arg, p.over)
+
+
+def _std(p: _Parts) -> Expr:
+    return _root(_var(p))
+
+
+def _root(square: Expr, otherwise: Expr = b.ZERO) -> Expr:
+    """A square root whose slope at 0 is 0, and its value there."""
+    return b.where(b.call("gt", square, b.ZERO), b.call("sqrt", square), otherwise)
+
+
+_LOWERINGS: Mapping[str, Callable[[_Parts], Expr]] = {
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "softmax_rest": _softmax_rest,
+    "log_softmax_rest": _log_softmax_rest,
+    "others": _others,
+    "norm": _norm,
+    "normalize": _normalize,
+    "var": _var,
+    "std": _std,
+}
+assert _LOWERINGS.keys() == DEFINITIONS.keys()
+
+
+def _simpler(node: Expr) -> Expr:
+    """`(small + m) - x` as `small + (m - x)`, and a root that is no divisor of 0 by one choice, not two."""
+    if not isinstance(node, Call):
+        return node
+    if node.op.name == "where":
+        condition, root, otherwise = node.args
+        is_root = isinstance(root, Call) and root.op.name == "where" and root.args[2] is b.ZERO
+        if is_root and condition is b.call("gt", root, b.ZERO):
+            return b.where(*root.children[:2], otherwise)
+    if node.op.name not in ("add", "sub"):
+        return node
+    left, right = node.args
+    if isinstance(left, Call) and left.op.name == "add" and is_shift(left.args[1]):
+        return b.add(left.args[0], b.call(node.op.name, left.args[1], right))
+    return node

@@ -1,0 +1,90 @@
+"""Vector-Jacobian products of functions of whole axes, whole functions again: one rule each.
+
+References: the Jacobian of softmax is diag(p) - p p^T (Bridle 1990); that of e/|e| is (I - u u^T)/|e|.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Expr, Gather, Position, Reduce
+from lossdsl.ir.whole import along, nonzero, reduce
+
+Rule = Callable[[Expr, Expr, Axes, Expr], Expr]
+"""From the node, its argument, its axes and its adjoint to the adjoint of the argument."""
+
+
+def _logsumexp(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    return b.mul(adjoint, along("softmax", arg, over))
+
+
+def _softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    return b.mul(node, b.sub(adjoint, b.total(b.mul(adjoint, node), over)))
+
+
+def _log_softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    total = b.total(adjoint, over) if over <= adjoint.axes else b.total(b.spread(adjoint, over), over)
+    return b.sub(adjoint, b.mul(along("softmax", arg, over), total))
+
+
+def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    return along("others", b.spread(adjoint, over), over)
+
+
+def _norm(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    return b.mul(adjoint, along("normalize", arg, over))
+
+
+def _normalize(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    along_it = b.mul(node, b.total(b.mul(adjoint, node), over))
+    return b.div(b.sub(adjoint, along_it), nonzero(reduce("norm", arg, over)))
+
+
+def _from_mean(arg: Expr, over: Axes) -> Expr:
+    return b.sub(arg, reduce("mean", arg, over))
+
+
+def _var(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    return b.mul(b.div(b.mul(b.TWO, adjoint), b.length(arg, over)), _from_mean(arg, over))
+
+
+def _std(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    count = b.call("sqrt", b.length(arg, over))
+    return b.mul(b.div(adjoint, count), along("normalize", _from_mean(arg, over), over))
+
+
+RULES: Mapping[str, Rule] = {
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "others": _others,
+    "norm": _norm,
+    "normalize": _normalize,
+    "var": _var,
+    "std": _std,
+}
+
+
+def of_whole(node: Reduce | Along, adjoint: Expr) -> Expr | None:
+    """The adjoint of the argument of a whole function; None for any other aggregate."""
+    rule = RULES.get(node.op.name)
+    return None if rule is None else rule(node, node.children[0], node.over, adjoint)
+
+
+def of_labelled(node: Gather, label: Expr, adjoint: Expr) -> tuple[Expr, Expr] | None:
+    """The argument of `log_softmax(x)[t]`, and its adjoint by 1 - p for the class and -p for the others: none cancels.
+
+    `label` is the index as it counts where it is compared with positions.
+    """
+    whole = node.arg
+    if not (isinstance(whole, Along) and whole.op.name == "log_softmax" and whole.over == frozenset({node.axis})):
+        return None
+    if not label.axes <= whole.axes - whole.over:
+        return None
+    (arg,) = whole.args
+    rest = Gather(along("softmax_rest", arg, whole.over), node.axis, node.index)
+    is_class = b.call("eq", Position(node.axis), label)
+    slope = b.where(is_class, rest, b.neg(along("softmax", arg, whole.over)))
+    return arg, b.mul(adjoint, slope)
