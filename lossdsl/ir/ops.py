@@ -13,6 +13,7 @@ from lossdsl.ir.op import Aggregate, Kind, Op
 
 BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
 NONZERO = Interval(low=0.0, low_open=True)  # as a domain: the guard tests `!= 0`, the sign does not matter
+NEGATIVE = Interval(high=0.0, high_open=True)
 TAME = Interval(high=0.0)  # where an exponential cannot overflow
 SMALL = (Interval(-3.0, 3.0),)
 PLUS = (Interval(0.05, 4.0),)
@@ -50,6 +51,12 @@ def _spell(numpy: str, tensorflow: str = "", python: str = "", torch: str = "", 
         "keras": keras or ("-" if "special." in numpy else numpy.replace("np.", "ops.")),
     }
     return {target: text for target, text in found.items() if text and text != "-"}
+
+
+def _helper(function: str, letters: str = "a", **python: str) -> dict[str, str]:
+    """An operation for which every target has a function of `targets.special`."""
+    call = f"{function}({', '.join(letters)})"
+    return {**dict.fromkeys(("numpy", "tensorflow", "jax", "torch", "keras"), call), **python}
 
 
 def _everywhere(function: str) -> dict[str, str]:
@@ -169,14 +176,13 @@ _ROWS = (
     Op("erf", "a", "error function", lambda m, a: m.erf(a), ("2/sqrt(pi)*exp(-a^2)",),
        _spell("special.erf(a)", "tf.math.erf(a)", "math.erf(a)", keras="ops.erf(a)"), bounds=lambda a: a.through(math.erf)),
     Op("erfc", "a", "1 - erf(a)", lambda m, a: m.erfc(a), ("-2/sqrt(pi)*exp(-a^2)",),
-       _spell("special.erfc(a)", "tf.math.erfc(a)", "math.erfc(a)"), bounds=lambda a: Interval(0.0, 2.0, True, True)),
+       {**_spell("special.erfc(a)", "tf.math.erfc(a)", "math.erfc(a)"), "jax": "_erfc(a)", "keras": "_erfc(a)"}, bounds=lambda a: Interval(0.0, 2.0, True, True)),
     Op("norm_cdf", "a", "distribution function of the standard normal", lambda m, a: m.erfc(-a / m.sqrt(2)) / 2,
        ("exp(-0.5*a^2)/sqrt(2*pi)",),
-       _spell("special.ndtr(a)", "tf.math.erfc(-a / math.sqrt(2.0)) * 0.5", "0.5 * math.erfc(-a / math.sqrt(2.0))",
-              keras="0.5 + 0.5 * ops.erf(a / math.sqrt(2.0))"),
+       {**_helper("_norm_cdf"), "numpy": "special.ndtr(a)", "python": "0.5 * math.erfc(-a / math.sqrt(2.0))"},
        bounds=lambda a: Interval(0.0, 1.0, True, True)),
     Op("log_norm_cdf", "a", "log(norm_cdf(a))", lambda m, a: m.log(m.erfc(-a / m.sqrt(2)) / 2),
-       ("exp(-0.5*a^2 - log_norm_cdf(a))/sqrt(2*pi)",), _spell("special.log_ndtr(a)", "_log_norm_cdf(a)"),
+       ("norm_hazard(a)",), _helper("_log_norm_cdf"),
        bounds=lambda a: Interval(-INF, 0.0, True, True)),
     Op("lgamma", "a", "logarithm of |gamma|", lambda m, a: m.loggamma(a), ("digamma(a)",),
        _spell("special.gammaln(a)", "tf.math.lgamma(a)", "math.lgamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS),
@@ -200,6 +206,45 @@ _ROWS = (
        lambda m, a, b: m.log(m.besseli(a, b)), ("", "exp(log_bessel_i(a + 1, b) - log_bessel_i(a, b)) + a/b"),
        {**_spell("np.log(special.ive(a, b)) + b", "_log_bessel_i(a, b)", keras="-"), "jax": "_log_bessel_i(a, b)",
         "torch": "_log_bessel_i(a, b)"}, domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS)),
+    # --- differences whose terms cancel -----------------------------------------------------------------------------
+    Op("log1pmx", "a", "log1p(a) - a, accurate near 0", lambda m, a: m.log(1 + a) - a, ("-a/(1 + a)",),
+       _helper("_log1pmx"), domain=(Interval(-1.0, INF, True),), safe=(0.0,), bounds=lambda a: NONPOSITIVE, sample=PLUS,
+       public=False),
+    Op("expm1mx", "a", "exp(a) - 1 - a, accurate near 0", lambda m, a: m.exp(a) - 1 - a, ("expm1(a)",),
+       _helper("_expm1mx"), domain=(TAME,), safe=(0.0,), bounds=lambda a: NONNEGATIVE, public=False),
+    Op("sqrt1pm1", "a", "sqrt(1 + a) - 1, accurate near 0", lambda m, a: m.sqrt(1 + a) - 1, ("0.5/sqrt(1 + a)",),
+       _spell("np.where(a < 3, a / (1 + np.sqrt(1 + a)), np.sqrt(1 + a) - 1)",
+              "tf.where(a < 3, a / (1 + tf.math.sqrt(1 + a)), tf.math.sqrt(1 + a) - 1)",
+              "(a / (1.0 + math.sqrt(1.0 + a)) if a < 3.0 else math.sqrt(1.0 + a) - 1.0)"),
+       domain=(Interval(-1.0, INF, True),), safe=(0.0,), sample=PLUS,
+       bounds=lambda a: Interval(-1.0).meet(a.through(lambda v: math.sqrt(max(1 + v, 0.0)) - 1)), public=False),
+    Op("one_minus_cos", "a", "1 - cos(a), accurate near 0", lambda m, a: 1 - m.cos(a), ("sin(a)",),
+       _spell("2 * np.square(np.sin(0.5 * a))", "2 * tf.math.square(tf.math.sin(0.5 * a))",
+              "2.0 * math.sin(0.5 * a) ** 2"), bounds=lambda a: Interval(0.0, 2.0), public=False),
+    Op("log1mexp", "a", "log(1 - exp(a)) for a < 0", lambda m, a: m.log(1 - m.exp(a)), ("-1/expm1(-a)",),
+       _helper("_log1mexp"), domain=(NEGATIVE,), safe=(-1.0,), bounds=lambda a: NONPOSITIVE,
+       sample=(Interval(-3.0, -0.05),), public=False),
+    Op("logdiffexp", "ab", "log(exp(a) - exp(b)) for a > b", lambda m, a, b: m.log(m.exp(a) - m.exp(b)),
+       ("-1/expm1(b - a)", "-1/expm1(a - b)"), _helper("_logdiffexp", "ab"), bounds=lambda a, b: Interval(-INF, a.high),
+       sample=(PLUS[0], Interval(-3.0, 0.0)), public=False),
+    Op("lgamma_ratio", "ab", "lgamma(a + b) - lgamma(a), for large a as well; a > 0 and a + b > 0",
+       lambda m, a, b: m.loggamma(a + b) - m.loggamma(a), ("digamma_diff(a, b)", "digamma(a + b)"),
+       _helper("_lgamma_ratio", "ab"), domain=(POSITIVE, REALS), safe=(1.0, None), sample=(*PLUS, *PLUS), public=False),
+    Op("digamma_diff", "ab", "digamma(a + b) - digamma(a), for large a as well; a > 0 and a + b > 0",
+       lambda m, a, b: m.digamma(a + b) - m.digamma(a), ("trigamma(a + b) - trigamma(a)", "trigamma(a + b)"),
+       _helper("_digamma_diff", "ab"), domain=(POSITIVE, REALS), safe=(1.0, None), sample=(*PLUS, *PLUS), public=False),
+    Op("norm_hazard", "a", "density of the standard normal over its distribution function: the slope of log_norm_cdf",
+       lambda m, a: m.exp(-a * a / 2) * m.sqrt(2 / m.pi) / m.erfc(-a / m.sqrt(2)),
+       ("-norm_hazard(a)*(a + norm_hazard(a))",), _helper("_norm_hazard"), bounds=lambda a: POSITIVE, public=False),
+    Op("log_norm_cdf_diff", "ab", "log(norm_cdf(a) - norm_cdf(b)) for a > b",
+       lambda m, a, b: m.log((m.erfc(b / m.sqrt(2)) - m.erfc(a / m.sqrt(2))) / 2),
+       ("norm_share(a, b)", "-norm_share(-b, -a)"), _helper("_log_norm_cdf_diff", "ab"), bounds=lambda a, b: NONPOSITIVE,
+       sample=(PLUS[0], Interval(-3.0, 0.0)), public=False),
+    Op("norm_share", "ab", "density of the standard normal at a over norm_cdf(a) - norm_cdf(b): a slope of "
+       "log_norm_cdf_diff", lambda m, a, b: m.exp(-a * a / 2) * m.sqrt(2 / m.pi)
+       / (m.erfc(b / m.sqrt(2)) - m.erfc(a / m.sqrt(2))),
+       ("-norm_share(a, b)*(a + norm_share(a, b))", "norm_share(a, b)*norm_share(-b, -a)"), _helper("_norm_share", "ab"),
+       bounds=lambda a, b: POSITIVE, sample=(PLUS[0], Interval(-3.0, 0.0)), public=False),
     # --- steps ------------------------------------------------------------------------------------------------------
     Op("floor", "a", "largest whole number below", lambda m, a: m.floor(a), ("",),
        _spell("np.floor(a)", "tf.math.floor(a)", "float(math.floor(a))"), bounds=lambda a: a.through(lambda v: v - 1) .join(a)),

@@ -17,6 +17,9 @@ HALF_PI = Fraction(3141592653589794, 2 * 10**15)  # a little more than pi/2
 
 OPEN_SIGNED_UNIT = Bounds(Fraction(-1), Fraction(1), True, True)
 ABOVE_MINUS_ONE = Bounds(Fraction(-1), INF, True)
+FROM_MINUS_ONE = Bounds(Fraction(-1), INF)
+NONPOSITIVE = Bounds(-INF, Fraction(0))
+NEGATIVE = Bounds(-INF, Fraction(0), False, True)
 FROM_ONE = Bounds(Fraction(1), INF)
 
 
@@ -75,6 +78,12 @@ def _binary(a: Any) -> Any:
 
 def _norm_cdf(a: Any) -> Any:
     return _sqrt_half(-a).erfc() / 2
+
+
+def _norm_hazard(a: Any) -> Any:
+    from flint import arb
+
+    return (-a * a / 2).exp() / (2 * arb.pi()).sqrt() / _norm_cdf(a)
 
 
 def _logarithm(ball: Callable[[Any], Any], *least: str) -> Trait:
@@ -136,6 +145,14 @@ TRAITS: dict[str, Trait] = {
     "log_i0": Trait(lambda a: a.bessel_i(0).log(), direction=2, bends=1, image=NONNEGATIVE),
     "i1_over_i0": Trait(lambda a: a.bessel_i(1) / a.bessel_i(0), direction=1, bends_right=-1,
                        limits=(Fraction(-1), Fraction(1)), image=OPEN_SIGNED_UNIT),
+    "log1pmx": Trait(lambda a: a.log1p() - a, ABOVE_MINUS_ONE, bends=-1, limits=(-INF, -INF), image=NONPOSITIVE),
+    "expm1mx": Trait(lambda a: a.expm1() - a, bends=1, limits=(INF, INF), image=NONNEGATIVE),
+    "sqrt1pm1": Trait(lambda a: (1 + a).sqrt() - 1, FROM_MINUS_ONE, steep=(Fraction(-1),), direction=1, bends=-1,
+                     limits=(Fraction(-1), INF), image=FROM_MINUS_ONE),
+    "one_minus_cos": Trait(lambda a: 2 * (a / 2).sin() ** 2, image=Bounds(Fraction(0), Fraction(2))),
+    "log1mexp": Trait(lambda a: (-a.expm1()).log(), NEGATIVE, direction=-1, bends=-1, limits=(Fraction(0), -INF),
+                     image=NEGATIVE),
+    "norm_hazard": Trait(_norm_hazard, direction=-1, bends=1, limits=(INF, Fraction(0)), image=POSITIVE),
     "floor": Trait(lambda a: a.floor(), is_continuous=False),
     "ceil": Trait(lambda a: a.ceil(), is_continuous=False),
     "round": Trait(is_continuous=False),
@@ -147,7 +164,8 @@ TRAITS: dict[str, Trait] = {
 """Operations of one argument."""
 
 TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", "mod", "xlogy", "logaddexp",
-                      "log_bessel_i", "pi", "relu", "sigmoid_gap"})  # fmt: skip
+                      "log_bessel_i", "pi", "relu", "sigmoid_gap", "logdiffexp", "lgamma_ratio", "digamma_diff",
+                      "log_norm_cdf_diff", "norm_share"})  # fmt: skip
 """Operations of several arguments (or none); `compose` has a rule for each."""
 
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan"})

@@ -212,7 +212,7 @@ def _simpler(node: Expr) -> Expr:
         condition, root, otherwise = node.args
         is_root = isinstance(root, Call) and root.op.name == "where" and root.args[2] is b.ZERO
         if is_root and condition is b.call("gt", root, b.ZERO):
-            return b.where(*root.children[:2], otherwise)
+            return b.where(root.children[0], root.children[1], otherwise)
     if node.op.name not in ("add", "sub"):
         return node
     left, right = node.args
