@@ -27,10 +27,13 @@ from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
+from lossdsl.transform.complement import complemented
+from lossdsl.transform.descent import descended
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
 from lossdsl.transform.lower import lowered
 from lossdsl.transform.places import placeless, whole
+from lossdsl.transform.probabilities import linked
 from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.transform.readable import readable
 from lossdsl.transform.rules import stable, tidy
@@ -118,12 +121,21 @@ class Program:
     @cached_property
     def stable(self) -> Expr:
         """The loss in the form that keeps its digits, and from which the gradient is taken."""
-        return tidy(stable((self.loss.result,), self.known))[0]
+        return self._stabilized(self.loss.result)
+
+    def _stabilized(self, expr: Expr) -> Expr:
+        """The early rules, and logarithms that descend."""
+        early = stable(descended(stable((expr,), self.known), self.known), self.known)
+        return tidy(linked(early))[0]
+
+    def _lowered(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
+        """What the targets know: complements by their own forms, and no whole functions any more."""
+        return lowered(complemented(exprs, self.known))
 
     @cached_property
     def value(self) -> Expr:
         """The form in which the value is computed: the late rules have been used too."""
-        return tidy(stable(lowered((self.stable,)), self.known, late=True))[0]
+        return tidy(stable(self._lowered((self.stable,)), self.known, late=True))[0]
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -171,7 +183,7 @@ class Program:
         return self._by_input(readable(tidy(slopes), self.loss.names))
 
     def _element_slopes(self) -> tuple[Expr, ...]:
-        (value,) = tidy(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)
+        value = self._stabilized(self.loss.value) if self.is_elementwise else self.stable
         return self._slopes(value, b.ONE)
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -184,7 +196,7 @@ class Program:
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return tidy(simplified(self._improved(lowered(slopes)), self.known)[0])
+        return tidy(simplified(self._improved(self._lowered(slopes)), self.known)[0])
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)
@@ -196,7 +208,7 @@ class Program:
     @cached_property
     def proposals(self) -> list[Proposal]:
         """What sympy proposed for the gradients, and what became of it."""
-        return simplified(self._improved(lowered(self._slopes(self.stable, b.ONE))), self.known)[1]
+        return simplified(self._improved(self._lowered(self._slopes(self.stable, b.ONE))), self.known)[1]
 
     @cached_property
     def meetings(self) -> list[frozenset[Home]]:

@@ -160,12 +160,14 @@ TRAITS: dict[str, Trait] = {
     "real": Trait(lambda a: a, direction=1),
     "truth": Trait(is_continuous=False, image=Bounds(Fraction(0), Fraction(1))),
     "stop": Trait(lambda a: a, direction=1),
+    "log_softplus": Trait(lambda a: a.exp().log1p().log(), direction=1, limits=(-INF, INF)),
+    "softplus_share": Trait(direction=-1, image=Bounds(Fraction(0), Fraction(1)), limits=(Fraction(1), Fraction(0))),
 }  # fmt: skip
 """Operations of one argument."""
 
 TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", "mod", "xlogy", "logaddexp",
-                      "log_bessel_i", "pi", "relu", "sigmoid_gap", "logdiffexp", "lgamma_ratio", "digamma_diff",
-                      "log_norm_cdf_diff", "norm_share"})  # fmt: skip
+                      "log_bessel_i", "pi", "relu", "sigmoid_gap", "via", "mulexp", "logdiffexp", "lgamma_ratio",
+                      "digamma_diff", "log_norm_cdf_diff", "norm_share"})  # fmt: skip
 """Operations of several arguments (or none); `compose` has a rule for each."""
 
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan"})

@@ -68,6 +68,33 @@ def _log1mexp(a):
     close = {log}(-{expm1}({where}(near, a, -{oneself})))
     return {where}(near, close, {log1p}(-{exp}({where}(near, -{oneself}, a))))
 ''',
+    "_log_softplus": '''
+def _log_softplus(a):
+    """log(log(1 + exp(a))). Far on the left it is a - u/2 + 5*u^2/24, with u = exp(a)."""
+    far = a < -15.0
+    u = {exp}({where}(far, a, -15.0 * {oneself}))
+    near = {where}(far, {zero}, a)
+    size = {where}(near < 0.0, -near, near)
+    softplus = {where}(near < 0.0, {zero}, near) + {log1p}({exp}(-size))
+    return {where}(far, a - u * (0.5 - u * (5.0 / 24.0)), {log}(softplus))
+''',
+    "_softplus_share": '''
+def _softplus_share(a):
+    """sigmoid(a)/log(1 + exp(a)), which is 1 - u/2 + 5*u^2/12 far on the left, with u = exp(a)."""
+    far = a < -15.0
+    u = {exp}({where}(far, a, -15.0 * {oneself}))
+    near = {where}(far, {zero}, a)
+    size = {where}(near < 0.0, -near, near)
+    z = {exp}(-size)
+    softplus = {where}(near < 0.0, {zero}, near) + {log1p}(z)
+    share = {where}(near < 0.0, z, {oneself}) / ((1.0 + z) * softplus)
+    return {where}(far, 1.0 - u * (0.5 - u * (5.0 / 12.0)), share)
+''',
+    "_mulexp": '''
+def _mulexp(a, b):
+    """a*exp(b), and 0 where a is 0, whatever b is there."""
+    return a * {exp}({where}(a == 0.0, {zero}, b))
+''',
     "_logdiffexp": '''
 def _logdiffexp(a, b):
     """log(exp(a) - exp(b)) for a > b."""

@@ -80,13 +80,20 @@ class _Parts:
         return Gather(array, self._picked.axis, self._done[self._picked.index])
 
     @property
+    def label(self) -> Expr | None:
+        """The position of the element that is asked for; None if all are."""
+        return None if self._picked is None else self._done[self._picked.index]
+
+    @property
     def shift(self) -> Expr:
         """The largest element, as a constant: subtracting it keeps exp from overflowing and changes no slope."""
         return largest(self.arg, self.over)
 
     @property
     def powers(self) -> Expr:
-        return b.call("exp", b.sub(self.arg, self.shift))
+        condition, arg = filtered(self.arg)
+        powers = b.call("exp", b.sub(arg, self.shift))
+        return powers if condition is None else b.where(condition, powers, b.ZERO)
 
     @property
     def total(self) -> Expr:
@@ -106,6 +113,14 @@ class _Parts:
     @property
     def divisor(self) -> Expr:
         return nonzero(self.total) if self.may_be_empty else self.total
+
+
+def filtered(arg: Expr) -> tuple[Expr | None, Expr]:
+    """The condition of a filter, which puts -inf elsewhere, and what it lets through."""
+    if not (isinstance(arg, Call) and arg.op.name == "where" and arg.args[2] is Const(-INF)):
+        return None, arg
+    condition, inner = filtered(arg.args[1])
+    return (arg.args[0] if condition is None else b.call("and", arg.args[0], condition)), inner
 
 
 def largest(arg: Expr, over: Axes) -> Expr:
@@ -150,8 +165,8 @@ def _softmax_rest(p: _Parts) -> Expr:
 def _log_softmax_rest(p: _Parts) -> Expr:
     """Of a class with more than half, a second logsumexp without it, for the others may be too small for their sum."""
     (axis,) = p.over
-    top = reduce("argmax", p.arg, p.over)
-    without = b.where(b.call("eq", Position(axis), top), Const(-INF), p.arg)
+    own = reduce("argmax", p.arg, p.over) if p.label is None else p.label
+    without = b.where(b.call("eq", Position(axis), own), Const(-INF), p.arg)
     rest = _Parts(without, p.over, p.exact, None, {})
     far = b.add(b.sub(rest.log_total, p.log_total), b.sub(rest.shift, p.shift))
     share = _softmax(p)
@@ -161,10 +176,12 @@ def _log_softmax_rest(p: _Parts) -> Expr:
 def _others(p: _Parts) -> Expr:
     """The sum without the largest in size, summed by itself; of any other, the rest of the total is large enough."""
     (axis,) = p.over
+    if p.label is not None:
+        return reduce("sum", b.where(b.call("eq", Position(axis), p.label), b.ZERO, p.arg), p.over)
     top = reduce("argmax", b.call("abs", p.arg), p.over)
     is_top = b.call("eq", Position(axis), top)
     without = reduce("sum", b.where(is_top, b.ZERO, p.arg), p.over)
-    return p.element(b.where(is_top, without, b.sub(reduce("sum", p.arg, p.over), p.arg)))
+    return b.where(is_top, without, b.sub(reduce("sum", p.arg, p.over), p.arg))
 
 
 def _norm(p: _Parts) -> Expr:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Expr, Gather, Position, Reduce
-from lossdsl.ir.whole import along, nonzero, reduce
+from lossdsl.ir.expr import Along, Const, Expr, Gather, Position, Reduce
+from lossdsl.ir.whole import INF, along, nonzero, reduce
 
 Rule = Callable[[Expr, Expr, Axes, Expr], Expr]
 """From the node, its argument, its axes and its adjoint to the adjoint of the argument."""
@@ -27,6 +27,17 @@ def _softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
 def _log_softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
     total = b.total(adjoint, over) if over <= adjoint.axes else b.total(b.spread(adjoint, over), over)
     return b.sub(adjoint, b.mul(along("softmax", arg, over), total))
+
+
+def _softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    return _softmax(along("softmax", arg, over), arg, over, b.neg(adjoint))
+
+
+def _log_softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+    """By way of log p: dlog(1 - p) is -p/(1 - p)*dlog p."""
+    share, rest = along("softmax", arg, over), along("softmax_rest", arg, over)
+    odds = b.where(b.call("gt", rest, b.ZERO), b.div(share, rest), b.ZERO)
+    return _log_softmax(node, arg, over, b.neg(b.mul(adjoint, odds)))
 
 
 def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
@@ -59,6 +70,8 @@ RULES: Mapping[str, Rule] = {
     "logsumexp": _logsumexp,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
+    "softmax_rest": _softmax_rest,
+    "log_softmax_rest": _log_softmax_rest,
     "others": _others,
     "norm": _norm,
     "normalize": _normalize,
@@ -76,15 +89,26 @@ def of_whole(node: Reduce | Along, adjoint: Expr) -> Expr | None:
 def of_labelled(node: Gather, label: Expr, adjoint: Expr) -> tuple[Expr, Expr] | None:
     """The argument of `log_softmax(x)[t]`, and its adjoint by 1 - p for the class and -p for the others: none cancels.
 
+    That of log(1 - p) is -p for the class, and for each other p times its share in the others.
+
     `label` is the index as it counts where it is compared with positions.
     """
     whole = node.arg
-    if not (isinstance(whole, Along) and whole.op.name == "log_softmax" and whole.over == frozenset({node.axis})):
+    if not (isinstance(whole, Along) and whole.op.name in _LABELLED and whole.over == frozenset({node.axis})):
         return None
     if not label.axes <= whole.axes - whole.over:
         return None
     (arg,) = whole.args
-    rest = Gather(along("softmax_rest", arg, whole.over), node.axis, node.index)
     is_class = b.call("eq", Position(node.axis), label)
-    slope = b.where(is_class, rest, b.neg(along("softmax", arg, whole.over)))
-    return arg, b.mul(adjoint, slope)
+
+    def at_label(name: str) -> Expr:
+        return Gather(along(name, arg, whole.over), node.axis, node.index)
+
+    if whole.op.name == "log_softmax":
+        slope = b.where(is_class, at_label("softmax_rest"), b.neg(along("softmax", arg, whole.over)))
+        return arg, b.mul(adjoint, slope)
+    others = along("softmax", b.where(is_class, Const(-INF), arg), whole.over)
+    return arg, b.mul(b.mul(adjoint, at_label("softmax")), b.where(is_class, b.const(-1), others))
+
+
+_LABELLED = ("log_softmax", "log_softmax_rest")

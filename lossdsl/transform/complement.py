@@ -1,0 +1,172 @@
+"""1 - F without the subtraction, for F between 0 and 1: the digits that are left where F is near 1.
+
+The complement of a sigmoid is a sigmoid, that of a softmax the sum of the others, that of a product of complements
+comes from the sum of their logarithms. The slope is that of the plain form, so this is used after differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
+from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.whole import along, reduce
+from lossdsl.transform.log_domain import LogDomain, subtraction
+from lossdsl.transform.pairs import summands
+
+
+def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
+    """The roots with every `1 - F` by its own form, where it has one, and without how values are differentiated."""
+    domain = LogDomain(known)
+
+    def change(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.op.name == "via":
+            return node.args[0]
+        if not (isinstance(node, Call) and node.op.name in ("add", "sub")):
+            return node
+        share = _subtracted(node)
+        return node if share is None else one_minus(share, domain) or node
+
+    return b.mapped(roots, change)
+
+
+def _subtracted(node: Call) -> Expr | None:
+    """What is subtracted from 1."""
+    one, other = node.args
+    if node.op.name == "add":
+        return b.neg(other) if one is b.ONE else b.neg(one) if other is b.ONE else None
+    return other if one is b.ONE else None
+
+
+def complement(expr: Expr, domain: LogDomain, *, of_difference: bool = False) -> Expr | None:
+    """1 less an expression that is a probability and a constant, or a difference from 1."""
+    if of_difference:
+        pair = subtraction(expr)
+        return None if pair is None else one_minus(pair[1], domain)
+    found = one_minus(expr, domain)
+    if found is not None or not (isinstance(expr, Call) and expr.op.name in ("add", "sub")):
+        return found
+    terms = summands(expr)
+    settled = [(sign, term) for sign, term in terms if term.is_static]
+    shares = [term for sign, term in terms if not term.is_static and sign > 0]
+    if len(shares) != 1 or len(settled) != len(terms) - 1:
+        return None
+    rest = one_minus(shares[0], domain)
+    if rest is None:
+        return None
+    for sign, term in settled:
+        rest = b.sub(rest, term) if sign > 0 else b.add(rest, term)
+    return rest
+
+
+def one_minus(share: Expr, domain: LogDomain) -> Expr | None:
+    """1 - F for a probability F; None where the plain difference is as good, or nothing better is known."""
+    match share:
+        case Call(op, args):
+            return _of_call(op.name, args, share, domain)
+        case Along(op, (a,), over) if op.name == "softmax":
+            return along("softmax_rest", a, over)
+        case Along(op, (a,), over) if op.name == "softmax_rest":
+            return along("softmax", a, over)
+        case Reduce(op, arg, over) if op.name == "prod" and domain.known[arg].is_nonnegative:
+            return b.neg(b.call("expm1", reduce("sum", domain.log_of(arg), over)))
+        case Reduce(op, arg, over) if op.name in ("mean", "max", "min"):
+            inner = one_minus(arg, domain)
+            other = {"mean": "mean", "max": "min", "min": "max"}[op.name]
+            return None if inner is None or not over <= inner.axes else reduce(other, inner, over)
+        case Gather(arg, axis, index):
+            inner = one_minus(arg, domain)
+            return None if inner is None else Gather(inner, axis, index)
+        case Rename(arg, old, new):
+            inner = one_minus(arg, domain)
+            return None if inner is None else Rename(inner, old, new)
+        case Slice(arg):
+            inner = one_minus(arg, domain)
+            return None if inner is None else share.rebuilt((inner,))
+    return None
+
+
+_OPPOSITE = {"max": "min", "min": "max"}
+
+
+def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) -> Expr | None:
+    match name, args:
+        case ("sigmoid" | "norm_cdf"), (a,):
+            return b.call(name, b.neg(a))
+        case "erf", (a,):
+            return b.call("erfc", a)
+        case "erfc", (a,):
+            return b.call("erf", a)
+        case "tanh", (a,):
+            return b.mul(b.TWO, b.call("sigmoid", b.mul(b.const(-2), a)))
+        case "cos", (a,):
+            return b.call("one_minus_cos", a)
+        case "exp", (a,):
+            return b.neg(b.call("expm1", a))
+        case "stop", (a,):
+            inner = one_minus(a, domain)
+            return None if inner is None else b.call("stop", inner)
+        case "where", (condition, one, other):
+            found = [_at_end(piece) or one_minus(piece, domain) for piece in (one, other)]
+            if None in found or all(_at_end(piece) for piece in (one, other)):
+                return None
+            return b.where(condition, *(piece for piece in found if piece is not None))
+        case ("max" | "min"), (one, other):
+            pieces = [one_minus(piece, domain) for piece in args]
+            if pieces == [None, None]:
+                return None
+            found = [piece or b.sub(b.ONE, arg) for piece, arg in zip(pieces, args, strict=True)]
+            return b.call(_OPPOSITE[name], *(piece for piece in found if piece is not None))
+        case "mul", (one, other):
+            return _of_product(one, other, domain)
+        case "neg", (Call(op, (a,)),) if op.name in ("tanh", "erf"):  # odd functions
+            return _of_call(op.name, (b.neg(a),), share, domain)
+        case "div", (above, below):
+            return _of_quotient(above, below)
+        case ("add" | "sub"), _:
+            return _of_mixture(share, domain)
+    return None
+
+
+def _at_end(piece: Expr) -> Expr | None:
+    """The complement of 0 and of 1."""
+    return b.ONE if piece is b.ZERO else b.ZERO if piece is b.ONE else None
+
+
+def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
+    """1 - F*G is (1 - F) + F*(1 - G)."""
+    first, second = one_minus(one, domain), one_minus(other, domain)
+    if first is None or second is None:
+        return None
+    return b.add(first, b.mul(one, second))
+
+
+def _of_quotient(above: Expr, below: Expr) -> Expr | None:
+    """1 - p/sum(p) by the sum of the others."""
+    if not (isinstance(below, Reduce) and below.op.name == "sum" and len(below.over) == 1):
+        return None
+    if above is below.arg:
+        return b.div(along("others", above, below.over), below)
+    if isinstance(above, Gather) and above.arg is below.arg and below.over == frozenset({above.axis}):
+        return b.div(Gather(along("others", above.arg, below.over), above.axis, above.index), below)
+    return None
+
+
+def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
+    """1 - (t*F + (1 - t)*G) is t*(1 - F) + (1 - t)*(1 - G); 1 - (1 - F) is F."""
+    terms = summands(share)
+    if len(terms) != 2:
+        return None
+    pair = subtraction(share)
+    if pair is not None and pair[0] is b.ONE:
+        return pair[1]
+    products = [term.args for sign, term in terms if sign > 0 and isinstance(term, Call) and term.op.name == "mul"]
+    if len(products) != 2:
+        return None
+    for weight, one in (products[0], products[0][::-1]):
+        for opposite, other in (products[1], products[1][::-1]):
+            if b.sub(b.ONE, weight) is opposite or b.sub(b.ONE, opposite) is weight:
+                found = [one_minus(part, domain) or b.sub(b.ONE, part) for part in (one, other)]
+                return b.add(b.mul(weight, found[0]), b.mul(opposite, found[1]))
+    return None

@@ -1,0 +1,249 @@
+"""Numerically stable rewriting of exponentials, logarithms, quotients and powers, by `log_domain`: children first.
+
+What a paper writes with probabilities becomes functions that keep their digits: a quotient by a sum of exponentials is
+a softmax, a logarithm descends to the logits, and a power of a probability has the slope of its logarithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice, walk
+from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.whole import along
+from lossdsl.transform.complement import complement
+from lossdsl.transform.log_domain import LEAST, MOST, LogDomain, Scaled
+from lossdsl.transform.pairs import paired
+
+Rule = Callable[[LogDomain, Call], Expr | None]
+
+_WILD = frozenset({"exp", "expm1", "sigmoid", "log_sigmoid", "norm_cdf", "erfc", "softplus", "softmax", "logsumexp"})
+_WILD |= {"prod"}
+"""What makes a descent worth while: a loss without any of them is left as it is."""
+
+
+def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
+    """The roots with every rule of this module used, from the leaves up."""
+    roots = tuple(roots)
+    if not any(isinstance(node, Call | Reduce | Along) and node.op.name in _WILD for node in walk(*roots)):
+        return roots
+    domain = LogDomain(known)
+
+    def change(node: Expr) -> Expr:
+        if not isinstance(node, Call):
+            return node
+        rule = _RULES.get(node.op.name)
+        found = None if rule is None else rule(domain, node)
+        return node if found is None else found
+
+    return b.mapped(roots, change)
+
+
+# --- logarithms -----------------------------------------------------------------------------------------------------
+
+
+def _log(domain: LogDomain, node: Call) -> Expr | None:
+    (arg,) = node.args
+    return domain.log(arg) or _near_one(domain, arg)
+
+
+def _log1p(domain: LogDomain, node: Call) -> Expr | None:
+    (arg,) = node.args
+    if isinstance(arg, Call) and arg.op.name == "neg":
+        return domain.log(b.sub(b.ONE, arg.args[0]))
+    if domain.known[arg].high <= 1 or not domain.is_positive(arg):
+        return None  # log1p of an exponential that cannot overflow is as good
+    return domain.log(b.add(b.ONE, arg))
+
+
+def _to_base(base: int) -> Rule:
+    def rule(domain: LogDomain, node: Call) -> Expr | None:
+        found = domain.log(node.args[0])
+        return None if found is None else b.div(found, b.call("log", b.const(base)))
+
+    return rule
+
+
+def _xlogy(domain: LogDomain, node: Call) -> Expr | None:
+    weight, arg = node.args
+    found = domain.log(arg)
+    return None if found is None else b.where(b.call("eq", weight, b.ZERO), b.ZERO, b.mul(weight, found))
+
+
+def _near_one(domain: LogDomain, arg: Expr) -> Expr | None:
+    """The logarithm of a probability and a bit, as of `p + epsilon`, which loses its digits where p is near 1."""
+    rest = complement(arg, domain)
+    if rest is None or not domain.known[arg].is_nonnegative:
+        return None
+    return b.where(b.call("gt", arg, b.const(0.5)), b.call("log1p", b.neg(rest)), b.call("log", arg))
+
+
+# --- exponentials ---------------------------------------------------------------------------------------------------
+
+_EXP_OF = {"log_sigmoid": "sigmoid", "log_norm_cdf": "norm_cdf", "log_softplus": "softplus"}
+_EXP_OF_WHOLE = {"log_softmax": "softmax", "log_softmax_rest": "softmax_rest"}
+
+
+def _exp(domain: LogDomain, node: Call) -> Expr | None:
+    return _exponential(node.args[0])
+
+
+def _exponential(power: Expr) -> Expr | None:
+    """The exponential of a logarithm, where that has a name of its own."""
+    match power:
+        case Call(op, (a,)) if op.name in _EXP_OF:
+            return b.call(_EXP_OF[op.name], a)
+        case Call(op, (Call(inner, (a,)),)) if (op.name, inner.name) == ("neg", "softplus"):
+            return b.call("sigmoid", b.neg(a))
+        case Along(op, (a,), over) if op.name in _EXP_OF_WHOLE:
+            return along(_EXP_OF_WHOLE[op.name], a, over)
+        case Gather(arg, axis, index) if (inner_one := _exponential(arg)) is not None:
+            return Gather(inner_one, axis, index)
+        case Rename(arg, old, new) if (inner_one := _exponential(arg)) is not None:
+            return Rename(inner_one, old, new)
+    return None
+
+
+def _expm1(domain: LogDomain, node: Call) -> Expr | None:
+    found = _exponential(node.args[0])
+    rest = None if found is None else complement(b.sub(b.ONE, found), domain, of_difference=True)
+    return None if rest is None else b.neg(rest)
+
+
+# --- sums and quotients ---------------------------------------------------------------------------------------------
+
+
+def _sum(domain: LogDomain, node: Call) -> Expr | None:
+    found = paired(node)
+    return None if found is node else found
+
+
+def _div(domain: LogDomain, node: Call) -> Expr | None:
+    above, below = node.args
+    divisor = domain.scale(below)
+    if divisor.is_plain:
+        return None
+    share = _share(above, below)
+    if share is not None:
+        return share
+    dividend = domain.scale(above)
+    if dividend.is_plain and above is not b.ONE:
+        return None
+    odds = _sigmoid(dividend, divisor)
+    if odds is not None:
+        return odds
+    if dividend.is_plain:
+        return None
+    quotient = b.mul(b.div(dividend.factor, divisor.factor), b.call("exp", b.sub(dividend.power, divisor.power)))
+    is_well = b.call("and", b.call("gt", below, b.const(LEAST)), b.call("lt", below, b.const(MOST)))
+    return b.where(is_well, node, quotient)
+
+
+def _sigmoid(dividend: Scaled, divisor: Scaled) -> Expr | None:
+    """`exp(a)/(exp(a) + exp(c))` as sigmoid(a - c)."""
+    if dividend.factor is not b.ONE or divisor.factor is not b.ONE or not isinstance(divisor.power, Call):
+        return None
+    name, args = divisor.power.op.name, divisor.power.args
+    if name == "softplus":
+        (a,) = args
+        return b.call("sigmoid", a if dividend.power is a else b.neg(a)) if dividend.power in (a, b.ZERO) else None
+    if name == "logaddexp":
+        for one, other in (args, args[::-1]):
+            if dividend.power is one:
+                return b.call("sigmoid", b.sub(one, other))
+    return None
+
+
+def _share(above: Expr, below: Expr) -> Expr | None:
+    """A part of a sum of exponentials over the sum, with the exponential replaced by the softmax."""
+    if not (isinstance(below, Reduce) and below.op.name == "sum"):
+        return None
+    powers = below.arg
+    if not (isinstance(powers, Call) and powers.op.name == "exp" and below.over <= powers.axes):
+        return None
+    return _replaced(above, powers, along("softmax", powers.args[0], below.over), below.over)
+
+
+def _replaced(part: Expr, powers: Expr, share: Expr, over: Axes) -> Expr | None:
+    """What is proportional to exponentials, with shares in their place; None if it is not proportional to them."""
+
+    def inside(inner: Expr) -> Expr | None:
+        return _replaced(inner, powers, share, over)
+
+    if part is powers:
+        return share
+    match part:
+        case Call(op, (one, other)) if op.name == "mul":
+            left = inside(one)
+            if left is not None:
+                return b.mul(left, other)
+            right = inside(other)
+            return None if right is None else b.mul(one, right)
+        case Call(op, (one, other)) if op.name == "div":
+            left = inside(one)
+            return None if left is None else b.div(left, other)
+        case Call(op, args) if op.name in ("add", "sub", "neg"):
+            parts = [inside(arg) for arg in args]
+            return None if None in parts else b.call(op.name, *(one for one in parts if one is not None))
+        case Call(op, (condition, *pieces)) if op.name == "where":
+            parts = [piece if b.is_const(piece, 0) else inside(piece) for piece in pieces]
+            return None if None in parts else b.where(condition, *(one for one in parts if one is not None))
+        case Reduce(op, arg) if op.name in ("sum", "mean"):
+            found = inside(arg)
+            return None if found is None or found.axes != arg.axes else part.rebuilt((found,))
+        case Gather(arg, axis, index):
+            found = inside(arg)
+            return None if found is None else Gather(found, axis, index)
+        case Rename(arg, old, new) if not {old, new} & powers.axes - over:
+            found = inside(arg)
+            return None if found is None else Rename(found, old, new)
+        case Slice(arg):
+            found = inside(arg)
+            return None if found is None else part.rebuilt((found,))
+    return None
+
+
+# --- powers ---------------------------------------------------------------------------------------------------------
+
+
+def _power(domain: LogDomain, node: Call) -> Expr | None:
+    return _raised(domain, node, *node.args)
+
+
+def _sqrt(domain: LogDomain, node: Call) -> Expr | None:
+    return _raised(domain, node, node.args[0], b.const(0.5))
+
+
+def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr | None:
+    """A power with the slope of its logarithm: that of the power itself is 0 times infinity where the base vanishes."""
+    if isinstance(base, Call) and base.op.name == "exp":
+        return b.call("exp", b.mul(exponent, base.args[0]))
+    whole = b.exact(exponent)
+    if not exponent.is_static or (whole is not None and whole >= 1) or domain.is_tame(base):
+        return None
+    log = domain.log(base)
+    if log is None:
+        return None
+    if isinstance(exponent, Const) and exponent.value == 0:
+        return b.ONE
+    small = b.call("exp", b.mul(exponent, log))  # the base may vanish where its root does not
+    value = b.where(b.call("gt", base, b.const(LEAST)), node, small)
+    return b.call("via", value, log, b.mul(exponent, value))
+
+
+_RULES: dict[str, Rule] = {
+    "log": _log,
+    "log1p": _log1p,
+    "log2": _to_base(2),
+    "log10": _to_base(10),
+    "xlogy": _xlogy,
+    "exp": _exp,
+    "expm1": _expm1,
+    "add": _sum,
+    "sub": _sum,
+    "div": _div,
+    "pow": _power,
+    "sqrt": _sqrt,
+}
