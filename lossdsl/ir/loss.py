@@ -27,6 +27,9 @@ DOMAINS: dict[str, Interval] = {
 }
 """The words that say which values an input takes."""
 
+SUM_TO_ONE = frozenset({"simplex", "onehot"})
+"""Those of them whose elements sum to 1."""
+
 LAYOUTS: dict[str, Axes] = {
     "label": frozenset({BATCH, SPACE}),
     "scalar": frozenset({BATCH, SPACE}),

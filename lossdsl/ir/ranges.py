@@ -24,7 +24,7 @@ from lossdsl.ir.expr import (
     walk,
 )
 from lossdsl.ir.interval import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, UNIT, Interval, point
-from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, Loss
 from lossdsl.ir.whole import DEFINITIONS
 
 
@@ -33,6 +33,8 @@ class Ranges:
     """Intervals of expressions, worked out on demand and kept."""
 
     facts: Mapping[Expr, Interval] = field(default_factory=dict)
+    units: frozenset[Expr] = frozenset()
+    """The inputs whose elements sum to 1."""
     known: dict[Expr, Interval] = field(default_factory=dict)
 
     def __getitem__(self, expr: Expr) -> Interval:
@@ -128,7 +130,8 @@ def ranges(loss: Loss) -> Ranges:
             if fact is not None:
                 subject, interval = fact
                 facts[subject] = facts.get(subject, REALS).meet(interval)
-    return Ranges(facts)
+    units = frozenset(node for spec in loss.inputs if spec.domain in SUM_TO_ONE for node in spec.nodes)
+    return Ranges(facts, units)
 
 
 def conjuncts(condition: Expr) -> list[Expr]:

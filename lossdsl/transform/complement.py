@@ -120,6 +120,9 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return b.call(_OPPOSITE[name], *(piece for piece in found if piece is not None))
         case "mul", (one, other):
             return _of_product(one, other, domain)
+        case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
+            log = domain.log(base)
+            return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
         case "neg", (Call(op, (a,)),) if op.name in ("tanh", "erf"):  # odd functions
             return _of_call(op.name, (b.neg(a),), share, domain)
         case "div", (above, below):

@@ -10,25 +10,18 @@ from collections.abc import Callable, Iterable
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice, walk
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
 from lossdsl.transform.complement import complement
-from lossdsl.transform.log_domain import LEAST, MOST, LogDomain, Scaled
+from lossdsl.transform.log_domain import LEAST, MOST, LogDomain, Scaled, unshifted
 from lossdsl.transform.pairs import paired
 
 Rule = Callable[[LogDomain, Call], Expr | None]
 
-_WILD = frozenset({"exp", "expm1", "sigmoid", "log_sigmoid", "norm_cdf", "erfc", "softplus", "softmax", "logsumexp"})
-_WILD |= {"prod"}
-"""What makes a descent worth while: a loss without any of them is left as it is."""
-
-
 def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every rule of this module used, from the leaves up."""
     roots = tuple(roots)
-    if not any(isinstance(node, Call | Reduce | Along) and node.op.name in _WILD for node in walk(*roots)):
-        return roots
     domain = LogDomain(known)
 
     def change(node: Expr) -> Expr:
@@ -46,7 +39,7 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
 
 def _log(domain: LogDomain, node: Call) -> Expr | None:
     (arg,) = node.args
-    return domain.log(arg) or _near_one(domain, arg)
+    return domain.log(arg) or _quotient_near_one(arg) or _near_one(domain, arg)
 
 
 def _log1p(domain: LogDomain, node: Call) -> Expr | None:
@@ -116,8 +109,20 @@ def _expm1(domain: LogDomain, node: Call) -> Expr | None:
 
 
 def _sum(domain: LogDomain, node: Call) -> Expr | None:
-    found = paired(node)
+    found = paired(node, domain.known.units)
     return None if found is node else found
+
+
+def _quotient_near_one(arg: Expr) -> Expr | None:
+    """`log(a/(a + b))` as -log1p(b/a)."""
+    if not (isinstance(arg, Call) and arg.op.name == "div"):
+        return None
+    for one, total in (arg.args, arg.args[::-1]):
+        if isinstance(total, Call) and total.op.name == "add" and one in total.args:
+            other = total.args[0] if total.args[1] is one else total.args[1]
+            found = b.call("log1p", b.div(other, one))
+            return b.neg(found) if total is arg.args[1] else found
+    return None
 
 
 def _div(domain: LogDomain, node: Call) -> Expr | None:
@@ -163,7 +168,8 @@ def _share(above: Expr, below: Expr) -> Expr | None:
     powers = below.arg
     if not (isinstance(powers, Call) and powers.op.name == "exp" and below.over <= powers.axes):
         return None
-    return _replaced(above, powers, along("softmax", powers.args[0], below.over), below.over)
+    power, _ = unshifted(powers.args[0], below.over)
+    return _replaced(above, powers, along("softmax", power, below.over), below.over)
 
 
 def _replaced(part: Expr, powers: Expr, share: Expr, over: Axes) -> Expr | None:

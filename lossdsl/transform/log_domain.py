@@ -145,7 +145,10 @@ class LogDomain:
         factor, power = inner.factor, inner.power
         if not over & power.axes:
             return Scaled(b.total(b.spread(factor, over), over), power)
-        power = b.spread(power, over)
+        power, constant = unshifted(b.spread(power, over), over)
+        if constant is not None:
+            inner = self._sum(Scaled(factor, power), over)
+            return Scaled(inner.factor, b.sub(inner.power, constant))
         if not over & factor.axes and (factor is b.ONE or self.is_positive(factor)):
             return Scaled(factor, reduce("logsumexp", power, over))
         shift = largest(b.where(self._nonzero(factor), power, NOTHING), over)
@@ -291,6 +294,13 @@ def _negative(power: Expr) -> Expr:
 
 
 _LOG_OF_WHOLE = {"softmax": "log_softmax", "softmax_rest": "log_softmax_rest"}
+
+
+def unshifted(power: Expr, over: Axes) -> tuple[Expr, Expr | None]:
+    """An exponent without what is subtracted from all of it, and that."""
+    if isinstance(power, Call) and power.op.name == "sub" and not power.args[1].axes & over:
+        return power.args[0], power.args[1]
+    return power, None
 
 
 def subtraction(expr: Expr) -> tuple[Expr, Expr] | None:

@@ -1,18 +1,20 @@
-"""Pairs of terms of a sum that cancel each other, by functions that do not: looked for in the whole sum, in any order."""
+"""Pairs of terms that cancel each other, by functions that do not: looked for in the whole sum, in any order."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr, Gather, Reduce
-from lossdsl.ir.whole import along
+from lossdsl.ir.expr import Call, Expr
+from lossdsl.transform.logit_shift import Terms, without_shift
 
 _FEW = 8
 """How many terms are looked at together: it may be a sum of sums that are looked at, too."""
 
 
-def summands(expr: Expr) -> list[tuple[int, Expr]]:
+def summands(expr: Expr) -> Terms:
     """The terms of a sum with their signs, in order."""
-    found: list[tuple[int, Expr]] = []
+    found: Terms = []
     stack = [(1, expr)]
     while stack:
         sign, node = stack.pop()
@@ -24,21 +26,35 @@ def summands(expr: Expr) -> list[tuple[int, Expr]]:
     return found
 
 
-def paired(node: Expr) -> Expr:
-    """A sum with two terms that belong together as one: `logsumexp(x) - x[t]` is -log_softmax(x)[t]."""
+def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
+    """A sum with terms that belong together as one: `logsumexp(x) - x[t]` is -log_softmax(x)[t].
+
+    `units` are the inputs whose elements sum to 1.
+    """
     terms = summands(node)
     if not 1 < len(terms) <= _FEW:
         return node
+    invariant = without_shift(terms, units)
+    if invariant is not None:
+        return _summed(invariant)
     for place, (sign, term) in enumerate(terms):
-        for other, (opposite, element) in enumerate(terms):
-            found = None if place == other else _together(term, element, opposite == sign)
-            if found is not None:
-                rest = [pair for at, pair in enumerate(terms) if at not in (place, other)]
-                return paired(_summed([(sign, found), *rest]))
+        rest = terms[:place] + terms[place + 1 :]
+        if (-sign, term) in rest:
+            rest.remove((-sign, term))
+            return paired(_summed(rest), units)
+        found = _of_three(sign, term, rest)
+        if found is not None:
+            return paired(_summed(found), units)
+        for other, (opposite, element) in enumerate(rest):
+            one = _together(term, element, opposite == sign)
+            if one is not None:
+                return paired(_summed([(sign, one), *rest[:other], *rest[other + 1 :]]), units)
     return node
 
 
-def _summed(terms: list[tuple[int, Expr]]) -> Expr:
+def _summed(terms: Terms) -> Expr:
+    if not terms:
+        return b.ZERO
     (sign, first), *rest = terms
     total = first if sign > 0 else b.neg(first)
     for sign, term in rest:
@@ -46,12 +62,54 @@ def _summed(terms: list[tuple[int, Expr]]) -> Expr:
     return total
 
 
+# --- three terms ----------------------------------------------------------------------------------------------------
+
+
+def _of_three(sign: int, term: Expr, rest: Terms) -> Terms | None:
+    """The terms with three of them as one: `u - 1 - log(u)`, `exp(u) - 1 - u`, and `a*log(a/b) - a + b`."""
+    match term:
+        case Call(op, (u,)) if op.name == "log":
+            left = _less(rest, [(-sign, u), (sign, b.ONE)])
+            return None if left is None else [(sign, b.call("log1pmx", _from_one(u))), *left]
+        case Call(op, (u,)) if op.name == "exp":
+            left = _less(rest, [(-sign, u), (-sign, b.ONE)])
+            return None if left is None else [(sign, b.call("expm1mx", u)), *left]
+        case Call(op, (a, Call(log, (Call(div, (above, below)),)))) if (op.name, log.name, div.name) == (
+            "mul", "log", "div"
+        ) and above is a:
+            left = _less(rest, [(-sign, a), (sign, below)])
+            return None if left is None else [(-sign, b.mul(a, b.call("log1pmx", _relative(below, a)))), *left]
+    return None
+
+
+def _less(terms: Terms, taken: Terms) -> Terms | None:
+    """Terms without some of them; None if one is not there."""
+    left = list(terms)
+    for sign, whole in taken:
+        for inner, part in summands(whole):
+            if (sign * inner, part) not in left:
+                return None
+            left.remove((sign * inner, part))
+    return left
+
+
+def _from_one(u: Expr) -> Expr:
+    """`u - 1`; of a quotient, by the difference."""
+    if isinstance(u, Call) and u.op.name == "div":
+        return _relative(*u.args)
+    return b.sub(u, b.ONE)
+
+
+def _relative(one: Expr, other: Expr) -> Expr:
+    return b.div(b.sub(one, other), other)
+
+
+# --- two terms ------------------------------------------------------------------------------------------------------
+
+
 def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
     """`term + other`, or `term - other`, as something that does not cancel."""
     match term:
-        case Reduce(op) if op.name == "logsumexp" and not is_sum:
-            found = _normalized(term, other)
-            return None if found is None else b.neg(found)
         case Call(op, (a,)) if op.name == "softplus":
             weight = None if is_sum else _coefficient(other, a)
             return _whole_softplus(a, other) if is_sum else None if weight is None else _weighed(weight, a)
@@ -59,17 +117,21 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
             return a if other is b.call("log_sigmoid", b.neg(a)) else None
         case Call(op, (Call(inner, (power,)),)) if (op.name, inner.name) == ("log1p", "exp") and is_sum:
             return _whole_softplus(power, other)
+        case Call(op, (a,)) if op.name in ("log1p", "expm1") and not is_sum and other is a:
+            return b.call("log1pmx" if op.name == "log1p" else "expm1mx", a)
+        case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
+            return _gamma_ratio(a, other)
     return None
 
 
-def _normalized(total: Reduce, element: Expr) -> Expr | None:
-    """`x - logsumexp(x)`, of an element of x or of all."""
-    whole = along("log_softmax", total.arg, total.over)
-    if element is total.arg:
-        return whole
-    match element:
-        case Gather(arg, axis, index) if arg is total.arg and total.over == frozenset({axis}):
-            return Gather(whole, axis, index)
+def _gamma_ratio(a: Expr, other: Expr) -> Expr | None:
+    """`lgamma(v + d) - lgamma(v)`, whatever the size of v."""
+    if not (isinstance(other, Call) and other.op.name == "lgamma" and isinstance(a, Call) and a.op.name == "add"):
+        return None
+    (start,) = other.args
+    for one, difference in (a.args, a.args[::-1]):
+        if one is start:
+            return b.call("lgamma_ratio", start, difference)
     return None
 
 

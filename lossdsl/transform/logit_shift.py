@@ -1,0 +1,160 @@
+"""Losses that a shift of all logits does not change: proved by the coefficients of a sum, written without the shift.
+
+`logsumexp(x) - 0.9*x[t] - 0.1*mean(x)` is the same for x and x + c, since each term moves by its coefficient times c,
+and the coefficients sum to 0. So x may be log_softmax(x) in every term, whose logsumexp is 0: logits around 1e6 lose no
+digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fractions import Fraction
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce
+from lossdsl.ir.whole import along
+
+Terms = list[tuple[int, Expr]]
+"""The terms of a sum with their signs."""
+Combination = dict[Expr, Fraction]
+"""A sum of expressions with exact coefficients; that of `b.ONE` is the constant."""
+
+
+def without_shift(terms: Terms, units: Collection[Expr]) -> Terms | None:
+    """The terms with log_softmax in place of the logits of a logsumexp among them; None if a shift would change them.
+
+    `units` are the inputs whose elements sum to 1.
+    """
+    for place, (sign, term) in enumerate(terms):
+        weight, total = _weighed(term)
+        if total is None:
+            continue
+        moved = scaled(combination(weight), Fraction(sign))
+        logits, share = total.arg, along("log_softmax", total.arg, total.over)
+        found: Terms = []
+        for other, (its_sign, element) in enumerate(terms):
+            if other == place:
+                continue
+            if not b.depends(element, (logits,)):
+                found.append((its_sign, element))
+                continue
+            by = _moves(element, logits, total.over, units)
+            if by is None:
+                break
+            moved = added(moved, scaled(by, Fraction(its_sign)))
+            found.append((its_sign, b.substitute(element, {logits: share})))
+        else:
+            if not any(moved.values()):
+                return found
+    return None
+
+
+def _weighed(term: Expr) -> tuple[Expr, Reduce | None]:
+    """A logsumexp and what multiplies it."""
+    if isinstance(term, Reduce) and term.op.name == "logsumexp":
+        return b.ONE, term
+    if isinstance(term, Call) and term.op.name == "mul":
+        for weight, total in (term.args, term.args[::-1]):
+            is_total = isinstance(total, Reduce) and total.op.name == "logsumexp"
+            if is_total and isinstance(total, Reduce) and not b.depends(weight, (total.arg,)):
+                return weight, total
+    return b.ONE, None
+
+
+def _moves(term: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
+    """By how much a term grows where all logits grow by 1; None if that is no constant."""
+    if term is logits:
+        return {b.ONE: Fraction(1)}
+    match term:
+        case Along(op, (arg,)) if op.name in ("softmax", "log_softmax") and arg is logits:
+            return {}
+        case Gather(arg) if arg is logits:
+            return {b.ONE: Fraction(1)}
+        case Reduce(op, arg, axes) if op.name in ("mean", "max", "min") and axes <= over:
+            return _moves(arg, logits, over, units)
+        case Reduce(op, arg, axes) if op.name == "sum" and axes == over:
+            return _of_sum(arg, logits, over, units)
+        case Call(op, args) if op.name in ("add", "sub", "neg"):
+            parts = [_moves(arg, logits, over, units) if b.depends(arg, (logits,)) else {} for arg in args]
+            if any(part is None for part in parts):
+                return None
+            first, *rest = (part for part in parts if part is not None)
+            if op.name == "neg":
+                return scaled(first, Fraction(-1))
+            return added(first, scaled(rest[0], Fraction(1 if op.name == "add" else -1)))
+        case Call(op, (one, other)) if op.name in ("mul", "div"):
+            if op.name == "mul" and b.depends(other, (logits,)):
+                one, other = other, one
+            if b.depends(other, (logits,)) or other.axes & over:
+                return None
+            inner = _moves(one, logits, over, units)
+            factor = other if op.name == "mul" else b.div(b.ONE, other)
+            return None if inner is None else times(inner, factor)
+    return None
+
+
+def _of_sum(arg: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
+    """By how much `sum(w*x)` grows: by the sum of the weights."""
+    if not (isinstance(arg, Call) and arg.op.name == "mul"):
+        return None
+    for weight, element in (arg.args, arg.args[::-1]):
+        if element is logits and not b.depends(weight, (logits,)):
+            return _total(weight, over, units)
+    return None
+
+
+def _total(weight: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
+    """The sum of weights along axes, where it is known."""
+    if weight in units or (isinstance(weight, Along) and weight.op.name == "softmax" and weight.over == over):
+        return {b.ONE: Fraction(1)}
+    match weight:
+        case Call(op, (above, Length(_, axes))) if op.name == "div" and axes == over and not above.axes & over:
+            return combination(above)
+        case Call(op, (one, other)) if op.name in ("add", "sub"):
+            first, second = (_total(part, over, units) for part in (one, other))
+            if first is None or second is None:
+                return None
+            return added(first, scaled(second, Fraction(1 if op.name == "add" else -1)))
+        case Call(op, (one, other)) if op.name == "mul":
+            for factor, rest in ((one, other), (other, one)):
+                if not factor.axes & over:
+                    inner = _total(rest, over, units)
+                    return None if inner is None else times(inner, factor)
+    return None
+
+
+# --- sums with exact coefficients -----------------------------------------------------------------------------------
+
+
+def combination(expr: Expr) -> Combination:
+    """An expression as a sum of others with exact coefficients."""
+    value = b.exact(expr)
+    if value is not None:
+        return {b.ONE: value}
+    if isinstance(expr, Call) and expr.op.name in ("add", "sub", "neg"):
+        first, *rest = map(combination, expr.args)
+        if expr.op.name == "neg":
+            return scaled(first, Fraction(-1))
+        return added(first, scaled(rest[0], Fraction(1 if expr.op.name == "add" else -1)))
+    if isinstance(expr, Call) and expr.op.name == "mul":
+        for factor, rest_of_it in (expr.args, expr.args[::-1]):
+            by = b.exact(factor)
+            if by is not None:
+                return scaled(combination(rest_of_it), by)
+    return {expr: Fraction(1)}
+
+
+def scaled(one: Combination, by: Fraction) -> Combination:
+    return {part: coefficient * by for part, coefficient in one.items()}
+
+
+def added(one: Combination, other: Combination) -> Combination:
+    return {part: one.get(part, Fraction(0)) + other.get(part, Fraction(0)) for part in {**one, **other}}
+
+
+def times(one: Combination, factor: Expr) -> Combination:
+    found: Combination = {}
+    for part, coefficient in one.items():
+        found = added(found, scaled(combination(factor if part is b.ONE else b.mul(part, factor)), coefficient))
+    return found
