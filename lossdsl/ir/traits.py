@@ -161,7 +161,7 @@ TRAITS: dict[str, Trait] = {
     "truth": Trait(is_continuous=False, image=Bounds(Fraction(0), Fraction(1))),
     "stop": Trait(lambda a: a, direction=1),
     "log_softplus": Trait(lambda a: a.exp().log1p().log(), direction=1, limits=(-INF, INF)),
-    "softplus_share": Trait(direction=-1, image=Bounds(Fraction(0), Fraction(1)), limits=(Fraction(1), Fraction(0))),
+    "softplus_share": Trait(image=Bounds(Fraction(0), Fraction(1))),
 }  # fmt: skip
 """Operations of one argument."""
 

@@ -104,6 +104,8 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return b.call("one_minus_cos", a)
         case "exp", (a,):
             return b.neg(b.call("expm1", a))
+        case "via", (a, *_):
+            return one_minus(a, domain)
         case "stop", (a,):
             inner = one_minus(a, domain)
             return None if inner is None else b.call("stop", inner)
@@ -167,9 +169,14 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     products = [term.args for sign, term in terms if sign > 0 and isinstance(term, Call) and term.op.name == "mul"]
     if len(products) != 2:
         return None
-    for weight, one in (products[0], products[0][::-1]):
-        for opposite, other in (products[1], products[1][::-1]):
-            if b.sub(b.ONE, weight) is opposite or b.sub(b.ONE, opposite) is weight:
-                found = [one_minus(part, domain) or b.sub(b.ONE, part) for part in (one, other)]
-                return b.add(b.mul(weight, found[0]), b.mul(opposite, found[1]))
+    for weight, first in (products[0], products[0][::-1]):
+        for opposite, second in (products[1], products[1][::-1]):
+            one, other = b.exact(weight), b.exact(opposite)
+            is_one = one is not None and other is not None and one + other == 1
+            if is_one or b.sub(b.ONE, weight) is opposite or b.sub(b.ONE, opposite) is weight:
+                found = [one_minus(part, domain) for part in (first, second)]
+                if found == [None, None]:
+                    return None
+                left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
+                return b.add(b.mul(weight, left), b.mul(opposite, right))
     return None

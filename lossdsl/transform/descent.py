@@ -14,7 +14,7 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Sl
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
 from lossdsl.transform.complement import complement
-from lossdsl.transform.log_domain import LEAST, MOST, LogDomain, Scaled, unshifted
+from lossdsl.transform.log_domain import LEAST, MOST, NOTHING, LogDomain, Scaled, unshifted
 from lossdsl.transform.pairs import paired
 
 Rule = Callable[[LogDomain, Call], Expr | None]
@@ -39,7 +39,9 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
 
 def _log(domain: LogDomain, node: Call) -> Expr | None:
     (arg,) = node.args
-    return domain.log(arg) or _quotient_near_one(arg) or _near_one(domain, arg)
+    found = domain.log(arg) or _quotient_near_one(arg)
+    is_sum = isinstance(arg, Call) and arg.op.name in ("add", "sub") and domain.difference(arg) is None
+    return _near_one(domain, arg, found) if found is None or is_sum else found
 
 
 def _log1p(domain: LogDomain, node: Call) -> Expr | None:
@@ -65,12 +67,12 @@ def _xlogy(domain: LogDomain, node: Call) -> Expr | None:
     return None if found is None else b.where(b.call("eq", weight, b.ZERO), b.ZERO, b.mul(weight, found))
 
 
-def _near_one(domain: LogDomain, arg: Expr) -> Expr | None:
+def _near_one(domain: LogDomain, arg: Expr, found: Expr | None) -> Expr | None:
     """The logarithm of a probability and a bit, as of `p + epsilon`, which loses its digits where p is near 1."""
     rest = complement(arg, domain)
     if rest is None or not domain.known[arg].is_nonnegative:
-        return None
-    return b.where(b.call("gt", arg, b.const(0.5)), b.call("log1p", b.neg(rest)), b.call("log", arg))
+        return found
+    return b.where(b.call("gt", arg, b.const(0.5)), b.call("log1p", b.neg(rest)), found or b.call("log", arg))
 
 
 # --- exponentials ---------------------------------------------------------------------------------------------------
@@ -236,7 +238,8 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
         return b.ONE
     small = b.call("exp", b.mul(exponent, log))  # the base may vanish where its root does not
     value = b.where(b.call("gt", base, b.const(LEAST)), node, small)
-    return b.call("via", value, log, b.mul(exponent, value))
+    is_number = b.call("gt", log, NOTHING)  # at a base of 0 the slope is 0, as that of a root at its minimum
+    return b.call("via", value, log, b.where(is_number, b.mul(exponent, value), b.ZERO))
 
 
 _RULES: dict[str, Rule] = {

@@ -71,8 +71,16 @@ class LogDomain:
     def scale(self, expr: Expr) -> Scaled:
         """An expression as `factor*exp(power)`; its own factor where nothing is gained."""
         if expr not in self._done:
-            self._done[expr] = self._of(expr)
+            found = self._of(expr)
+            if not found.is_plain and _name(expr) in ("add", "sub", "sum", "mean") and self._is_bounded(expr):
+                found = self._chosen(expr, found)
+            self._done[expr] = found
         return self._done[expr]
+
+    def _chosen(self, expr: Expr, scaled: Scaled) -> Scaled:
+        """A sum that cannot overflow by itself, unless it is too small: one of its terms may be 0 and still move it."""
+        is_large = b.call("gt", expr, b.const(LEAST))
+        return Scaled(b.ONE, b.where(is_large, b.call("log", expr), scaled.log))
 
     def log(self, expr: Expr) -> Expr | None:
         """The logarithm of what is positive, if it descends."""
@@ -191,8 +199,9 @@ class LogDomain:
         terms = [(sign, self.scale(term)) for sign, term in summands(expr)]
         if all(term.is_plain for _, term in terms) or self.is_tame(expr):
             return Scaled(expr)
-        if any(sign < 0 for sign, _ in terms):
-            return self._shifted(expr, terms)
+        if any(sign < 0 for sign, _ in terms):  # a shift would bring no digits back that are lost in a difference
+            bounded = all(self._is_bounded(term) for _, term in summands(expr))
+            return Scaled(expr) if bounded else self._shifted(expr, terms)
         pure = [self._pure(term) for _, term in terms]
         logs = [log for log in pure if log is not None and b.exact(log) is None]
         plain = [log for log in pure if log is not None and b.exact(log) is not None]
@@ -260,11 +269,41 @@ class LogDomain:
         if power is None:
             return None
         plain = b.call("log1mexp", power)
-        away = self.log(_negative(power))  # where F is so near to 1 that even its logarithm is tiny
+        away = self._away(power)  # where F is so near to 1 that even its logarithm is tiny
         if away is None:
             return plain
         tiny = b.call("gt", power, b.const(-1e-6))
         return b.where(tiny, b.add(away, b.mul(NEAR, power)), plain)
+
+    def _away(self, power: Expr) -> Expr | None:
+        """The logarithm of less a logarithm near 0, log(-log(F)), which is log(1 - F) but for half of 1 - F."""
+        match power:
+            case Call(op, (a,)) if op.name == "log_sigmoid":
+                return b.call("log_softplus", b.neg(a))
+            case Call(op, (a,)) if op.name == "log_norm_cdf":
+                return b.sub(b.call("log_norm_cdf", b.neg(a)), b.mul(NEAR, power))
+            case Call(op, (a,)) if op.name == "log1mexp":
+                return b.sub(a, b.mul(NEAR, power))
+            case Call(op, (factor, inner)) if op.name == "mul":
+                if self.is_positive(inner):
+                    factor, inner = inner, factor
+                away = self._away(inner) if self.is_positive(factor) else None
+                return None if away is None else b.add(b.call("log", factor), away)
+            case Call(op, (one, other)) if op.name == "add":
+                first, second = self._away(one), self._away(other)
+                return None if first is None or second is None else b.call("logaddexp", first, second)
+            case Call(op, (condition, one, other)) if op.name == "where":
+                first, second = self._away(one), self._away(other)
+                return None if first is None or second is None else b.where(condition, first, second)
+            case Reduce(op, arg, over) if op.name == "sum":
+                away = self._away(arg)
+                return None if away is None else reduce("logsumexp", b.spread(away, over), over)
+            case Along(op, (a,), over) if op.name == "log_softmax":
+                return b.sub(along("log_softmax_rest", a, over), b.mul(NEAR, power))
+            case Gather(arg, axis, index) if (away := self._away(arg)) is not None:
+                return Gather(away, axis, index)
+        scaled = self.scale(b.neg(power))
+        return None if scaled.is_plain else scaled.log
 
     def _log_complement(self, share: Expr) -> Expr | None:
         match share:
@@ -277,20 +316,6 @@ class LogDomain:
             case Rename(arg, old, new) if (inner := self._log_complement(arg)) is not None:
                 return Rename(inner, old, new)
         return None
-
-
-def _negative(power: Expr) -> Expr:
-    """Less a logarithm, with the sign taken to where it belongs to a function."""
-    match power:
-        case Call(op, (a,)) if op.name == "log_sigmoid":
-            return b.call("softplus", b.neg(a))
-        case Call(op, (condition, one, other)) if op.name == "where":
-            return b.where(condition, _negative(one), _negative(other))
-        case Call(op, (one, other)) if op.name == "add":
-            return b.add(_negative(one), _negative(other))
-        case Reduce(op, arg) if op.name in ("sum", "mean"):
-            return power.rebuilt((_negative(arg),))
-    return b.neg(power)
 
 
 _LOG_OF_WHOLE = {"softmax": "log_softmax", "softmax_rest": "log_softmax_rest"}
@@ -355,6 +380,8 @@ def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    if _name(args[0]) == "expm1" and d.known[args[0].children[0]].high <= 0:
+        return Scaled(b.ONE, b.call("log1mexp", args[0].children[0]))
     inner = d.scale(args[0])
     return Scaled(expr) if inner.is_plain else Scaled(b.neg(inner.factor), inner.power)
 
@@ -406,6 +433,11 @@ def _stop(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     return Scaled(expr) if inner.is_plain else inner.map(lambda part: b.call("stop", part))
 
 
+def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    inner = d.scale(args[0])
+    return Scaled(expr) if inner.is_plain else inner
+
+
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     pair = subtraction(expr)
     if pair is not None and pair[0] is b.ONE:
@@ -431,6 +463,7 @@ _CALLS: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
     "max": _extreme,
     "min": _extreme,
     "stop": _stop,
+    "via": _via,
     "add": _added,
     "sub": _added,
 }

@@ -42,7 +42,7 @@ def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
         if (-sign, term) in rest:
             rest.remove((-sign, term))
             return paired(_summed(rest), units)
-        found = _of_three(sign, term, rest)
+        found = _of_several(sign, term, rest)
         if found is not None:
             return paired(_summed(found), units)
         for other, (opposite, element) in enumerate(rest):
@@ -62,15 +62,20 @@ def _summed(terms: Terms) -> Expr:
     return total
 
 
-# --- three terms ----------------------------------------------------------------------------------------------------
+# --- an expression and its logarithm or exponential -----------------------------------------------------------------
 
 
-def _of_three(sign: int, term: Expr, rest: Terms) -> Terms | None:
-    """The terms with three of them as one: `u - 1 - log(u)`, `exp(u) - 1 - u`, and `a*log(a/b) - a + b`."""
+def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
+    """The terms with several as one: `u - log1p(u)`, `u - 1 - log(u)`, `exp(u) - 1 - u`, and `a*log(a/b) - a + b`."""
     match term:
         case Call(op, (u,)) if op.name == "log":
-            left = _less(rest, [(-sign, u), (sign, b.ONE)])
-            return None if left is None else [(sign, b.call("log1pmx", _from_one(u))), *left]
+            for away in ([(-sign, u), (sign, b.ONE)], [(-sign, _from_one(u))]):
+                left = _less(rest, away)
+                if left is not None:
+                    return [(sign, _log_less(u)), *left]
+        case Call(op, (u,)) if op.name in ("log1p", "expm1"):
+            left = _less(rest, [(-sign, u)])
+            return None if left is None else [(sign, b.call(f"{op.name}mx", u)), *left]
         case Call(op, (u,)) if op.name == "exp":
             left = _less(rest, [(-sign, u), (-sign, b.ONE)])
             return None if left is None else [(sign, b.call("expm1mx", u)), *left]
@@ -78,7 +83,7 @@ def _of_three(sign: int, term: Expr, rest: Terms) -> Terms | None:
             "mul", "log", "div"
         ) and above is a:
             left = _less(rest, [(-sign, a), (sign, below)])
-            return None if left is None else [(-sign, b.mul(a, b.call("log1pmx", _relative(below, a)))), *left]
+            return None if left is None else [(-sign, b.mul(a, _log_less(b.div(below, a)))), *left]
     return None
 
 
@@ -91,6 +96,12 @@ def _less(terms: Terms, taken: Terms) -> Terms | None:
                 return None
             left.remove((sign * inner, part))
     return left
+
+
+def _log_less(u: Expr) -> Expr:
+    """`log(u) - (u - 1)`, by a function of `u - 1` where u is not far below 1."""
+    rest = _from_one(u)
+    return b.where(b.call("gt", u, b.const(0.5)), b.call("log1pmx", rest), b.sub(b.call("log", u), rest))
 
 
 def _from_one(u: Expr) -> Expr:
@@ -117,8 +128,6 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
             return a if other is b.call("log_sigmoid", b.neg(a)) else None
         case Call(op, (Call(inner, (power,)),)) if (op.name, inner.name) == ("log1p", "exp") and is_sum:
             return _whole_softplus(power, other)
-        case Call(op, (a,)) if op.name in ("log1p", "expm1") and not is_sum and other is a:
-            return b.call("log1pmx" if op.name == "log1p" else "expm1mx", a)
         case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
             return _gamma_ratio(a, other)
     return None
