@@ -18,7 +18,7 @@ from lossdsl.transform.pairs import summands
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every `1 - F` by its own form, where it has one, and without how values are differentiated."""
-    domain = LogDomain(known)
+    domain = LogDomain(known, one_minus)
 
     def change(node: Expr) -> Expr:
         if isinstance(node, Call) and node.op.name == "via":
@@ -125,6 +125,8 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
             log = domain.log(base)
             return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
+        case "neg", (Call(op, (a,)),) if op.name == "expm1":
+            return b.call("exp", a)
         case "neg", (Call(op, (a,)),) if op.name in ("tanh", "erf"):  # odd functions
             return _of_call(op.name, (b.neg(a),), share, domain)
         case "div", (above, below):
@@ -158,6 +160,12 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     return None
 
 
+def _factors(sign: int, product: Call) -> list[tuple[Expr, Expr]]:
+    """The factors of a product in either order, the second with the sign."""
+    one, other = product.args
+    return [(one, other if sign > 0 else b.neg(other)), (other, one if sign > 0 else b.neg(one))]
+
+
 def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     """1 - (t*F + (1 - t)*G) is t*(1 - F) + (1 - t)*(1 - G); 1 - (1 - F) is F."""
     terms = summands(share)
@@ -166,11 +174,11 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     pair = subtraction(share)
     if pair is not None and pair[0] is b.ONE:
         return pair[1]
-    products = [term.args for sign, term in terms if sign > 0 and isinstance(term, Call) and term.op.name == "mul"]
+    products = [_factors(sign, term) for sign, term in terms if isinstance(term, Call) and term.op.name == "mul"]
     if len(products) != 2:
         return None
-    for weight, first in (products[0], products[0][::-1]):
-        for opposite, second in (products[1], products[1][::-1]):
+    for weight, first in products[0]:
+        for opposite, second in products[1]:
             one, other = b.exact(weight), b.exact(opposite)
             is_one = one is not None and other is not None and one + other == 1
             if is_one or b.sub(b.ONE, weight) is opposite or b.sub(b.ONE, opposite) is weight:

@@ -13,7 +13,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
-from lossdsl.transform.complement import complement
+from lossdsl.transform.complement import complement, one_minus
 from lossdsl.transform.log_domain import LEAST, MOST, NOTHING, LogDomain, Scaled, unshifted
 from lossdsl.transform.pairs import paired
 
@@ -22,7 +22,7 @@ Rule = Callable[[LogDomain, Call], Expr | None]
 def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every rule of this module used, from the leaves up."""
     roots = tuple(roots)
-    domain = LogDomain(known)
+    domain = LogDomain(known, one_minus)
 
     def change(node: Expr) -> Expr:
         if not isinstance(node, Call):

@@ -62,10 +62,14 @@ def _name(node: Expr) -> str:
 
 
 class LogDomain:
-    """Expressions as `factor*exp(power)`, worked out on demand and kept."""
+    """Expressions as `factor*exp(power)`, worked out on demand and kept.
 
-    def __init__(self, known: Ranges) -> None:
+    `complement` gives 1 - F without the subtraction; None for an F of which nothing better is known.
+    """
+
+    def __init__(self, known: Ranges, complement: Callable[[Expr, LogDomain], Expr | None]) -> None:
         self.known = known
+        self.complement = complement
         self._done: dict[Expr, Scaled] = {}
 
     def scale(self, expr: Expr) -> Scaled:
@@ -265,10 +269,15 @@ class LogDomain:
         known = self._log_complement(share)
         if known is not None:
             return known
+        rest = self.complement(share, self) if _name(share) in ("add", "sub") else None
+        if rest is not None:
+            return b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), self.log_of(rest))
         power = self._pure(scaled)
         if power is None:
             return None
         plain = b.call("log1mexp", power)
+        if _name(share) != "exp":  # whose exponent is there; a logarithm of what is small has fewer digits than that
+            plain = b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), plain)
         away = self._away(power)  # where F is so near to 1 that even its logarithm is tiny
         if away is None:
             return plain
