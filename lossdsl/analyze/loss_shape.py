@@ -17,6 +17,7 @@ from lossdsl.ir.text import formula
 from lossdsl.ir.verdict import UNKNOWN, Number, Verdict, number
 from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import CaseSplit, Cell
+from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import Growth
 from lossdsl.prove.piecewise import Piecewise
@@ -188,10 +189,10 @@ def _telling(pieces: Piecewise, cell: Cell) -> list[CaseSplit]:
     kept = list(cell.splits)
     for split in cell.splits:
         others = [one for one in kept if one is not split]
-        region = pieces.assumptions.region()
+        region = SemialgebraicSet()
         for one in others:
             region = region.with_sign(one.difference, one.sign)
-        if others and region.sign(split.difference) == (split.sign, True):
+        if others and pieces.assumptions.within(region).sign(split.difference) == (split.sign, True):
             kept = others
     return kept
 
@@ -262,7 +263,7 @@ def _places(ratio: object) -> list[int]:
 def _is_below(pieces: Piecewise, cell: object, *, above: bool) -> bool:
     """Whether a cell is the side of targets above (or below) the prediction: the error's sign."""
     error = pieces.assumptions.forms.of(pieces.leaf).top
-    found = (pieces.assumptions.region() + cell.region).sign(error)  # type: ignore[attr-defined]
+    found = pieces.assumptions.within(cell.region).sign(error)  # type: ignore[attr-defined]
     return found is not None and found[1] and (found[0] > 0) == above
 
 

@@ -186,7 +186,8 @@ def _parameter(
     usual = None if spec.default is None else Fraction(repr(float(spec.default)))
     if default and usual is not None:
         return _objects(shape, lambda: usual)
-    return _objects(shape, lambda: in_interval(known[spec.node], random, usual))
+    drawn = _objects(shape, lambda: in_interval(known[spec.node], random, usual))
+    return np.frompyfunc(lambda value: Fraction(round(value)), 1, 1)(drawn) if spec.kind == "int" else drawn
 
 
 def in_interval(interval: Interval, random: Random, usual: Fraction | None = None) -> Fraction:

@@ -42,12 +42,12 @@ def _one(node: Expr, found: dict[Expr, bool], known: Composition) -> bool:
         case Call(op, (base, exponent)) if op.name == "pow":
             bounds, power = known.bounds(base), known.bounds(exponent)
             return known[exponent].constant and found[base] and (power.low >= 0 or bounds.low > 0)
-        case Call(op, (inner,)) if op.name in TRAITS and op.name != "tan":
+        case Call(op, (inner,)) if op.name in TRAITS:
             fact = TRAITS[op.name]
             domain, bounds = fact.domain, known.bounds(inner)
             low = domain.low == -INF or not domain.low_open or bounds.low > domain.low
             high = domain.high == INF or not domain.high_open or bounds.high < domain.high
-            return found[inner] and low and high
+            return found[inner] and low and high and (not fact.elsewhere or bounds.within(domain))
         case Reduce(op, inner) if op.name in ("sum", "mean", "max", "min", "prod", "logsumexp"):
             return found[inner]
         case Along(op, args) if op.name in ("cumsum", "sort", "unsort"):
@@ -132,7 +132,7 @@ def _held_sides(pieces: Piecewise, cell: Cell) -> set[int]:
         leading = polynomial
         for _ in range(degree):
             leading = leading.derivative(place)
-        found = (pieces.assumptions.region() + cell.region).sign(leading)
+        found = pieces.assumptions.within(cell.region).sign(leading)
         if found is None or not found[1] or not found[0]:
             continue
         # Where the leading term goes to minus infinity, the polynomial cannot stay at least 0.

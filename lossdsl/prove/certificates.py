@@ -64,29 +64,29 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Region:
+class SemialgebraicSet:
     """Where some polynomials are nonnegative and others (`zeros`) are 0."""
 
     known: tuple[Nonnegative, ...] = ()
     zeros: tuple[Any, ...] = ()
     effort: Effort = field(default_factory=Effort, compare=False)
 
-    def with_sign(self, polynomial: Any, sign: int) -> Region:
+    def with_sign(self, polynomial: Any, sign: int) -> SemialgebraicSet:
         """The part of it where a polynomial is positive, zero or negative."""
         if sign == 0:
-            return Region(self.known, (*self.zeros, polynomial), self.effort)
-        return Region(
+            return SemialgebraicSet(self.known, (*self.zeros, polynomial), self.effort)
+        return SemialgebraicSet(
             (*self.known, Nonnegative(polynomial if sign > 0 else -polynomial, True)), self.zeros, self.effort
         )
 
-    def closed(self) -> Region:
+    def closed(self) -> SemialgebraicSet:
         """With its edge."""
-        return Region(tuple(one.lax for one in self.known), self.zeros, self.effort)
+        return SemialgebraicSet(tuple(one.lax for one in self.known), self.zeros, self.effort)
 
-    def __add__(self, other: Region) -> Region:
-        return Region((*self.known, *other.known), (*self.zeros, *other.zeros), self.effort)
+    def __add__(self, other: SemialgebraicSet) -> SemialgebraicSet:
+        return SemialgebraicSet((*self.known, *other.known), (*self.zeros, *other.zeros), self.effort)
 
-    def about(self, atoms: Iterable[int]) -> Region:
+    def about(self, atoms: Iterable[int]) -> SemialgebraicSet:
         """The conditions that are linked with some atoms."""
         wanted = set(atoms)
         zeros = [(zero, frozenset(atoms_in(zero))) for zero in self.zeros]
@@ -98,7 +98,7 @@ class Region:
                 if not used <= wanted and used & wanted:
                     wanted |= used
                     grown = True
-        return Region(
+        return SemialgebraicSet(
             tuple(one for one in self.known if one.atoms <= wanted),
             tuple(zero for zero, used in zeros if used <= wanted),
             self.effort,
@@ -314,7 +314,7 @@ def _different(products: Iterable[_Product]) -> list[_Product]:
 
 
 def _combination(target: _Product, columns: Sequence[_Product]) -> tuple[bool | None, int]:
-    """Whether a polynomial is a combination of others, as `Region._combines` has it, and the work that it took."""
+    """Whether a polynomial is a combination of others, as `_combines` has it, and the work that it took."""
     monomials = sorted({powers for column in columns for powers in column.terms} | set(target.terms))
     reached = {powers for column in columns for powers in column.terms}
     if len(monomials) > MAX_ROWS or not reached.issuperset(target.terms):

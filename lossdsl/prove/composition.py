@@ -57,6 +57,10 @@ class Composition:
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
 
+    def over(self, node: Expr, children: tuple[Expr, ...]) -> Properties:
+        """What an operation makes of other children than its own, without any folding."""
+        return self._rule(node, [self[child] for child in children])
+
     def _of(self, node: Expr) -> Properties:
         below = [self.known[child] for child in node.children]
         found = self._rule(node, below)
