@@ -207,7 +207,7 @@ REQUIREMENTS: dict[str, Callable[[Any], bool]] = {
     "require a != 0": lambda a: a != 0,
     "require 0 <= a <= 2": lambda a: 0 <= a <= 2,
 }
-PARAMETERS = [0.5, 0.001, 0.999, 1, 1.5, 2, 3, 10, 51, 1000, -1, -0.5, 0]
+PARAMETERS = [0.5, 0.01, 0.999, 1, 1.5, 2, 3, 10, 51, 1000, -1, -0.5, 0]
 
 
 @dataclass
@@ -509,7 +509,7 @@ def break_at(line: Line, s: Any) -> str:
     if middle is not None:
         gaps = [max(one, abs(middle - side[place])) for place, one in enumerate(gaps) for side in sides[:1]]
     size = 1 + max(abs(side[2]) for side in sides)
-    return f"a jump of {gaps[2]} at {s}" if gaps[2] > max(size / 10**6, gaps[0] / 2) else ""
+    return f"a jump of {gaps[2]} at {s}" if gaps[2] > max(size / 10**6, gaps[0] * M.mpf("0.9")) else ""
 
 
 def kinked(line: Line) -> str:
@@ -530,7 +530,7 @@ def kink_at(line: Line, s: Any) -> str:
     if max(abs(left), abs(right)) > 2 * (1 + max(abs(far_left), abs(far_right))):
         return f"a slope without end at {s}: {left}, {right}"
     jump, before = abs(right - left), abs(far_right - far_left)
-    return f"a kink at {s}: {left}, {right}" if jump > size / 10**6 and jump > before / 2 else ""
+    return f"a kink at {s}: {left}, {right}" if jump > size / 10**6 and jump > before * M.mpf("0.9") else ""
 
 
 def unbounded(line: Line) -> str:

@@ -13,9 +13,9 @@ from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.traits import TRAITS
-from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet
+from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet, half_line
 from lossdsl.prove.composition import Composition
-from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain, rational
+from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain
 from lossdsl.transform.language import expression
 
 
@@ -65,7 +65,7 @@ class Assumptions:
 
     def composition(self, region: SemialgebraicSet | None, prediction: frozenset[Expr] = frozenset()) -> Composition:
         """Composition over the bounds that a region leaves to single leaves."""
-        key = None if region is None else tuple((str(one.polynomial), one.strict) for one in region.known)
+        key = None if region is None else region.key
         if (key, prediction) not in self._composed:
             leaves = dict(self.leaves)
             for one in region.known if region is not None else ():
@@ -83,10 +83,7 @@ class Assumptions:
         node = self.forms.atoms[used[0]]
         if not isinstance(node, Input | Param):
             return
-        terms = {sum(powers): rational(coefficient) for powers, coefficient in one.polynomial.to_dict().items()}
-        slope, end = terms[1], -terms.get(0, Fraction(0)) / terms[1]
-        side = Bounds(end, INF, one.strict) if slope > 0 else Bounds(-INF, end, False, one.strict)
-        leaves[node] = leaves.get(node, Bounds()).meet(side)
+        leaves[node] = leaves.get(node, Bounds()).meet(half_line(one.polynomial, strict=one.strict))
 
     def sign(self, expr: Expr, region: SemialgebraicSet) -> tuple[int, bool] | None:
         """(sign, strict) of an expression without choices over a region, if it can be proved."""

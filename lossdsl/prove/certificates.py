@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.prove.rational_functions import atoms_in, factored, rational
 
 MAX_COLUMNS = 90
@@ -50,6 +52,13 @@ class Nonnegative:
         if write not in self._products:
             self._products[write] = write.product(self.polynomial, strict=self.strict)
         return self._products[write]
+
+
+def half_line(polynomial: Any, *, strict: bool = False) -> Bounds:
+    """Where a polynomial of degree 1 in one atom is at least 0, or greater."""
+    terms = {sum(powers): rational(coefficient) for powers, coefficient in polynomial.to_dict().items()}
+    end = -terms.get(0, Fraction(0)) / terms[1]
+    return Bounds(end, INF, strict) if terms[1] > 0 else Bounds(-INF, end, False, strict)
 
 
 EFFORT = 600_000
@@ -104,9 +113,40 @@ class SemialgebraicSet:
             self.effort,
         )
 
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """The conditions as text: equal sets of them alike."""
+        return tuple((one.text, one.strict) for one in self.known), tuple(map(str, self.zeros))
+
+    @cached_property
+    def box(self) -> tuple[Mapping[int, Bounds], bool]:
+        """The bounds of each atom by its own conditions of degree 1, and whether there are no other conditions."""
+        found: dict[int, Bounds] = {}
+        is_all = True
+        conditions = [(one.polynomial, one.atoms, one.strict, False) for one in self.known]
+        conditions += [(zero, frozenset(atoms_in(zero)), False, True) for zero in self.zeros]
+        for polynomial, atoms, strict, is_zero in conditions:
+            if len(atoms) != 1 or polynomial.total_degree() != 1:
+                is_all = is_all and not atoms
+                continue
+            (place,) = atoms
+            side = half_line(polynomial, strict=strict)
+            if is_zero:
+                end = side.low if side.low > -INF else side.high
+                side = Bounds(end, end)
+            found[place] = found.get(place, Bounds()).meet(side)
+        return found, is_all
+
+    @property
+    def is_empty_box(self) -> bool:
+        """Whether the bounds of some atom alone leave nothing of it."""
+        return any(one.is_empty for one in self.box[0].values())
+
     def is_empty(self) -> bool:
         """Whether it is proved to hold no point."""
-        if not self.known:
+        if self.is_empty_box:
+            return True
+        if not self.known or self.box[1]:
             return False
         return self._combines(self.known[0].polynomial * 0, degree=2) is True
 
@@ -139,11 +179,27 @@ class SemialgebraicSet:
 
     def _whole_sign(self, polynomial: Any) -> tuple[int, bool] | None:
         region = self.about(atoms_in(polynomial))
+        found = region._in_box(polynomial)
+        if found is not None or (region.box[1] and polynomial.total_degree() == 1 and len(atoms_in(polynomial)) == 1):
+            return found
         degree = min(max(polynomial.total_degree(), 1), MAX_DEGREE)
         for sign in (1, -1):
             strict = region._combines(polynomial * sign, degree=degree)
             if strict is not None:
                 return sign, strict
+        return None
+
+    def _in_box(self, polynomial: Any) -> tuple[int, bool] | None:
+        """The sign of a polynomial of degree 1 in one atom, by the bounds of the atom."""
+        atoms = atoms_in(polynomial)
+        if len(atoms) != 1 or polynomial.total_degree() != 1 or atoms[0] not in self.box[0]:
+            return None
+        bounds = self.box[0][atoms[0]]
+        for sign in (1, -1):
+            if bounds.within(half_line(polynomial * sign, strict=True)):
+                return sign, True
+            if bounds.within(half_line(polynomial * sign)):
+                return sign, False
         return None
 
     def _combines(self, target: Any, *, degree: int) -> bool | None:

@@ -146,6 +146,8 @@ class Piecewise:
     def _touches(self, cell: Cell, on: Cell) -> bool:
         """Whether the edge of a cell may reach a thin one."""
         joint = cell.region.closed() + on.region
+        if joint.is_empty_box:
+            return False
         places = {place for split in on.zeros for place in atoms_in(split.difference)}
         return not self.assumptions.within(joint).about(places).is_empty()
 
