@@ -7,6 +7,7 @@ from soundness import analyzed, faults, random_loss
 
 import lossdsl
 from lossdsl.errors import LossError
+from lossdsl.prove.certificates import EFFORT
 
 EXAMPLES = 60
 
@@ -95,3 +96,25 @@ def test_what_has_no_value_at_the_target_is_not_zero_or_least_there():
 def test_a_whole_number_is_proved_for_all_that_it_may_be():
     text = "loss f(t, x; k: int = 2)\nrequire k >= 1\nabs(t - x)^k\nexpect convex, symmetric"
     assert not lossdsl.check(text).findings
+
+
+def stairs(count: int) -> str:
+    """A convex loss of so many joins in the size of the error: the piece from k to k + 1 has the slope 2*k + 1."""
+    pieces = [f"u < {k + 1}: {k * k} + {2 * k + 1}*(u - {k})" for k in range(count)]
+    return f"u = abs(t - x)\ncases({', '.join(pieces)}, else: {count**2} + {2 * count + 1}*(u - {count}))"
+
+
+@pytest.mark.parametrize("count", [9, 12, 24])
+def test_many_joins_are_decided(count):
+    """By the bounds of the error alone: no certificate is looked for."""
+    found = analyzed(stairs(count))
+    for name, how in {"continuous": "proved", "convex": "proved", "nonnegative": "proved", "smooth": "refuted"}.items():
+        assert found.decide(name).how == how, name
+    (case,) = found.cases
+    assert case.assumptions.effort.left > EFFORT * 9 // 10
+
+
+@pytest.mark.parametrize("count", [60, 200])
+def test_the_gradient_of_a_large_loss_is_tested_too(count):
+    text = " + ".join(f"log(1 + ({k + 1}*t - x)^2)" for k in range(count))
+    assert "gradients in t and x tested at" in str(lossdsl.check(text))

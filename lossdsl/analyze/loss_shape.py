@@ -13,8 +13,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import INF, Bounds, point
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.prediction_view import PredictionView
-from lossdsl.ir.text import formula
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict, number
+from lossdsl.ir.text import decimal, formula
+from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
 from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import CaseSplit, Cell
 from lossdsl.prove.certificates import SemialgebraicSet
@@ -140,7 +140,7 @@ def _ends(search: GridSearch, plain: Expr) -> Iterator[tuple[End, Growth]]:
             if is_far:
                 yield End(way, sign * _LARGE, is_far), found
             else:
-                yield End(f"{way} to {number(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
+                yield End(f"{way} to {decimal(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
 
 
 def _lifted(search: GridSearch, least: Any) -> Any:
@@ -276,7 +276,7 @@ def searched(search: GridSearch, verdict: Verdict) -> Minimiser:
         x = _lowest(search, line, line.xs.index(min(found, key=lambda pair: pair[1])[0])) if found else None
         if x is not None and (node is None or x != line.setting[node]):
             name = search.loss.prediction.nodes[0].name
-            return Minimiser("", f"{name} = {number(x)}", "", verdict, search.at(line.setting, x))
+            return Minimiser("", f"{name} = {decimal(x)}", "", verdict, search.at(line.setting, x))
     return Minimiser("", "", verdict=verdict)
 
 

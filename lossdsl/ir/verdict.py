@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from lossdsl.ir.text import decimal
+from lossdsl.ir.text import decimal, format_point
 
 How = Literal["proved", "refuted", "tested", "unknown"]
 
@@ -62,12 +62,7 @@ def place(at: Mapping[str, Number]) -> str:
     >>> place({"t": (Fraction(0), Fraction(1)), "delta": Fraction(1, 2)})
     't=[0, 1], delta=0.5'
     """
-    return ", ".join(f"{name}={number(value)}" for name, value in at.items())
-
-
-def number(value: Number) -> str:
-    """A value of a point as text."""
-    return f"[{', '.join(map(number, value))}]" if isinstance(value, tuple) else decimal(value)
+    return format_point(at.items(), decimal)
 
 
 UNKNOWN = Verdict("unknown")

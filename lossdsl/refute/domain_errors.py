@@ -17,6 +17,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.ir.traits import TRAITS
 from lossdsl.ir.verdict import Number
+from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
 from lossdsl.oracle.points import Point, points, sizes_for
@@ -224,11 +225,7 @@ def _plain_points(program: Program) -> Iterator[Point]:
     yield from drawn
     for point in drawn[:1]:
         for value, spec in product((Fraction(0), Fraction(1)), loss.inputs):
-            if spec.domain in _PLAIN[value.numerator]:
+            if spec.is_real and value in INPUT_KINDS[spec.domain].plain:
                 shapes = {node: point.values[node].shape for node in spec.nodes}
                 moved: dict[Expr, Array] = {node: np.full(shape, value, dtype=object) for node, shape in shapes.items()}
                 yield Point({**point.values, **moved}, sizes_for(loss))
-
-
-_PLAIN = (("real", "logits", "prob", "nonneg", "count"), ("real", "logits", "prob", "nonneg", "count", "positive"))
-"""The kinds of inputs whose elements may all be 0, and those whose may all be 1."""

@@ -33,10 +33,10 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.verdict import Number
+from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import Beyond, MpNumbers
 from lossdsl.refute.parameter_values import ParameterValues
-from lossdsl.refute.sample_grids import FEW, GRIDS
 from lossdsl.refute.selected_parts import Truths, infinite, rows, selected, wrong_at
 
 BUDGET = 50_000
@@ -156,8 +156,8 @@ class GridSearch:
             for row in rows if number == 0 and not self.is_far else [rows[number % len(rows)], rows[0]]:
                 yield {**row, **drawn}
 
-    def _input_values(self, spec: InputSpec) -> list[Fraction]:
-        return [Fraction(0), Fraction(1), Fraction(2)] if spec.is_label else FEW[spec.domain]
+    def _input_values(self, spec: InputSpec) -> tuple[Fraction, ...]:
+        return LABELS_TRIED if spec.is_label else INPUT_KINDS[spec.domain].few
 
     @cached_property
     def parameters(self) -> ParameterValues:
@@ -230,7 +230,7 @@ class GridSearch:
         """The predictions that are tried under every setting, in order."""
         spec = self.loss.prediction
         bounds = self.view.leaves.get(spec.nodes[0], Bounds())
-        grid = GRIDS[spec.domain] if spec.is_real else (Fraction(0),)
+        grid = INPUT_KINDS[spec.domain].grid if spec.is_real else (Fraction(0),)
         found = frozenset(point for point in grid if bounds.contains(point))
         return sorted(found), found
 

@@ -12,6 +12,7 @@ from lossdsl.ir.bounds import Bounds, exactly
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
+from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points
@@ -148,7 +149,7 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _bent(loss: Loss, point: Point, other: Point) -> Found:
-    if loss.prediction.domain in ("binary", "sign", "count", "onehot", "unit"):
+    if not INPUT_KINDS[loss.prediction.domain].is_line:
         return None, 0  # no line of such predictions
     ends = [point, _moved(point, {x: other.values[x] for x in loss.prediction.nodes})]
     middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}
