@@ -18,6 +18,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
 from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point, formula
 from lossdsl.oracle.breakpoints import COMPARISONS, both_sides
@@ -25,7 +26,6 @@ from lossdsl.oracle.gradient_check import Trial
 from lossdsl.oracle.interpreter import met
 from lossdsl.oracle.points import Point, points
 from lossdsl.oracle.proof import Derivative
-from lossdsl.oracle.samples import is_elementwise
 
 POINTS = 12
 """How many points are tried, besides those on both sides of each join."""
@@ -148,7 +148,7 @@ def shown(loss: Loss, point: Point, place: tuple[int, ...]) -> str:
     parts = []
     for node, array in point.values.items():
         values = array
-        if isinstance(node, Input) and is_elementwise(loss) and array.shape and len(array.shape) == len(place):
+        if isinstance(node, Input) and is_elementwise(loss.value) and array.shape and len(array.shape) == len(place):
             values = array[place].reshape(1) if isinstance(array[place], np.ndarray) else np.array([array[place]])
         elif isinstance(node, Input):
             dims = ordered(node.axes)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.ir.axes import BATCH, SPACE, Axis, ordered
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Reduce, Rename, walk
+from lossdsl.ir.expr import Along, Expr, Gather, Input, Length, Reduce, Rename, walk
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
 from lossdsl.oracle.float_formats import Floats, Format
@@ -94,12 +95,6 @@ def _axes_of(node: Expr, apart: bool) -> list[Axis]:
     return [axis for axis in ordered(node.axes) if not (apart and axis == BATCH)]
 
 
-def is_elementwise(loss: Loss) -> bool:
-    """Whether each element is worked out by itself, so that one stands for all."""
-    plain = all(isinstance(node, Call | Const | Flag | Input | Param) for node in walk(loss.value))
-    return plain and not any(node.over for node in walk(loss.value) if isinstance(node, Param))
-
-
 def is_by_sample(loss: Loss) -> bool:
     """Whether no sample of a batch has an influence on another."""
     for node in walk(loss.result):
@@ -115,7 +110,7 @@ def is_by_sample(loss: Loss) -> bool:
 def elements(loss: Loss, slopes: Sequence[Expr]) -> int:
     """How many numbers are worked out for value and slopes at one sample."""
     sizes = {**sizes_for(loss), "batch": 1 if is_by_sample(loss) else TOGETHER}
-    if is_elementwise(loss):
+    if is_elementwise(loss.value):
         sizes["last"] = 1
     return sum(math.prod(sizes[axis.domain] for axis in node.axes) for node in walk(loss.result, *slopes))
 
@@ -135,7 +130,7 @@ def batches(loss: Loss, known: Ranges, kind: Format, count: int) -> list[Samples
 def samples(loss: Loss, known: Ranges, kind: Format, styles: Sequence[str], seed: int = 5) -> Samples:
     """One sample of each style."""
     sizes = {**sizes_for(loss), "batch": len(styles)}
-    if is_elementwise(loss):
+    if is_elementwise(loss.value):
         sizes["last"] = 1
     random = Random(seed)
     inputs: dict[Expr, Floats] = {}
