@@ -151,7 +151,7 @@ class Analyzer:
             return Verdict("proved", "intervals")
         if self.near("bounded").how == "proved":
             return self.near("bounded")
-        if self._is_usual("nonnegative"):
+        if self.near("nonnegative").how != "refuted" and self._is_usual("nonnegative"):
             return replace(UNKNOWN, scope=self.scope)
         if self.search is None or self.is_large:
             return UNKNOWN
