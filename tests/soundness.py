@@ -55,7 +55,7 @@ def _bounded(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _log_gamma(a: Any) -> Any:
     """log |gamma(a)|, which has poles at 0, -1, -2, ..."""
-    return NAN if a <= 0 and a == M.floor(a) else M.log(abs(M.gamma(a)))
+    return M.inf if a <= 0 and a == M.floor(a) else M.log(abs(M.gamma(a)))
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -66,9 +66,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sqrt": _inside(lambda a: a >= 0, M.sqrt),
     "exp": _bounded(M.exp),
     "expm1": _bounded(M.expm1),
-    "log": _inside(lambda a: a > 0, M.log),
-    "log1p": _inside(lambda a: a > -1, M.log1p),
-    "atanh": _inside(lambda a: abs(a) < 1, M.atanh),
+    "log": _inside(lambda a: a >= 0, lambda a: M.log(a) if a else -M.inf),
+    "log1p": _inside(lambda a: a >= -1, lambda a: M.log1p(a) if a > -1 else -M.inf),
+    "atanh": _inside(lambda a: abs(a) <= 1, lambda a: M.atanh(a) if abs(a) < 1 else a * M.inf),
     "acosh": _inside(lambda a: a >= 1, M.acosh),
     "asin": _inside(lambda a: abs(a) <= 1, M.asin),
     "atan": M.atan,
@@ -112,7 +112,12 @@ def applied(word: str, a: Formula) -> Formula:
 
 
 def _of(function: Callable[..., Any], *args: Any) -> Any:
-    return NAN if any(not M.isfinite(arg) for arg in args) else function(*args)
+    """A function of numbers; of an infinite one floating point goes on where real numbers do not."""
+    if any(M.isnan(arg) for arg in args):
+        return NAN
+    if any(M.isinf(arg) for arg in args):
+        raise Unsure
+    return function(*args)
 
 
 def _quotient(a: Any, c: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -110,10 +110,12 @@ class Assumptions:
 
     def is_defined(self, expr: Expr, region: SemialgebraicSet) -> bool:
         """Whether an expression without choices is proved to have a finite value everywhere in a region."""
+        return self.composition(region)[expr].total or self.has_values(walk(expr), region)
+
+    def has_values(self, nodes: Iterable[Expr], region: SemialgebraicSet) -> bool:
+        """Whether each of some operations is proved to have a finite value all over a region, if its operands do."""
         composed = self.composition(region)
-        if composed[expr].total:
-            return True
-        return all(self._is_inside(node, region, composed) for node in walk(expr) if isinstance(node, Call))
+        return all(self._is_inside(node, region, composed) for node in nodes if isinstance(node, Call))
 
     def _is_inside(self, node: Call, region: SemialgebraicSet, composed: Composition) -> bool:
         name, args = node.op.name, node.args

@@ -165,10 +165,28 @@ class TargetCase:
         error = self.forms.of(self.error).top
         for cell in found:
             there = cell.region.with_sign(error, 0)
-            is_empty = self.assumptions.within(there).is_empty()
-            if not is_empty and not self.assumptions.is_defined(cell.value, there):
+            if self.assumptions.within(there).is_empty():
+                continue
+            # Of the value of a cell, parts are folded away; what the cell selects of the loss is looked at as written.
+            if not self.assumptions.has_values(_selected(self.view.expr, dict(cell.chosen)), there):
                 return False
         return True
+
+
+def _selected(expr: Expr, chosen: Mapping[Expr, bool]) -> list[Expr]:
+    """The parts of an expression that some choices leave, of each choice the piece that is taken."""
+    found: dict[Expr, None] = {}
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if node in found:
+            continue
+        if node in chosen:
+            stack.append(node.children[1 if chosen[node] else 2])
+        else:
+            found[node] = None
+            stack += node.children
+    return list(found)
 
 
 Proof = Callable[[TargetCase], str]
