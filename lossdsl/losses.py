@@ -26,7 +26,7 @@ from lossdsl.runtime.drop_in.by_name import found_by, serialize
 from lossdsl.runtime.drop_in.classes import BuiltIn, Loss, class_of
 from lossdsl.runtime.drop_in.ctc import CTC, ctc
 from lossdsl.runtime.drop_in.functions import function_of
-from lossdsl.runtime.drop_in.row import Row
+from lossdsl.runtime.drop_in.row import BuiltInRow
 
 _TAIL = 'reduction="sum_over_batch_size", name="{}", dtype=None'
 _LAST = "One value a sample (and place), from its last axis."
@@ -54,10 +54,10 @@ _CIRCLE = {
 _Q = {"q": "between 0 (cross-entropy) and 1 (probability of error)."}
 
 
-def _row(name: str, class_name: str, options: str, init: str, arguments: Mapping[str, str], **more: Any) -> Row:
+def _row(name: str, class_name: str, options: str, init: str, arguments: Mapping[str, str], **more: Any) -> BuiltInRow:
     """A row whose class ends in `reduction, name, dtype` with the name of the function, unless `init` is complete."""
     whole = init if "name=" in init else f"{init}, {_TAIL.format(name)}" if init else _TAIL.format(name)
-    return Row(name, class_name, options, whole, arguments, **more)
+    return BuiltInRow(name, class_name, options, whole, arguments, **more)
 
 
 _LOGITS = "from_logits=False, label_smoothing=0.0, axis=-1"

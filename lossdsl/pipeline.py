@@ -8,7 +8,7 @@ Each stage is kept by name, so that `lossdsl show NAME --stage STAGE` can print 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -60,9 +60,14 @@ def builtin(name: str) -> syntax.FileText | None:
     return None if source is None else parsed(source)
 
 
-def program(file: syntax.FileText, settled: Mapping[str, bool | int] | None = None) -> Program:
-    """Everything that is made of a file, given its `bool` and `int` parameters; made when it is asked for."""
-    return Program(file, resolve(file, settled, builtin, catalog.known))
+def program(
+    file: syntax.FileText, settled: Mapping[str, bool | int] | None = None, free: Collection[str] = ()
+) -> Program:
+    """Everything that is made of a file, given its `bool` and `int` parameters; made when it is asked for.
+
+    Those `int` parameters that are `free` stay symbols, of which nothing is known but what is required.
+    """
+    return Program(file, resolve(file, settled, builtin, catalog.known, free))
 
 
 @dataclass(frozen=True)

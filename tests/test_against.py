@@ -10,7 +10,7 @@ import pytest
 
 import lossdsl
 from lossdsl import catalog, cli, pipeline
-from lossdsl.checks import autodiff
+from lossdsl.checks import backend_gradients
 from lossdsl.checks.subject import Subject
 from lossdsl.errors import LossConfigError
 from lossdsl.ir import build as b
@@ -157,7 +157,7 @@ def test_both_sides_of_each_join_are_tried():
     ["huber", "quantile", "categorical_crossentropy", "binary_focal_crossentropy", "log_cosh", "categorical_hinge"],
 )
 def test_backends_differentiate_alike(backend, name):
-    (one,) = autodiff.look(Subject(pipeline.parsed(catalog.read(name)), backend=backend))
+    (one,) = backend_gradients.look(Subject(pipeline.parsed(catalog.read(name)), backend=backend))
     assert one.text.startswith(f"gradient as by {backend}'s automatic differentiation (tested at ")
 
 
@@ -169,7 +169,7 @@ def test_a_backend_sees_a_wrong_gradient(monkeypatch, backend):
         return {spec: tuple(b.mul(b.const(1 + 1e-6), expr) for expr in exprs) for spec, exprs in good(self).items()}
 
     monkeypatch.setattr(pipeline.Program, "gradients", property(bad))
-    t, x = autodiff.look(Subject(pipeline.parsed(Source("log(cosh(t - x))")), backend=backend))
+    t, x = backend_gradients.look(Subject(pipeline.parsed(Source("log(cosh(t - x))")), backend=backend))
     assert (t.id, x.id) == ("backend", "backend")
     assert re.search(rf"the gradient in `x` is (\S+), and (\S+) by {backend}, at t=\[.*\], x=\[.*\]", x.message)
 
@@ -192,7 +192,7 @@ def test_derivatives_are_in_float64_and_of_each_input(backend):
 def test_kinks_are_left_aside():
     """At x = t backends give abs the slopes 0 and 1; nobody is wrong there."""
     program = pipeline.program(pipeline.parsed(Source("loss f(t: binary, x: binary)\nabs(t - x)")))
-    differing, count, kinks = autodiff._differing(program, BACKENDS[0])
+    differing, count, kinks = backend_gradients._differing(program, BACKENDS[0])
     assert (differing, count > 0) == ({}, True)
     assert kinks >= 0
 
@@ -211,4 +211,4 @@ def test_a_backend_that_is_not_there(monkeypatch, capsys):
 
 
 def test_without_a_backend_none_is_asked():
-    assert list(autodiff.look(Subject(pipeline.parsed(catalog.read("huber"))))) == []
+    assert list(backend_gradients.look(Subject(pipeline.parsed(catalog.read("huber"))))) == []

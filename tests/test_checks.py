@@ -513,7 +513,7 @@ def test_a_proof_is_not_given_for_a_wrong_gradient():
     found = pipeline.program(pipeline.builtin("mean_squared_error"))
     wrong = {spec: tuple(b.mul(b.const(2), expr) for expr in exprs) for spec, exprs in found.gradients.items()}
     verdicts = judge(found.loss, found.stable, wrong, found.known, prove=True)
-    assert [verdict.how for verdict in verdicts] == ["tested", "wrong", "wrong"]
+    assert [verdict.how for _, verdict in verdicts] == ["tested", "refuted", "refuted"]
 
 
 def test_a_proof_takes_two_samples_where_samples_meet():

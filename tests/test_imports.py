@@ -116,7 +116,7 @@ def trespasses(text: str, module: str, *, is_package: bool = False) -> list[str]
         ("lossdsl.targets.numpy", "importlib.import_module('.lower', __package__)", []),
         ("lossdsl.frontend.fmt", "if TYPE_CHECKING:\n    from ..targets import rules", ["2: lossdsl.targets.rules"]),
         ("lossdsl.checks.values", "from lossdsl.runtime.numpy_twin import twin", []),
-        ("lossdsl.checks.autodiff", "from lossdsl.runtime import autodiff\nimport jax", ["2: jax"]),
+        ("lossdsl.checks.backend_gradients", "from lossdsl.runtime import autodiff\nimport jax", ["2: jax"]),
         ("lossdsl.runtime.autodiff", "def f():\n    import jax\n    import torch", []),
         ("lossdsl.checks.values", "from lossdsl.runtime import keras_loss", ["1: lossdsl.runtime.keras_loss"]),
         ("lossdsl.checks.values", "from ..runtime.keras_loss import build", ["1: lossdsl.runtime.keras_loss.build"]),

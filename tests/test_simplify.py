@@ -115,7 +115,7 @@ def test_gradients_become_what_one_would_write(source, expected):
     (slope,) = found.gradients[found.loss.prediction]
     assert expected in formula(slope)
     assert any(proposal.taken for proposal in found.proposals)
-    assert all(verdict.how == "tested" for verdict in judge(found.loss, found.stable, found.gradients, found.known))
+    assert all(verdict.how == "tested" for _, verdict in judge(found.loss, found.stable, found.gradients, found.known))
 
 
 def test_the_poisson_gradient_keeps_its_digits_near_the_minimum():

@@ -32,6 +32,7 @@ class Analyzer:
     program: Program
     kept: ValueCache = field(default_factory=ValueCache, repr=False)
     _decided: dict[str, Verdict] = field(default_factory=dict)
+    _near: dict[str, Verdict] = field(default_factory=dict)
 
     @cached_property
     def cases(self) -> list[TargetCase]:
@@ -63,7 +64,17 @@ class Analyzer:
         view = self.cases[0].view
         if not view.elementwise or len(self.program.loss.prediction.nodes) != 1 or not stands_alone(self.program.loss):
             return None
-        return GridSearch(view, tuple(self.joins_at), self.kept)
+        return GridSearch(view, tuple(self.joins_at), kept=self.kept)
+
+    @cached_property
+    def far_search(self) -> GridSearch | None:
+        """The same for parameters far from their defaults."""
+        return None if self.search is None else replace(self.search, is_far=True, tried=0)
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether there are parameters that are not settled."""
+        return len(self.program.loss.parameters) > len(self.program.loss.settled)
 
     @cached_property
     def joins_at(self) -> list[Expr]:
@@ -134,16 +145,18 @@ class Analyzer:
     @cached_property
     def below(self) -> Verdict:
         """Whether there is a number that the loss never falls below, for a given target."""
-        if self.decide("nonnegative").how == "proved":
-            return self.decide("nonnegative")
+        if self.near("nonnegative").how == "proved":
+            return self.near("nonnegative")
         if all(case.properties.bounds.low > -INF for case in self.cases):
             return Verdict("proved", "intervals")
-        if self.decide("bounded").how == "proved":
-            return self.decide("bounded")
+        if self.near("bounded").how == "proved":
+            return self.near("bounded")
+        if self.near("nonnegative").how != "refuted" and self._is_usual("nonnegative"):
+            return replace(UNKNOWN, scope=self.scope)
         if self.search is None or self.is_large:
             return UNKNOWN
-        if self.decide("least at t = x").how == "proved":
-            return self.decide("least at t = x")
+        if self.near("least at t = x").how == "proved":
+            return self.near("least at t = x")
         return loss_shape.unbounded(self.search, below=True) or UNKNOWN
 
     @cached_property
@@ -174,7 +187,7 @@ class Analyzer:
     @cached_property
     def minimiser(self) -> loss_shape.Minimiser:
         """The prediction at which the loss is least."""
-        least = self.decide("least at t = x")
+        least = self.near("least at t = x")
         case = self.cases[0]
         if least.how == "proved":
             kind, level = "", ""
@@ -196,7 +209,7 @@ class Analyzer:
         """
         leaf = self.cases[0].view.variable
         targets = [case.view.target_case for case in self.cases]
-        if leaf is None or targets != [0, 1] or self.decide("convex").how != "proved":
+        if leaf is None or targets != [0, 1] or self.near("convex").how != "proved":
             return False
         zero, one = (slope(case.view.expr, leaf) for case in self.cases)
         return self.cases[1].vanishes(b.add(b.mul(leaf, one), b.mul(b.sub(b.ONE, leaf), zero)))
@@ -215,35 +228,53 @@ class Analyzer:
         return self._decided[name]
 
     def _decide(self, name: str) -> Verdict:
-        claim = CLAIMS[name]
-        found = self._proved([claim.composed])
-        if found is not None:
+        found = self.near(name)
+        if found.how in ("proved", "refuted"):
             return found
-        refuted = self._refuted(name)
-        if refuted is not None and refuted.how == "refuted":
+        if self.has_parameters:
+            far = self._refuted(name, far=True)
+            if far.how == "refuted":
+                return far
+            found = replace(found, points=found.points + far.points, how="tested" if far.points else found.how)
+        # A proof for the defaults alone is none: other parameters are admissible, too.
+        return replace(found, scope=self.scope) if self._is_usual(name) else found
+
+    def near(self, name: str) -> Verdict:
+        """The same, but for refutations parameters near the defaults alone are tried."""
+        if name not in self._near:
+            self._near[name] = self._proved_or_refuted(name)
+        return self._near[name]
+
+    def _proved_or_refuted(self, name: str) -> Verdict:
+        claim = CLAIMS[name]
+        proved = self._proved([claim.composed])
+        if proved is not None:
+            return proved
+        refuted = self._refuted(name, far=False)
+        if refuted.how == "refuted":
             return refuted
-        ways = [claim.composed, claim.taken_apart]
-        proved = self._proved(ways)
-        if proved is None and self.usual:
-            proved = self._proved(ways, self.usual)
-            proved = None if proved is None else replace(proved, scope=self.scope)
-        return proved or refuted or UNKNOWN
+        return self._proved([claim.composed, claim.taken_apart]) or refuted
+
+    def _is_usual(self, name: str) -> bool:
+        """Whether a property is proved for the defaults of the parameters."""
+        claim = CLAIMS[name]
+        return bool(self.usual) and self._proved([claim.composed, claim.taken_apart], self.usual) is not None
 
     def _proved(self, ways: Sequence[Proof], cases: Sequence[TargetCase] | None = None) -> Verdict | None:
         """A proof, if each case has one by one of some ways."""
         found = [next(filter(None, (way(case) for way in ways)), "") for case in cases or self.cases]
         return Verdict("proved", " and ".join(dict.fromkeys(found))) if all(found) else None
 
-    def _refuted(self, name: str) -> Verdict | None:
-        """A refutation; what was tried, where points may tell; None where they do not."""
-        search = self.search
+    def _refuted(self, name: str, *, far: bool) -> Verdict:
+        """A refutation, or what was tried where points may tell, for parameters near the defaults or far from them."""
+        search = self.far_search if far else self.search
         if search is None:
-            return tensor_search.refuted(self.program, name)
+            return tensor_search.refuted(self.program, name, far=far)
         if name in ("continuous", "smooth"):
             broken = counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
-            return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None)
+            return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None) or UNKNOWN
         if name == "bounded":
-            return loss_shape.unbounded(search)
+            return loss_shape.unbounded(search) or UNKNOWN
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
 

@@ -13,10 +13,11 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import INF, Bounds, point
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.prediction_view import PredictionView
-from lossdsl.ir.text import formula
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict, number
+from lossdsl.ir.text import decimal, formula
+from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
 from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import CaseSplit, Cell
+from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import Growth
 from lossdsl.prove.piecewise import Piecewise
@@ -139,7 +140,7 @@ def _ends(search: GridSearch, plain: Expr) -> Iterator[tuple[End, Growth]]:
             if is_far:
                 yield End(way, sign * _LARGE, is_far), found
             else:
-                yield End(f"{way} to {number(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
+                yield End(f"{way} to {decimal(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
 
 
 def _lifted(search: GridSearch, least: Any) -> Any:
@@ -188,10 +189,10 @@ def _telling(pieces: Piecewise, cell: Cell) -> list[CaseSplit]:
     kept = list(cell.splits)
     for split in cell.splits:
         others = [one for one in kept if one is not split]
-        region = pieces.assumptions.region()
+        region = SemialgebraicSet()
         for one in others:
             region = region.with_sign(one.difference, one.sign)
-        if others and region.sign(split.difference) == (split.sign, True):
+        if others and pieces.assumptions.within(region).sign(split.difference) == (split.sign, True):
             kept = others
     return kept
 
@@ -262,7 +263,7 @@ def _places(ratio: object) -> list[int]:
 def _is_below(pieces: Piecewise, cell: object, *, above: bool) -> bool:
     """Whether a cell is the side of targets above (or below) the prediction: the error's sign."""
     error = pieces.assumptions.forms.of(pieces.leaf).top
-    found = (pieces.assumptions.region() + cell.region).sign(error)  # type: ignore[attr-defined]
+    found = pieces.assumptions.within(cell.region).sign(error)  # type: ignore[attr-defined]
     return found is not None and found[1] and (found[0] > 0) == above
 
 
@@ -275,7 +276,7 @@ def searched(search: GridSearch, verdict: Verdict) -> Minimiser:
         x = _lowest(search, line, line.xs.index(min(found, key=lambda pair: pair[1])[0])) if found else None
         if x is not None and (node is None or x != line.setting[node]):
             name = search.loss.prediction.nodes[0].name
-            return Minimiser("", f"{name} = {number(x)}", "", verdict, search.at(line.setting, x))
+            return Minimiser("", f"{name} = {decimal(x)}", "", verdict, search.at(line.setting, x))
     return Minimiser("", "", verdict=verdict)
 
 

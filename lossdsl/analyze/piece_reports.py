@@ -10,8 +10,8 @@ from typing import Literal
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, walk
 from lossdsl.ir.prediction_view import PredictionView
-from lossdsl.ir.text import formula
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict, number
+from lossdsl.ir.text import decimal, formula
+from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
 from lossdsl.prove.case_splits import Cell
 from lossdsl.prove.piecewise import Adjacency, Piecewise
 from lossdsl.prove.rational_functions import TooLarge
@@ -62,7 +62,7 @@ class Join:
     def case(self) -> str:
         """The target for which the formulas are, as in `t = -1`, or ""."""
         view, target = self.view, self.view.loss.target
-        return f"{target.name} = {number(view.target_case)}" if view.target_case is not None and target else ""
+        return f"{target.name} = {decimal(view.target_case)}" if view.target_case is not None and target else ""
 
     @cached_property
     def value(self) -> Verdict:

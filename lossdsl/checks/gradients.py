@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from lossdsl.checks.finding import Finding, Row, Sure
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.loss import InputSpec, Loss
-from lossdsl.oracle.gradient_check import Verdict, judge
+from lossdsl.ir.verdict import Verdict
+from lossdsl.oracle.gradient_check import judge
 
 VALUE = Row(
     "value",
@@ -27,7 +28,7 @@ UNTESTED = Row(
     "untested-gradient",
     "Gradient not tested",
     "info",
-    "No point was found at which to compare the gradient with a difference quotient, or the loss is too large.",
+    "No point was found at which to compare the gradient with a difference quotient.",
     "loss mine(t, x)\nlog(-1 - (t - x)^2)",
     "loss mine(t, x)\nlog(1 + (t - x)^2)",
     "say which values the inputs take, as in `x: prob`: points are sought there",
@@ -44,23 +45,23 @@ def look(subject: Subject) -> Iterator[Finding | Sure]:
         verdicts = judge(
             program.loss, program.stable, program.gradients, program.known, count=subject.points, prove=prove
         )
-        for verdict in verdicts:
-            if verdict.how in ("wrong", "unknown"):
-                yield _unsettled(program.loss, verdict)
-            elif verdict.input is not None:
-                good.setdefault(str(verdict), []).append(verdict.input.name)
+        for spec, verdict in verdicts:
+            if verdict.how in ("refuted", "unknown"):
+                yield _unsettled(program.loss, spec, verdict)
+            elif spec is not None:
+                good.setdefault(str(verdict), []).append(spec.name)
     for how, names in good.items():
         inputs = list(dict.fromkeys(names))
         yield Sure(f"gradient{'s' * (len(inputs) > 1)} in {' and '.join(inputs)} {how}")
 
 
-def _unsettled(loss: Loss, verdict: Verdict) -> Finding:
+def _unsettled(loss: Loss, spec: InputSpec | None, verdict: Verdict) -> Finding:
     span = loss.spans.get(loss.result)
     known = f"tested at {verdict.points} points"
     if verdict.how == "unknown":
-        return UNTESTED.found(f"{_named(verdict.input)} is not tested: {verdict.detail}", span, None, known)
+        return UNTESTED.found(f"{_named(spec)} is not tested: {verdict.detail}", span, None, known)
     where = f" ({loss.setting})" if loss.settled else ""
-    row = VALUE if verdict.input is None else GRADIENT
+    row = VALUE if spec is None else GRADIENT
     return row.found(f"{verdict.detail}{where}", span, "this is a mistake in lossdsl, not in the loss", known)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.subject import Subject
-from lossdsl.checks.where import Affected, Region, region
+from lossdsl.checks.where import Affected, Whereabouts, region
 from lossdsl.errors import LossError
 from lossdsl.ir.expr import walk
 from lossdsl.ir.loss import Loss
@@ -70,8 +70,8 @@ class Measure:
     place: str
     points: int
     excused: int
-    lost: Region | None
-    overflow: Region | None
+    lost: Whereabouts | None
+    overflow: Whereabouts | None
 
     def __str__(self) -> str:
         """As a sentence or several.
@@ -102,7 +102,7 @@ def look(subject: Subject) -> Iterator[Finding | Known]:
             yield Known(name, "tested", "", rest)
 
 
-def _finding(subject: Subject, row: Row, measure: Measure, found: Region) -> Finding:
+def _finding(subject: Subject, row: Row, measure: Measure, found: Whereabouts) -> Finding:
     what = "has no correct digit" if row is LOST else "is no number"
     return row.found(
         f"the {measure.part} {what} in {measure.format.name} {found.text}",

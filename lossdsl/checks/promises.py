@@ -29,6 +29,8 @@ OPEN = Row(
     "take the word out of the `expect` line, or acknowledge it with the reason why it holds",
 )
 
+REQUIRE = "say by `require` which parameters are meant"
+
 ROWS = (BROKEN, OPEN)
 
 
@@ -41,31 +43,44 @@ def look(subject: Subject) -> Iterator[Outcome]:
         yield from _properties(subject)
     kept = 0
     for promise in subject.loss.expectations:
-        found = [(analyzer, analyzer.decide(promise.text)) for analyzer in subject.analyzers]
+        found = list(_verdicts(subject, promise.text))
         broken = next((one for one in found if one[1].how == "refuted"), None)
         unsettled = next((one for one in found if one[1].how != "proved"), None)
         if broken is not None:
             yield BROKEN.found(_broken(promise, *broken), promise.span, BROKEN.remedy, str(broken[1]))
-        elif unsettled is not None:
-            yield OPEN.found(_open(promise, *unsettled), promise.span, OPEN.remedy, str(unsettled[1]))
+        elif unsettled is not None or not subject.covering:
+            analyzer, verdict = unsettled or found[0]
+            remedy = f"{REQUIRE}, or {OPEN.remedy}" if verdict.scope or unsettled is None else OPEN.remedy
+            yield OPEN.found(_open(promise, analyzer, verdict), promise.span, remedy, str(verdict))
         else:
             kept += 1
     if kept:
         yield Sure(f"{kept} promise{'s' * (kept > 1)} proved")
 
 
+def _verdicts(subject: Subject, name: str) -> Iterator[tuple[Analyzer, Verdict]]:
+    """A verdict on a property for each setting that is looked at, then for those that cover all of them."""
+    further = [one for one in subject.covering if not any(one is other for other in subject.analyzers)]
+    for analyzer in (*subject.analyzers, *further):
+        yield analyzer, analyzer.decide(name)
+
+
 def _properties(subject: Subject) -> Iterator[Known]:
-    """What is known of each property, under the defaults of the `bool` and `int` parameters."""
+    """What is known of each property, under the defaults of the flags."""
     promised = {promise.text for promise in subject.loss.expectations}
     for name in PROPERTIES:
-        verdict = subject.analyzers[0].decide(name)
+        verdict = subject.general.decide(name)
         is_broken = verdict.how == "refuted" and name in promised
         yield Known(name, verdict.how, verdict.by, details(verdict), BROKEN.id if is_broken else "")
 
 
 def details(verdict: Verdict) -> str:
     """The point of a refutation and what is seen there, the number of points of a trial, the scope of a proof."""
-    parts = [verdict.scope, f"at {verdict.place}" if verdict.at else "", verdict.detail]
+    parts = [
+        f"proved {verdict.scope} alone" if verdict.scope else "",
+        f"at {verdict.place}" if verdict.at else "",
+        verdict.detail,
+    ]
     if verdict.how == "tested":
         parts.insert(1, f"at {verdict.points} points")
     return "; ".join(part for part in parts if part)
@@ -78,7 +93,8 @@ def _broken(promise: Expectation, analyzer: Analyzer, verdict: Verdict) -> str:
 
 
 def _open(promise: Expectation, analyzer: Analyzer, verdict: Verdict) -> str:
-    tried = f"; {verdict.points} points do not contradict it" if verdict.how == "tested" else ""
+    tried = f"; it is proved {verdict.scope} alone" if verdict.scope else ""
+    tried += f"; {verdict.points} points do not contradict it" if verdict.how == "tested" else ""
     return f"that the loss is {said(promise.text)} is neither proved nor refuted{setting(analyzer.program.loss)}{tried}"
 
 

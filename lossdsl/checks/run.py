@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from lossdsl import pipeline
 from lossdsl.checks.allowed import acknowledged
+from lossdsl.checks.call_sites import in_file
 from lossdsl.checks.finding import Finding, Known, Outcome, Sure
-from lossdsl.checks.places import in_file
 from lossdsl.checks.subject import Subject
 from lossdsl.checks.table import ASKED, FINDINGS, READ, STUDIED
 from lossdsl.checks.texts import from_error

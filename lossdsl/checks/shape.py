@@ -140,11 +140,11 @@ def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
         return
     if not _is_of_error(analyzer):
         return
-    verdict = analyzer.decide("nonnegative")
+    verdict = analyzer.near("nonnegative")
     if verdict.how == "refuted" and "nonnegative" not in promised:
         text = f"the loss is negative at {verdict.place}{where}: {verdict.detail}"
         yield NEGATIVE.found(text, span, NEGATIVE.remedy, str(verdict))
-    verdict = analyzer.decide("least at t = x")
+    verdict = analyzer.near("least at t = x")
     if verdict.how == "refuted" and "least at t = x" not in promised:
         text = f"the loss is not least at `t = x`{where}: {verdict.detail} at {verdict.place}"
         yield ELSEWHERE.found(text, span, ELSEWHERE.remedy, str(verdict))
@@ -237,7 +237,7 @@ def _refuted(subject: Subject, name: str, row: Row) -> Iterator[Finding]:
     if name in _promised(subject):
         return
     for analyzer in subject.analyzers:
-        loss, verdict = analyzer.program.loss, analyzer.decide(name)
+        loss, verdict = analyzer.program.loss, analyzer.near(name)
         if verdict.how == "refuted":
             text = f"the loss is not {name} at {verdict.place}{setting(loss)}: {verdict.detail}"
             yield row.found(text, _formula(loss), row.remedy, str(verdict))

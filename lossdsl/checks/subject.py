@@ -10,10 +10,13 @@ from typing import Any
 
 from lossdsl import pipeline
 from lossdsl.analyze import Analyzer, analyzers
+from lossdsl.errors import LossError
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
 from lossdsl.oracle.points import sizes_for
 
+MAX_FLAGS = 4
+"""Of how many flags each setting is looked at for a promise."""
 VARIANTS = 4
 """Under how many settings of its `bool` and `int` parameters a loss is looked at."""
 
@@ -40,21 +43,56 @@ class Subject:
 
         Raises LossError where the text means nothing.
         """
-        specs = [spec for spec in pipeline.parameters(self.file) if spec.kind in ("bool", "int")]
-        usual = {spec.name: spec.default if spec.default is not None else int(spec.kind == "int") for spec in specs}
-        settings = [{name: bool(value) if isinstance(value, bool) else int(value) for name, value in usual.items()}]
+        usual = self._usual
+        settings = [usual]
         first = pipeline.program(self.file, settings[0])
         for example in first.loss.examples:
             given = parameters_of(first.loss, example)
             settings.append({**settings[0], **{name: value for name, value in given.items() if name in usual}})
-        flags = [spec.name for spec in specs if spec.kind == "bool"]
-        for values in itertools.product((False, True), repeat=min(len(flags), 2)):
-            settings.append({**settings[0], **dict(zip(flags, values, strict=False))})
+        for values in itertools.product((False, True), repeat=min(len(self._flags), 2)):
+            settings.append({**usual, **dict(zip(self._flags, values, strict=False))})
         different = list({tuple(setting.items()): setting for setting in settings}.values())
         found = (first, *(pipeline.program(self.file, setting) for setting in different[1:VARIANTS]))
         for one in found:
             sizes_for(one.loss)  # raises where no shapes would do
         return found
+
+    @cached_property
+    def _usual(self) -> dict[str, bool | int]:
+        """The defaults of the `bool` and `int` parameters."""
+        specs = [spec for spec in pipeline.parameters(self.file) if spec.kind in ("bool", "int")]
+        usual = {spec.name: spec.default if spec.default is not None else int(spec.kind == "int") for spec in specs}
+        return {name: bool(value) if isinstance(value, bool) else int(value) for name, value in usual.items()}
+
+    @property
+    def _flags(self) -> list[str]:
+        return [name for name, value in self._usual.items() if isinstance(value, bool)]
+
+    @cached_property
+    def covering(self) -> tuple[Analyzer, ...]:
+        """Analyzers that cover every setting: each of the flags, and for the `int` parameters a symbol.
+
+        Empty where there would be too many, or where an `int` must be known, as in a slice.
+        """
+        flags = self._flags
+        whole = [name for name in self._usual if name not in flags]
+        if len(flags) > MAX_FLAGS:
+            return ()
+        settings = [
+            dict(zip(flags, values, strict=True)) for values in itertools.product((False, True), repeat=len(flags))
+        ]
+        known = {tuple(one.program.loss.settled.items()): one for one in self.analyzers}
+        try:
+            programs = [pipeline.program(self.file, one, free=whole) for one in settings]
+        except LossError:
+            return ()
+        return tuple(known.get(tuple(one.loss.settled.items())) or Analyzer(one) for one in programs)
+
+    @property
+    def general(self) -> Analyzer:
+        """The loss under the defaults of its flags, and for whatever its `int` parameters are where that can be."""
+        usual = {name: self._usual[name] for name in self._flags}
+        return next((one for one in self.covering if one.program.loss.settled == usual), self.analyzers[0])
 
     @cached_property
     def analyzers(self) -> tuple[Analyzer, ...]:

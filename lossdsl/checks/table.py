@@ -7,7 +7,7 @@ from types import ModuleType
 
 from lossdsl.checks import (
     allowed,
-    autodiff,
+    backend_gradients,
     by_hand,
     defaults,
     domain,
@@ -33,7 +33,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     examples.look,
     gradients.look,
     by_hand.look,
-    autodiff.look,
+    backend_gradients.look,
     precision.look,
     labels.look,
     papers.look,
@@ -65,7 +65,7 @@ FAMILIES: dict[str, ModuleType] = {
         examples,
         gradients,
         by_hand,
-        autodiff,
+        backend_gradients,
         precision,
         labels,
         papers,

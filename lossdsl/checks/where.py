@@ -20,7 +20,7 @@ PURE = 0.6
 
 
 @dataclass(frozen=True)
-class Region:
+class Whereabouts:
     """Where something happens: as a clause, and whether inputs of everyday sizes are among it."""
 
     text: str
@@ -37,7 +37,7 @@ class Affected:
     which: NDArray[np.bool_]
 
 
-def region(runs: Sequence[Affected], kind: Format) -> Region | None:
+def region(runs: Sequence[Affected], kind: Format) -> Whereabouts | None:
     """Where samples are affected, everyday ones first; None where none is."""
     affected = [(run, int(row)) for run in runs for row in np.flatnonzero(run.which)]
     if not affected:
@@ -47,7 +47,7 @@ def region(runs: Sequence[Affected], kind: Format) -> Region | None:
     place = ", ".join(filter(None, (run.samples.shown(row, kind), run.loss.setting)))
     point = f"at {place}: {run.errors.told(row)}"
     bound = _bound([one for one in runs if one.loss is run.loss], everyday_only=bool(everyday))
-    return Region(f"where {bound}, such as {point}" if bound else point, bool(everyday))
+    return Whereabouts(f"where {bound}, such as {point}" if bound else point, bool(everyday))
 
 
 def _bound(runs: Sequence[Affected], *, everyday_only: bool) -> str | None:

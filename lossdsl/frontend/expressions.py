@@ -8,7 +8,7 @@ from dataclasses import replace
 from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import aggregates, subscripts
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.scope import WORDS, Function, Indexed, Scope
+from lossdsl.frontend.scope import WORDS, Indexed, LocalFunction, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Position
@@ -116,7 +116,7 @@ class Resolver:
                 return meaning
             case Axis():
                 return Position(meaning)
-            case Function(arguments):
+            case LocalFunction(arguments):
                 shown = ", ".join(arguments)
                 raise LossTypeError(f"`{text}` is a function", span, f"call it: `{text}({shown})`")
             case Indexed(_, indices):
@@ -174,7 +174,7 @@ class Resolver:
     def _call(self, node: s.Call, scope: Scope) -> Expr:
         name, args = node.function.text, node.args
         meaning = scope.names.get(name)
-        if isinstance(meaning, Function):
+        if isinstance(meaning, LocalFunction):
             return self._local(node, meaning, scope)
         if meaning is not None:
             raise LossTypeError(
@@ -232,7 +232,7 @@ class Resolver:
                 f"as in `{name}({', '.join(wanted)})`",
             )
 
-    def _local(self, node: s.Call, function: Function, scope: Scope) -> Expr:
+    def _local(self, node: s.Call, function: LocalFunction, scope: Scope) -> Expr:
         if len(node.args) != len(function.arguments) or node.keywords:
             shown = f"{node.function.text}({', '.join(function.arguments)})"
             wanted = len(function.arguments)

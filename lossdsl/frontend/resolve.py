@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lossdsl.errors import (
@@ -14,10 +14,10 @@ from lossdsl.errors import (
     did_you_mean,
 )
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.expectations import expectations, written
 from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
-from lossdsl.frontend.promises import expectations, written
-from lossdsl.frontend.scope import Function, Indexed, Meaning, Scope
+from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.frontend.subscripts import new_index
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axis, names
@@ -44,11 +44,13 @@ def resolve(
     settled: Mapping[str, bool | int] | None = None,
     find: Finder = lambda _: None,
     builtins: Callable[[], Iterable[str]] = tuple,
+    free: Collection[str] = (),
 ) -> Loss:
     """The last loss of a file, checked.
 
-    `settled` gives values to `bool` and `int` parameters, which fold away; those not given take their defaults. `find`
-    gives the text of a built-in loss, `builtins` their names. Raises LossNameError, LossTypeError, LossParameterError
+    `settled` gives values to `bool` and `int` parameters, which fold away; those not given take their defaults, and an
+    `int` that is `free` stays a number of which nothing is known. `find` gives the text of a built-in loss, `builtins`
+    their names. Raises LossNameError, LossTypeError, LossParameterError
     or LossSyntaxError.
     """
     *helpers, main = file.losses
@@ -60,7 +62,7 @@ def resolve(
             )
         known[helper.header.name.text] = helper
     header = main.header if main.header is not None else implied_header(main)
-    return _Main(file, known, find, builtins).resolve(main, header, dict(settled or {}))
+    return _Main(file, known, find, builtins).resolve(main, header, dict(settled or {}), free)
 
 
 def declared(file: s.FileText) -> tuple[tuple[InputSpec, ...], tuple[ParameterSpec, ...]]:
@@ -100,14 +102,16 @@ class _Main:
         self.stack: list[str] = []
         self.names: dict[Expr, str] = {}
 
-    def resolve(self, loss: s.LossText, header: s.Header, settled: dict[str, bool | int]) -> Loss:
+    def resolve(
+        self, loss: s.LossText, header: s.Header, settled: dict[str, bool | int], free: Collection[str]
+    ) -> Loss:
         self._check_names(header)
         self.inputs = tuple(map(input_spec, header.inputs))
         self.parameters = tuple(map(parameter_spec, header.parameters))
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
         values: dict[str, bool | int] = {}
         for spec in self.parameters:
-            if spec.kind in ("bool", "int"):
+            if spec.kind in ("bool", "int") and spec.name not in free:
                 values[spec.name] = self._settled(spec, settled)
                 names_[spec.name] = _settled_node(values[spec.name])
             else:
@@ -213,7 +217,7 @@ class _Main:
             case s.Call(_, function, args, ()) if args and all(isinstance(arg, s.Name) for arg in args):
                 scope.check_free(function, "function")
                 words = tuple(arg.text for arg in args if isinstance(arg, s.Name))
-                return scope.plus(function.text, Function(words, right, scope))
+                return scope.plus(function.text, LocalFunction(words, right, scope))
             case s.Subscript(_, s.Name(span, text), items, None):
                 scope.check_free(s.Word(span, text), "definition")
                 inner, indices = scope, []

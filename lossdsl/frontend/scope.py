@@ -19,7 +19,7 @@ WORDS = ("batch", "space", "last", "all", "rows")
 
 
 @dataclass(frozen=True)
-class Function:
+class LocalFunction:
     """A local function: its body is resolved where it is called, with what stands for its arguments."""
 
     arguments: tuple[str, ...]
@@ -35,7 +35,7 @@ class Indexed:
     indices: tuple[Axis, ...]
 
 
-Meaning = Expr | Function | Indexed | Axis
+Meaning = Expr | LocalFunction | Indexed | Axis
 
 
 @dataclass(frozen=True)
@@ -74,5 +74,5 @@ class Scope:
         near = did_you_mean(name, [*self.names, *self.losses, *function_names()])
         if near is not None:
             return near
-        known = sorted(name for name, meaning in self.names.items() if not isinstance(meaning, Function))
+        known = sorted(name for name, meaning in self.names.items() if not isinstance(meaning, LocalFunction))
         return f"names in reach: {', '.join(known)}" if known else None

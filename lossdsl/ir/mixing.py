@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lossdsl.ir.axes import BATCH, LAST, Axis
-from lossdsl.ir.expr import Along, Expr, Gather, Length, Reduce, Rename, Slice, Unslice, walk
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    walk,
+)
 from lossdsl.ir.op import Kind
+
+
+def is_elementwise(value: Expr, of: Iterable[Expr] = ()) -> bool:
+    """Whether each element of a value is made of the elements at hand alone: of every input, or of some, `of`."""
+    moved = set(of)
+    is_all = not moved
+    for node in walk(value):
+        if isinstance(node, Const | Flag | Input | Param):
+            if is_all and isinstance(node, Param) and node.over:
+                return False  # one number for each element
+        elif is_all or (not isinstance(node, Length) and any(child in moved for child in node.children)):
+            if not isinstance(node, Call):
+                return False
+            moved.add(node)
+    return True
 
 
 def mixes_elements(value: Expr) -> bool:

@@ -9,8 +9,9 @@ from fractions import Fraction
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE
 from lossdsl.ir.bounds import NONNEGATIVE, Bounds, exactly
-from lossdsl.ir.expr import Call, Expr, Gather, Input, Length, walk
+from lossdsl.ir.expr import Expr, Gather, Input, Length, walk
 from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.raising import plain_node
 from lossdsl.ir.ranges import ranges
 from lossdsl.source import Span
@@ -87,7 +88,7 @@ def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[Predicti
             leaves[node] = exactly(DOMAINS[spec.domain]) if spec.is_real else NONNEGATIVE
     leaves |= {spec.node: exactly(known[spec.node]) for spec in loss.parameters}
     prediction = frozenset(loss.prediction.nodes)
-    elementwise = is_elementwise(loss)
+    elementwise = is_elementwise(loss.value, loss.prediction.nodes)
     expr, source = _traced(loss.value if elementwise else loss.result)
     if given:
         expr, source = _exchanged(expr, dict(given), source)
@@ -130,17 +131,6 @@ def stands_alone(loss: Loss) -> bool:
     """Whether one element makes an admissible input by itself, so that the loss may be tried on it alone."""
     coupled = any(spec.domain in COUPLED and LAST in spec.over for spec in loss.inputs)
     return not coupled and not any(isinstance(node, Gather) for node in walk(loss.value))
-
-
-def is_elementwise(loss: Loss) -> bool:
-    """Whether each value depends on the element of the prediction at hand alone."""
-    moved: set[Expr] = set(loss.prediction.nodes)
-    for node in walk(loss.value):
-        if node not in moved and not isinstance(node, Length) and any(child in moved for child in node.children):
-            if not isinstance(node, Call):
-                return False
-            moved.add(node)
-    return True
 
 
 def _traced(expr: Expr) -> tuple[Expr, dict[Expr, Expr]]:

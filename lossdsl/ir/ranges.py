@@ -6,81 +6,70 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.build import ZERO
-from lossdsl.ir.expr import (
-    Along,
-    Call,
-    Const,
-    Expr,
-    Flag,
-    Gather,
-    Input,
-    Length,
-    Param,
-    Position,
-    Reduce,
-    Rename,
-    Slice,
-    walk,
-)
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Input, Length, Param, Position, Reduce
 from lossdsl.ir.interval import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, UNIT, Interval, point
 from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, Loss
 from lossdsl.ir.whole import DEFINITIONS
 
 
 @dataclass
-class Ranges:
-    """Intervals of expressions, worked out on demand and kept."""
+class Ranges(Interpretation[Interval]):
+    """Intervals of expressions; `facts` has what is known of some besides."""
 
     facts: Mapping[Expr, Interval] = field(default_factory=dict)
     units: frozenset[Expr] = frozenset()
     """The inputs whose elements sum to 1."""
-    known: dict[Expr, Interval] = field(default_factory=dict)
 
-    def __getitem__(self, expr: Expr) -> Interval:
-        for node in walk(expr) if expr not in self.known else ():
-            if node not in self.known:
-                found = self._of(node)
-                self.known[node] = found.meet(self.facts[node]) if node in self.facts else found
-        return self.known[expr]
-
-    def _of(self, node: Expr) -> Interval:
-        match node:
-            case Const(value):
-                return point(float(value)) if value == value else REALS
-            case Call(op, args):
-                if op.name == "mul" and args[0] is args[1]:
-                    return self.known[args[0]].power(point(2.0))
-                if op.name == "sub" and shifted_where(node) is Flag(True):
-                    return op.bounds(*(self.known[arg] for arg in args)).meet(NONPOSITIVE)
-                if op.name == "where" and args[2] is ZERO and shifted_where(args[1]) is args[0]:
-                    return NONPOSITIVE
-                if op.name == "where":
-                    return _given(args[0], args[1], self.known[args[1]]).join(self.known[args[2]])
-                return op.bounds(*(self.known[arg] for arg in args))
-            case Reduce(op) | Along(op) if op.name in DEFINITIONS:
-                return op.bounds(self.known[node.children[0]])
-            case Reduce(op, arg):
-                inner = self.known[arg]
-                if op.name in ("mean", "max", "min"):
-                    return inner
-                if op.name == "sum":
-                    return _scaled(inner)
-                if op.name == "prod" and inner.is_nonnegative:
-                    return UNIT if inner.high <= 1 else NONNEGATIVE
-                if op.name == "excess":
-                    return Interval(low=-1.0)
-                return NONNEGATIVE if op.name.startswith("arg") else REALS
-            case Along(op, args):
-                inner = self.known[args[0]]
-                return inner if op.name in ("sort", "unsort") else POSITIVE if op.name == "rank" else _scaled(inner)
-            case Rename(arg) | Gather(arg) | Slice(arg):
-                return self.known[arg]
-            case Length():
-                return Interval(low=1.0)
-            case Position():
-                return NONNEGATIVE
+    def top(self, node: Expr) -> Interval:
         return REALS
+
+    def refined(self, node: Expr, below: list[Interval], found: Interval) -> Interval:
+        return found.meet(self.facts[node]) if node in self.facts else found
+
+    def constant(self, node: Const) -> Interval:
+        return point(float(node.value)) if node.value == node.value else REALS
+
+    def length(self, node: Length) -> Interval:
+        return Interval(low=1.0)
+
+    def position(self, node: Position) -> Interval:
+        return NONNEGATIVE
+
+    def call(self, node: Call, below: list[Interval]) -> Interval:
+        args = node.args
+        match node.op.name:
+            case "mul" if args[0] is args[1]:
+                return below[0].power(point(2.0))
+            case "sub" if shifted_where(node) is Flag(True):
+                return node.op.bounds(*below).meet(NONPOSITIVE)
+            case "where" if args[2] is ZERO and shifted_where(args[1]) is args[0]:
+                return NONPOSITIVE
+            case "where":
+                return _given(args[0], args[1], below[1]).join(below[2])
+        return node.op.bounds(*below)
+
+    def reduced(self, node: Reduce, inner: Interval) -> Interval:
+        if node.op.name in DEFINITIONS:
+            return node.op.bounds(inner)
+        match node.op.name:
+            case "mean" | "max" | "min":
+                return inner
+            case "sum":
+                return _scaled(inner)
+            case "prod" if inner.is_nonnegative:
+                return UNIT if inner.high <= 1 else NONNEGATIVE
+            case "excess":
+                return Interval(low=-1.0)
+        return NONNEGATIVE if node.op.name.startswith("arg") else REALS
+
+    def along(self, node: Along, below: list[Interval]) -> Interval:
+        if node.op.name in DEFINITIONS:
+            return node.op.bounds(below[0])
+        if node.op.name in ("sort", "unsort"):
+            return below[0]
+        return POSITIVE if node.op.name == "rank" else _scaled(below[0])
 
 
 def shifted_where(node: Expr) -> Expr | None:

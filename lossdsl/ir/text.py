@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from lossdsl.ir.axes import LAST, Axes, names
 from lossdsl.ir.expr import (
@@ -155,3 +155,18 @@ def _over(over: Axes) -> str:
 
 def _bound(value: int | None) -> str:
     return "" if value is None else str(value)
+
+
+def format_point(values: Iterable[tuple[str, Any]], show: Callable[[Any], str]) -> str:
+    """A point as an author would write it in an example: `t=[0, 1], x=[0.5, 2], delta=1`; `show` writes a number.
+
+    >>> format_point([("t", (0.0, 1.0)), ("delta", 0.5)], str)
+    't=[0.0, 1.0], delta=0.5'
+    """
+    return ", ".join(f"{name}={_format_rows(value, show)}" for name, value in values)
+
+
+def _format_rows(value: Any, show: Callable[[Any], str]) -> str:
+    return (
+        f"[{', '.join(_format_rows(part, show) for part in value)}]" if isinstance(value, tuple | list) else show(value)
+    )

@@ -14,6 +14,7 @@ from typing import Any
 from lossdsl.ir.bounds import INF, NONNEGATIVE, OPEN_UNIT, POSITIVE, REALS, SIGNED_UNIT, Bounds, End
 
 HALF_PI = Fraction(3141592653589794, 2 * 10**15)  # a little more than pi/2
+BRANCH = Fraction(3141592653589792, 2 * 10**15)  # a little less: up to there, tan has no pole
 
 OPEN_SIGNED_UNIT = Bounds(Fraction(-1), Fraction(1), True, True)
 ABOVE_MINUS_ONE = Bounds(Fraction(-1), INF, True)
@@ -27,7 +28,8 @@ FROM_ONE = Bounds(Fraction(1), INF)
 class Trait:
     """A function of one argument.
 
-    `domain` is where the value is finite, `steep` lists the points of it at which the slope is not, `corners` those at
+    `domain` is where the value is finite; with `elsewhere` there are finite values outside it too, between poles, of
+    which nothing is known. `steep` lists the points of it at which the slope is not, `corners` those at
     which the slope jumps. `direction` is 1 (strictly increasing), -1 (strictly decreasing), 2 (even, and increasing
     from 0 up) or 0; `bends` is 1 (convex), -1 (concave) or 0 (neither) over the whole domain, and `bends_right` the
     same for arguments of at least 0 (such a function is odd, up to a constant). `ball` computes it over Arb's balls;
@@ -37,6 +39,7 @@ class Trait:
 
     ball: Callable[[Any], Any] | None = None
     domain: Bounds = REALS
+    elsewhere: bool = False
     steep: tuple[End, ...] = ()
     corners: tuple[End, ...] = ()
     direction: int = 0
@@ -86,8 +89,8 @@ def _norm_hazard(a: Any) -> Any:
     return (-a * a / 2).exp() / (2 * arb.pi()).sqrt() / _norm_cdf(a)
 
 
-def _logarithm(ball: Callable[[Any], Any], *least: str) -> Trait:
-    return Trait(ball, POSITIVE, direction=1, bends=-1, least=least)
+def _logarithm(ball: Callable[[Any], Any], *least: str, elsewhere: bool = False) -> Trait:
+    return Trait(ball, POSITIVE, elsewhere, direction=1, bends=-1, least=least)
 
 
 TRAITS: dict[str, Trait] = {
@@ -109,7 +112,7 @@ TRAITS: dict[str, Trait] = {
     "log1p": Trait(lambda a: a.log1p(), ABOVE_MINUS_ONE, direction=1, bends=-1, least=("a - log1p(a)",)),
     "sin": Trait(lambda a: a.sin(), image=SIGNED_UNIT),
     "cos": Trait(lambda a: a.cos(), image=SIGNED_UNIT),
-    "tan": Trait(),  # infinite at poles that no interval lists
+    "tan": Trait(lambda a: a.tan(), Bounds(-BRANCH, BRANCH), elsewhere=True, direction=1, bends_right=1),
     "asin": Trait(lambda a: a.asin(), SIGNED_UNIT, steep=(Fraction(-1), Fraction(1)), direction=1, bends_right=1,
                  image=Bounds(-HALF_PI, HALF_PI)),
     "acos": Trait(lambda a: a.acos(), SIGNED_UNIT, steep=(Fraction(-1), Fraction(1)), direction=-1, bends_right=-1,
@@ -137,10 +140,10 @@ TRAITS: dict[str, Trait] = {
     "norm_cdf": Trait(_norm_cdf, direction=1, bends_right=-1, limits=(Fraction(0), Fraction(1)), image=OPEN_UNIT),
     "log_norm_cdf": Trait(lambda a: _norm_cdf(a).log(), direction=1, bends=-1, limits=(-INF, Fraction(0)),
                          image=Bounds(-INF, Fraction(0), True, True)),
-    "lgamma": Trait(lambda a: a.lgamma(), POSITIVE, bends=1),
-    "digamma": _logarithm(lambda a: a.digamma()),
-    "trigamma": Trait(None, POSITIVE, direction=-1, bends=1, limits=(INF, Fraction(0)), image=POSITIVE),
-    "polygamma2": Trait(None, POSITIVE, direction=1, bends=-1, limits=(-INF, Fraction(0)),
+    "lgamma": Trait(lambda a: a.lgamma(), POSITIVE, elsewhere=True, bends=1),
+    "digamma": _logarithm(lambda a: a.digamma(), elsewhere=True),
+    "trigamma": Trait(None, POSITIVE, elsewhere=True, direction=-1, bends=1, limits=(INF, Fraction(0)), image=POSITIVE),
+    "polygamma2": Trait(None, POSITIVE, elsewhere=True, direction=1, bends=-1, limits=(-INF, Fraction(0)),
                        image=Bounds(-INF, Fraction(0), True, True)),
     "log_i0": Trait(lambda a: a.bessel_i(0).log(), direction=2, bends=1, image=NONNEGATIVE),
     "i1_over_i0": Trait(lambda a: a.bessel_i(1) / a.bessel_i(0), direction=1, bends_right=-1,

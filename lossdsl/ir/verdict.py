@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from lossdsl.ir.text import decimal
+from lossdsl.ir.text import decimal, format_point
 
 How = Literal["proved", "refuted", "tested", "unknown"]
 
@@ -21,12 +21,13 @@ class Verdict:
 
     `how` is "proved" (by `by`: "composition", "intervals", "polynomials", "substitution", "pieces"), "refuted" (at the
     point `at`, and where the claim is about several points `beside` has the others), "tested" (at `points` points
-    without a contradiction) or "unknown". `detail` is a sentence in figures: what was found at the point. `scope` is ""
-    for every admissible parameter, else says for which the verdict holds. `size` is, for a jump, how large it is beside
+    without a contradiction) or "unknown". `detail` is a sentence in figures: what was found at the point. `scope` says
+    for which parameters alone there is a proof, as in "for c = 1", where that is not so for all that are admissible;
+    such a verdict is "tested" or "unknown". `size` is, for a jump, how large it is beside
     the values there: a series that is broken off may jump by 1e-12.
 
-    A claim about a gradient has a verdict of its own kind (`oracle.gradient_check`), since that one is about lossdsl's
-    own work, this one about the author's.
+    A claim may be about the author's loss, such as that it is convex, or about lossdsl's own work: that a gradient is
+    the derivative.
     """
 
     how: How
@@ -44,15 +45,15 @@ class Verdict:
         return place(self.at)
 
     def __str__(self) -> str:
-        scope = f" {self.scope}" if self.scope else ""
+        scope = f", proved {self.scope} alone" if self.scope else ""
         match self.how:
             case "proved":
-                return f"proved{scope} ({self.by})"
+                return f"proved ({self.by})" if self.by else "proved"
             case "refuted":
-                return f"refuted at {self.place}" if self.at else f"refuted{scope} ({self.by})"
+                return f"refuted at {self.place}" if self.at else f"refuted ({self.by})"
             case "tested":
-                return f"tested{scope} at {self.points} point{'s' * (self.points != 1)}"
-        return "unknown"
+                return f"tested at {self.points} point{'s' * (self.points != 1)}{scope}"
+        return f"unknown{scope}"
 
 
 def place(at: Mapping[str, Number]) -> str:
@@ -61,12 +62,7 @@ def place(at: Mapping[str, Number]) -> str:
     >>> place({"t": (Fraction(0), Fraction(1)), "delta": Fraction(1, 2)})
     't=[0, 1], delta=0.5'
     """
-    return ", ".join(f"{name}={number(value)}" for name, value in at.items())
-
-
-def number(value: Number) -> str:
-    """A value of a point as text."""
-    return f"[{', '.join(map(number, value))}]" if isinstance(value, tuple) else decimal(value)
+    return format_point(at.items(), decimal)
 
 
 UNKNOWN = Verdict("unknown")

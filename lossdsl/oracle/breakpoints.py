@@ -11,9 +11,10 @@ import numpy as np
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import Loss
+from lossdsl.oracle.input_kinds import decimal
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
-from lossdsl.oracle.points import Point, decimal
+from lossdsl.oracle.points import Point
 
 COMPARISONS = ("lt", "le", "gt", "ge")
 MOST = 8

@@ -18,14 +18,14 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
 from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.ranges import Ranges
-from lossdsl.ir.text import formula
+from lossdsl.ir.text import format_point, formula
 from lossdsl.oracle.breakpoints import COMPARISONS, both_sides
 from lossdsl.oracle.gradient_check import Trial
 from lossdsl.oracle.interpreter import met
 from lossdsl.oracle.points import Point, points
 from lossdsl.oracle.proof import Derivative
-from lossdsl.oracle.samples import is_elementwise
 
 POINTS = 12
 """How many points are tried, besides those on both sides of each join."""
@@ -61,9 +61,7 @@ class _Seen:
     differ: list[tuple[Any, Any, str, dict[Expr, bool]]] = field(default_factory=list)
 
 
-def compared(
-    loss: Loss, node: Input, ours: Expr, given: Expr, known: Ranges, names: Mapping[Expr, str]
-) -> Comparison:
+def compared(loss: Loss, node: Input, ours: Expr, given: Expr, known: Ranges, names: Mapping[Expr, str]) -> Comparison:
     """Whether `given` is `ours`, the derivative of the loss in one input; `names` are what conditions call parts."""
     plain = replace(loss, result=loss.value)
     seen = _Seen()
@@ -150,19 +148,13 @@ def shown(loss: Loss, point: Point, place: tuple[int, ...]) -> str:
     parts = []
     for node, array in point.values.items():
         values = array
-        if isinstance(node, Input) and is_elementwise(loss) and array.shape and len(array.shape) == len(place):
+        if isinstance(node, Input) and is_elementwise(loss.value) and array.shape and len(array.shape) == len(place):
             values = array[place].reshape(1) if isinstance(array[place], np.ndarray) else np.array([array[place]])
         elif isinstance(node, Input):
             dims = ordered(node.axes)
             values = np.squeeze(array, axis=tuple(at for at, axis in enumerate(dims) if axis.name == "space"))
-        parts.append(f"{getattr(node, 'name', node)}={_text(values)}")
-    return ", ".join(parts)
-
-
-def _text(values: Any) -> str:
-    if isinstance(values, np.ndarray) and values.ndim:
-        return f"[{', '.join(map(_text, values))}]"
-    return f"{float(values.item() if isinstance(values, np.ndarray) else values):.10g}"
+        parts.append((getattr(node, "name", str(node)), values.tolist()))
+    return format_point(parts, lambda value: f"{float(value):.10g}")
 
 
 def _factor(pairs: Sequence[tuple[Any, Any]], m: Any) -> Fraction | None:

@@ -8,7 +8,6 @@ equal where it can. What is tried is bounded by size, never by a clock.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from random import Random
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.verdict import Verdict
 from lossdsl.oracle.interpreter import Array, evaluate, met
 from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
 from lossdsl.oracle.points import Point, points
@@ -27,24 +27,7 @@ _STEP = "1e-18"
 _AGREE = "1e-15"
 _STRAIGHT = "1e-9"
 MAX_NODES = 400
-"""The largest loss whose gradient is tested, in operations."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is known of one gradient (or, with `input` None, of the stable form of the value).
-
-    `how` is "proved", "tested", "wrong" or "unknown"; `points` counts the places that were looked at; `detail` says for
-    a wrong one where, what was found and what was expected, for an unknown one why.
-    """
-
-    input: InputSpec | None
-    how: str
-    points: int = 0
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"tested at {self.points} point{'s' * (self.points != 1)}" if self.how == "tested" else self.how
+"""The largest loss, in operations with its gradient, that is tried at every point and put before sympy."""
 
 
 def judge(
@@ -55,28 +38,28 @@ def judge(
     *,
     count: int = 4,
     prove: bool = False,
-) -> list[Verdict]:
-    """A verdict on the stable form `value` of a loss, then one on each of its gradients.
+) -> list[tuple[InputSpec | None, Verdict]]:
+    """A verdict on the stable form `value` of a loss, for None, then one on each of its gradients.
 
-    `count` is how many points are tried. With `prove`, sympy is asked first.
+    `count` is how many points are tried; fewer of a large loss. With `prove`, sympy is asked first, of a small one.
     """
     size = sum(1 for _ in walk(loss.result, *(expr for exprs in gradients.values() for expr in exprs)))
-    if size > MAX_NODES:
-        why = f"the loss has {size} operations with its gradient; {MAX_NODES} are tested"
-        return [Verdict(spec, "unknown", 0, why) for spec in (None, *gradients)]
-    every = (Trial(loss, point) for point in points(loss, known, 4 * count))
+    is_large = size > MAX_NODES
+    if is_large:
+        count = max(1, count * MAX_NODES // size)
+    every = (Trial(loss, point) for point in points(loss, known, 4 * count + (8 if is_large else 0)))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
-    found = [_value_verdict(value, trials)]
+    found: list[tuple[InputSpec | None, Verdict]] = [(None, _value_verdict(value, trials))]
     derivative = None
     for spec, exprs in gradients.items():
         verdict = _quotient_verdict(spec, exprs, trials)
-        if prove and verdict.how in ("tested", "unknown"):
+        if prove and not is_large and verdict.how in ("tested", "unknown"):
             from lossdsl.oracle.proof import Derivative
 
             derivative = derivative or Derivative(loss, known)
             if derivative.is_given_by(spec, exprs):
-                verdict = Verdict(spec, "proved")
-        found.append(verdict)
+                verdict = Verdict("proved")
+        found.append((spec, verdict))
     return found
 
 
@@ -154,8 +137,8 @@ def _value_verdict(value: Expr, trials: list[Trial]) -> Verdict:
         got = trial.of(value)
         for ours, theirs in zip(got.ravel(), trial.values.ravel(), strict=True):
             if trial.m.isfinite(theirs) and not _agree(ours, theirs, abs(trial.total) + 1, trial.m):
-                return Verdict(None, "wrong", len(trials), _difference("the value", ours, theirs, trial))
-    return Verdict(None, "tested", len(trials)) if trials else Verdict(None, "unknown", 0, _NOWHERE)
+                return Verdict("refuted", points=len(trials), detail=_difference("the value", ours, theirs, trial))
+    return Verdict("tested", points=len(trials)) if trials else Verdict("unknown", detail=_NOWHERE)
 
 
 _NOWHERE = "no point was found at which the loss is finite"
@@ -188,9 +171,9 @@ def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Tri
                 label = f"d/d{node.name}{list(place) if place else ''}"
                 wrong = _difference(label, ours, slope, trial)
         if wrong:
-            return Verdict(spec, "wrong", tested + 1, wrong)
+            return Verdict("refuted", points=tested + 1, detail=wrong)
         tested += bool(looked)
-    return Verdict(spec, "tested", tested) if tested else Verdict(spec, "unknown", 0, _NOWHERE)
+    return Verdict("tested", points=tested) if tested else Verdict("unknown", detail=_NOWHERE)
 
 
 def _unit_moves(spec: InputSpec, trial: Trial) -> Iterator[tuple[Input, dict[Expr, Array], tuple[int, ...]]]:

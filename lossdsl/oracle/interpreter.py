@@ -172,7 +172,8 @@ class _Run:
                 best = row[0]
                 for value in row[1:]:
                     better = m.gt(value, best) if name == "max" else m.lt(value, best)
-                    best = m.where(better, value, best)
+                    if best == best:  # nan stays nan
+                        best = m.where(better, value, best) if value == value else value
                 return best
             case "argmax" | "argmin":
                 best, at = row[0], m.number(0)

@@ -55,8 +55,9 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "square": lambda a: a * a,
     "abs": abs,
     "where": lambda c, a, b: a if c else b,
-    "max": lambda a, b: a if a >= b else b,
-    "min": lambda a, b: a if a <= b else b,
+    "max": lambda a, b: a if a >= b or a != a else b,  # of nan and a number it is nan, as in floating point
+    "min": lambda a, b: a if a <= b or a != a else b,
+    "relu": lambda a: a if a > 0 or a != a else a.context.zero,
     "lt": operator.lt,
     "le": operator.le,
     "gt": operator.gt,

@@ -18,6 +18,8 @@ from lossdsl.ir.interval import Interval
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.text import format_point
+from lossdsl.oracle.input_kinds import INPUT_KINDS, decimal, positive, signed
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import Numbers, mp_numbers
 
@@ -37,14 +39,8 @@ class Point:
 
     def shown(self) -> str:
         """As an author would write it in an example: `t=[…], x=[…], delta=1.5`."""
-        return ", ".join(f"{getattr(node, 'name', node)}={_text(array)}" for node, array in self.values.items())
-
-
-def _text(array: Any) -> str:
-    if isinstance(array, np.ndarray) and array.ndim:
-        return f"[{', '.join(_text(part) for part in array)}]"
-    value = float(array.item() if isinstance(array, np.ndarray) else array)
-    return str(int(value)) if value == int(value) else repr(value)
+        named = ((getattr(node, "name", str(node)), array.tolist()) for node, array in self.values.items())
+        return format_point(named, lambda value: f"{int(value)}" if value == int(value) else repr(float(value)))
 
 
 def sizes_for(loss: Loss) -> dict[str, int]:
@@ -95,7 +91,7 @@ def points(loss: Loss, known: Ranges, count: int, seed: int = 1) -> Iterator[Poi
         for spec in loss.inputs:
             for node in spec.nodes:
                 shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
-                values[node] = _input(spec, shape, sizes["last"], random, signed=number % 2 == 0)
+                values[node] = _input(spec, shape, sizes["last"], random, is_signed=number % 2 == 0)
         free = [spec for spec in loss.parameters if spec.name not in loss.settled]
         for _ in range(_TRIES):
             drawn: dict[Expr, Array] = {
@@ -122,71 +118,27 @@ def _objects(shape: tuple[int, ...], draw: Any) -> Array:
     return found
 
 
-def decimal(value: float, digits: int = 3) -> Fraction:
-    """A float as a fraction with so many significant digits."""
-    return Fraction(f"{value:.{digits}g}")
-
-
-def _input(spec: InputSpec, shape: tuple[int, ...], last: int, random: Random, *, signed: bool) -> Array:
+def _input(spec: InputSpec, shape: tuple[int, ...], last: int, random: Random, *, is_signed: bool) -> Array:
     if spec.is_label:
         return _objects(shape, lambda: Fraction(random.randrange(last)))
-    draw = _DRAWS.get(spec.domain, _signed if signed else _positive)
+    kind = INPUT_KINDS[spec.domain]
+    draw = kind.draw or (signed if is_signed else positive)
     found = _objects(shape, lambda: draw(random))
     if LAST not in spec.over:
         return found
     for place in np.ndindex(shape[:-1]):
-        found[place] = _row(spec.domain, list(found[place]), random)
+        found[place] = kind.fit(list(found[place]), random)
     return found
 
 
-def _signed(random: Random) -> Fraction:
-    return decimal(random.uniform(-3.0, 3.0))
-
-
-def _positive(random: Random) -> Fraction:
-    return decimal(math.exp(random.uniform(-2.5, 1.5)))
-
-
-_DRAWS = {
-    "positive": _positive,
-    "nonneg": _positive,
-    "prob": lambda random: decimal(random.uniform(0.02, 0.98)),
-    "simplex": lambda random: decimal(random.uniform(0.05, 1.0)),
-    "logprob": lambda random: decimal(random.uniform(0.05, 1.0)),
-    "logits": _signed,
-    "binary": lambda random: Fraction(random.randrange(2)),
-    "sign": lambda random: Fraction(random.choice((-1, 1))),
-    "count": lambda random: Fraction(random.randrange(6)),
-    "onehot": lambda random: Fraction(0),
-    "unit": _signed,
-}
-
-
-def _row(domain: str, row: list[Fraction], random: Random) -> list[Fraction]:
-    """The elements of one sample made to fit each other."""
-    if domain == "onehot":
-        hot = random.randrange(len(row))
-        return [Fraction(int(place == hot)) for place in range(len(row))]
-    if domain in ("simplex", "logprob"):
-        total = sum(row)
-        parts = [decimal(float(value / total)) for value in row[:-1]]
-        parts.append(1 - sum(parts, Fraction(0)))
-        return parts if domain == "simplex" else [decimal(math.log(part)) for part in parts]
-    if domain == "unit":
-        norm = math.sqrt(sum(float(value) ** 2 for value in row))
-        return [decimal(float(value) / norm, 6) for value in row]
-    return row
-
-
-def _parameter(
-    spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, random: Random, *, default: bool
-) -> Array:
+def _parameter(spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, random: Random, *, default: bool) -> Array:
     # Matrices are drawn square: their rows and their last axis are usually the same classes.
     shape = tuple(sizes["last" if axis == ROWS else axis.domain] for axis in ordered(spec.over))
     usual = None if spec.default is None else Fraction(repr(float(spec.default)))
     if default and usual is not None:
         return _objects(shape, lambda: usual)
-    return _objects(shape, lambda: in_interval(known[spec.node], random, usual))
+    drawn = _objects(shape, lambda: in_interval(known[spec.node], random, usual))
+    return np.frompyfunc(lambda value: Fraction(round(value)), 1, 1)(drawn) if spec.kind == "int" else drawn
 
 
 def in_interval(interval: Interval, random: Random, usual: Fraction | None = None) -> Fraction:

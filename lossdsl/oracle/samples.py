@@ -10,17 +10,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.ir.axes import BATCH, SPACE, Axis, ordered
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Reduce, Rename, walk
-from lossdsl.ir.interval import REALS
-from lossdsl.ir.loss import DOMAINS, InputSpec, Loss
+from lossdsl.ir.expr import Along, Expr, Gather, Input, Length, Reduce, Rename, walk
+from lossdsl.ir.loss import Loss
+from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.text import format_point
 from lossdsl.oracle.float_formats import Floats, Format
+from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.points import in_interval, sizes_for
 
 EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small", "wide", "on")
@@ -85,25 +86,13 @@ class Samples:
                 values = np.squeeze(values, axis=places)
             else:
                 values = array
-            parts.append(f"{getattr(node, 'name', node)}={_text(values, kind)}")
-        return ", ".join(parts)
+            parts.append((getattr(node, "name", str(node)), np.asarray(values).tolist()))
+        digits = {24: 9, 11: 5, 8: 4}[kind.bits]
+        return format_point(parts, lambda value: f"{float(value):.{digits}g}")
 
 
 def _axes_of(node: Expr, apart: bool) -> list[Axis]:
     return [axis for axis in ordered(node.axes) if not (apart and axis == BATCH)]
-
-
-def _text(values: Any, kind: Format) -> str:
-    if np.ndim(values):
-        return f"[{', '.join(_text(part, kind) for part in values)}]"
-    digits = {24: 9, 11: 5, 8: 4}[kind.bits]
-    return f"{float(values):.{digits}g}"
-
-
-def is_elementwise(loss: Loss) -> bool:
-    """Whether each element is worked out by itself, so that one stands for all."""
-    plain = all(isinstance(node, Call | Const | Flag | Input | Param) for node in walk(loss.value))
-    return plain and not any(node.over for node in walk(loss.value) if isinstance(node, Param))
 
 
 def is_by_sample(loss: Loss) -> bool:
@@ -121,7 +110,7 @@ def is_by_sample(loss: Loss) -> bool:
 def elements(loss: Loss, slopes: Sequence[Expr]) -> int:
     """How many numbers are worked out for value and slopes at one sample."""
     sizes = {**sizes_for(loss), "batch": 1 if is_by_sample(loss) else TOGETHER}
-    if is_elementwise(loss):
+    if is_elementwise(loss.value):
         sizes["last"] = 1
     return sum(math.prod(sizes[axis.domain] for axis in node.axes) for node in walk(loss.result, *slopes))
 
@@ -141,7 +130,7 @@ def batches(loss: Loss, known: Ranges, kind: Format, count: int) -> list[Samples
 def samples(loss: Loss, known: Ranges, kind: Format, styles: Sequence[str], seed: int = 5) -> Samples:
     """One sample of each style."""
     sizes = {**sizes_for(loss), "batch": len(styles)}
-    if is_elementwise(loss):
+    if is_elementwise(loss.value):
         sizes["last"] = 1
     random = Random(seed)
     inputs: dict[Expr, Floats] = {}
@@ -190,7 +179,10 @@ def _fill(
                 if style in ("near", "close"):
                     value = base[key] * (1.0 + random.choice((-1, 1)) * gap * random.random())
                 flat[at] = value
-            settled = _settled(spec, flat, random, classes)
+            if spec.is_label:
+                settled = np.array([float(random.randrange(classes)) for _ in flat])
+            else:
+                settled = INPUT_KINDS[spec.domain].bring(flat, random)
             if row.ndim:
                 row[...] = settled.reshape(row.shape)
             else:
@@ -210,34 +202,3 @@ def _size(style: str, kind: Format, random: Random) -> float:
     if style == "tiny":
         return sign * 10 ** random.uniform(math.log10(kind.normal), -3.0)
     return sign * 10 ** random.uniform(*_SIZES[style])
-
-
-def _settled(spec: InputSpec, row: Floats, random: Random, classes: int) -> Floats:
-    """The numbers of one sample brought into the domain of their input."""
-    if spec.is_label:
-        return np.array([float(random.randrange(classes)) for _ in row])
-    if DOMAINS[spec.domain] == REALS:
-        return row
-    size = np.abs(row)
-    match spec.domain:
-        case "positive":
-            return np.where(size == 0.0, 1.0, size)
-        case "nonneg":
-            return size
-        case "prob":
-            return np.where((row >= 0.0) & (row <= 1.0), row, size / (1.0 + size))
-        case "simplex":
-            return (size + 1e-3) / np.sum(size + 1e-3)
-        case "logprob":
-            return -size
-        case "unit":
-            return np.asarray(row / (math.hypot(*row) or 1.0))
-        case "binary":
-            return np.array([float(random.randrange(2)) for _ in row])
-        case "sign":
-            return np.array([random.choice((-1.0, 1.0)) for _ in row])
-        case "count":
-            return np.array([float(random.randrange(12)) for _ in row])
-        case "onehot":
-            return np.asarray(np.eye(row.size)[random.randrange(row.size)])
-    raise AssertionError(f"no numbers for {spec.domain}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -13,9 +13,9 @@ from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.traits import TRAITS
-from lossdsl.prove.certificates import Effort, Nonnegative, Region
+from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet, half_line
 from lossdsl.prove.composition import Composition
-from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain, rational
+from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain
 from lossdsl.transform.language import expression
 
 
@@ -29,18 +29,22 @@ class Assumptions:
     fixed: frozenset[Expr] = frozenset()
     """Parts that do not depend on the prediction: they are not taken apart."""
     effort: Effort = field(default_factory=Effort)
-    _facts: tuple[int, tuple[Nonnegative, ...]] = (-1, ())
+    _facts: tuple[int, tuple[tuple[Expr, Nonnegative], ...]] = (-1, ())
     _composed: dict[Any, Composition] = field(default_factory=dict)
 
-    def region(self) -> Region:
-        """Every polynomial over the atoms met so far that is known to be nonnegative."""
+    def within(self, region: SemialgebraicSet) -> SemialgebraicSet:
+        """A region with every polynomial over the atoms met so far that is known to be nonnegative in it.
+
+        Of an atom that may have no value somewhere in the region nothing is known: `a + 1 >= 2*sqrt(a)` would say that
+        a is at least -1, though it is a piece elsewhere that has the root.
+        """
         if self._facts[0] != len(self.forms.atoms):
             count = len(self.forms.atoms)
-            found = [*self.required]
-            for place in range(count):
-                found += self._atom(place)
+            found = [(self.forms.atoms[place], fact) for place in range(count) for fact in self._atom(place)]
             self._facts = (count, tuple(found))  # the lemmas may have met further atoms, which have no facts yet
-        return Region(self._facts[1], (), self.effort)
+        composed = self.composition(region)
+        facts = (fact for node, fact in self._facts[1] if composed[node].total)
+        return SemialgebraicSet((*self.required, *facts), (), self.effort) + region
 
     def _atom(self, place: int) -> Iterator[Nonnegative]:
         node = self.forms.atoms[place]
@@ -59,9 +63,9 @@ class Assumptions:
                 if lemma.is_polynomial:
                     yield Nonnegative(lemma.top)
 
-    def composition(self, region: Region | None, prediction: frozenset[Expr] = frozenset()) -> Composition:
+    def composition(self, region: SemialgebraicSet | None, prediction: frozenset[Expr] = frozenset()) -> Composition:
         """Composition over the bounds that a region leaves to single leaves."""
-        key = None if region is None else tuple((str(one.polynomial), one.strict) for one in region.known)
+        key = None if region is None else region.key
         if (key, prediction) not in self._composed:
             leaves = dict(self.leaves)
             for one in region.known if region is not None else ():
@@ -79,12 +83,9 @@ class Assumptions:
         node = self.forms.atoms[used[0]]
         if not isinstance(node, Input | Param):
             return
-        terms = {sum(powers): rational(coefficient) for powers, coefficient in one.polynomial.to_dict().items()}
-        slope, end = terms[1], -terms.get(0, Fraction(0)) / terms[1]
-        side = Bounds(end, INF, one.strict) if slope > 0 else Bounds(-INF, end, False, one.strict)
-        leaves[node] = leaves.get(node, Bounds()).meet(side)
+        leaves[node] = leaves.get(node, Bounds()).meet(half_line(one.polynomial, strict=one.strict))
 
-    def sign(self, expr: Expr, region: Region) -> tuple[int, bool] | None:
+    def sign(self, expr: Expr, region: SemialgebraicSet) -> tuple[int, bool] | None:
         """(sign, strict) of an expression without choices over a region, if it can be proved."""
         bounds = self.composition(region).bounds(expr)
         if bounds.is_point and bounds.low == 0:
@@ -99,27 +100,27 @@ class Assumptions:
             return (1 if bounds.is_nonnegative else -1), False
         return found
 
-    def ratio_sign(self, form: RationalFunction, region: Region) -> tuple[int, bool] | None:
-        whole = self.region() + region
+    def ratio_sign(self, form: RationalFunction, region: SemialgebraicSet) -> tuple[int, bool] | None:
+        whole = self.within(region)
         top = whole.sign(form.top)
         if top is None or top[0] == 0 or form.is_polynomial:
             return top
         bottom = whole.sign(form.bottom)
         return None if bottom is None or not bottom[1] else (top[0] * bottom[0], top[1])
 
-    def is_defined(self, expr: Expr, region: Region) -> bool:
+    def is_defined(self, expr: Expr, region: SemialgebraicSet) -> bool:
         """Whether an expression without choices is proved to have a finite value everywhere in a region."""
-        composed = self.composition(region)
-        if composed[expr].total:
-            return True
-        return all(self._is_inside(node, region, composed) for node in walk(expr) if isinstance(node, Call))
+        return self.composition(region)[expr].total or self.has_values(walk(expr), region)
 
-    def _is_inside(self, node: Call, region: Region, composed: Composition) -> bool:
+    def has_values(self, nodes: Iterable[Expr], region: SemialgebraicSet) -> bool:
+        """Whether each of some operations is proved to have a finite value all over a region, if its operands do."""
+        composed = self.composition(region)
+        return all(self._is_inside(node, region, composed) for node in nodes if isinstance(node, Call))
+
+    def _is_inside(self, node: Call, region: SemialgebraicSet, composed: Composition) -> bool:
         name, args = node.op.name, node.args
         if name in TRAITS:
             domain = TRAITS[name].domain
-            if name == "tan":
-                return False
             if composed.bounds(args[0]).within(domain):
                 return True
             ends = []
@@ -140,7 +141,7 @@ class Assumptions:
             return self._above(args[1], True, region)
         return name in _TOTAL or node.kind is Kind.BOOL
 
-    def _above(self, expr: Expr, strictly: bool, region: Region) -> bool:
+    def _above(self, expr: Expr, strictly: bool, region: SemialgebraicSet) -> bool:
         found = self.sign(expr, region)
         return found is not None and (found == (1, True) or (not strictly and found[0] >= 0))
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.axes import NONE
 from lossdsl.ir.bounds import INF, REALS, Bounds, End, point
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, walk
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length
 from lossdsl.ir.op import Kind
 from lossdsl.ir.traits import TRAITS
 from lossdsl.prove.growth_orders import ANY_FAST, LEVEL, UP, Growth, divided, log, one_argument, several_arguments
@@ -17,42 +18,43 @@ from lossdsl.prove.rational_functions import NormalForms, TooLarge, atoms_in
 
 
 @dataclass
-class Growths:
-    """Growth of expressions in `leaf`, as it goes to plus infinity. `settled` has the bounds of other parts."""
+class Growths(Interpretation[Growth | None]):
+    """Growth of expressions in a variable, as it goes to plus infinity. `settled` has the bounds of other parts."""
 
-    leaf: Expr
+    variable: Expr
     settled: Callable[[Expr], Bounds]
     forms: NormalForms = field(default_factory=NormalForms)
-    _found: dict[Expr, Growth | None] = field(default_factory=dict)
-    _moved: dict[Expr, bool] = field(default_factory=dict)
+    _moved: dict[Expr, bool] = field(default_factory=dict, init=False)
 
-    def __getitem__(self, expr: Expr) -> Growth | None:
-        for node in walk(expr):
-            if node not in self._found:
-                self._found[node] = self._of(node)
-        return self._found[expr]
+    def top(self, node: Expr) -> Growth | None:
+        return None
 
-    def _of(self, node: Expr) -> Growth | None:
-        if node is self.leaf:
+    def constant(self, node: Const) -> Growth | None:
+        return Growth(LEVEL, point(node.value)) if isinstance(node.value, Fraction) else None
+
+    def refined(self, node: Expr, below: list[Growth | None], found: Growth | None) -> Growth | None:
+        if node is self.variable:
             return Growth((Fraction(1), 0), UP)
-        if isinstance(node, Const):
-            return Growth(LEVEL, point(node.value)) if isinstance(node.value, Fraction) else None
-        if not self._moves(node):
-            return Growth(LEVEL, self.settled(node))
-        if not isinstance(node, Call) or node.kind is Kind.BOOL:
+        return found if isinstance(node, Const) or self._moves(node) else Growth(LEVEL, self.settled(node))
+
+    def gathered(self, node: Expr, below: list[Growth | None]) -> Growth | None:
+        return None
+
+    def call(self, node: Call, below: list[Growth | None]) -> Growth | None:
+        if node.kind is Kind.BOOL or not self._moves(node):
             return None
         name = node.op.name
         if name in ("where", "max", "min"):
             return self._chosen(node)
-        args = [self._found[arg] for arg in node.args]
-        if name == "xlogy" and len(args) == 2:
+        args = list(below)
+        if name == "xlogy":
             first, second = args
             if first is not None and first.order == LEVEL and first.lead == point(0) and not self._moves(node.args[0]):
                 return first  # 0 times whatever the logarithm is counts as 0
             args, name = [first, log(second) if second is not None else None], "mul"
-        if any(arg is None for arg in args):
-            return self._bounded(node)
         known = [arg for arg in args if arg is not None]
+        if len(known) < len(args):
+            return self._bounded(node)
         found = one_argument(name, known[0]) if name in TRAITS else several_arguments(name, known)
         if found is None or (name in ("add", "sub") and not found.sign):
             found = self._rational(node) or found
@@ -61,7 +63,7 @@ class Growths:
     def _moves(self, node: Expr) -> bool:
         if node not in self._moved:
             below = () if isinstance(node, Length) else node.children
-            self._moved[node] = node is self.leaf or any(self._moves(child) for child in below)
+            self._moved[node] = node is self.variable or any(self._moves(child) for child in below)
         return self._moved[node]
 
     def _chosen(self, node: Call) -> Growth | None:
@@ -71,7 +73,7 @@ class Growths:
             held = self._holds(node.args[0])
         else:
             held = self._holds(b.call("gt" if node.op.name == "max" else "lt", first, second))
-        return None if held is None else self._found[first if held else second]
+        return None if held is None else self.known[first if held else second]
 
     def _holds(self, node: Expr) -> bool | None:
         """Whether a condition holds, or fails, in the end."""
@@ -101,7 +103,7 @@ class Growths:
         """The growth of a quotient of polynomials in the leaf: what cancels has no part in it."""
         try:
             form = self.forms.of(node)
-            place = atoms_in(self.forms.of(self.leaf).top)[0]
+            place = atoms_in(self.forms.of(self.variable).top)[0]
             parts = []
             for polynomial in (form.top, form.bottom):
                 degree = int(polynomial.degrees()[place]) if not polynomial.is_zero() else 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import INF, Bounds
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice, walk
-from lossdsl.ir.traits import TRAITS
+from lossdsl.ir.expr import Along, Call, Expr, Reduce
+from lossdsl.ir.traits import TRAITS, Trait
 from lossdsl.prove.assumptions import Assumptions
 from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import Cell
@@ -18,43 +19,55 @@ from lossdsl.prove.rational_functions import TooLarge, atoms_in
 _KEEPS = frozenset({"add", "sub", "mul", "max", "min", "logaddexp"})
 
 
-def is_limited(expr: Expr, known: Composition, held: frozenset[Expr] = frozenset()) -> bool:
+@dataclass
+class Boundedness(Interpretation[bool]):
     """Whether it is proved that, for each target and parameters, a bound holds for every prediction.
 
     What is in `held` is known to stay within bounds.
     """
-    found: dict[Expr, bool] = {}
-    for node in walk(expr):
-        properties = known[node]
-        found[node] = node in held or properties.constant or properties.bounds.is_finite or _one(node, found, known)
-    return found[expr]
+
+    properties: Composition
+    held: frozenset[Expr] = frozenset()
+
+    def top(self, node: Expr) -> bool:
+        return False
+
+    def refined(self, node: Expr, below: list[bool], found: bool) -> bool:
+        properties = self.properties[node]
+        return found or node in self.held or properties.constant or properties.bounds.is_finite
+
+    def call(self, node: Call, below: list[bool]) -> bool:
+        name, args = node.op.name, node.args
+        if name in TRAITS:
+            return below[0] and self._avoids_poles(TRAITS[name], self.properties.bounds(args[0]))
+        match name:
+            case "where":
+                return below[1] and below[2]
+            case "div":
+                bounds = self.properties.bounds(args[1])
+                return below[0] and (self.properties[args[1]].constant or bounds.low > 0 or bounds.high < 0)
+            case "pow":
+                base, power = self.properties.bounds(args[0]), self.properties[args[1]]
+                return power.constant and below[0] and (power.bounds.low >= 0 or base.low > 0)
+        return name in _KEEPS and all(below)
+
+    def _avoids_poles(self, trait: Trait, bounds: Bounds) -> bool:
+        """Whether an argument within bounds comes no nearer to an open end of the domain than some distance."""
+        domain = trait.domain
+        low = domain.low == -INF or not domain.low_open or bounds.low > domain.low
+        high = domain.high == INF or not domain.high_open or bounds.high < domain.high
+        return low and high and (not trait.elsewhere or bounds.within(domain))
+
+    def reduced(self, node: Reduce, inner: bool) -> bool:
+        return inner and node.op.name in ("sum", "mean", "max", "min", "prod", "logsumexp")
+
+    def along(self, node: Along, below: list[bool]) -> bool:
+        return below[0] and node.op.name in ("cumsum", "sort", "unsort")
 
 
-def _one(node: Expr, found: dict[Expr, bool], known: Composition) -> bool:
-    match node:
-        case Call(op, args) if op.name in _KEEPS:
-            return all(found[arg] for arg in args)
-        case Call(op, args) if op.name == "where":
-            return found[args[1]] and found[args[2]]
-        case Call(op, (top, bottom)) if op.name == "div":
-            bounds = known.bounds(bottom)
-            return found[top] and (known[bottom].constant or bounds.low > 0 or bounds.high < 0)
-        case Call(op, (base, exponent)) if op.name == "pow":
-            bounds, power = known.bounds(base), known.bounds(exponent)
-            return known[exponent].constant and found[base] and (power.low >= 0 or bounds.low > 0)
-        case Call(op, (inner,)) if op.name in TRAITS and op.name != "tan":
-            fact = TRAITS[op.name]
-            domain, bounds = fact.domain, known.bounds(inner)
-            low = domain.low == -INF or not domain.low_open or bounds.low > domain.low
-            high = domain.high == INF or not domain.high_open or bounds.high < domain.high
-            return found[inner] and low and high
-        case Reduce(op, inner) if op.name in ("sum", "mean", "max", "min", "prod", "logsumexp"):
-            return found[inner]
-        case Along(op, args) if op.name in ("cumsum", "sort", "unsort"):
-            return found[args[0]]
-        case Rename(inner) | Slice(inner) | Gather(inner):
-            return found[inner]
-    return False
+def is_limited(expr: Expr, known: Composition, held: frozenset[Expr] = frozenset()) -> bool:
+    """Whether an expression is proved to stay within bounds whatever the prediction, everything else being set."""
+    return Boundedness(known, held)[expr]
 
 
 # --- piece by piece -----------------------------------------------------------------------------------------------
@@ -132,7 +145,7 @@ def _held_sides(pieces: Piecewise, cell: Cell) -> set[int]:
         leading = polynomial
         for _ in range(degree):
             leading = leading.derivative(place)
-        found = (pieces.assumptions.region() + cell.region).sign(leading)
+        found = pieces.assumptions.within(cell.region).sign(leading)
         if found is None or not found[1] or not found[0]:
             continue
         # Where the leading term goes to minus infinity, the polynomial cannot stay at least 0.

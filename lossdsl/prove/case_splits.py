@@ -15,10 +15,10 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Flag
 from lossdsl.ir.op import Kind
 from lossdsl.prove.assumptions import Assumptions
-from lossdsl.prove.certificates import Region
+from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.rational_functions import TooLarge, atoms_in
 
-MAX_CELLS = 60
+MAX_CELLS = 120
 _COMPARISONS = {"lt": (-1,), "le": (-1, 0), "gt": (1,), "ge": (0, 1), "eq": (0,), "ne": (-1, 1)}
 
 
@@ -38,7 +38,7 @@ class Cell:
 
     splits: tuple[CaseSplit, ...]
     flags: tuple[tuple[Expr, bool], ...]
-    region: Region
+    region: SemialgebraicSet
     value: Expr
     chosen: frozenset[tuple[Expr, bool]] = frozenset()
     """The choices that were met, each with the outcome of its condition."""
@@ -69,7 +69,9 @@ class _Asked(Exception):
 def cells(expr: Expr, assumptions: Assumptions) -> list[Cell]:
     """Every cell of an expression that is not proved to be empty. Raises TooLarge."""
     found: list[Cell] = []
-    stack: list[tuple[tuple[CaseSplit, ...], tuple[tuple[Expr, bool], ...], Region]] = [((), (), Region())]
+    stack: list[tuple[tuple[CaseSplit, ...], tuple[tuple[Expr, bool], ...], SemialgebraicSet]] = [
+        ((), (), SemialgebraicSet())
+    ]
     while stack:
         splits, flags, region = stack.pop()
         if len(found) + len(stack) > MAX_CELLS:
@@ -85,7 +87,7 @@ def cells(expr: Expr, assumptions: Assumptions) -> list[Cell]:
             difference, asker, sides = question
             for sign in (1, 0, -1):
                 narrowed = region.with_sign(difference, sign)
-                if not (assumptions.region() + narrowed).about(atoms_in(difference)).is_empty():
+                if not assumptions.within(narrowed).about(atoms_in(difference)).is_empty():
                     stack.append(((*splits, CaseSplit(difference, sign, asker, sides)), flags, narrowed))
             continue
         found.append(Cell(splits, flags, region, value, frozenset(resolver.chosen)))
@@ -94,7 +96,11 @@ def cells(expr: Expr, assumptions: Assumptions) -> list[Cell]:
 
 class _Resolver:
     def __init__(
-        self, assumptions: Assumptions, splits: tuple[CaseSplit, ...], flags: Mapping[Expr, bool], region: Region
+        self,
+        assumptions: Assumptions,
+        splits: tuple[CaseSplit, ...],
+        flags: Mapping[Expr, bool],
+        region: SemialgebraicSet,
     ) -> None:
         self.assumptions = assumptions
         self.flags = flags
@@ -177,13 +183,13 @@ class _Resolver:
         form = self.assumptions.forms.of(b.sub(b.number(a), b.number(c)))
         if form.is_zero:
             return 0
-        bottom = (1, True) if form.is_polynomial else (self.assumptions.region() + self.region).sign(form.bottom)
+        bottom = (1, True) if form.is_polynomial else self.assumptions.within(self.region).sign(form.bottom)
         if bottom is None or not bottom[1]:
             raise TooLarge
         key = _normal(form.top)
         if key in self.answers:
             return self.answers[key] * _turn(form.top) * bottom[0]
-        known = (self.assumptions.region() + self.region).sign(form.top)
+        known = self.assumptions.within(self.region).sign(form.top)
         if known is not None and (known[1] or known[0] == 0):
             return known[0] * bottom[0]
         raise _Asked((form.top * bottom[0], asker, (a, c)))

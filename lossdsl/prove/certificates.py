@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.prove.rational_functions import atoms_in, factored, rational
 
 MAX_COLUMNS = 90
@@ -52,6 +54,13 @@ class Nonnegative:
         return self._products[write]
 
 
+def half_line(polynomial: Any, *, strict: bool = False) -> Bounds:
+    """Where a polynomial of degree 1 in one atom is at least 0, or greater."""
+    terms = {sum(powers): rational(coefficient) for powers, coefficient in polynomial.to_dict().items()}
+    end = -terms.get(0, Fraction(0)) / terms[1]
+    return Bounds(end, INF, strict) if terms[1] > 0 else Bounds(-INF, end, False, strict)
+
+
 EFFORT = 600_000
 """How many numbers the simplex method may touch for one loss, before it gives up."""
 
@@ -64,29 +73,29 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Region:
+class SemialgebraicSet:
     """Where some polynomials are nonnegative and others (`zeros`) are 0."""
 
     known: tuple[Nonnegative, ...] = ()
     zeros: tuple[Any, ...] = ()
     effort: Effort = field(default_factory=Effort, compare=False)
 
-    def with_sign(self, polynomial: Any, sign: int) -> Region:
+    def with_sign(self, polynomial: Any, sign: int) -> SemialgebraicSet:
         """The part of it where a polynomial is positive, zero or negative."""
         if sign == 0:
-            return Region(self.known, (*self.zeros, polynomial), self.effort)
-        return Region(
+            return SemialgebraicSet(self.known, (*self.zeros, polynomial), self.effort)
+        return SemialgebraicSet(
             (*self.known, Nonnegative(polynomial if sign > 0 else -polynomial, True)), self.zeros, self.effort
         )
 
-    def closed(self) -> Region:
+    def closed(self) -> SemialgebraicSet:
         """With its edge."""
-        return Region(tuple(one.lax for one in self.known), self.zeros, self.effort)
+        return SemialgebraicSet(tuple(one.lax for one in self.known), self.zeros, self.effort)
 
-    def __add__(self, other: Region) -> Region:
-        return Region((*self.known, *other.known), (*self.zeros, *other.zeros), self.effort)
+    def __add__(self, other: SemialgebraicSet) -> SemialgebraicSet:
+        return SemialgebraicSet((*self.known, *other.known), (*self.zeros, *other.zeros), self.effort)
 
-    def about(self, atoms: Iterable[int]) -> Region:
+    def about(self, atoms: Iterable[int]) -> SemialgebraicSet:
         """The conditions that are linked with some atoms."""
         wanted = set(atoms)
         zeros = [(zero, frozenset(atoms_in(zero))) for zero in self.zeros]
@@ -98,15 +107,46 @@ class Region:
                 if not used <= wanted and used & wanted:
                     wanted |= used
                     grown = True
-        return Region(
+        return SemialgebraicSet(
             tuple(one for one in self.known if one.atoms <= wanted),
             tuple(zero for zero, used in zeros if used <= wanted),
             self.effort,
         )
 
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """The conditions as text: equal sets of them alike."""
+        return tuple((one.text, one.strict) for one in self.known), tuple(map(str, self.zeros))
+
+    @cached_property
+    def box(self) -> tuple[Mapping[int, Bounds], bool]:
+        """The bounds of each atom by its own conditions of degree 1, and whether there are no other conditions."""
+        found: dict[int, Bounds] = {}
+        is_all = True
+        conditions = [(one.polynomial, one.atoms, one.strict, False) for one in self.known]
+        conditions += [(zero, frozenset(atoms_in(zero)), False, True) for zero in self.zeros]
+        for polynomial, atoms, strict, is_zero in conditions:
+            if len(atoms) != 1 or polynomial.total_degree() != 1:
+                is_all = is_all and not atoms
+                continue
+            (place,) = atoms
+            side = half_line(polynomial, strict=strict)
+            if is_zero:
+                end = side.low if side.low > -INF else side.high
+                side = Bounds(end, end)
+            found[place] = found.get(place, Bounds()).meet(side)
+        return found, is_all
+
+    @property
+    def is_empty_box(self) -> bool:
+        """Whether the bounds of some atom alone leave nothing of it."""
+        return any(one.is_empty for one in self.box[0].values())
+
     def is_empty(self) -> bool:
         """Whether it is proved to hold no point."""
-        if not self.known:
+        if self.is_empty_box:
+            return True
+        if not self.known or self.box[1]:
             return False
         return self._combines(self.known[0].polynomial * 0, degree=2) is True
 
@@ -139,11 +179,27 @@ class Region:
 
     def _whole_sign(self, polynomial: Any) -> tuple[int, bool] | None:
         region = self.about(atoms_in(polynomial))
+        found = region._in_box(polynomial)
+        if found is not None or (region.box[1] and polynomial.total_degree() == 1 and len(atoms_in(polynomial)) == 1):
+            return found
         degree = min(max(polynomial.total_degree(), 1), MAX_DEGREE)
         for sign in (1, -1):
             strict = region._combines(polynomial * sign, degree=degree)
             if strict is not None:
                 return sign, strict
+        return None
+
+    def _in_box(self, polynomial: Any) -> tuple[int, bool] | None:
+        """The sign of a polynomial of degree 1 in one atom, by the bounds of the atom."""
+        atoms = atoms_in(polynomial)
+        if len(atoms) != 1 or polynomial.total_degree() != 1 or atoms[0] not in self.box[0]:
+            return None
+        bounds = self.box[0][atoms[0]]
+        for sign in (1, -1):
+            if bounds.within(half_line(polynomial * sign, strict=True)):
+                return sign, True
+            if bounds.within(half_line(polynomial * sign)):
+                return sign, False
         return None
 
     def _combines(self, target: Any, *, degree: int) -> bool | None:
@@ -314,7 +370,7 @@ def _different(products: Iterable[_Product]) -> list[_Product]:
 
 
 def _combination(target: _Product, columns: Sequence[_Product]) -> tuple[bool | None, int]:
-    """Whether a polynomial is a combination of others, as `Region._combines` has it, and the work that it took."""
+    """Whether a polynomial is a combination of others, as `_combines` has it, and the work that it took."""
     monomials = sorted({powers for column in columns for powers in column.terms} | set(target.terms))
     reached = {powers for column in columns for powers in column.terms}
     if len(monomials) > MAX_ROWS or not reached.issuperset(target.terms):

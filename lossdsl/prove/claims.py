@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -110,36 +110,83 @@ class TargetCase:
         return b.substitute(view.expr, swap)
 
     @cached_property
+    def error(self) -> Expr | None:
+        """The error t - x of a loss of one number, where the target is itself an admissible prediction; else None."""
+        target, prediction = self.view.loss.target, self.view.loss.prediction
+        if target is None or len(target.nodes) != 1 or target.is_label or len(prediction.nodes) != 1:
+            return None
+        if self.view.moves:
+            return ERROR
+        (t,), (x,) = target.nodes, prediction.nodes
+        at = t if self.view.target_case is None else b.const(self.view.target_case)
+        return b.sub(at, x) if self.composition.bounds(at).within(self.view.leaves.get(x, Bounds())) else None
+
+    @cached_property
     def falls_towards_target(self) -> bool:
         """Whether each piece is proved to fall towards the target, which is itself an admissible prediction."""
-        target, pieces = self.view.loss.target, self.pieces
-        if pieces is None or target is None or len(target.nodes) != 1 or target.is_label:
+        if self.pieces is None or self.error is None:
             return False
-        if self.view.moves:
-            error: Expr = ERROR
-        else:
-            leaves = self.view.leaves
-            (t,), (x,) = target.nodes, self.view.loss.prediction.nodes
-            at = t if self.view.target_case is None else b.const(self.view.target_case)
-            if not self.composition.bounds(at).within(leaves.get(x, Bounds())):
-                return False
-            error = b.sub(at, x)
-        return pieces.falls_towards(self.forms.of(error).top)
+        return self.pieces.falls_towards(self.forms.of(self.error).top)
 
     @cached_property
     def on_target(self) -> Expr | None:
-        """The loss where the prediction is the target."""
+        """The loss where the prediction is the target, if it is proved to have a value there for every target."""
         target, prediction = self.view.loss.target, self.view.loss.prediction
         if target is None or len(target.nodes) != len(prediction.nodes):
             return None
+        put: dict[Expr, Expr] = {}
         if self.view.moves:
-            return b.substitute(self.view.expr, {ERROR: b.ZERO})
-        if any(t.axes != x.axes for t, x in zip(target.nodes, prediction.nodes, strict=True)):
+            put[ERROR] = b.ZERO
+        elif any(t.axes != x.axes for t, x in zip(target.nodes, prediction.nodes, strict=True)):
             return None
-        if self.view.target_case is not None:
-            value = b.const(self.view.target_case)
-            return b.substitute(self.view.expr, {prediction.nodes[0]: value})
-        return b.substitute(self.view.expr, dict(zip(prediction.nodes, target.nodes, strict=True)))
+        elif self.view.target_case is not None:
+            put[prediction.nodes[0]] = b.const(self.view.target_case)
+        else:
+            put |= dict(zip(prediction.nodes, target.nodes, strict=True))
+        return b.substitute(self.view.expr, put) if self._is_total(put) or self._has_value_on_target else None
+
+    def _is_total(self, put: Mapping[Expr, Expr]) -> bool:
+        """Whether each operation is proved to have a value with that put in, also those that a product by 0 hides."""
+        done = dict(put)
+        for node in walk(self.view.expr):
+            if node not in done:
+                children = tuple(done[child] for child in node.children)
+                if not self.composition.over(node, children).total:
+                    return False
+                done[node] = b.rebuild(node, children)
+        return True
+
+    @property
+    def _has_value_on_target(self) -> bool:
+        """The same, where only the pieces that the target selects count."""
+        found = self.taken_apart(self.view.expr) if self.view.elementwise and self.error is not None else None
+        if found is None or self.error is None:
+            return False
+        error = self.forms.of(self.error).top
+        for cell in found:
+            there = cell.region.with_sign(error, 0)
+            if self.assumptions.within(there).is_empty():
+                continue
+            # Of the value of a cell, parts are folded away; what the cell selects of the loss is looked at as written.
+            if not self.assumptions.has_values(_selected(self.view.expr, dict(cell.chosen)), there):
+                return False
+        return True
+
+
+def _selected(expr: Expr, chosen: Mapping[Expr, bool]) -> list[Expr]:
+    """The parts of an expression that some choices leave, of each choice the piece that is taken."""
+    found: dict[Expr, None] = {}
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if node in found:
+            continue
+        if node in chosen:
+            stack.append(node.children[1 if chosen[node] else 2])
+        else:
+            found[node] = None
+            stack += node.children
+    return list(found)
 
 
 Proof = Callable[[TargetCase], str]

@@ -12,25 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
-from lossdsl.ir.expr import (
-    Along,
-    Call,
-    Const,
-    Expr,
-    Flag,
-    Gather,
-    Input,
-    Length,
-    Param,
-    Position,
-    Reduce,
-    Rename,
-    Slice,
-    Unslice,
-    walk,
-)
-from lossdsl.ir.traits import TRAITS
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Unslice
+from lossdsl.ir.traits import CONDITIONS, TRAITS
 from lossdsl.prove.dominance import dominated
 from lossdsl.prove.properties import RULES, Properties, chosen, extreme, one_argument, settled
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
@@ -40,26 +25,24 @@ VERTICES = 6
 
 
 @dataclass
-class Composition:
-    """The properties of expressions, worked out on demand. `leaves` has the bounds of inputs and parameters."""
+class Composition(Interpretation[Properties]):
+    """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters."""
 
     prediction: frozenset[Expr]
     leaves: Mapping[Expr, Bounds]
     forms: NormalForms = field(default_factory=NormalForms)
-    known: dict[Expr, Properties] = field(default_factory=dict)
-
-    def __getitem__(self, expr: Expr) -> Properties:
-        for node in walk(expr) if expr not in self.known else ():
-            if node not in self.known:
-                self.known[node] = self._of(node)
-        return self.known[expr]
 
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
 
-    def _of(self, node: Expr) -> Properties:
-        below = [self.known[child] for child in node.children]
-        found = self._rule(node, below)
+    def over(self, node: Expr, children: tuple[Expr, ...]) -> Properties:
+        """What an operation makes of other children than its own, without any folding."""
+        return self.transfer(node, [self[child] for child in children])
+
+    def top(self, node: Expr) -> Properties:
+        return Properties()
+
+    def refined(self, node: Expr, below: list[Properties], found: Properties) -> Properties:
         if found.bounds.is_empty:  # only where a piece is that can never be selected
             found = replace(found, bounds=REALS)
         if below and not isinstance(node, Length) and all(one.constant for one in below):
@@ -68,57 +51,60 @@ class Composition:
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found
 
-    def _rule(self, node: Expr, below: list[Properties]) -> Properties:
-        match node:
-            case Const(value):
-                return settled(point(value)) if isinstance(value, Fraction) else settled(REALS, total=False)
-            case Flag():
-                return settled(UNIT)
-            case Input() | Param():
-                bounds = self.leaves.get(node, REALS)
-                if node in self.prediction:
-                    return Properties(bounds, False, True, True, True, True, True)
-                return settled(bounds)
-            case Length():
-                return settled(Bounds(Fraction(1), INF))
-            case Position():
-                return settled(NONNEGATIVE)
-            case Call(op, args):
-                if op.name in TRAITS:
-                    return one_argument(op.name, below[0])
-                return self._call(op.name, args, below)
-            case Reduce(op, _, _):
-                return _reduced(op.name, below[0])
-            case Along(op, _, _, _):
-                return _along(op.name, below)
-            case Rename() | Slice():
-                return below[0]
-            case Gather():
-                return below[0] if below[1].constant else Properties(below[0].bounds, total=below[0].total)
-            case Unslice():
-                return replace(below[0], bounds=below[0].bounds.join(point(0)))
-        return Properties()
+    def constant(self, node: Const) -> Properties:
+        return settled(point(node.value)) if isinstance(node.value, Fraction) else settled(REALS, total=False)
 
-    def _call(self, name: str, args: tuple[Expr, ...], below: list[Properties]) -> Properties:
-        if name == "pi":
-            return settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
-        if name == "not":
-            return replace(below[0], bounds=UNIT)
-        if name == "isnan":
-            return Properties(UNIT, total=below[0].total)
-        if name == "where":
-            return chosen(*below)
-        if name == "sigmoid_gap":  # of generated code alone: nothing needs to be known of it
-            return Properties(total=all(properties.total for properties in below))
+    def flag(self, node: Flag) -> Properties:
+        return settled(UNIT)
+
+    def leaf(self, node: Input | Param) -> Properties:
+        bounds = self.leaves.get(node, REALS)
+        return Properties(bounds, False, True, True, True, True, True) if node in self.prediction else settled(bounds)
+
+    def length(self, node: Length) -> Properties:
+        return settled(Bounds(Fraction(1), INF))
+
+    def position(self, node: Position) -> Properties:
+        return settled(NONNEGATIVE)
+
+    def reduced(self, node: Reduce, inner: Properties) -> Properties:
+        return _reduced(node.op.name, inner)
+
+    def along(self, node: Along, below: list[Properties]) -> Properties:
+        return _along(node.op.name, below)
+
+    def gathered(self, node: Gather, below: list[Properties]) -> Properties:
+        inner, index = below
+        return inner if index.constant else Properties(inner.bounds, total=inner.total)
+
+    def padded(self, node: Unslice, inner: Properties) -> Properties:
+        return replace(inner, bounds=inner.bounds.join(point(0)))
+
+    def call(self, node: Call, below: list[Properties]) -> Properties:
+        name = node.op.name
+        if name in TRAITS:
+            return one_argument(name, below[0])
+        match name:
+            case "pi":
+                return settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
+            case "not":
+                return replace(below[0], bounds=UNIT)
+            case "isnan":
+                return Properties(UNIT, total=below[0].total)
+            case "where":
+                return chosen(*below)
+            case "sigmoid_gap":  # of generated code alone: nothing needs to be known of it
+                return Properties(total=all(properties.total for properties in below))
+        if len(below) != 2:
+            return Properties()
         first, second = below
-        if name in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or"):
+        if name in CONDITIONS:
             return Properties(UNIT, total=first.total and second.total)
         if name in ("max", "min"):
             return extreme(name, first, second)
-        if name == "mul" and args[0] is args[1]:
+        if name == "mul" and node.args[0] is node.args[1]:
             return one_argument("square", first)
-        rule = RULES.get(name)
-        return Properties(total=False) if rule is None else rule(first, second)
+        return RULES[name](first, second) if name in RULES else Properties()
 
     def _sharpened(self, node: Expr, bounds: Bounds) -> Bounds:
         """Sharper bounds, from the normal form of a sum or product."""

@@ -149,7 +149,7 @@ def log(a: Growth) -> Growth | None:
 def _at_limit(name: str, a: Growth) -> Growth | None:
     """A continuous function of what has a limit inside its domain."""
     limit, fact = a.limit, TRAITS[name]
-    if limit is None or not fact.is_continuous or name == "tan" or not limit.within(fact.domain):
+    if limit is None or not fact.is_continuous or not limit.within(fact.domain):
         return None
     if any(-INF < end < INF and limit.contains(end) for end in (fact.domain.low, fact.domain.high)):
         return None  # its domain may be left in the meantime

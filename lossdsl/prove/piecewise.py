@@ -13,7 +13,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Input, Param
 from lossdsl.prove.assumptions import Assumptions, slope
 from lossdsl.prove.case_splits import CaseSplit, Cell
-from lossdsl.prove.certificates import Region
+from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.rational_functions import TooLarge, atoms_in, rational
 
 
@@ -146,8 +146,10 @@ class Piecewise:
     def _touches(self, cell: Cell, on: Cell) -> bool:
         """Whether the edge of a cell may reach a thin one."""
         joint = cell.region.closed() + on.region
+        if joint.is_empty_box:
+            return False
         places = {place for split in on.zeros for place in atoms_in(split.difference)}
-        return not (self.assumptions.region() + joint).about(places).is_empty()
+        return not self.assumptions.within(joint).about(places).is_empty()
 
     def _meeting(self, one: Cell, other: Cell, on: Cell) -> Adjacency:
         join, ordered = on.zeros[0], False
@@ -176,7 +178,7 @@ class Piecewise:
                 return mine.sign
             if mine.difference == -key:
                 return -mine.sign
-        found = (self.assumptions.region() + cell.region).sign(key)
+        found = self.assumptions.within(cell.region).sign(key)
         return found[0] if found is not None and found[1] else 0
 
     def solved(self, on: Cell) -> Iterator[tuple[Expr, Expr]]:
@@ -196,7 +198,7 @@ class Piecewise:
                 yield found
 
     # Without a region, what the leaf is divided by may be 0.
-    def _solution(self, polynomial: object, region: Region | None) -> tuple[Expr, Expr] | None:
+    def _solution(self, polynomial: object, region: SemialgebraicSet | None) -> tuple[Expr, Expr] | None:
         forms = self.assumptions.forms
         places = [p for p in atoms_in(polynomial) if isinstance(forms.atoms[p], Input | Param)]
         places.sort(key=lambda place: forms.atoms[place] is not self.leaf)
@@ -209,7 +211,7 @@ class Piecewise:
                 continue
             slope_of = polynomial.derivative(place)  # type: ignore[attr-defined]
             if region is not None and not slope_of.is_constant():
-                found = (self.assumptions.region() + region).sign(slope_of)
+                found = self.assumptions.within(region).sign(slope_of)
                 if found is None or not found[1]:
                     continue
             rest = polynomial - slope_of * polynomial.context().gens()[place]  # type: ignore[attr-defined]
@@ -327,14 +329,14 @@ class Piecewise:
                 return False
             for side in (1, -1):
                 region = cell.region.with_sign(error, side)
-                if (self.assumptions.region() + region).is_empty():
+                if self.assumptions.within(region).is_empty():
                     continue
                 found = self._sign_of(slope, region)
                 if found is None or found * side > 0:
                     return False
         return True
 
-    def _sign_of(self, expr: Expr, region: Region) -> int | None:
+    def _sign_of(self, expr: Expr, region: SemialgebraicSet) -> int | None:
         """The sign of an expression over a region, if it is proved for it as it is or for its normal form."""
         forms = self.assumptions.forms
         try:

@@ -14,9 +14,9 @@ from lossdsl.ir.traits import TRAITS, Trait
 class Properties:
     """What is known of an expression for every admissible input, as a function of the whole prediction.
 
-    `constant`: it does not depend on it. `convex` and `concave` (both: affine) hold where it is defined, which is then
-    a convex set. `continuous` and `smooth` (once, with a continuous slope) hold where it is defined, too; `total` says
-    that this is everywhere.
+    `constant`: it does not depend on it. `convex` and `concave` (both: affine), `continuous` and `smooth` (once, with
+    a continuous slope) hold where it is defined, and say that this is a convex set: a pole, or a gap, between two
+    predictions that have a value is a break. `total` says that it is defined everywhere.
     """
 
     bounds: Bounds = REALS
@@ -41,26 +41,39 @@ def settled(bounds: Bounds, *, total: bool = True) -> Properties:
 
 def one_argument(name: str, u: Properties) -> Properties:
     """An operation of one argument, by its row."""
-    fact = TRAITS[name]
-    inside = u.bounds.within(fact.domain)
-    image = image_of(fact, u.bounds)
-    if not fact.is_continuous:
-        return Properties(_stepped(name, u.bounds).meet(fact.image), total=u.total)
+    trait = TRAITS[name]
+    inside = u.bounds.within(trait.domain)
+    if trait.elsewhere and not inside:
+        return Properties()  # it may pass a pole
+    image = image_of(trait, u.bounds)
+    if not trait.is_continuous:
+        return Properties(_stepped(name, u.bounds).meet(trait.image), total=u.total)
     if name in ("neg", "stop", "real"):
         if name == "neg":
             return Properties(image, u.constant, u.concave, u.convex, u.continuous, u.smooth, u.total)
         return u
-    if name == "tan":
-        return Properties(image)
-    bends = _bends(fact, u.bounds)
-    direction = _direction(fact, u.bounds)
-    # Where the domain ends above u, u must be concave for what is left of its own domain to be convex; and so on.
-    upward = fact.domain.high == INF and (u.concave or fact.domain.low == -INF)
-    keeps = inside or upward or u.affine
+    bends = _bends(trait, u.bounds)
+    direction = _direction(trait, u.bounds)
+    keeps = keeps_domain(u, trait.domain)
     convex = keeps and bends > 0 and (u.affine or (direction > 0 and u.convex) or (direction < 0 and u.concave))
     concave = keeps and bends < 0 and (u.affine or (direction > 0 and u.concave) or (direction < 0 and u.convex))
-    regular = not any(u.bounds.contains(end) for end in (*fact.steep, *fact.corners))
-    return Properties(image, False, convex, concave, u.continuous, u.smooth and regular, u.total and inside)
+    continuous = keeps and u.continuous
+    regular = not any(u.bounds.contains(end) for end in (*trait.steep, *trait.corners))
+    return Properties(
+        image, False, convex, concave, continuous, continuous and u.smooth and regular, u.total and inside
+    )
+
+
+def keeps_domain(u: Properties, domain: Bounds) -> bool:
+    """Whether the predictions at which u lies in `domain` are a convex set, given that those are at which u is defined.
+
+    Where the domain ends above u, u must be convex, and where it ends below, concave.
+    """
+    if u.bounds.within(domain):
+        return True
+    rest = Bounds(-INF, domain.high, False, domain.high_open), Bounds(domain.low, INF, domain.low_open)
+    above, below = (u.bounds.within(side) for side in rest)
+    return (above or u.convex) and (below or u.concave)
 
 
 def _direction(fact: Trait, bounds: Bounds) -> int:
@@ -149,30 +162,26 @@ def _multiplied(u: Properties, v: Properties) -> Properties:
 
 def _divided(u: Properties, v: Properties) -> Properties:
     turned, regular = v.bounds.reciprocal(), v.bounds.is_nonzero
-    # A pole is a hole in the prediction's range: what lies on either side of it does not hang together.
-    inverse = Properties(turned, v.constant, continuous=v.continuous and regular, smooth=v.smooth and regular,
-                     total=v.total and regular)  # fmt: skip
+    up, down = v.bounds.is_nonnegative, v.bounds.is_nonpositive
+    # A pole in the midst of the predictions is a break; one at the end of them is not.
+    keeps = regular or (up and v.concave) or (down and v.convex)
+    inverse = Properties(turned, v.constant, continuous=v.continuous and keeps, smooth=v.smooth and keeps,
+                         total=v.total and regular)  # fmt: skip
     if v.constant:
         inverse = replace(inverse, convex=True, concave=True, continuous=True, smooth=True)
-    elif v.bounds.is_positive:
-        inverse = replace(inverse, convex=v.concave)
-    elif v.bounds.is_negative:
-        inverse = replace(inverse, concave=v.convex)
+    else:
+        inverse = replace(inverse, convex=up and v.concave, concave=down and v.convex)
     return _multiplied(u, inverse)
 
 
 def _raised(u: Properties, v: Properties) -> Properties:
     total = u.total and v.total
-    if u.constant and not v.constant:
-        # a^v = exp(v*log(a))
+    if not v.constant:
         if not u.bounds.is_positive:
             return Properties(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
-        return Properties(POSITIVE, False, v.affine, False, v.continuous, v.smooth, total)
-    if not v.constant:
-        inside = u.bounds.is_positive
-        if not inside:
-            return Properties(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
-        return Properties(POSITIVE, False, False, False, u.continuous and v.continuous, u.smooth and v.smooth, total)
+        # a^v = exp(v*log(a))
+        return Properties(POSITIVE, False, u.constant and v.affine, False, u.continuous and v.continuous,
+                          u.smooth and v.smooth, total)  # fmt: skip
     exponent = v.bounds
     if exponent.is_point and Fraction(exponent.low).denominator == 1:
         return _whole_power(u, int(exponent.low))
@@ -224,11 +233,14 @@ def _real_power(u: Properties, v: Properties) -> Properties:
         concave = (base or u.affine) and u.concave
     elif exponent.is_nonpositive:
         convex = base and u.concave
-    # A base that may be 0 has a steep root there; where it may be negative the exponent is whole, or it has no value.
+    # Where the exponent is not whole, a negative base has no value, and where it is negative, 0 has none.
+    keeps = keeps_domain(u, NONNEGATIVE) and (exponent.is_nonnegative or positive or keeps_domain(u, POSITIVE))
+    crossed = not (base or exponent.is_nonnegative)  # if it is whole there is a pole in the midst
+    continuous = u.continuous and keeps and not crossed
+    # A base that may be 0 has a steep root there.
     smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
     total = u.total and (positive or (base and exponent.is_nonnegative))
-    whole = u.continuous and (base or exponent.is_nonnegative)  # a whole negative exponent has a pole
-    return Properties(bounds, False, convex, concave, whole, smooth and whole, total)
+    return Properties(bounds, False, convex and keeps, concave and keeps, continuous, smooth and continuous, total)
 
 
 def extreme(name: str, u: Properties, v: Properties) -> Properties:
@@ -277,7 +289,7 @@ def _logaddexp(u: Properties, v: Properties) -> Properties:
 
 
 def _bessel(u: Properties, v: Properties) -> Properties:
-    settled = u.constant and u.bounds.is_nonnegative
+    settled = u.constant and u.bounds.is_nonnegative and v.bounds.is_nonnegative and keeps_domain(v, POSITIVE)
     return Properties(
         REALS,
         continuous=settled and v.continuous,

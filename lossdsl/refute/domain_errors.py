@@ -6,24 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, product
-from typing import Any
 
 import numpy as np
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Call, Const, Expr, Flag, walk
+from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.ir.traits import TRAITS
 from lossdsl.ir.verdict import Number
+from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
 from lossdsl.oracle.points import Point, points, sizes_for
 from lossdsl.pipeline import Program
 from lossdsl.refute.counterexamples import plainness
-from lossdsl.refute.grid_search import KEPT, GridLine, GridSearch, Setting, infinite, rows, selected
+from lossdsl.refute.grid_search import KEPT, GridLine, GridSearch, Setting
+from lossdsl.refute.selected_parts import culprit, infinite, rows, selected, shown
 from lossdsl.refute.tensor_search import at as point_at
 from lossdsl.source import Span
 
@@ -96,45 +97,8 @@ def _culprits_along(expr: Expr, done: Mapping[Expr, Array], count: int, m: MpNum
                 bad &= ~infinite(done[arg], count)
         for place in map(int, np.flatnonzero(bad)):
             if place not in found:
-                found[place] = node, _shown(rows(done[node], count)[place], m)
+                found[place] = node, shown(rows(done[node], count)[place], m)
     return found
-
-
-def culprit(
-    loss: Loss, expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]
-) -> tuple[Call, str] | None:
-    """The first operation whose arguments are finite and whose result is not, among those that are selected."""
-    done = evaluate([expr], given, m, sizes)
-    live = _live(expr, done)
-    for node in walk(expr):
-        if node not in live or node.kind is Kind.BOOL or isinstance(node, Const | Flag):
-            continue
-        bad = [value for value in done[node].ravel().tolist() if not m.isfinite(value)]
-        if not bad or not isinstance(node, Call) or node.op.name == "where":
-            continue
-        if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
-            return node, _shown(bad[0], m)
-    return None
-
-
-def _shown(value: Any, m: MpNumbers) -> str:
-    return str(m.nstr(value)).replace("+", "")
-
-
-def _live(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
-    """The parts that are selected somewhere."""
-    live = {root}
-    for node in reversed(list(walk(root))):
-        if node not in live:
-            continue
-        if isinstance(node, Call) and node.op.name == "where":
-            held = [bool(value) for value in done[node.args[0]].ravel().tolist()]
-            live.add(node.args[0])
-            live |= {node.args[1]} if any(held) else set()
-            live |= {node.args[2]} if not all(held) else set()
-        else:
-            live |= set(node.children)
-    return live
 
 
 def _escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> DomainError:
@@ -161,7 +125,7 @@ def in_gradient(program: Program, search: GridSearch) -> Iterator[DomainError]:
             if not suspects:
                 continue
             done = search.parts(gradient[0], line.setting, [x])[gradient[0]].ravel().tolist()
-            bad = [_shown(value, search.m) for value in done if not search.m.isfinite(value)]
+            bad = [shown(value, search.m) for value in done if not search.m.isfinite(value)]
             if not bad and _grows(gradient[0], search, line.setting, x):
                 bad = ["unbounded"]
             if bad:
@@ -246,7 +210,7 @@ def over_tensors(program: Program) -> Iterator[DomainError]:
     for point in _plain_points(program):
         given = point.given(m)
         values = evaluate([loss.result], given, m, point.sizes)[loss.result].ravel().tolist()
-        found = culprit(loss, loss.result, given, m, point.sizes)
+        found = culprit(loss.result, given, m, point.sizes)
         if found is None or found[0] in seen:
             continue
         if found[1] == "nan" or not all(m.isfinite(value) for value in values):  # nan stays in floating point
@@ -261,11 +225,7 @@ def _plain_points(program: Program) -> Iterator[Point]:
     yield from drawn
     for point in drawn[:1]:
         for value, spec in product((Fraction(0), Fraction(1)), loss.inputs):
-            if spec.domain in _PLAIN[value.numerator]:
+            if spec.is_real and value in INPUT_KINDS[spec.domain].plain:
                 shapes = {node: point.values[node].shape for node in spec.nodes}
                 moved: dict[Expr, Array] = {node: np.full(shape, value, dtype=object) for node, shape in shapes.items()}
                 yield Point({**point.values, **moved}, sizes_for(loss))
-
-
-_PLAIN = (("real", "logits", "prob", "nonneg", "count"), ("real", "logits", "prob", "nonneg", "count", "positive"))
-"""The kinds of inputs whose elements may all be 0, and those whose may all be 1."""

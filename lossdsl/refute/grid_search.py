@@ -11,21 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, cached_property
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
-from lossdsl.ir.bounds import INF, Bounds
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import (
     Along,
     Call,
-    Const,
     Expr,
-    Flag,
     Gather,
     Input,
     Length,
@@ -34,13 +30,14 @@ from lossdsl.ir.expr import (
     Reduce,
     walk,
 )
-from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
-from lossdsl.ir.op import Kind
+from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.verdict import Number
+from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import Beyond, MpNumbers
-from lossdsl.refute.sample_grids import FEW, GRIDS, HALF
+from lossdsl.refute.parameter_values import ParameterValues
+from lossdsl.refute.selected_parts import Truths, infinite, rows, selected, wrong_at
 
 BUDGET = 50_000
 """How many operations, times points, are worked out on grids; the first setting is always tried."""
@@ -52,7 +49,6 @@ _BESIDE = (Fraction(0), *(sign * Fraction(1, 10**far) for far in (2, 6) for sign
 """How far from a join predictions are tried as well."""
 
 Setting = Mapping[Expr, Fraction]
-Truths = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -125,22 +121,26 @@ def _whole(value: Fraction | tuple[Fraction, ...]) -> tuple[Any, ...]:
 
 @dataclass
 class GridSearch:
-    """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins."""
+    """Trials of an elementwise loss. `extra` has further predictions worth trying, such as its joins.
+
+    The parameters are near their defaults; if it is far, far from them.
+    """
 
     view: PredictionView
     extra: Sequence[Expr] = ()
+    is_far: bool = False
     kept: ValueCache = field(default_factory=ValueCache)
     m: MpNumbers = field(default_factory=_real_numbers)
     tried: int = 0
-    _lines: list[GridLine] = field(default_factory=list)
-    _settled: dict[tuple[Any, ...], Fraction | None] = field(default_factory=dict)
+    _lines: list[GridLine] = field(default_factory=list, init=False)
+    _settled: dict[tuple[Any, ...], Fraction | None] = field(default_factory=dict, init=False)
 
     @property
     def loss(self) -> Loss:
         return self.view.loss
 
     def settings(self) -> Iterator[Setting]:
-        """Values for everything but the prediction: defaults first, then one parameter changed at a time."""
+        """Values for everything but the prediction: those of parameters near the defaults, or those far from them."""
         inputs = [spec for spec in self.loss.inputs if spec is not self.loss.prediction]
         choices = [list(self._input_values(spec)) for spec in inputs]
         rows: list[dict[Expr, Fraction]] = []
@@ -151,61 +151,17 @@ class GridSearch:
                 for node in spec.nodes:
                     row[node] = values[(place + shift) % len(values)]
             rows.append(row)
-        for number, drawn in enumerate(self.parameters()):
-            for row in rows if number == 0 else [rows[number % len(rows)], rows[0]]:
+        drawn_ones = self.parameters.far() if self.is_far else self.parameters.near()
+        for number, drawn in enumerate(drawn_ones):
+            for row in rows if number == 0 and not self.is_far else [rows[number % len(rows)], rows[0]]:
                 yield {**row, **drawn}
 
-    def _input_values(self, spec: InputSpec) -> list[Fraction]:
-        return [Fraction(0), Fraction(1), Fraction(2)] if spec.is_label else FEW[spec.domain]
-
-    def parameters(self) -> Iterator[Setting]:
-        """Admissible parameters: the defaults, then others, one changed at a time."""
-        free = [spec for spec in self.loss.parameters if spec.name not in self.loss.settled]
-        usual: dict[Expr, Fraction] = {spec.node: self._usual(spec) for spec in free}
-        found = self.admissible(usual)
-        if found:
-            yield usual
-        for several in zip_longest(*map(self._others, free)):
-            for spec, value in zip(free, several, strict=True):
-                drawn = {**usual, spec.node: value}
-                if value not in (None, usual[spec.node]) and self.admissible(drawn):
-                    yield drawn
-
-    def _usual(self, spec: ParameterSpec) -> Fraction:
-        if spec.default is not None:
-            return Fraction(repr(float(spec.default)))
-        bounds = self.view.leaves.get(spec.node, Bounds())
-        for value in (Fraction(1), HALF, Fraction(2), Fraction(0), Fraction(-1)):
-            if bounds.contains(value):
-                return value
-        return _between(bounds)
-
-    def _others(self, spec: ParameterSpec) -> list[Fraction]:
-        bounds = self.view.leaves.get(spec.node, Bounds())
-        usual = self._usual(spec)
-        values: list[Fraction] = [2 * usual, usual / 2]
-        # Where nothing is required of a parameter, its author had numbers like the default in mind.
-        if spec.node in self._required:
-            values += [Fraction(1), Fraction(1, 4), Fraction(3), Fraction(0), Fraction(5, 2)]
-            values += [Fraction(end) for end in (bounds.low, bounds.high) if -INF < end < INF]
-        kept = [value for value in dict.fromkeys(values) if bounds.contains(value)]
-        return kept[:8]
+    def _input_values(self, spec: InputSpec) -> tuple[Fraction, ...]:
+        return LABELS_TRIED if spec.is_label else INPUT_KINDS[spec.domain].few
 
     @cached_property
-    def _required(self) -> frozenset[Expr]:
-        """The parameters of which something is required."""
-        return frozenset(node for one in self.loss.requirements for node in walk(one.condition))
-
-    def admissible(self, drawn: Setting) -> bool:
-        """Whether parameters meet the requirements."""
-        conditions = [requirement.condition for requirement in self.loss.requirements]
-        if not conditions:
-            return True
-        given: dict[Expr, Array] = {}
-        for node, value in drawn.items():
-            given[node] = filled(np.full((1,) * len(node.axes), value, dtype=object), self.m)
-        done = evaluate(conditions, given, self.m, {"batch": 1, "space": 1, "last": 1, "rows": 1})
-        return all(bool(np.all(done[condition])) for condition in conditions)
+    def parameters(self) -> ParameterValues:
+        return ParameterValues(self.loss, self.view.leaves)
 
     @property
     def lines(self) -> Iterator[GridLine]:
@@ -274,7 +230,7 @@ class GridSearch:
         """The predictions that are tried under every setting, in order."""
         spec = self.loss.prediction
         bounds = self.view.leaves.get(spec.nodes[0], Bounds())
-        grid = GRIDS[spec.domain] if spec.is_real else (Fraction(0),)
+        grid = INPUT_KINDS[spec.domain].grid if spec.is_real else (Fraction(0),)
         found = frozenset(point for point in grid if bounds.contains(point))
         return sorted(found), found
 
@@ -354,7 +310,7 @@ class GridSearch:
 
     def _broken(self, root: Expr, done: Mapping[Expr, Array], count: int) -> Truths:
         """Where a part that is selected has no finite value: floating point may go on there, real numbers do not."""
-        suspects = {node: wrong for node in walk(root) if (wrong := _wrong(node, done, count)) is not None}
+        suspects = {node: wrong for node in walk(root) if (wrong := wrong_at(node, done, count)) is not None}
         bad = np.zeros(count, dtype=bool)
         if suspects:
             live = selected(root, done, count, through=(Call,))
@@ -374,60 +330,3 @@ class GridSearch:
             if parameter.node in values:
                 found[parameter.name] = values[parameter.node]
         return found
-
-
-# --- along a line -------------------------------------------------------------------------------------------------
-
-
-def rows(array: Array, count: int) -> list[Any]:
-    """The values of a part at the points of a line: one for each, or one for all."""
-    flat: list[Any] = array.ravel().tolist()
-    return flat if len(flat) == count else flat * count
-
-
-def infinite(array: Array, count: int) -> Truths:
-    """At which points of a line mpmath's numbers are infinite or nan: these have a mantissa of 0 and an exponent."""
-    found = np.array([not y._mpf_[1] and y._mpf_[2] != 0 for y in array.ravel().tolist()], dtype=bool)
-    return np.broadcast_to(found, (count,))
-
-
-_STAYING = frozenset({"add", "sub", "mul", "neg", "square", "abs", "where", "max", "min", "real", "stop"})
-"""The operations that are finite wherever their arguments are: mpmath's exponents have no bound."""
-
-
-def _wrong(node: Expr, done: Mapping[Expr, Array], count: int) -> Truths | None:
-    """Where a part is infinite or nan; None if it is so nowhere, or only where a part of its own is."""
-    if node.kind is not Kind.REAL or isinstance(node, Const | Flag | Input | Param):
-        return None
-    if isinstance(node, Call) and node.op.name in _STAYING:
-        return None
-    found = infinite(done[node], count)
-    return found if found.any() else None
-
-
-def selected(
-    root: Expr, done: Mapping[Expr, Array], count: int, through: tuple[type[Expr], ...] = (Expr,)
-) -> dict[Expr, Truths]:
-    """The parts that reach the result, and at which points of a line they do; seen through some kinds of nodes only."""
-    live: dict[Expr, Truths] = {root: np.ones(count, dtype=bool)}
-    for node in reversed(list(walk(root))):
-        here = live.get(node)
-        if here is None or not isinstance(node, through):
-            continue
-        children = node.children
-        if isinstance(node, Call) and node.op.name == "where":
-            held = np.array([bool(c) for c in rows(done[children[0]], count)], dtype=bool)
-            parts = [(children[0], here), (children[1], here & held), (children[2], here & ~held)]
-        else:
-            parts = [(child, here) for child in children]
-        for child, mask in parts:
-            live[child] = live[child] | mask if child in live else mask
-    return live
-
-
-def _between(bounds: Bounds) -> Fraction:
-    low = Fraction(bounds.low) if bounds.low > -INF else None
-    high = Fraction(bounds.high) if bounds.high < INF else None
-    if low is not None and high is not None:
-        return (low + high) / 2
-    return low + 1 if low is not None else high - 1 if high is not None else Fraction(1)

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
+from lossdsl.ir.bounds import Bounds, exactly
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
+from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
+from lossdsl.refute.parameter_values import ParameterValues
 
 COUNT = 12
+"""At how many points a claim is tried, with parameters near their defaults."""
+FAR_COUNT = 24
+"""At how many with parameters far from them."""
 MAX_NODES = 1500
 
 
-def refuted(program: Program, name: str) -> Verdict:
-    """A refutation of a claim at tensors that were tried, or how many were."""
+def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
+    """A refutation of a claim at tensors that were tried, or how many were; `far`: for parameters far from defaults."""
     loss = program.loss
     if name not in _TRIALS or sum(1 for _ in walk(loss.result)) > MAX_NODES:
         return UNKNOWN
     tried = 0
     drawn = list(points(loss, program.known, COUNT))
+    if far:
+        drawn = list(_far(program, drawn))
     for place, point in enumerate(drawn):
         other = drawn[(place + 2) % len(drawn)]
         found, looked = _TRIALS[name](loss, point, other)
@@ -35,14 +44,23 @@ def refuted(program: Program, name: str) -> Verdict:
     return Verdict("tested", "search", tried) if tried else UNKNOWN
 
 
+def _far(program: Program, drawn: Sequence[Point]) -> Iterator[Point]:
+    """Points with the parameters far from their defaults."""
+    leaves: dict[Expr, Bounds] = {spec.node: exactly(program.known[spec.node]) for spec in program.loss.parameters}
+    found = ParameterValues(program.loss, leaves).far()
+    for values, point in zip(islice(found, FAR_COUNT), cycle(drawn), strict=False):
+        yield _moved(point, {node: np.full_like(point.values[node], value) for node, value in values.items()})
+
+
 def _value(loss: Loss, point: Point) -> list[Any] | None:
+    """The values at a point; None where one is not finite."""
     m = mp_numbers()
     done = evaluate([loss.result], point.given(m), m, point.sizes)
     found = done[loss.result].ravel().tolist()
     return found if all(m.isfinite(value) for value in found) else None
 
 
-def _moved(loss: Loss, point: Point, arrays: Mapping[Expr, Array]) -> Point:
+def _moved(point: Point, arrays: Mapping[Expr, Array]) -> Point:
     return Point({**point.values, **arrays}, point.sizes)
 
 
@@ -87,7 +105,7 @@ def _on_target(loss: Loss, point: Point) -> Point | None:
         if point.values[t].shape != point.values[x].shape:
             return None
         moved[x] = point.values[t]
-    return _moved(loss, point, moved)
+    return _moved(point, moved)
 
 
 def _nonzero(loss: Loss, point: Point, other: Point) -> Found:
@@ -119,7 +137,7 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
     if there is None or loss.prediction.domain not in ("real", "logits"):
         return None, 0
     mirror: dict[Expr, Array] = {x: 2 * there.values[x] - point.values[x] for x in loss.prediction.nodes}
-    turned = _moved(loss, point, mirror)
+    turned = _moved(point, mirror)
     here, across = _value(loss, point), _value(loss, turned)
     if here is None or across is None:
         return None, 0
@@ -131,11 +149,11 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _bent(loss: Loss, point: Point, other: Point) -> Found:
-    if loss.prediction.domain in ("binary", "sign", "count", "onehot", "unit"):
+    if not INPUT_KINDS[loss.prediction.domain].is_line:
         return None, 0  # no line of such predictions
-    ends = [point, _moved(loss, point, {x: other.values[x] for x in loss.prediction.nodes})]
+    ends = [point, _moved(point, {x: other.values[x] for x in loss.prediction.nodes})]
     middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}
-    between = _moved(loss, point, middle)
+    between = _moved(point, middle)
     values = [_value(loss, one) for one in (*ends, between)]
     if any(one is None for one in values):
         return None, 0

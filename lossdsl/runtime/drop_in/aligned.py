@@ -11,10 +11,10 @@ from keras import ops
 
 from lossdsl.errors import LossShapeError
 from lossdsl.runtime import keras_internals
-from lossdsl.runtime.drop_in.row import Row
+from lossdsl.runtime.drop_in.row import BuiltInRow
 
 
-def logits_of(row: Row, y_pred: Any, options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+def logits_of(row: BuiltInRow, y_pred: Any, options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
     """Prediction and options, from the logits where `y_pred` is a sigmoid or softmax that remembers them.
 
     As in Keras, on TensorFlow alone: what a probability of almost 0 or 1 has lost, the logit still has, slope and all.
@@ -32,7 +32,7 @@ def logits_of(row: Row, y_pred: Any, options: Mapping[str, Any]) -> tuple[Any, M
     return logits, {**options, "from_logits": True}
 
 
-def prepared(row: Row, y_true: Any, y_pred: Any, options: Mapping[str, Any], keep: bool) -> tuple[Any, Any]:
+def prepared(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any], keep: bool) -> tuple[Any, Any]:
     """Target and prediction as tensors, aligned as Keras does; `keep` leaves the prediction's places alone."""
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true)
@@ -75,7 +75,7 @@ def _sparse_target(y_true: Any, y_pred: Any, axis: Any) -> Any:
     return y_true
 
 
-def target_of(row: Row, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> Any:
+def target_of(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> Any:
     """The target, with the reference embeddings if there are any."""
     labels, embeddings = options.get("ref_labels"), options.get("ref_embeddings")
     if labels is None and embeddings is None:

@@ -12,7 +12,7 @@ from keras import ops
 from lossdsl.ir.axes import LAST
 from lossdsl.runtime.drop_in.aligned import logits_of, prepared
 from lossdsl.runtime.drop_in.docs import doc
-from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, Row, opened
+from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, BuiltInRow, opened
 from lossdsl.runtime.evaluate import evaluate
 from lossdsl.runtime.keras_loss import CompiledLoss
 
@@ -26,7 +26,7 @@ class BuiltIn(CompiledLoss):
     Saved by what it was made with, all of it; a file finds it once lossdsl is imported.
     """
 
-    row: ClassVar[Row]
+    row: ClassVar[BuiltInRow]
     built = False
     """Keras restores the build config of what has this attribute, and only then."""
 
@@ -98,7 +98,7 @@ def _json(value: Any) -> Any:
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value).tolist()
 
 
-def class_of(row: Row) -> type[BuiltIn]:
+def class_of(row: BuiltInRow) -> type[BuiltIn]:
     """Keras's class of a row."""
     signature = row.init_signature
 

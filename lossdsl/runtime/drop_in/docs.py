@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from lossdsl import catalog
-from lossdsl.runtime.drop_in.row import Row
+from lossdsl.runtime.drop_in.row import BuiltInRow
 
 _SHARED = {
     "axis": "the axis (or axes) over which each value is made; None for all of them.",
@@ -18,7 +18,7 @@ _SHARED = {
 }
 
 
-def doc(row: Row, options: list[str], *, is_function: bool) -> str:
+def doc(row: BuiltInRow, options: list[str], *, is_function: bool) -> str:
     """The docstring of a function or class: the catalog's text, then arguments, result and errors."""
     source = catalog.read(row.name)
     assert source is not None, row.name

@@ -10,11 +10,11 @@ import keras
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.drop_in.aligned import logits_of, prepared, target_of
 from lossdsl.runtime.drop_in.docs import doc
-from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, Row, opened
+from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, BuiltInRow, opened
 from lossdsl.runtime.evaluate import evaluate
 
 
-def _called(row: Row, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> Any:
+def _called(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> Any:
     y_pred, options = logits_of(row, y_pred, options)
     y_true, y_pred = prepared(row, y_true, y_pred, options, keep=False)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
@@ -32,7 +32,7 @@ def _called(row: Row, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> A
 class _Symbolic(keras.Operation):  # type: ignore[misc]
     """A loss of symbolic tensors, as a node of a functional model."""
 
-    def __init__(self, row: Row, options: Mapping[str, Any]) -> None:
+    def __init__(self, row: BuiltInRow, options: Mapping[str, Any]) -> None:
         super().__init__()
         self.row = row
         self.options = options
@@ -41,7 +41,7 @@ class _Symbolic(keras.Operation):  # type: ignore[misc]
         return _called(self.row, y_true, y_pred, self.options)
 
 
-def function_of(row: Row) -> Callable[..., Any]:
+def function_of(row: BuiltInRow) -> Callable[..., Any]:
     """Keras's function of a row: `f(y_true, y_pred, …)`, one value a sample, before any reduction."""
     signature, defaults = row.signature, row.defaults
     is_ready = len(defaults) == len(signature.parameters) - 2

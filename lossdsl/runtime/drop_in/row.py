@@ -25,7 +25,7 @@ _SURE = 2.0**-23
 
 
 @dataclass(frozen=True)
-class Row:
+class BuiltInRow:
     """A loss of `keras.losses`.
 
     `options` and `init` are the signatures of the function (behind `y_true, y_pred`) and of the class, as in Python.
@@ -95,7 +95,7 @@ def _opened(file: str, axis: tuple[int, ...], parameters: tuple[tuple[str, Any],
     return LoadedLoss(source, axis, dict(parameters))
 
 
-def opened(row: Row, options: Mapping[str, Any], dtype: str) -> LoadedLoss:
+def opened(row: BuiltInRow, options: Mapping[str, Any], dtype: str) -> LoadedLoss:
     """The loss of a row with values for its options; compiled once for each set of them."""
     axis = axes_of(options.get("axis", -1))
     file = row.name
@@ -112,7 +112,7 @@ def opened(row: Row, options: Mapping[str, Any], dtype: str) -> LoadedLoss:
     return _opened(file, axis, tuple(found))
 
 
-def _plain(name: str, value: Any, row: Row) -> Any:
+def _plain(name: str, value: Any, row: BuiltInRow) -> Any:
     """A value of a parameter as plain Python, so that equal ones are equal."""
     if row.kinds.get(name) is bool:
         return bool(value)

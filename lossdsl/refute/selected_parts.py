@@ -1,0 +1,100 @@
+"""Which parts of a loss reach its result, and which of them have no finite value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Param, walk
+from lossdsl.ir.op import Kind
+from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.number_systems import MpNumbers
+
+Truths = NDArray[np.bool_]
+
+
+def rows(array: Array, count: int) -> list[Any]:
+    """The values of a part at the points of a line: one for each, or one for all."""
+    flat: list[Any] = array.ravel().tolist()
+    return flat if len(flat) == count else flat * count
+
+
+def infinite(array: Array, count: int) -> Truths:
+    """At which points of a line mpmath's numbers are infinite or nan: these have a mantissa of 0 and an exponent."""
+    found = np.array([not y._mpf_[1] and y._mpf_[2] != 0 for y in array.ravel().tolist()], dtype=bool)
+    return np.broadcast_to(found, (count,))
+
+
+_STAYING = frozenset({"add", "sub", "mul", "neg", "square", "abs", "where", "max", "min", "real", "stop"})
+"""The operations that are finite wherever their arguments are: mpmath's exponents have no bound."""
+
+
+def wrong_at(node: Expr, done: Mapping[Expr, Array], count: int) -> Truths | None:
+    """Where a part is infinite or nan; None if it is so nowhere, or only where a part of its own is."""
+    if node.kind is not Kind.REAL or isinstance(node, Const | Flag | Input | Param):
+        return None
+    if isinstance(node, Call) and node.op.name in _STAYING:
+        return None
+    found = infinite(done[node], count)
+    return found if found.any() else None
+
+
+def selected(
+    root: Expr, done: Mapping[Expr, Array], count: int, through: tuple[type[Expr], ...] = (Expr,)
+) -> dict[Expr, Truths]:
+    """The parts that reach the result, and at which points of a line they do; seen through some kinds of nodes only."""
+    live: dict[Expr, Truths] = {root: np.ones(count, dtype=bool)}
+    for node in reversed(list(walk(root))):
+        here = live.get(node)
+        if here is None or not isinstance(node, through):
+            continue
+        children = node.children
+        if isinstance(node, Call) and node.op.name == "where":
+            held = np.array([bool(c) for c in rows(done[children[0]], count)], dtype=bool)
+            parts = [(children[0], here), (children[1], here & held), (children[2], here & ~held)]
+        else:
+            parts = [(child, here) for child in children]
+        for child, mask in parts:
+            live[child] = live[child] | mask if child in live else mask
+    return live
+
+
+# --- whole tensors ----------------------------------------------------------------------------------------------------
+
+
+def culprit(expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]) -> tuple[Call, str] | None:
+    """The first operation whose arguments are finite and whose result is not, among those that are selected."""
+    done = evaluate([expr], given, m, sizes)
+    live = live_parts(expr, done)
+    for node in walk(expr):
+        if node not in live or node.kind is Kind.BOOL or isinstance(node, Const | Flag):
+            continue
+        bad = [value for value in done[node].ravel().tolist() if not m.isfinite(value)]
+        if not bad or not isinstance(node, Call) or node.op.name == "where":
+            continue
+        if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
+            return node, shown(bad[0], m)
+    return None
+
+
+def shown(value: Any, m: MpNumbers) -> str:
+    return str(m.nstr(value)).replace("+", "")
+
+
+def live_parts(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
+    """The parts that are selected somewhere."""
+    live = {root}
+    for node in reversed(list(walk(root))):
+        if node not in live:
+            continue
+        if isinstance(node, Call) and node.op.name == "where":
+            held = [bool(value) for value in done[node.args[0]].ravel().tolist()]
+            live.add(node.args[0])
+            live |= {node.args[1]} if any(held) else set()
+            live |= {node.args[2]} if not all(held) else set()
+        else:
+            live |= set(node.children)
+    return live

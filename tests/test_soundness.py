@@ -1,0 +1,120 @@
+"""Nothing is claimed of a random formula that 60 digits contradict; more by `python tests/soundness.py 2000`."""
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from soundness import analyzed, faults, random_loss
+
+import lossdsl
+from lossdsl.errors import LossError
+from lossdsl.prove.certificates import EFFORT
+
+EXAMPLES = 60
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=True))
+def test_nothing_is_claimed_that_sixty_digits_contradict(random):
+    loss = random_loss(random.choice)
+    try:
+        wrong = faults(loss, random.choice, count=3)
+    except LossError:  # a formula in which nothing is left of the prediction
+        assume(False)
+    assert not wrong, loss.text
+
+
+# Each has a value on either side of a place where it has none, or grows without end; mpmath, 60 digits.
+BROKEN = [
+    "log(abs(t - x))",
+    "abs(t - x)^(-0.5)",
+    "loss f(t, x; p = -1.0)\nabs(t - x)^p",
+    "loss f(t, x; p = 2.0)\nabs(t - x)^p",  # continuous for the default alone
+    "atanh(abs(t - x) - 1)",
+    "xlogy(t, abs(t - x))",
+    "log_bessel_i(1, abs(t - x))",
+    "log(1 - cos(t - x))",
+    "lgamma(t - x)",
+    "digamma(t - x)",
+    "tan(t - x)",
+    "log(x^2)",
+    "sqrt((t - x)^2 - 1)",
+    "sum(log(abs(t - x)))",
+    "log(norm(t - x))",
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_pole_is_a_break_whatever_was_composed_first(text):
+    found = analyzed(text)
+    for name in ("continuous", "smooth"):
+        assert found.decide(name).how != "proved", name
+
+
+@pytest.mark.parametrize("text", ["lgamma(t - x)", "-digamma(t - x)", "tan(t - x)"])
+def test_beyond_a_pole_nothing_is_known(text):
+    found = analyzed(text)
+    for name in ("convex", "nonnegative", "bounded"):
+        assert found.decide(name).how != "proved", name
+
+
+# What each row promises holds for the defaults and not for the parameters in the last column, which are admissible.
+SCOPED = [
+    ("loss f(t, x; c = 1.0)\nrequire c > 0\n(50 - c)*(t - x)^2", "nonnegative", "c=51"),
+    ("loss f(t, x; c = 1.0)\nrequire c > 0\n(50 - c)*(t - x)^2", "convex", "c=51"),
+    ("loss f(t, x; c = 1.0)\nrequire c > 0\n(50 - c)*(t - x)^2", "least at t = x", "c=51"),
+    ("loss f(t, x; c = 1.0)\nrequire c > 0\nsum((50 - c)*(t - x)^2)", "nonnegative", "c=51"),
+    ("loss f(t, x; c = 1.0)\nrequire c != 0\nc*(t - x)^2", "nonnegative", "c=-1"),
+    ("loss f(t, x; p = 2.0)\nabs(t - x)^p", "convex", "p=0.5"),
+    ("loss f(t, x; k: int = 2)\n(t - x)^k", "convex", "k=3"),
+    ("loss f(t, x; k: int = 2)\n(t - x)^k", "symmetric", "k=1"),
+]
+
+
+@pytest.mark.parametrize("text, name, at", SCOPED)
+def test_a_promise_that_other_parameters_break_is_refuted(text, name, at):
+    report = lossdsl.check(f"{text}\nexpect {name}")
+    (found,) = [one for one in report.findings if one.id == "broken-promise"]
+    assert at in found.message
+
+
+def test_a_proof_for_the_defaults_alone_is_none():
+    text = "loss f(t, x; w = 2.0)\nw*abs(t - x)"
+    verdict = analyzed(text).decide("nonnegative")
+    assert (verdict.how, verdict.scope) == ("tested", "for w = 2")
+    (found,) = [one for one in lossdsl.check(f"{text}\nexpect nonnegative").findings if one.id == "open-promise"]
+    assert "proved for w = 2 alone" in found.message
+    assert "require" in found.hint
+    assert not lossdsl.check(f"{text}\nrequire w >= 0\nexpect nonnegative").findings
+
+
+def test_what_has_no_value_at_the_target_is_not_zero_or_least_there():
+    found = analyzed("sqrt(abs(t - x) - 1)")
+    assert found.decide("least at t = x").how != "proved"
+    assert analyzed("(t - x)*log(abs(t - x))").decide("zero at t = x").how != "proved"
+
+
+def test_a_whole_number_is_proved_for_all_that_it_may_be():
+    text = "loss f(t, x; k: int = 2)\nrequire k >= 1\nabs(t - x)^k\nexpect convex, symmetric"
+    assert not lossdsl.check(text).findings
+
+
+def stairs(count: int) -> str:
+    """A convex loss of so many joins in the size of the error: the piece from k to k + 1 has the slope 2*k + 1."""
+    pieces = [f"u < {k + 1}: {k * k} + {2 * k + 1}*(u - {k})" for k in range(count)]
+    return f"u = abs(t - x)\ncases({', '.join(pieces)}, else: {count**2} + {2 * count + 1}*(u - {count}))"
+
+
+@pytest.mark.parametrize("count", [9, 12, 24])
+def test_many_joins_are_decided(count):
+    """By the bounds of the error alone: no certificate is looked for."""
+    found = analyzed(stairs(count))
+    for name, how in {"continuous": "proved", "convex": "proved", "nonnegative": "proved", "smooth": "refuted"}.items():
+        assert found.decide(name).how == how, name
+    (case,) = found.cases
+    assert case.assumptions.effort.left > EFFORT * 9 // 10
+
+
+@pytest.mark.parametrize("count", [60, 200])
+def test_the_gradient_of_a_large_loss_is_tested_too(count):
+    text = " + ".join(f"log(1 + ({k + 1}*t - x)^2)" for k in range(count))
+    assert "gradients in t and x tested at" in str(lossdsl.check(text))
