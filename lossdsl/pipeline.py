@@ -29,6 +29,7 @@ from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
+from lossdsl.transform.masks import masked
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.transform.readable import readable
@@ -118,7 +119,10 @@ class Program:
     @cached_property
     def stable(self) -> Expr:
         """The loss in the form that keeps its digits, and from which the gradient is taken."""
-        return tidy(stable((self.loss.result,), self.known))[0]
+        return self._stable(masked(self.loss.result, self.known))
+
+    def _stable(self, value: Expr) -> Expr:
+        return tidy(stable((value,), self.known))[0]
 
     @cached_property
     def value(self) -> Expr:
@@ -162,17 +166,17 @@ class Program:
     @cached_property
     def element_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The gradient of the loss of each element, before the average; if the loss is not elementwise, `gradients`."""
-        return self._by_input(self._refined(*self._element_slopes())) if self.is_elementwise else self.gradients
+        if not self.is_elementwise:
+            return self.gradients
+        value = self._stable(masked(self.loss.value, self.known))
+        return self._by_input(self._refined(*self._slopes(value, b.ONE)))
 
     @cached_property
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
-        slopes, _ = simplified(tidy(self._element_slopes()), self.known)
+        value = self.loss.value if self.is_elementwise else self.loss.result
+        slopes, _ = simplified(tidy(self._slopes(self._stable(value), b.ONE)), self.known)
         return self._by_input(readable(tidy(slopes), self.loss.names))
-
-    def _element_slopes(self) -> tuple[Expr, ...]:
-        (value,) = tidy(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)
-        return self._slopes(value, b.ONE)
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
         return self._by_input(self._refined(*self._slopes(self.stable, seed)))
