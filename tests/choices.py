@@ -1,8 +1,9 @@
 """Random formulas with choices, and where in their inputs nothing is selected: for test_choices and choices_trial.
 
-The formulas are text: conditions on masks, labels, positions and the inputs themselves, nested, in `where`, `cases`, filters and
-index filters, with what makes nan of nan inside. Which elements no condition selects is found by trying: the formula as
-it was written, run forward, has the same value with nan there. Comparisons throw nan away and everything else hands it on.
+The formulas are text: conditions on masks, labels, positions and the inputs themselves, nested, in `where`, `cases`,
+filters and index filters, with functions of all kinds inside. Which elements no condition selects is found by trying:
+the formula as it was written, run forward, has the same value with nan there. Comparisons throw nan away, and
+everything else hands it on.
 """
 
 import functools
@@ -41,11 +42,8 @@ FILTERED = ["sum[last if {}]({})", "mean[last if {}]({})", "logsumexp[last if {}
 OTHERWISE = ["0", "0", "1", "{}"]
 
 
-def _within(inner: st.SearchStrategy[str], patterns: list[str], *more: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    def filled(pattern: str, *parts: str) -> str:
-        return pattern.format(*parts)
-
-    return st.builds(filled, st.sampled_from(patterns), *more, inner, inner)
+def _within(inner: st.SearchStrategy[str], patterns: list[str]) -> st.SearchStrategy[str]:
+    return st.builds(str.format, st.sampled_from(patterns), inner, inner)
 
 
 def _chosen(inner: st.SearchStrategy[str], tests: list[str]) -> st.SearchStrategy[str]:
@@ -85,8 +83,11 @@ def samples_of(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )  # fmt: skip
 
 
+_OF_MORE = ("[", "r ==", "y ", "onehot", "sum", "mean", "max", "norm", "var", "prod", "exp", "any")
+
+
 def _is_plain(text: str) -> bool:
-    return not any(word in text for word in ("[", "r ==", "y ", "onehot", "sum", "mean", "max", "norm", "var", "prod", "exp", "any"))
+    return not any(word in text for word in _OF_MORE)
 
 
 def _at_index(text: str) -> str:
@@ -106,7 +107,8 @@ def sources(draw: st.DrawFn) -> str:
     """A file: an element's formula that may be used twice, and one number a sample of it under conditions."""
     inner = elements()
     named = draw(inner)
-    sample = samples_of(st.one_of(inner, st.just("u"), st.builds("where({}, u, 0)".format, st.sampled_from(ELEMENT_TESTS))))
+    chosen = st.builds("where({}, u, 0)".format, st.sampled_from(ELEMENT_TESTS))
+    sample = samples_of(st.one_of(inner, st.just("u"), chosen))
     whole = draw(st.one_of(sample, _chosen(sample, SAMPLE_TESTS), st.builds("{} + {}".format, sample, sample)))
     return f"{HEADER}\nu = {named}\n{whole} + 0.1*sum(u*onehot(y))"
 
@@ -147,7 +149,8 @@ def poisoned(source: str, inputs: Inputs) -> Iterator[tuple[float, Inputs]]:
     before = forward(source, inputs)
     if not np.all(np.isfinite(before)):
         return
-    free = [(name, place) for name in "tx" for place in np.ndindex(SHAPE) if _is_free(source, inputs, before, [(name, place)], np.nan)]
+    places = [(name, place) for name in "tx" for place in np.ndindex(SHAPE)]
+    free = [place for place in places if _is_free(source, inputs, before, [place], np.nan)]
     for poison in POISONS:
         places = [where for where in free if _is_free(source, inputs, before, [where], poison)]
         if places and _is_free(source, inputs, before, places, poison):

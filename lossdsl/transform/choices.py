@@ -103,7 +103,8 @@ def nonzero(adjoint: Expr, known: Masks | None = None) -> Expr:
 def is_tame(expr: Expr, counts: Expr) -> bool:
     """Whether an expression is known to be finite where a condition does not hold, so that 0 times it is 0.
 
-    That is so of what is made of constants, and of what is harmless there (see `masks`), and does not grow faster.
+    That is so of what is made of constants, and of operands that are harmless there (see `masks`), by operations that
+    are finite everywhere.
     """
     tests = set(conjuncts(counts))
     stack, seen = [expr], set[Expr]()
@@ -115,9 +116,11 @@ def is_tame(expr: Expr, counts: Expr) -> bool:
         is_given = isinstance(node, Input | Param) and node.name != SEED
         if is_given or (isinstance(node, Const) and b.exact(node) is None):
             return False
+        if isinstance(node, Call) and node.op.name not in CHOICES and degree(node, [1.0] * len(node.args)) == math.inf:
+            return False
         is_selected = isinstance(node, Call) and node.op.name == "where" and tests.issubset(conjuncts(node.args[0]))
         stack += node.children[2:] if is_selected else node.children
-    return growth(expr) <= 1
+    return True
 
 
 def growth(expr: Expr) -> float:
