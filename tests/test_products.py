@@ -36,7 +36,7 @@ def read(text):
         ("x*p*u - x*t*u", "u*((p - t)*x)"),
         ("x*t*(p - t) + x*(x*(p*(-t)))", "(p - t - x*p)*x*t"),
         ("where(u > 0, 2 + where(u > 0, x, 1), 0)*v", "where(u > 0, 1, 0)*v*(2 + where(u > 0, x, 1))"),
-        ("where(u > 0 and x > t, 2 + where(u > 0, x, 1), 0)", "where(u > 0, 1, 0)*where(x > t, 2 + where(u > 0, x, 1), 0)"),
+        ("where(u > 0 and x > t, -where(u > 0, x, 1), 0)", "-where(u > 0, 1, 0)*where(x > t, where(u > 0, x, 1), 0)"),
         ("where(x > t, sum(x), 0)*v", "where(x > t, sum(x)*v, 0)"),
         # what may be nan or infinite where it is not selected stays inside
         ("where(u > 0, x, 0)*v", "v*where(u > 0, x, 0)"),
