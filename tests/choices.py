@@ -20,7 +20,7 @@ from lossdsl.runtime.execute import functions
 from lossdsl.source import Source
 from lossdsl.targets import code
 
-HEADER = "loss choices(t, m: binary, r: binary scalar, y: label, x)"
+HEADER = "loss choices(t, x, m: binary, r: binary scalar, y: label)"
 SHAPE = (3, 4)
 POISONS = (np.nan, np.inf, -np.inf, 1e38, -1e38)
 Inputs = dict[str, np.ndarray]
@@ -38,12 +38,13 @@ BINARY = ["({}) + ({})", "({}) - ({})", "({})*({})", "max({}, {})", "min({}, {})
 TO_ELEMENTS = ["softmax({})", "({0}) - mean({0})", "cumsum({})", "normalize({})"]
 TO_NUMBER = ["sum({})", "mean({})", "norm({})", "logsumexp({})", "max({})", "var({})", "prod({})"]
 FILTERED = ["sum[last if {}]({})", "mean[last if {}]({})", "logsumexp[last if {}]({})", "max[last if {}](0.1*({})^2)",
-            "prod[last if {}]({})", "norm[last if {}]({})", "std[last if {}]({})"]  # fmt: skip
+            "prod[last if {}]({})", "norm[last if {}]({})", "var[last if {}]({})"]  # fmt: skip
 OTHERWISE = ["0", "0", "1", "{}"]
 
 
 def _within(inner: st.SearchStrategy[str], patterns: list[str]) -> st.SearchStrategy[str]:
-    return st.builds(str.format, st.sampled_from(patterns), inner, inner)
+    different = st.tuples(inner, inner).filter(lambda two: two[0] != two[1])
+    return st.builds(lambda pattern, two: pattern.format(*two), st.sampled_from(patterns), different)
 
 
 def _chosen(inner: st.SearchStrategy[str], tests: list[str]) -> st.SearchStrategy[str]:
@@ -110,7 +111,7 @@ def sources(draw: st.DrawFn) -> str:
     chosen = st.builds("where({}, u, 0)".format, st.sampled_from(ELEMENT_TESTS))
     sample = samples_of(st.one_of(inner, st.just("u"), chosen))
     whole = draw(st.one_of(sample, _chosen(sample, SAMPLE_TESTS), st.builds("{} + {}".format, sample, sample)))
-    return f"{HEADER}\nu = {named}\n{whole} + 0.1*sum(u*onehot(y))"
+    return f"{HEADER}\nu = {named}\n{whole} + mean(u*(0.3 + u))"
 
 
 @functools.lru_cache(maxsize=64)
@@ -124,10 +125,10 @@ def drawn(seed: int) -> Inputs:
     rows, columns = SHAPE
     return {
         "t": rng.normal(size=SHAPE),
+        "x": rng.normal(size=SHAPE),
         "m": rng.integers(0, 2, SHAPE).astype(float),
         "r": rng.integers(0, 2, rows).astype(float),
         "y": rng.integers(0, columns, rows),
-        "x": rng.normal(size=SHAPE),
     }
 
 

@@ -23,16 +23,21 @@ Masks = Set[Expr]
 
 def masks(value: Expr) -> Masks:
     """The conditions of an expression that may leave out what is nan."""
-    wheres = (node for node in walk(value) if isinstance(node, Call) and node.op.name == "where")
-    return {node.args[0] for node in wheres if deselects(node.args[0])}
+    wheres = [node for node in walk(value) if isinstance(node, Call) and node.op.name == "where"]
+    return {node.args[0] for node in wheres if deselects(node.args[0], *node.args[1:])}
 
 
-def deselects(condition: Expr) -> bool:
-    """Whether a condition may leave out what is nan: it is about each position alone, or about labels.
+def deselects(condition: Expr, *parts: Expr) -> bool:
+    """Whether a condition may leave out what is nan in some parts.
 
-    What compares sums or single elements, such as the `sum(x^2) > 0` of a norm, tells nothing of what else is summed.
+    One that compares what they add up to, such as the `sum(x^2) > 0` of a norm, cannot: what is nan is nan there, too.
     """
-    return not any(isinstance(node, Reduce | Gather) and node.kind is Kind.REAL for node in walk(condition))
+    totals = [node for node in walk(condition) if isinstance(node, Reduce | Gather) and node.kind is Kind.REAL]
+    return not totals or not _data(*parts) <= _data(*totals)
+
+
+def _data(*parts: Expr) -> set[Expr]:
+    return {node for part in parts for node in _real(part) if isinstance(node, Input) and not node.whole}
 
 
 def selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr, known: Masks) -> Expr:

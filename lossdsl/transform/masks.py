@@ -112,12 +112,12 @@ class _Mask:
 
     def _choice(self, operand: Expr, tests: tuple[Expr, ...]) -> Expr:
         """An operand, or a harmless number where it is not needed."""
-        if shifted_where(operand) is self.condition or self.needed.issuperset(_leaves(operand)):
-            return operand
         needs = reduce(_both, [b.anywhere(test, test.axes - operand.axes) for test in tests])
         if _is_selection(operand):
             inner, value, harmless = operand.children
             return b.where(_both(needs, inner), value, harmless)
+        if shifted_where(operand) is self.condition or self.needed.issuperset(_leaves(operand)):
+            return operand
         number = self.numbers.setdefault(operand, _harmless(operand, len(self.numbers), self.known))
         return b.where(needs, operand, number)
 

@@ -174,7 +174,7 @@ def _choice(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr], known
         above = tuple(factor for factor in piece.above if is_plain_factor(factor))
         below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
         core = piece.without(list(above), list(below))
-        if small and not large and deselects(few) and core is not piece.core:
+        if small and not large and deselects(few, piece.core) and core is not piece.core:
             rest = _joined(1, _less(piece.above, [*above]), _less(piece.below, [*below]), b.ONE)
             above += (b.where(few, rest, b.ZERO),)
             core = piece.core
@@ -197,7 +197,7 @@ def _may_leave(factor: Expr, condition: Expr) -> bool:
 
 def _is_finite(expr: Expr, condition: Expr, known: Ranges) -> bool:
     """Whether an expression is finite where a condition does not hold, so that 0 times it is 0."""
-    if deselects(condition):
+    if deselects(condition, expr):
         return is_tame(expr, condition)
     values = known[expr]
     return growth(expr) <= 1 or max(-values.low, values.high) < math.inf
