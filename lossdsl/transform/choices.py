@@ -10,7 +10,23 @@ import math
 from collections.abc import Iterator, Set
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Gather, Input, Length, Param, Reduce, walk
+from lossdsl.ir.axes import LAST
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    walk,
+)
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import conjuncts
 
@@ -100,8 +116,21 @@ def nonzero(adjoint: Expr, known: Masks | None = None) -> Expr:
             return b.call("or", *(nonzero(arg, known) for arg in args))
         case Call(op, args) if op.name in ("neg", "div"):
             return nonzero(args[0], known)
-        case Reduce(op, arg, over) if known is not None and op.name in ("sum", "mean"):
+    return Flag(True) if known is None else _nonzero_below(adjoint, known)
+
+
+def _nonzero_below(adjoint: Expr, known: Masks) -> Expr:
+    """The same for what gathers an adjoint along axes: one position that is not 0 is enough for all."""
+    match adjoint:
+        case Reduce(op, arg, over) if op.name in ("sum", "mean"):
             return b.anywhere(nonzero(arg, known), over)
+        case Along(op, (arg, *_), over) if op.name != "rank":
+            return b.anywhere(nonzero(arg, known), over)
+        case Slice(arg) | Unslice(arg):
+            return b.anywhere(nonzero(arg, known), frozenset({LAST}))
+        case Rename(arg, old, new):
+            counts = b.anywhere(nonzero(arg, known), frozenset({new}))
+            return Rename(counts, old, new) if old in counts.axes else counts
     return Flag(True)
 
 
