@@ -97,6 +97,19 @@ def test_what_both_pieces_need_is_not_selected(name: str) -> None:
     assert masked(program.loss.result, program.known) is program.loss.result
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "where(isnan(t), 0, (t - x)^2)",
+        "mean(where(not t < inf, 0, (t - x)^2))",
+        "loss f(lo, x, hi: positive scalar)\nwhere(hi == inf, relu(lo - x), relu(lo - x) + relu(x - hi))",
+    ],
+)
+def test_what_asks_for_nan_or_infinity_is_no_dead_piece(source: str) -> None:
+    report = lossdsl.check(source)
+    assert not [finding for finding in report.findings if finding.id == "dead-piece"]
+
+
 def test_nothing_is_made_over_the_axes_of_two_operands_for_a_mask(rng: np.random.Generator) -> None:
     """Pairs that a label leaves out: each operand is selected by itself, and the products stay a matrix product."""
     source = "loss f(y: label, x)\nsum[j in batch if y[j] != y](exp(sum(x*x[j])))"
