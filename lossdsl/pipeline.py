@@ -32,6 +32,7 @@ from lossdsl.transform.descent import descended
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
 from lossdsl.transform.lower import lowered
+from lossdsl.transform.masks import masked
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.probabilities import linked
 from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
@@ -126,7 +127,7 @@ class Program:
     @cached_property
     def stable(self) -> Expr:
         """The loss in the form that keeps its digits, and from which the gradient is taken."""
-        return self._stabilized(self.loss.result)
+        return self._stabilized(masked(self.loss.result, self.known))
 
     def _stabilized(self, expr: Expr) -> Expr:
         """The early rules, and logarithms that descend."""
@@ -179,17 +180,17 @@ class Program:
     @cached_property
     def element_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The gradient of the loss of each element, before the average; if the loss is not elementwise, `gradients`."""
-        return self._by_input(self._refined(*self._element_slopes())) if self.is_elementwise else self.gradients
+        if not self.is_elementwise:
+            return self.gradients
+        value = self._stabilized(masked(self.loss.value, self.known))
+        return self._by_input(self._refined(*self._slopes(value, b.ONE)))
 
     @cached_property
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
-        slopes, _ = simplified(tidy(self._element_slopes()), self.known)
+        value = self.loss.value if self.is_elementwise else self.loss.result
+        slopes, _ = simplified(tidy(self._slopes(self._stabilized(value), b.ONE)), self.known)
         return self._by_input(readable(tidy(slopes), self.loss.names))
-
-    def _element_slopes(self) -> tuple[Expr, ...]:
-        value = self._stabilized(self.loss.value) if self.is_elementwise else self.stable
-        return self._slopes(value, b.ONE)
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
         return self._by_input(self._refined(*self._slopes(self.stable, seed)))

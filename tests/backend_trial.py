@@ -15,6 +15,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from choices import drawn, poisoned, sources
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
 from test_published import LOSSES, arguments, arrays, same_slope, same_value
 
 import lossdsl
@@ -442,7 +445,81 @@ def extra_inputs(rng):
     assert np.isfinite(model.fit(tokens, [(t, a)], verbose=0).history["loss"]).all()
 
 
+# --- what no condition selects --------------------------------------------------------------------------------------
+
+
+def derived(loss, mode):
+    """A function of all inputs that gives the values of a loss and their gradient in x; nothing is a constant to it."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        def on_tensors(t, x, *rest):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = loss.call((t, *rest), x)
+            return value, tape.gradient(value, x, unconnected_gradients="zero")
+
+        function = on_tensors if mode == "eager" else tf.function(on_tensors, jit_compile=mode == "xla")
+        return lambda inputs: function(*map(tf.constant, inputs))
+    if BACKEND == "jax":
+        import jax
+
+        def on_arrays(t, x, *rest):
+            return loss.call((t, *rest), x), jax.grad(lambda x: loss.call((t, *rest), x).sum())(x)
+
+        function = jax.jit(on_arrays)
+        return lambda inputs: function(*inputs)
+    import torch
+
+    def on_torch_tensors(inputs):
+        t, x, *rest = map(torch.tensor, inputs)
+        x.requires_grad_()
+        value = loss.call((t, *rest), x)
+        (slope,) = torch.autograd.grad(value.sum(), x, allow_unused=True)
+        return value.detach(), torch.zeros_like(x) if slope is None else slope
+
+    return on_torch_tensors
+
+
+@settings(
+    max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
+@given(sources(), st.integers(0, 1000))
+def unselected(source, seed):
+    """Values and gradients in float32 stay the same, bit for bit, whatever stands where nothing is selected."""
+    inputs = drawn(seed)
+    cases = list(poisoned(source, inputs))
+    assume(cases)
+    loss = lossdsl.compile(source, reduction=None, dtype="float32")
+    for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
+        function = derived(loss, mode)
+        harmless = function(as_given(inputs))
+        for poison, given_ in cases:
+            for found, wanted in zip(function(as_given(given_)), harmless, strict=True):
+                found, wanted = map(keras.ops.convert_to_numpy, (found, wanted))
+                assert np.array_equal(found, wanted, equal_nan=True), f"{source}\n{mode}, {poison}: {given_}"
+
+
+def as_given(inputs):
+    return [array.astype(np.int32 if array.dtype.kind == "i" else np.float32) for array in inputs.values()]
+
+
+def second_of_masked(_):
+    """Second derivatives by the backend, through our gradients: no nan comes from behind a mask."""
+    t = np.array([[np.nan, 1.0, 0.5]])
+    pieces = ("(t - x)^2", "(t - x)^3", "abs(t - x)^1.5", "softplus(x) - t*x", "exp(t*x)", "log(1 + (t - x)^2)")
+    for piece in pieces:
+        for formula in (f"sum(where(isnan(t), 0, {piece}))", f"mean[last if not isnan(t)]({piece})"):
+            loss = lossdsl.compile(formula, reduction=None, dtype="float32")
+            for poison in (2.0, np.nan, np.inf, 1e38):
+                x = np.array([[poison, 3.0, -1.0]], np.float32)
+                found = second(lambda a, loss=loss: loss.call(t, a), x)
+                assert np.all(np.isfinite(found)), f"{formula} at {x}: {found}"
+                assert found[0, 0] == 0, f"{formula} at {x}: {found}"
+
+
 PARTS = {
+    "choices": (lambda _: unselected(), second_of_masked),
     "values": (values, kinks),
     "published": (published,),
     "shapes": (shapes, empty_batches, narrow_pieces, pairs, dtypes, alignment),

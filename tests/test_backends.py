@@ -14,11 +14,12 @@ import pytest
 BACKENDS = os.environ.get("LOSSDSL_BACKENDS", "tensorflow").split()
 
 
-@pytest.mark.parametrize("part", ["values", "published", "shapes", "training"])
+@pytest.mark.parametrize("part", ["values", "published", "shapes", "training", "choices"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_backend(backend, part):
     script = Path(__file__).with_name("backend_trial.py")
-    in_64_bits = "0" if part == "training" else "1"  # JAX has float64 only where it is asked for when it starts
+    # JAX has float64 only where it is asked for when it starts
+    in_64_bits = "0" if part in ("training", "choices") else "1"
     environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": in_64_bits}
     done = subprocess.run(
         [sys.executable, str(script), part], capture_output=True, text=True, check=False, env=environment

@@ -35,10 +35,13 @@ def read(text):
         ("-(u*x) - u*t", "-u*(x + t)"),
         ("x*p*u - x*t*u", "u*((p - t)*x)"),
         ("x*t*(p - t) + x*(x*(p*(-t)))", "(p - t - x*p)*x*t"),
-        ("where(u > 0, x, 0)*v", "where(u > 0, 1, 0)*v*x"),
-        ("where(u > 0 and x > t, x, 0)", "where(u > 0, 1, 0)*where(x > t, x, 0)"),
-        ("where(x > t, u, 0)*v", "where(x > t, u*v, 0)"),
-        # what may be infinite where it is not selected stays inside
+        ("where(u > 0, 2 + where(u > 0, x, 1), 0)*v", "where(u > 0, 1, 0)*v*(2 + where(u > 0, x, 1))"),
+        ("where(u > 0 and x > t, -where(u > 0, x, 1), 0)", "-where(u > 0, 1, 0)*where(x > t, where(u > 0, x, 1), 0)"),
+        ("where(x > t, sum(x), 0)*v", "where(x > t, sum(x)*v, 0)"),
+        # what may be nan or infinite where it is not selected stays inside
+        ("where(u > 0, x, 0)*v", "v*where(u > 0, x, 0)"),
+        ("where(u > 0 and x > t, x, 0)", "where(u > 0 and x > t, x, 0)"),
+        ("where(x > t, u, 0)*v", "v*where(x > t, u, 0)"),
         ("where(u > 0, 1/x, 0)*v", "v*where(u > 0, 1/x, 0)"),
         ("where(u > 0, x*x, 0)", "where(u > 0, x*x, 0)"),
         ("where(x > 0, u*x, 0)", "where(x > 0, u*x, 0)"),

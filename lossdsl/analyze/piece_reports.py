@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.op import Kind
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.text import decimal, formula
 from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
@@ -234,6 +236,8 @@ def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]
         if node not in whole or node not in met or len(met[node]) == 2:
             continue
         assert isinstance(node, Call)
+        if _asks_for_no_number(node.args[0]):
+            continue
         piece = node.args[2 if True in met[node] else 1]
         if _is_undefined(piece):
             continue  # the missing `else` of `cases`, which is not missed
@@ -241,6 +245,16 @@ def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]
         text = f"`{formula(node.args[0], loss.names)}` {outcome}"
         span = loss.spans.get(piece) or loss.spans.get(node.args[0]) or loss.spans.get(node)
         yield Piece("unreachable", text, Verdict("proved", "pieces"), {}, span, piece)
+
+
+def _asks_for_no_number(condition: Expr) -> bool:
+    """Whether a condition asks if an input is nan or infinite: then it may be, though no number of its kind is."""
+    tests = [node for node in walk(condition) if isinstance(node, Call) and node.kind is Kind.BOOL]
+    return any(
+        test.op.name == "isnan" or any(isinstance(arg, Const) and abs(arg.value) == math.inf for arg in test.args)
+        for test in tests
+        if any(isinstance(part, Input) for part in walk(test))
+    )
 
 
 def gaps(view: PredictionView, cells: Sequence[Cell], search: GridSearch | None) -> Iterator[Piece]:

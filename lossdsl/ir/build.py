@@ -11,7 +11,20 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from lossdsl.ir.axes import LAST, Axes, ordered
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Length, Position, Reduce, is_whole, walk
+from lossdsl.ir.expr import (
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Length,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    is_whole,
+    walk,
+)
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS
 
@@ -315,6 +328,8 @@ def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
     """`node` over other children, folded anew."""
     if all(new is old for new, old in zip(children, node.children, strict=True)):
         return node
+    if isinstance(node, Rename | Gather | Slice) and children[0] is ZERO:
+        return ZERO
     return call(node.op.name, *children) if isinstance(node, Call) else node.rebuilt(children)
 
 

@@ -6,9 +6,17 @@ import ast
 from collections.abc import Mapping
 from typing import ClassVar
 
+from lossdsl.ir.expr import Call, Expr
 from lossdsl.targets import special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
+
+
+def _is_negated_order(node: Expr) -> bool:
+    """Whether a node is `not a < b` or the like, of tensors."""
+    if not (isinstance(node, Call) and node.op.name == "not" and not node.is_static):
+        return False
+    return isinstance(node.args[0], Call) and node.args[0].op.name in ("lt", "le", "gt", "ge")
 
 
 class TensorFlowPrinter(Printer):
@@ -48,6 +56,16 @@ class TensorFlowPrinter(Printer):
         "take": "_take(a, i, k)",
         "take last": "_take_last(a, i)",
     }
+
+    def _call(self, node: Call) -> ast.expr:
+        """An operation; not `~(a < b)`, which a graph takes for `a >= b`: that is another thing where one is nan."""
+        condition = node.args[0] if node.args else node
+        if node.op.name == "where" and _is_negated_order(condition):
+            inner, first, second = condition.children[0], *node.args[1:]
+            return super()._call(Call(node.op, (inner, second, first)))
+        if _is_negated_order(node) and not self.is_plain(condition):
+            return fill("tf.where(c, False, True)", c=self.meet(condition, self.has(node)))
+        return super()._call(node)
 
     def subscript(self, tree: ast.expr, index: list[object]) -> ast.expr:
         """One new dimension has an operation of its own, which is quicker than a slice."""

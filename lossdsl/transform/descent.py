@@ -69,7 +69,7 @@ def _xlogy(domain: LogDomain, node: Call) -> Expr | None:
 
 def _near_one(domain: LogDomain, arg: Expr, found: Expr | None) -> Expr | None:
     """The logarithm of a probability and a bit, as of `p + epsilon`, which loses its digits where p is near 1."""
-    rest = complement(arg, domain)
+    rest = complement(arg, domain) if domain.is_made_of_exponentials(arg) else None
     if rest is None or not domain.known[arg].is_nonnegative:
         return found
     return b.where(b.call("gt", arg, b.const(0.5)), b.call("log1p", b.neg(rest)), found or b.call("log", arg))

@@ -8,13 +8,13 @@ it NaN or infinite, cannot reach the result.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE, Axes, Axis
 from lossdsl.ir.expr import (
     Along,
     Call,
-    Const,
     Expr,
     Flag,
     Gather,
@@ -31,18 +31,9 @@ from lossdsl.ir.meets import meetings
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.transform import vjp
+from lossdsl.transform.choices import CHOICES, SEED, Masks, growth, masks, nonzero, selected, times
 from lossdsl.transform.rules import factored
-from lossdsl.transform.slopes import (
-    CHOICES,
-    SEED,
-    choice,
-    differentiable,
-    piecewise,
-    selected,
-    slopes_of,
-    times,
-    without,
-)
+from lossdsl.transform.slopes import Flow, choice, differentiable, past_pole, piecewise, slopes_of, without
 
 
 def seed_for(value: Expr) -> Input:
@@ -54,11 +45,12 @@ def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE) -> d
     """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`."""
     wanted = tuple(wrt)
     active = _active(value, wanted)
+    flow = Flow(active, masks(value))
     adjoints = _Adjoints(_counted_axes(value))
     adjoints.add(value, seed)
     for node in reversed(list(walk(value))):
         if node in active and node in adjoints.of and node not in wanted:
-            _push(node, adjoints.of[node], active, adjoints)
+            _push(node, adjoints.of[node], flow, adjoints)
     return {node: adjoints.of.get(node, b.ZERO) for node in wanted}
 
 
@@ -126,25 +118,25 @@ def _active(value: Expr, wanted: tuple[Expr, ...]) -> set[Expr]:
     return active
 
 
-def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> None:
+def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
     """Hands the derivative with respect to a node on to its children."""
+    active = flow.active
     match node:
         case Call(op, args) if op.name in CHOICES:
             condition, first, second = choice(node, active)
-            for leaf, slopes in piecewise(condition, first, second, active).items():
-                adjoints.add(leaf, selected(condition, adjoint, *slopes), node)
+            for leaf, slopes in piecewise(first, second, flow).items():
+                adjoints.add(leaf, selected(condition, adjoint, *slopes, flow.masks), node)
         case Call(op, (above, below)) if op.name == "div" and below.axes < node.axes:
-            _push_quotient(node, above, below, adjoint, active, adjoints)
+            _push_quotient(node, above, below, adjoint, flow, adjoints)
         case Call(op, args):
             for child, slope in zip(args, slopes_of(node), strict=True):
                 if child in active and slope is not None:
-                    adjoints.add(child, times(adjoint, slope), node)
+                    product = times(adjoint, slope, flow.masks, steep=growth(slope) > 1)
+                    adjoints.add(child, past_pole(node, adjoint, product), node)
         case Reduce(op, arg) | Along(op, (arg,)) if op.name in vjp.RULES:
-            found = vjp.of_whole(node, adjoint)
-            assert found is not None
-            adjoints.add(arg, found)
+            adjoints.add(arg, vjp.of_whole(node, adjoint, partial(times, known=flow.masks)))
         case Reduce(op, arg, over) if arg in active:
-            adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, adjoints.counted))
+            adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, flow.masks, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
         case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
@@ -156,7 +148,7 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
             adjoints.add(arg, Rename(adjoint, new, old) if new in adjoint.axes else adjoint)
         case Gather(arg, axis, index):
             label = _inside(arg, axis, index)
-            labelled = vjp.of_labelled(node, label, adjoint)
+            labelled = vjp.of_labelled(node, label, adjoint, partial(times, known=flow.masks))
             if labelled is None:
                 labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
             adjoints.add(*labelled)
@@ -169,12 +161,13 @@ def _push(node: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints) -> 
 
 
 def _push_quotient(
-    node: Call, above: Expr, below: Expr, adjoint: Expr, active: set[Expr], adjoints: _Adjoints
+    node: Call, above: Expr, below: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints
 ) -> None:
     """A quotient by something that many elements share, such as `x/sum(x)`.
 
     Where a choice throws away what all of them contribute, it throws away the divisor as well, which may be 0 there.
     """
+    active = flow.active
     inside = _under_logarithm(node, adjoint)
     if inside is not None:
         condition, rest = inside
@@ -184,7 +177,7 @@ def _push_quotient(
             whole = b.total(b.where(condition, rest, b.ZERO), node.axes - below.axes)
             adjoints.add(below, b.neg(b.where(b.call("ne", below, b.ZERO), b.div(whole, below), b.ZERO)))
         return
-    counts = _nonzero(adjoint)
+    counts = nonzero(adjoint)
     if counts is not Flag(True):
         counts = b.anywhere(counts, counts.axes - below.axes)
         below_safe = b.where(counts, below, b.ONE)
@@ -194,7 +187,7 @@ def _push_quotient(
         adjoints.add(above, b.div(adjoint, below_safe), node)
     if below in active:
         over = node.axes - below.axes
-        whole = b.total(b.mul(adjoint, b.div(above, below_safe)), over)
+        whole = b.total(times(adjoint, b.div(above, below_safe), flow.masks), over)
         adjoints.add(below, b.neg(b.div(whole, below_safe)))
 
 
@@ -221,26 +214,6 @@ def _is_clip(expr: Expr, node: Expr, condition: Expr) -> bool:
     return condition is b.call("and", b.call("ge", node, inner.args[1]), b.call("le", node, high))
 
 
-def _nonzero(adjoint: Expr) -> Expr:
-    """A condition outside of which choices make an adjoint 0."""
-    match adjoint:
-        case Const(value):
-            return Flag(value != 0)
-        case Call(op, (condition, first, second)) if op.name == "where":
-            return b.call(
-                "or",
-                b.call("and", condition, _nonzero(first)),
-                b.call("and", b.call("not", condition), _nonzero(second)),
-            )
-        case Call(op, args) if op.name == "mul":
-            return b.call("and", *map(_nonzero, args))
-        case Call(op, args) if op.name in ("add", "sub"):
-            return b.call("or", *map(_nonzero, args))
-        case Call(op, args) if op.name in ("neg", "div"):
-            return _nonzero(args[0])
-    return Flag(True)
-
-
 def _inside(arg: Expr, axis: Axis, index: Expr) -> Expr:
     """A whole number as `Gather` reads it: negative constants count from the end, what is worked out is held inside.
 
@@ -256,7 +229,9 @@ def _inside(arg: Expr, axis: Axis, index: Expr) -> Expr:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, counted: Axes) -> Expr:
+def _reduction(
+    node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, known: Masks, counted: Axes
+) -> Expr:
     if name == "sum":
         return adjoint
     if name == "mean":
@@ -270,7 +245,7 @@ def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, co
             b.where(b.call("eq", zeros, b.ONE), others, b.ZERO),
             b.where(b.call("eq", zeros, b.ZERO), b.div(others, arg), b.ZERO),
         )
-        return b.mul(adjoint, rest)
+        return times(adjoint, rest, known)
     (axis, *more) = over
     if not more and axis in counted:
         place = Reduce(AGGREGATES[f"arg{name}"], arg, over)

@@ -30,10 +30,10 @@ def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
 
 def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
     """`piece` with the arguments of its elementwise operations replaced where `selected` does not hold."""
-    if not isinstance(piece, Call) or not any(_unsafe(node, known) for node in _region(piece)):
+    if not isinstance(piece, Call) or not any(_unsafe(node, known) for node in region(piece)):
         return piece
     done: dict[Expr, Expr] = {}
-    for node in _region(piece):
+    for node in region(piece):
         if not isinstance(node, Call):
             done[node] = node
             continue
@@ -47,13 +47,13 @@ def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
                 args[position] = b.where(counts, args[position], b.const(safe))
                 continue
             if not _is_guarded(original, selected):
-                needed = _anywhere(selected, selected.axes - original.axes)
+                needed = somewhere(selected, selected.axes - original.axes)
                 args[position] = b.where(needed, args[position], b.const(safe))
         done[node] = b.rebuild(node, tuple(args))
     return done[piece]
 
 
-def _anywhere(selected: Expr, over: Axes) -> Expr:
+def somewhere(selected: Expr, over: Axes) -> Expr:
     """What many elements share is needed if one of them is selected; the one with a certain number always is."""
     if isinstance(selected, Call) and selected.op.name == "eq":
         for one, other in (selected.args, selected.args[::-1]):
@@ -62,7 +62,7 @@ def _anywhere(selected: Expr, over: Axes) -> Expr:
     return b.anywhere(selected, over)
 
 
-def _region(piece: Expr) -> list[Expr]:
+def region(piece: Expr) -> list[Expr]:
     """The elementwise operations of a piece, children first."""
     order: list[Expr] = []
     seen: set[Expr] = set()

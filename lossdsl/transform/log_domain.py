@@ -17,7 +17,7 @@ from functools import reduce as fold
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce, Rename, Slice
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce, Rename, Slice, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import INF, along, reduce
 from lossdsl.transform.lower import largest
@@ -71,6 +71,7 @@ class LogDomain:
         self.known = known
         self.complement = complement
         self._done: dict[Expr, Scaled] = {}
+        self._wild: dict[Expr, bool] = {}
 
     def scale(self, expr: Expr) -> Scaled:
         """An expression as `factor*exp(power)`; its own factor where nothing is gained."""
@@ -101,6 +102,13 @@ class LogDomain:
     def is_tame(self, expr: Expr) -> bool:
         """Whether an expression can neither overflow nor underflow, so that it is as well off without a shift."""
         return self.known[expr].low > LEAST and self._is_bounded(expr)
+
+    def is_made_of_exponentials(self, expr: Expr) -> bool:
+        """Whether something in an expression can overflow, underflow or round to 1."""
+        for node in walk(expr) if expr not in self._wild else ():
+            if node not in self._wild:
+                self._wild[node] = _name(node) in _WILD or any(self._wild[child] for child in node.children)
+        return self._wild[expr]
 
     def is_positive(self, expr: Expr) -> bool:
         return self.known[expr].is_positive
@@ -327,6 +335,7 @@ class LogDomain:
         return None
 
 
+_WILD = frozenset({"exp", "expm1", "sigmoid", "norm_cdf", "erfc", "softmax", "softmax_rest", "prod"})
 _LOG_OF_WHOLE = {"softmax": "log_softmax", "softmax_rest": "log_softmax_rest"}
 
 

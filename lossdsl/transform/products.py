@@ -15,10 +15,12 @@ from typing import TypeGuard
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
+from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, walk
+from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts
+from lossdsl.transform.choices import SEED, deselects, growth, is_plain_factor, is_tame
+from lossdsl.transform.guard import somewhere
 from lossdsl.transform.rules import factored
-from lossdsl.transform.slopes import growth, is_plain_factor
 
 
 @dataclass(frozen=True)
@@ -154,34 +156,54 @@ def _opened(node: Expr, full: Axes, splits: dict[Expr, Split], done: dict[Expr, 
 
 
 def _choice(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr], known: Ranges) -> Split:
-    """`where(c, e, 0)`, with what is plain in `e`, and conditions over few axes, outside."""
+    """`where(c, e, 0)`, with what is finite in `e`, and conditions over few axes, outside."""
     inner = node.args[1]
     piece = splits[inner] if inner.axes == node.axes else Split(1, (done[inner],), (), b.ONE)
     tests = conjuncts(done[node.args[0]])
     small = [test for test in tests if test.axes < node.axes]
     large = [test for test in tests if test.axes == node.axes]
-    if (large and inner.axes < node.axes) or (small and _is_tame(piece.core, known)):
+    few, many = (reduce(_both, some) if some else Flag(True) for some in (small, large))
+    is_narrow = bool(large) and inner.axes < node.axes and _may_leave(done[inner], many)
+    if is_narrow or (small and _is_finite(piece.core, few, known)):
         factor = _joined(1, piece.above, piece.below, b.ONE)
-        above: tuple[Expr, ...] = (b.where(reduce(_both, small), factor, b.ZERO) if small else factor,)
+        above: tuple[Expr, ...] = (b.where(few, factor, b.ZERO),)
         below: tuple[Expr, ...] = ()
         core = piece.core
     else:
-        large = tests
+        many = reduce(_both, tests)
         above = tuple(factor for factor in piece.above if is_plain_factor(factor))
         below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
         core = piece.without(list(above), list(below))
-    if large:
-        core = b.where(reduce(_both, large), core, b.ZERO)
-    return Split(piece.sign, above, below, core)
+        if small and not large and deselects(few, piece.core) and core is not piece.core:
+            rest = _joined(1, _less(piece.above, [*above]), _less(piece.below, [*below]), b.ONE)
+            above += (b.where(few, rest, b.ZERO),)
+            core = piece.core
+    return Split(piece.sign, above, below, b.where(many, core, b.ZERO))
+
+
+def _may_leave(factor: Expr, condition: Expr) -> bool:
+    """Whether what many elements share may leave a choice between them: whether one of them is selected for certain,
+    or the factor is made of what all of them add up to, and so is needed anyway."""
+    if somewhere(condition, condition.axes - factor.axes) is Flag(True):
+        return True
+    stack = [factor]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Input) and not node.whole and node.name != SEED:
+            return False
+        stack += () if node.kind is not Kind.REAL or isinstance(node, Reduce | Length) else node.children
+    return True
+
+
+def _is_finite(expr: Expr, condition: Expr, known: Ranges) -> bool:
+    """Whether an expression is finite where a condition does not hold, so that 0 times it is 0."""
+    if deselects(condition, expr):
+        return is_tame(expr, condition)
+    values = known[expr]
+    return growth(expr) <= 1 or max(-values.low, values.high) < math.inf
 
 
 _both = partial(b.call, "and")
-
-
-def _is_tame(expr: Expr, known: Ranges) -> bool:
-    """Whether an expression is finite wherever the inputs are, so that 0 times it is 0."""
-    values = known[expr]
-    return growth(expr) <= 1 or max(-values.low, values.high) < math.inf
 
 
 def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: Expr) -> Expr:

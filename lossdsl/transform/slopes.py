@@ -6,20 +6,25 @@ cannot reach the result. Nothing is summed here; `gradient` does that, and calls
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from functools import reduce
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, valued, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Reduce, Unslice, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import DEFINITIONS
+from lossdsl.transform.choices import CHOICES, Masks, degree, is_plain_factor, selected, times
 from lossdsl.transform.language import expression
 from lossdsl.transform.rules import factored
 
-CHOICES = ("where", "max", "min", "relu")
-SEED = "upstream"
-"""The name of the input that stands for what comes after: see `gradient.seed_for`."""
+
+@dataclass(frozen=True)
+class Flow:
+    """The nodes through which a gradient flows, and the conditions that may leave out what is nan."""
+
+    active: Set[Expr]
+    masks: Masks
 
 
 def slopes_of(node: Call) -> list[Expr | None]:
@@ -54,7 +59,22 @@ def _rooted(node: Call, slope: Expr) -> Expr:
     return b.where(inside, slope, b.ZERO)
 
 
-def choice(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr]:
+def past_pole(node: Call, adjoint: Expr, product: Expr) -> Expr:
+    """The product of an adjoint and the slope of a root, 0 where the adjoint is 0 though the slope may be infinite.
+
+    `(1 - p)^0.5*log(p)` has the slope 0 at p = 1: the root's factor is 0 there.
+    """
+    if node.op.name == "pow":
+        exponent = b.exact(node.args[1])
+        has_pole = node.args[1].is_static and (exponent is None or 0 < exponent < 1)
+    else:
+        has_pole = node.op.name in ("sqrt", "cbrt")
+    if not has_pole or is_plain_factor(adjoint):
+        return product
+    return b.where(b.call("ne", adjoint, b.ZERO), product, b.ZERO)
+
+
+def choice(node: Call, active: Set[Expr]) -> tuple[Expr, Expr, Expr]:
     """A choice as (condition, value if it holds, value if not)."""
     if node.op.name == "min":
         clipped = _clipped(node, active)
@@ -68,7 +88,7 @@ def choice(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr]:
     return b.call("ge" if node.op.name == "max" else "le", first, second), first, second
 
 
-def _clipped(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr] | None:
+def _clipped(node: Call, active: Set[Expr]) -> tuple[Expr, Expr, Expr] | None:
     """`min(max(e, low), high)` as one choice; an end belongs to what is inside, as a tie goes to the first argument."""
     inner, high = node.args
     if not isinstance(inner, Call) or inner.op.name != "max" or high in active:
@@ -81,49 +101,14 @@ def _clipped(node: Call, active: set[Expr]) -> tuple[Expr, Expr, Expr] | None:
     return b.call("and", b.call("ge", arg, low), b.call("le", arg, high)), arg, b.ZERO
 
 
-def selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr:
-    """The choice between two slopes, times the adjoint: outside if that is finite, else inside, so that 0 stays 0."""
-    if is_plain_factor(adjoint):
-        return b.mul(adjoint, b.where(condition, first, second))
-    return b.where(condition, b.mul(adjoint, first), b.mul(adjoint, second))
-
-
-def times(adjoint: Expr, slope: Expr) -> Expr:
-    """Their product; where the adjoint is 0 by a choice and the slope may be infinite there, a choice of products."""
-    if isinstance(adjoint, Call) and growth(slope) > 1:
-        if adjoint.op.name == "where" and b.ZERO in adjoint.args[1:]:
-            condition, first, second = adjoint.args
-            return b.where(condition, times(first, slope), times(second, slope))
-        if adjoint.op.name == "mul":
-            for one, other in (adjoint.args, adjoint.args[::-1]):
-                if isinstance(one, Call) and one.op.name == "where" and b.ZERO in one.args[1:]:
-                    return times(one, b.mul(other, slope))
-    return b.mul(adjoint, slope)
-
-
-def growth(expr: Expr) -> float:
-    """The degree of an expression in whatever it is made of."""
-    degrees: dict[Expr, float] = {}
-    for node in walk(expr):
-        below = [degrees[child] for child in node.children]
-        plain = 0.0 if node.is_static or isinstance(node, Length) else max(below, default=1.0)
-        degrees[node] = _degree(node, below) if isinstance(node, Call) and not node.is_static else plain
-    return degrees[expr]
-
-
-def is_plain_factor(adjoint: Expr) -> bool:
-    """Whether an adjoint is a plain factor: made of constants, lengths and the seed only."""
-    return all(not isinstance(node, Input | Param) or node.name == SEED for node in valued(adjoint))
-
-
-def piecewise(condition: Expr, first: Expr, second: Expr, active: set[Expr]) -> dict[Expr, tuple[Expr, Expr]]:
+def piecewise(first: Expr, second: Expr, flow: Flow) -> dict[Expr, tuple[Expr, Expr]]:
     """For each node of a cut below both pieces, the slopes of the two pieces with respect to it."""
-    cut = _cut((first, second), active)
-    slopes = [_slopes(piece, cut, active) for piece in (first, second)]
+    cut = _cut((first, second), flow.active)
+    slopes = [_slopes(piece, cut, flow) for piece in (first, second)]
     return {leaf: (slopes[0].get(leaf, b.ZERO), slopes[1].get(leaf, b.ZERO)) for leaf in cut}
 
 
-def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
+def _cut(pieces: tuple[Expr, ...], active: Set[Expr]) -> list[Expr]:
     """The nodes that every path from the pieces to the inputs passes: one (such as e = t - x) if there is one."""
     order = list(walk(*pieces))
     heights: dict[Expr, int] = {}
@@ -132,7 +117,7 @@ def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
         is_call = isinstance(node, Call)
         heights[node] = 1 + max((heights[child] for child in node.children), default=0) if is_call else 0
         below = [degrees[child] for child in node.children]
-        degrees[node] = _degree(node, below) if isinstance(node, Call) else float(node in active)
+        degrees[node] = degree(node, below) if isinstance(node, Call) else float(node in active)
     frontier = {piece for piece in pieces if piece in active}
     while not (len(frontier) == 1 and all(degrees[node] <= 2 for node in frontier)):
         open_nodes = [node for node in frontier if _is_open(node, active)]
@@ -144,36 +129,14 @@ def _cut(pieces: tuple[Expr, ...], active: set[Expr]) -> list[Expr]:
     return [node for node in order if node in frontier]
 
 
-def _is_open(node: Expr, active: set[Expr]) -> bool:
+def _is_open(node: Expr, active: Set[Expr]) -> bool:
     return isinstance(node, Call) and any(child in active for child in differentiable(node))
 
 
-def _degree(node: Call, below: list[float]) -> float:
-    """How fast an operation grows, as the degree of a polynomial; infinite if it may have infinite slopes.
-
-    A choice may stand above what grows like a square at the most: its slopes are then as large as the inputs, so that
-    none overflows where its piece is not selected.
-    """
-    name = node.op.name
-    if name == "mul":
-        return sum(below)
-    if name == "square":
-        return 2 * below[0]
-    if name == "pow":
-        exponent = b.exact(node.args[1])
-        is_tame = exponent is not None and exponent >= 1 == exponent.denominator
-        return below[0] * float(exponent) if exponent is not None and is_tame else math.inf
-    if name == "div":
-        by_many = node.args[1].axes < node.axes  # see _push_quotient
-        return below[0] if node.args[1].is_static or by_many else math.inf
-    if name in CHOICES or any(safe is not None for safe in node.op.safe):
-        return math.inf
-    return max(below, default=0.0)
-
-
-def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+def _slopes(piece: Expr, cut: list[Expr], flow: Flow) -> Mapping[Expr, Expr]:
     """The slopes of one piece with respect to the nodes of a cut, elementwise."""
     found: dict[Expr, Expr] = {piece: b.ONE}
+    active = flow.active
     if piece not in active:
         return {}
     stop = set(cut)
@@ -185,25 +148,25 @@ def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Ex
             condition, first, second = choice(node, active)
             rest = without(slope, [node])
             if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
-                slope, inner = rest, [_of_logarithm(first, cut, active), {}]
+                slope, inner = rest, [_of_logarithm(first, cut, flow), {}]
             else:
-                inner = [_slopes(part, cut, active) for part in (first, second)]
+                inner = [_slopes(part, cut, flow) for part in (first, second)]
             for leaf in cut:
                 pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
                 if any(part is not b.ZERO for part in pair):
-                    _accumulate(found, leaf, selected(condition, slope, pair[0], pair[1]))
+                    _accumulate(found, leaf, selected(condition, slope, pair[0], pair[1], flow.masks))
         else:
             for child, partial in zip(node.args, slopes_of(node), strict=True):
                 if child in active and partial is not None:
-                    _accumulate(found, child, b.mul(slope, partial))
+                    _accumulate(found, child, past_pole(node, slope, times(slope, partial, flow.masks)))
     return {leaf: found[leaf] for leaf in cut if leaf in found}
 
 
-def _of_logarithm(quotient: Call, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+def _of_logarithm(quotient: Call, cut: list[Expr], flow: Flow) -> Mapping[Expr, Expr]:
     """The slopes of `log(a/b)`: those of `a` by `a`, less those of `b` by `b`, with nothing of the quotient in them."""
     above, below = quotient.args
-    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, active).items()}
-    for leaf, slope in _slopes(below, cut, active).items():
+    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, flow).items()}
+    for leaf, slope in _slopes(below, cut, flow).items():
         _accumulate(found, leaf, b.neg(b.div(slope, below)))
     return found
 

@@ -12,44 +12,46 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Const, Expr, Gather, Position, Reduce
 from lossdsl.ir.whole import INF, along, nonzero, reduce
 
-Rule = Callable[[Expr, Expr, Axes, Expr], Expr]
-"""From the node, its argument, its axes and its adjoint to the adjoint of the argument."""
+Times = Callable[[Expr, Expr], Expr]
+"""The product of an adjoint and a slope, which is 0 where a choice makes the adjoint 0, whatever the slope is there."""
+Rule = Callable[[Expr, Expr, Axes, Expr, Times], Expr]
+"""From the node, its argument, its axes, its adjoint and the product to the adjoint of the argument."""
 
 
-def _logsumexp(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
-    return b.mul(adjoint, along("softmax", arg, over))
+def _logsumexp(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    return times(adjoint, along("softmax", arg, over))
 
 
-def _softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
-    return b.mul(node, b.sub(adjoint, b.total(b.mul(adjoint, node), over)))
+def _softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    return times(b.sub(adjoint, b.total(times(adjoint, node), over)), node)
 
 
-def _log_softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+def _log_softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     total = b.total(adjoint, over) if over <= adjoint.axes else b.total(b.spread(adjoint, over), over)
-    return b.sub(adjoint, b.mul(along("softmax", arg, over), total))
+    return b.sub(adjoint, times(total, along("softmax", arg, over)))
 
 
-def _softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
-    return _softmax(along("softmax", arg, over), arg, over, b.neg(adjoint))
+def _softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    return _softmax(along("softmax", arg, over), arg, over, b.neg(adjoint), times)
 
 
-def _log_softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+def _log_softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     """By way of log p: dlog(1 - p) is -p/(1 - p)*dlog p."""
     share, rest = along("softmax", arg, over), along("softmax_rest", arg, over)
     odds = b.where(b.call("gt", rest, b.ZERO), b.div(share, rest), b.ZERO)
-    return _log_softmax(node, arg, over, b.neg(b.mul(adjoint, odds)))
+    return _log_softmax(node, arg, over, b.neg(times(adjoint, odds)), times)
 
 
-def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     return along("others", b.spread(adjoint, over), over)
 
 
-def _norm(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
-    return b.mul(adjoint, along("normalize", arg, over))
+def _norm(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    return times(adjoint, along("normalize", arg, over))
 
 
-def _normalize(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
-    along_it = b.mul(node, b.total(b.mul(adjoint, node), over))
+def _normalize(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    along_it = b.mul(node, b.total(times(adjoint, node), over))
     return b.div(b.sub(adjoint, along_it), nonzero(reduce("norm", arg, over)))
 
 
@@ -57,13 +59,13 @@ def _from_mean(arg: Expr, over: Axes) -> Expr:
     return b.sub(arg, reduce("mean", arg, over))
 
 
-def _var(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
-    return b.mul(b.div(b.mul(b.TWO, adjoint), b.length(arg, over)), _from_mean(arg, over))
+def _var(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    return times(b.div(b.mul(b.TWO, adjoint), b.length(arg, over)), _from_mean(arg, over))
 
 
-def _std(node: Expr, arg: Expr, over: Axes, adjoint: Expr) -> Expr:
+def _std(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     count = b.call("sqrt", b.length(arg, over))
-    return b.mul(b.div(adjoint, count), along("normalize", _from_mean(arg, over), over))
+    return times(b.div(adjoint, count), along("normalize", _from_mean(arg, over), over))
 
 
 RULES: Mapping[str, Rule] = {
@@ -80,13 +82,12 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def of_whole(node: Reduce | Along, adjoint: Expr) -> Expr | None:
-    """The adjoint of the argument of a whole function; None for any other aggregate."""
-    rule = RULES.get(node.op.name)
-    return None if rule is None else rule(node, node.children[0], node.over, adjoint)
+def of_whole(node: Reduce | Along, adjoint: Expr, times: Times) -> Expr:
+    """The adjoint of the argument of a whole function."""
+    return RULES[node.op.name](node, node.children[0], node.over, adjoint, times)
 
 
-def of_labelled(node: Gather, label: Expr, adjoint: Expr) -> tuple[Expr, Expr] | None:
+def of_labelled(node: Gather, label: Expr, adjoint: Expr, times: Times) -> tuple[Expr, Expr] | None:
     """The argument of `log_softmax(x)[t]`, and its adjoint by 1 - p for the class and -p for the others: none cancels.
 
     That of log(1 - p) is -p for the class, and for each other p times its share in the others.
@@ -106,9 +107,9 @@ def of_labelled(node: Gather, label: Expr, adjoint: Expr) -> tuple[Expr, Expr] |
 
     if whole.op.name == "log_softmax":
         slope = b.where(is_class, at_label("softmax_rest"), b.neg(along("softmax", arg, whole.over)))
-        return arg, b.mul(adjoint, slope)
+        return arg, times(adjoint, slope)
     others = along("softmax", b.where(is_class, Const(-INF), arg), whole.over)
-    return arg, b.mul(b.mul(adjoint, at_label("softmax")), b.where(is_class, b.const(-1), others))
+    return arg, times(times(adjoint, at_label("softmax")), b.where(is_class, b.const(-1), others))
 
 
 _LABELLED = ("log_softmax", "log_softmax_rest")

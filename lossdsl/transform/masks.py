@@ -1,0 +1,217 @@
+"""Selects the operands of what a mask may throw away: the "double where" for the choices that an author wrote.
+
+`where(isnan(t), 0, (t - x)^2)` becomes `where(isnan(t), 0, where(isnan(t), 0.5, t - x)^2)`. What is not selected is
+then worked out from harmless numbers, so that no derivative of it is nan, of whatever order and whoever differentiates.
+This is done once, to the formula as it was written; what the stable forms and the gradient make of it keeps it.
+
+A choice is a mask for an operand if its condition is about an input that is no label, and its other piece does without
+the operand: huber's error, which both pieces need, is nan in both. Labels select a few elements of many, or ignore a
+sample; there it is enough that a slope which may be nan stays in the choice (`slopes.times`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import partial, reduce
+from typing import NamedTuple
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import LAST, Axes
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Reduce, Rename, Slice, walk
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ranges import Ranges, conjuncts, shifted_where
+from lossdsl.transform.guard import region
+
+_OFF = tuple(Fraction(k, 32) for k in (16, 12, 20, 14, 18, 11))
+"""How far harmless numbers lie from the end of a range: exact in every format, off the kinks, and not all the same."""
+
+_PASSING = ("add", "sub", "neg", "where", "max", "min", "relu")
+"""Operations whose slopes are 0, 1 or -1 whatever their operands are: through these nan has no way back."""
+
+
+class _Sum(NamedTuple):
+    """What is known of a sum of operands with constant factors: how many, over which axes, and if there is a `stop`."""
+
+    many: int = 0
+    axes: frozenset[Axes] = frozenset()
+    stops: bool = False
+
+
+def masked(root: Expr, known: Ranges) -> Expr:
+    """The expression with the operands of each piece selected by the mask that selects the piece."""
+    return b.mapped((root,), lambda node: _with_selected_operands(node, known))[0]
+
+
+def _with_selected_operands(node: Expr, known: Ranges) -> Expr:
+    if not (isinstance(node, Call) and node.op.name == "where"):
+        return node
+    condition, first, second = node.args
+    return b.where(
+        condition,
+        _Mask(condition, second, known).selected(first),
+        _Mask(b.call("not", condition), first, known).selected(second),
+    )
+
+
+class _Mask:
+    """A condition, and what the piece that it does not select needs as well."""
+
+    def __init__(self, condition: Expr, other: Expr, known: Ranges) -> None:
+        self.condition = condition
+        self.tests = tuple(test for test in conjuncts(condition) if _has_data(test))
+        self.totals = {node for node in walk(condition) if isinstance(node, Reduce)}  # as in where(s > 0, sqrt(s), 0)
+        self.needed = set(_leaves(other)) if self.tests else set()
+        self.known = known
+        self.numbers: dict[Expr, Const] = {}
+
+    def selected(self, piece: Expr) -> Expr:
+        """The piece with its operands selected."""
+        return self._selected(piece, self.tests, True) if self.tests else piece
+
+    def _selected(self, piece: Expr, tests: tuple[Expr, ...], passing: bool) -> Expr:
+        """The same for a part of it that is needed where all tests hold; `passing` says that its slope is finite."""
+        order = region(piece)
+        done: dict[Expr, Expr] = {}
+        for node, passes in self._operands(piece, order, passing).items():
+            done[node] = self._choice(node, tests) if passes is None else self._below(node, tests, passes)
+        for node in order:
+            if node not in done:
+                done[node] = b.rebuild(node, tuple(done[arg] for arg in node.args)) if isinstance(node, Call) else node
+        return done[piece]
+
+    def _operands(self, piece: Expr, order: list[Expr], passing: bool) -> dict[Expr, bool | None]:
+        """What is to be selected (None), and the aggregates in which there may be more, each with its `passing`."""
+        sums = _sums(order)
+        found: dict[Expr, bool | None] = {}
+        seen: set[tuple[Expr, bool]] = set()
+        stack = [(piece, passing)]
+        while stack:
+            node, passes = stack.pop()
+            if (node, passes) in seen or node.kind is not Kind.REAL or node in self.totals:
+                continue
+            seen.add((node, passes))
+            known = sums[node]
+            if known is not None and (passes or known == _Sum()):
+                continue
+            if (known is not None and self._is_one(node, known)) or (not passes and _is_selection(node)):
+                found[node] = None
+            elif isinstance(node, Call):
+                passes = passes and _passes(node, sums)
+                stack += [(child, passes) for child in reversed(node.args)]
+            else:
+                passes = passes and not (isinstance(node, Reduce) and node.op.name == "prod")
+                found[node] = passes and found.get(node) is not False
+        return found
+
+    def _is_one(self, node: Expr, known: _Sum) -> bool:
+        """Whether a sum is selected as a whole: where that takes fewer choices than to select what it is made of."""
+        if known.stops or _is_data(node):
+            return known.many > 0
+        return known.many > 1 and (known.axes == {node.axes} or node.axes == self.condition.axes)
+
+    def _choice(self, operand: Expr, tests: tuple[Expr, ...]) -> Expr:
+        """An operand, or a harmless number where it is not needed."""
+        needs = reduce(_both, [b.anywhere(test, test.axes - operand.axes) for test in tests])
+        if _is_selection(operand):
+            inner, value, harmless = operand.children
+            return b.where(_both(needs, inner), value, harmless)
+        if shifted_where(operand) is self.condition or self.needed.issuperset(_leaves(operand)):
+            return operand
+        number = self.numbers.setdefault(operand, _harmless(operand, len(self.numbers), self.known))
+        return b.where(needs, operand, number)
+
+    def _below(self, node: Expr, tests: tuple[Expr, ...], passing: bool) -> Expr:
+        """An aggregate, or an element of something: axes are other ones within, and what one position needs, all do."""
+        match node:
+            case Reduce(_, _, over) | Along(_, _, over):
+                others = over
+            case Rename(_, old, new):
+                others = frozenset({old, new})
+            case Gather(arg, axis, index):
+                others = index.axes - arg.axes | {axis}
+            case Slice():
+                others = frozenset({LAST})
+            case _:
+                return node
+        below = tuple(b.anywhere(test, others) for test in tests)
+        first, *rest = node.children
+        return b.rebuild(node, (self._selected(first, below, passing), *rest))
+
+
+_both = partial(b.call, "and")
+
+
+def _has_data(expr: Expr) -> bool:
+    return any(_is_data(node) for node in walk(expr))
+
+
+def _is_data(node: Expr) -> bool:
+    """Whether a node is an input that is no label, or an element of one."""
+    while isinstance(node, Gather | Rename | Slice):
+        node = node.arg
+    return isinstance(node, Input) and not node.whole
+
+
+def _is_selection(node: Expr) -> bool:
+    return isinstance(node, Call) and node.op.name == "where" and isinstance(node.args[2], Const)
+
+
+def _leaves(root: Expr) -> Iterable[Expr]:
+    """The data whose values an expression needs wherever it is needed: not what a choice in it selects."""
+    stack, seen = [root], set[Expr]()
+    while stack:
+        node = stack.pop()
+        if node in seen or node.kind is not Kind.REAL or _is_selection(node) or isinstance(node, Length):
+            continue
+        seen.add(node)
+        if _is_data(node):
+            yield node
+        else:
+            stack += node.children
+
+
+def _passes(node: Call, sums: dict[Expr, _Sum | None]) -> bool:
+    if node.op.name in ("mul", "div"):
+        return any(sums[factor] == _Sum() for factor in node.args[node.op.name == "div" :])
+    return node.op.name in _PASSING
+
+
+def _sums(order: list[Expr]) -> dict[Expr, _Sum | None]:
+    """For each part what is known of it as a sum of data with constant factors; None for what is no such sum."""
+    found: dict[Expr, _Sum | None] = {}
+    for node in order:
+        if node.kind is not Kind.REAL or isinstance(node, Length):
+            found[node] = _Sum()
+        elif _is_data(node):
+            found[node] = _Sum(1, frozenset({node.axes}))
+        elif isinstance(node, Call):
+            found[node] = _sum_of(node, [found[child] for child in node.args])
+        else:
+            found[node] = None if _has_data(node) else _Sum()
+    return found
+
+
+def _sum_of(node: Call, parts: list[_Sum | None]) -> _Sum | None:
+    if all(part == _Sum() for part in parts):
+        return _Sum()
+    if node.op.name == "stop":
+        return _Sum(stops=True)
+    free = parts[1:] if node.op.name == "div" else parts
+    is_scaled = node.op.name in ("mul", "div") and any(part == _Sum() for part in free)
+    whole = [part for part in parts if part is not None]
+    if len(whole) < len(parts) or not (is_scaled or node.op.name in ("add", "sub", "neg")):
+        return None
+    many = min(2, sum(part.many for part in whole))
+    axes = frozenset[Axes]().union(*(part.axes for part in whole))
+    return _Sum(many, axes, any(part.stops for part in whole))
+
+
+def _harmless(operand: Expr, number: int, known: Ranges) -> Const:
+    """A number that an operand may well be."""
+    values = known[operand]
+    off = _OFF[number % len(_OFF)]
+    low, high = (None if abs(end) == float("inf") else Fraction(end) for end in (values.low, values.high))
+    if low is not None:
+        return b.const(low + off * (1 if high is None else high - low))
+    return b.const(off if high is None else high - off)
