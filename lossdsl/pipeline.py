@@ -27,12 +27,13 @@ from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
+from lossdsl.transform.canonical import canonical
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.transform.readable import readable
-from lossdsl.transform.rules import stable, tidy
+from lossdsl.transform.rules import stable
 from lossdsl.transform.simplify import Proposal, simplified
 from lossdsl.transform.totals import accurate_totals
 
@@ -118,12 +119,12 @@ class Program:
     @cached_property
     def stable(self) -> Expr:
         """The loss in the form that keeps its digits, and from which the gradient is taken."""
-        return tidy(stable((self.loss.result,), self.known))[0]
+        return canonical(stable((self.loss.result,), self.known))[0]
 
     @cached_property
     def value(self) -> Expr:
         """The form in which the value is computed: the late rules have been used too."""
-        return tidy(stable(accurate_totals((self.stable,)), self.known, late=True))[0]
+        return canonical(stable(accurate_totals((self.stable,)), self.known, late=True))[0]
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -143,7 +144,7 @@ class Program:
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
-        small = small_first(doubled(stable(tidy(exprs), self.known, late=True)), self.known)
+        small = small_first(doubled(stable(canonical(exprs), self.known, late=True)), self.known)
         return affine_choices(shared_choices(small))
 
     @cached_property
@@ -167,11 +168,11 @@ class Program:
     @cached_property
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
-        slopes, _ = simplified(tidy(self._element_slopes()), self.known)
-        return self._by_input(readable(tidy(slopes), self.loss.names))
+        slopes, _ = simplified(canonical(self._element_slopes()), self.known)
+        return self._by_input(readable(canonical(slopes), self.loss.names))
 
     def _element_slopes(self) -> tuple[Expr, ...]:
-        (value,) = tidy(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)
+        (value,) = canonical(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)
         return self._slopes(value, b.ONE)
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -184,14 +185,14 @@ class Program:
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return tidy(simplified(self._improved(slopes), self.known)[0])
+        return canonical(simplified(self._improved(slopes), self.known)[0])
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)
         return {spec: tuple(next(found) for _ in spec.nodes) for spec in self.loss.inputs if spec.is_real}
 
     def _improved(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
-        return tidy(stable(exprs, self.known, late=True))
+        return canonical(stable(exprs, self.known, late=True))
 
     @cached_property
     def proposals(self) -> list[Proposal]:

@@ -17,7 +17,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.ir.ranges import Ranges, conjuncts
-from lossdsl.transform.rules import factored
+from lossdsl.transform.canonical import factored
 from lossdsl.transform.slopes import growth, is_plain_factor
 
 

@@ -13,8 +13,8 @@ from functools import reduce
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, valued, walk
 from lossdsl.ir.ranges import Ranges
+from lossdsl.transform.canonical import factored
 from lossdsl.transform.language import expression
-from lossdsl.transform.rules import factored
 
 CHOICES = ("where", "max", "min", "relu")
 SEED = "upstream"
