@@ -169,7 +169,7 @@ class Program:
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
         slopes, _ = simplified(canonical(self._element_slopes()), self.known)
-        return self._by_input(readable(canonical(slopes), self.loss.names))
+        return self._by_input(readable(slopes, self.loss.names))
 
     def _element_slopes(self) -> tuple[Expr, ...]:
         (value,) = canonical(stable((self.loss.value,), self.known)) if self.is_elementwise else (self.stable,)

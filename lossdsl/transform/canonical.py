@@ -1,162 +1,467 @@
-"""Sums and products in one normal form."""
+"""Sums and products in one normal form: an exact coefficient, and each base once with its exponent.
+
+Nothing here loses digits. Constants are multiplied as fractions. What both multiplies and divides goes away, as does
+what is both added and taken away. A product with a reciprocal is a quotient, which is rounded once. All else keeps its
+order and its brackets: a factor is not spread over a sum, a quotient inside a product stays one part, so that `(e/c)^2`
+overflows no sooner, and a sum is opened only for a term that another part of it cancels. What is used twice is one part
+too, as long as nothing in it cancels.
+
+Each node is looked at once. A factor of a larger product is gathered where that one ends, and what a part is made of is
+kept, so that the work grows with the size of what is written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import reduce
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import NONE
-from lossdsl.ir.expr import Call, Expr, Reduce
+from lossdsl.ir.axes import NONE, Axes
+from lossdsl.ir.expr import Call, Expr, Reduce, walk
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ranges import Ranges
+from lossdsl.transform.cancellation import Count, Family, Part, Parts, settled, shared_by_quotient, size, total
+from lossdsl.transform.choice_rules import indicator, joined_choices, simpler_choice
+
+WIDEST = 24
+"""The largest product or sum that is looked into where it is part of another."""
+LARGEST_POWER = 64
+_UNIT = Fraction(1)
+_LEAST, _MOST = Fraction(1, 2**126), Fraction(2**127)
+"""Constants are merged if the result is a normal number of float32."""
 
 
 def canonical(roots: Iterable[Expr]) -> tuple[Expr, ...]:
-    """The roots with constants gathered, signs pulled out and products with a reciprocal written as quotients.
-
-    None of this loses digits: factors are merged exactly, and a quotient is rounded once where a reciprocal and a
-    product are rounded twice.
-    """
-    return b.mapped(roots, _tidied)
+    """The roots with every sum and product in normal form."""
+    return Canonical()(tuple(roots))
 
 
-def _tidied(node: Expr) -> Expr:
-    if isinstance(node, Reduce) and node.op.name in ("sum", "mean"):
-        return _pulled(node)
-    if not isinstance(node, Call):
-        return node
-    if node.op.name in ("mul", "div"):
-        sign, factors, divisors = factored(node)
-        factors = _with_powers(factors)
-        for place, factor in enumerate(factors):
-            condition = _indicator(factor)
+@dataclass(frozen=True)
+class Product:
+    """`sign*scale` times each base to the power of its exponent. If `is_divided`, it is divided by `1/scale`."""
+
+    sign: int
+    scale: Fraction
+    factors: Parts
+    is_divided: bool = False
+
+
+def powered(base: Expr, power: Count) -> Expr:
+    return base if power == 1 else b.power(base, b.const(power))
+
+
+def negative(node: Expr) -> Expr:
+    return b.sub(*reversed(node.children)) if _name(node) == "sub" else b.neg(node)
+
+
+@dataclass
+class Canonical:
+    """One pass over expressions. Parts in `named`, which have a name, stay what they are."""
+
+    named: Collection[Expr] = ()
+    closed: set[Expr] = field(default_factory=set)
+    """What is used twice."""
+    products: dict[Expr, Product] = field(default_factory=dict)
+    """What products, their signs aside, are made of."""
+    units: dict[Expr, Part] = field(default_factory=dict)
+    """Of parts with a constant somewhere in their factors: the part without it, and the constant."""
+    sums: dict[Expr, Parts] = field(default_factory=dict)
+    """The terms of sums."""
+    bases: dict[Expr, Mapping[Expr, Count]] = field(default_factory=dict)
+    terms: dict[Expr, Mapping[Expr, Count]] = field(default_factory=dict)
+    """What products and sums are made of, opened as far as it goes."""
+    pairs: dict[frozenset[Part], Expr] = field(default_factory=dict)
+    """Sums of two as they were first written: the other order has the same value."""
+    visits: int = 0
+
+    def __call__(self, roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        users = _users(roots)
+        done: dict[Expr, Expr] = {}
+        for node in walk(*roots):
+            new = b.rebuild(node, tuple(done[child] for child in node.children))
+            if node in self.named or not _is_inside(node, users[node]):
+                changed = new if new in self.named else self.visited(new)
+                new = changed if _may_lose(new.axes - changed.axes, node, users[node]) else new
+            elif _name(new) in _SUMS:
+                new = self._bracketed(new)
+            done[node] = new
+            if len(users[node]) > 1:
+                self.closed |= {new, positive(new)}
+        return tuple(done[root] for root in roots)
+
+    def visited(self, node: Expr) -> Expr:
+        """A node, whose children are in normal form, in normal form."""
+        self.visits += 1
+        name = _name(node)
+        if name in _SUMS:
+            node = self._bracketed(node)
+            return self._sum(node) if _name(node) in _SUMS and node.kind is Kind.REAL else node
+        if name in _PRODUCTS and node.kind is Kind.REAL:
+            return self._product(node)
+        if name == "where":
+            return simpler_choice(node)
+        return self._pulled(node) if isinstance(node, Reduce) and node.op.name in ("sum", "mean") else node
+
+    # --- products -------------------------------------------------------------------------------------------------
+
+    def _product(self, node: Expr) -> Expr:
+        sign, constants, factors = self.gathered(node)
+        family = Family(self.bases_of, self.factors_of, shared_by_quotient)
+        left = settled(factors, family)
+        return self.placed(node, self._merged(sign, constants, factors if left is None else left, left is not None))
+
+    def placed(self, node: Expr, found: Product) -> Expr:
+        """A product as an expression; if one factor is 1 or 0 by a condition, as a choice between the rest and 0."""
+        for place, (base, power) in enumerate(found.factors):
+            condition = indicator(base) if power > 0 else None
             if condition is not None and condition.axes >= node.axes:
-                rest = factors[:place] + factors[place + 1 :]
-                return _tidied(b.where(condition, _product(sign, rest, divisors), b.ZERO))
-        return _product(sign, factors, divisors)
-    if node.op.name == "where" and node.args[1] is b.ZERO:
-        return _tidied(b.where(b.call("not", node.args[0]), node.args[2], b.ZERO))
-    if node.op.name == "where" and node.args[2] is b.ZERO:
-        inner = node.args[1]
-        if isinstance(inner, Call) and inner.op.name == "where" and inner.args[2] is b.ZERO:
-            return b.where(b.call("and", node.args[0], inner.args[0]), inner.args[1], b.ZERO)
-        positive = _negated(inner)
-        if positive is not None:
-            return b.neg(b.where(node.args[0], positive, b.ZERO))
-    if node.op.name in ("add", "sub"):
-        left, right = node.args
-        if _is_choice(left) and _is_choice(right) and left.children[0] is right.children[0]:
-            pieces = (b.call(node.op.name, *pair) for pair in zip(left.children[1:], right.children[1:], strict=True))
-            return _tidied(b.where(left.children[0], *map(_tidied, pieces)))
-        shared = _over_one_divisor(node)
-        if shared is not None:
-            return shared
-    if node.op.name == "add" and _negated(node.args[1]) is not None:
-        return _tidied(b.sub(node.args[0], _negated(node.args[1]) or b.ZERO))
-    if node.op.name == "add" and _negated(node.args[0]) is not None:
-        return _tidied(b.sub(node.args[1], _negated(node.args[0]) or b.ZERO))
-    if node.op.name == "sub" and _negated(node.args[1]) is not None:
-        return _tidied(b.add(node.args[0], _negated(node.args[1]) or b.ZERO))
-    if node.op.name == "sub" and _negated(node.args[0]) is not None:
-        return b.neg(b.add(_negated(node.args[0]) or b.ZERO, node.args[1]))
-    if node.op.name == "neg" and isinstance(node.args[0], Call) and node.args[0].op.name == "sub":
-        return b.sub(node.args[0].args[1], node.args[0].args[0])
-    return node
+                rest = replace(found, sign=1, factors=found.factors[:place] + found.factors[place + 1 :])
+                chosen = simpler_choice(b.where(condition, self.written(rest), b.ZERO))
+                return negative(chosen) if found.sign < 0 else chosen
+        return self.written(found)
+
+    def gathered(self, node: Expr) -> tuple[int, list[Part], list[Part]]:
+        """The sign of a product, its constants and its factors, in order. A quotient inside of it is one factor."""
+        sign, constants, factors = 1, list[Part](), list[Part]()
+        stack: list[tuple[Expr, int, bool]] = [(node, 1, True)]
+        while stack:
+            part, power, is_spine = stack.pop()
+            self.visits += 1
+            name = _name(part)
+            is_named = part is not node and part in self.named
+            is_open = power > 0 and not is_named and (part is node or part not in self.closed)
+            if name == "neg" and not is_named:
+                sign = -sign
+                stack.append((part.children[0], power, is_spine))
+            elif name == "mul" and is_open and part.kind is Kind.REAL:
+                stack += [(child, power, False) for child in reversed(part.children)]
+            elif name == "div" and ((is_open and is_spine) or (power > 0 and self._is_reciprocal(part))):
+                stack += [(part.children[1], -power, False), (part.children[0], power, True)]
+            elif b.exact(part) is not None and part is not b.ZERO:
+                constants.append((part, power))
+            else:
+                factors.append((part, power) if is_named else _as_power(part, power))
+        return sign, constants, factors
+
+    def _is_reciprocal(self, quotient: Expr) -> bool:
+        known = self.products.get(quotient)
+        return known is not None and all(power < 0 for _, power in known.factors)
+
+    def _merged(self, sign: int, constants: list[Part], factors: list[Part], is_settled: bool) -> Product:
+        """The product with one constant. One that is alone stays where it is, unless factors have been opened."""
+        factors = with_powers(factors)
+        inner = [(base, power) for base, power in factors if base in self.units]
+        if len(constants) + len(inner) > (0 if is_settled else 1):
+            scale = _value(constants) * _value((b.const(self.units[base][1]), power) for base, power in inner)
+            if _LEAST < abs(scale) < _MOST:
+                units = tuple((self.units.get(base, (base, 1))[0], power) for base, power in factors)
+                is_divided = not _is_single(scale) and _is_single(1 / scale) and any(power > 0 for _, power in units)
+                return Product(sign if scale > 0 else -sign, abs(scale), units, is_divided)
+            constants, factors = constants[:1], [*factors, *constants[1:]]
+        scale = _value(constants)
+        is_divided = any(power < 0 for _, power in constants) and any(power > 0 for _, power in factors)
+        return Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided)
+
+    def written(self, product: Product) -> Expr:
+        """A product as an expression, of which it is kept what it is made of."""
+        plain = replace(product, sign=1)
+        result = self.spelled(plain)
+        if result not in self.products and plain.factors != ((result, 1),):
+            self.products[result] = plain
+            inner = [(self.units[base][1], power) for base, power in plain.factors if base in self.units]
+            scale = plain.scale * _value((b.const(each), power) for each, power in inner)
+            if scale != 1 and _LEAST < scale < _MOST:
+                units = tuple((self.units.get(base, (base, 1))[0], power) for base, power in plain.factors)
+                self.units[result] = self.written(Product(1, _UNIT, units)), scale
+        return negative(result) if product.sign < 0 else result
+
+    def spelled(self, product: Product) -> Expr:
+        """The size of a product: factors in their order after the constant, then divided one by one."""
+        result = multiplied(powered(base, power) for base, power in product.factors if power > 0)
+        scale = product.scale
+        result = b.div(result, b.const(1 / scale)) if product.is_divided else b.mul(b.const(scale), result)
+        return reduce(b.div, (powered(base, -power) for base, power in product.factors if power < 0), result)
+
+    def bases_of(self, part: Expr) -> Mapping[Expr, Count]:
+        """What a part is a product of, each base with its exponent; a large one is a base itself."""
+        if part not in self.bases:
+            self.bases[part] = _opened_all(part, self.factors_of(part), self.bases_of)
+        return self.bases[part]
+
+    def factors_of(self, part: Expr) -> Parts:
+        """The factors of a part, but for its constant."""
+        known = self.products.get(part)
+        if known is not None:
+            return known.factors
+        return ((part, 1),) if part in self.named else (_as_power(part, 1, least=-LARGEST_POWER),)
+
+    def _pulled(self, node: Reduce) -> Expr:
+        """A sum or mean with the factors that do not vary along its axes outside, where they are applied once."""
+        inner = positive(node.arg)
+        known = self.products.get(inner, Product(1, _UNIT, ((inner, 1),)))
+        known = replace(known, sign=1 if inner is node.arg else -1)
+        factors: list[Part] = []
+        for base, power in known.factors:
+            below = self.factors_of(base) if power == 1 and base not in self.units else ()
+            is_mixed = all(count > 0 for _, count in below) and any(not part.axes & node.over for part, _ in below)
+            factors += below if is_mixed else [(base, power)]
+        outside = [(base, power) for base, power in factors if not base.axes & node.over]
+        if known.sign == known.scale == 1 and not outside:
+            return node
+        inside = self.written(Product(1, _UNIT, tuple(part for part in factors if part not in outside)))
+        if not node.over <= inside.axes:
+            return node
+        whole = Reduce(node.op, inside, node.over)
+        return self.visited(self.written(replace(known, factors=((whole, 1), *outside))))
+
+    # --- sums -----------------------------------------------------------------------------------------------------
+
+    def _bracketed(self, node: Expr) -> Expr:
+        """A sum of two: inside one choice, over one divisor, and with its signs outside."""
+        choice = joined_choices(node)
+        if choice is not None:
+            condition, *pieces = choice
+            return simpler_choice(b.where(condition, *map(self.visited, pieces)))
+        left, right = node.children
+        if _name(left) == _name(right) == "div" and left.children[1] is right.children[1]:
+            above = self.visited(b.call(_name(node), left.children[0], right.children[0]))
+            return self.visited(b.div(above, left.children[1]))
+        one, other = positive(left), positive(right)
+        is_sum = (_name(node) == "add") == (other is right)
+        if one is left:
+            return b.add(one, other) if is_sum else b.sub(one, other)
+        return b.sub(other, one) if is_sum else b.neg(b.add(one, other))
+
+    def _sum(self, node: Expr) -> Expr:
+        """A whole sum, without what cancels in it."""
+        terms: list[Part] = []
+        stack = [(node, 1)]
+        while stack:
+            part, scale = stack.pop()
+            self.visits += 1
+            if _name(part) in _SUMS and (part is node or not (part in self.sums or part in self.named)):
+                left, right = part.children
+                stack += [(right, scale if _name(part) == "add" else -scale), (left, scale)]
+            else:
+                unit, count = self._unit_of(positive(part))
+                terms.append((unit, count * scale if positive(part) is part else -count * scale))
+        left_over = settled(terms, Family(self._terms_of, self._opened_sum, _added_and_taken))
+        if left_over is not None:
+            result = self.written_sum(left_over)
+            if len(left_over) < 3 or not _is_worse(node, result):
+                return result
+        if len(terms) == 2:
+            node = self.pairs.setdefault(frozenset(terms), node)
+        self.sums[node] = tuple(terms)
+        return node
+
+    def _unit_of(self, part: Expr) -> Part:
+        """A term without its coefficient, and that; a constant is one times it."""
+        value = b.exact(part)
+        return (b.ONE, value) if value is not None else self.units.get(part, (part, 1))
+
+    def _terms_of(self, part: Expr) -> Mapping[Expr, Count]:
+        """What a part is a sum of, each term with its coefficient. What has a coefficient is not opened."""
+        if part not in self.terms:
+            terms = self._opened_sum(part)
+            self.terms[part] = _opened_all(part, terms, self._terms_of, lambda scale: size(scale) == 1)
+        return self.terms[part]
+
+    def _opened_sum(self, part: Expr) -> Parts:
+        return self.sums.get(part, ((part, 1),))
+
+    def written_sum(self, terms: list[Part]) -> Expr:
+        """Terms added in their order, one that is not negative first, with a coefficient that all have outside."""
+        sizes = {Fraction(size(scale)) for _, scale in terms}
+        shared = sizes.pop() if len(sizes) == 1 and all(unit is not b.ONE for unit, _ in terms) else _UNIT
+        first = next((place for place, (_, scale) in enumerate(terms) if scale > 0), 0)
+        result: Expr = b.ZERO
+        for unit, scale in [*terms[first : first + 1], *terms[:first], *terms[first + 1 :]]:
+            term = b.const(size(scale)) if unit is b.ONE else self._times(size(scale) / shared, unit)
+            result = b.add(result, term) if scale > 0 else b.sub(result, term)
+            result = self._bracketed(result) if _name(result) in _SUMS else result
+        self.sums[positive(result)] = tuple(terms)
+        return self._times(shared, result)
+
+    def _times(self, scale: Fraction, unit: Expr) -> Expr:
+        return unit if scale == 1 else self.written(Product(1, scale, self.factors_of(unit)))
 
 
-def _with_powers(factors: list[Expr]) -> list[Expr]:
-    """`u^(c - 1)` and `u` as `u^c`, as the chain rule leaves them.
+_PRODUCTS = ("mul", "div", "neg")
+_SUMS = ("add", "sub")
+
+
+def _name(node: Expr) -> str:
+    return node.op.name if isinstance(node, Call) else ""
+
+
+def positive(node: Expr) -> Expr:
+    """A node without a minus sign."""
+    return node.children[0] if _name(node) == "neg" else node
+
+
+def _users(roots: tuple[Expr, ...]) -> dict[Expr, list[Expr | None]]:
+    """Where nodes are used; a root is asked for by nobody in there."""
+    found: dict[Expr, list[Expr | None]] = {root: [None] for root in roots}
+    for node in walk(*roots):
+        for child in node.children:
+            found.setdefault(child, []).append(node)
+    return found
+
+
+def _may_lose(lost: Axes, node: Expr, users: list[Expr | None]) -> bool:
+    """Whether those who use a node have the axes that it would lose, such as `x - x`, from others."""
+    return not lost or all(
+        isinstance(user, Call) and lost <= NONE.union(*(child.axes for child in user.args if child is not node))
+        for user in users
+    )
+
+
+def _is_inside(node: Expr, users: list[Expr | None]) -> bool:
+    """Whether a node is part of one larger product or sum, which will see to it."""
+    user = users[0]
+    if len(users) > 1 or user is None or node.kind is not Kind.REAL or user.kind is not Kind.REAL:
+        return False
+    name, above = _name(node), _name(user)
+    is_first = user.children[0] is node
+    if name in _SUMS or above in _SUMS:
+        return name in _SUMS and above in _SUMS and is_first
+    if name == "div" or above == "div":
+        return name in _PRODUCTS and above == "div" and is_first
+    return name in _PRODUCTS and above in _PRODUCTS
+
+
+def _opened_all(
+    part: Expr,
+    parts: Parts,
+    contents: Callable[[Expr], Mapping[Expr, Count]],
+    is_open: Callable[[Count], bool] = lambda count: True,
+) -> Mapping[Expr, Count]:
+    """What the parts of a part are made of, together; of a large one, itself."""
+    found: dict[Expr, Count] = {}
+    for base, count in parts:
+        inside = contents(base) if base is not part and is_open(count) else {base: 1}
+        for inner, each in inside.items():
+            found[inner] = found.get(inner, 0) + count * each
+    return found if len(found) <= WIDEST else {part: 1}
+
+
+def _added_and_taken(base: Expr, counts: list[Count], is_open: bool) -> Count:
+    """How much of a term is both added and taken away: all of it, or all parts of the sum are open.
+
+    Constants are added if float32 has their sum, so that nothing is rounded.
+    """
+    if base is b.ONE:
+        return total(map(size, counts)) if _is_single(Fraction(total(counts))) else 0
+    found = shared_by_quotient(base, counts, is_open)
+    return found if is_open or not total(counts) else 0
+
+
+def _is_worse(before: Expr, after: Expr) -> bool:
+    """Whether a form has fewer digits than another."""
+    from lossdsl.oracle.veto import worse  # here, for few sums cancel, and what it needs takes long to load
+
+    return worse(before, after, Ranges()) is not None
+
+
+def _value(constants: Iterable[Part]) -> Fraction:
+    """A product of powers of constants."""
+    result = Fraction(1)
+    for base, power in constants:
+        result *= (b.exact(base) or Fraction(1)) ** int(power)
+    return result
+
+
+def _as_power(part: Expr, power: int, least: int = 2) -> Part:
+    """A part as a base and an exponent: `u^2` is u squared."""
+    if _name(part) == "pow":
+        count = b.exact(part.children[1])
+        if count is not None and count.denominator == 1 and least <= count <= LARGEST_POWER:
+            return part.children[0], count * power
+    return part, power
+
+
+def with_powers(factors: list[Part]) -> list[Part]:
+    """`u^(c - 1)` and `u` as `u^c`, `u^c` by `u` as `u^(c - 1)`, and `u` by its root as the root.
 
     The same wherever the product is a number; and where u is 0, or underflows, `c*u^(c - 1)` with c = 0 is nan.
     """
-    for place, factor in enumerate(factors):
-        if not (isinstance(factor, Call) and factor.op.name == "pow"):
+    counts = dict(factors)
+    for place, (factor, power) in enumerate(factors):
+        base = factor.children[0] if _name(factor) in ("pow", "sqrt") else None
+        count = counts.get(base, 0) if base is not None else 0
+        if base is None or not count:
             continue
-        base, exponent = factor.args
-        if isinstance(exponent, Call) and exponent.op.name == "sub" and exponent.args[1] is b.ONE and base in factors:
-            rest = [*factors[:place], b.power(base, exponent.args[0]), *factors[place + 1 :]]
-            rest.remove(base)
-            return _with_powers(rest)
+        if _name(factor) == "sqrt":
+            if count * power > 0:
+                continue
+            whole = int((power + 2 * count) / 2)
+            new = [(base, whole), (factor, power + 2 * count - 2 * whole)]
+        else:
+            exponent = factor.children[1]
+            if power != 1 or b.exact(exponent) is not None or (count > 0 and not _lacks(exponent, count)):
+                continue
+            new = [(b.power(base, _shifted(exponent, count)), 1)]
+        rest = [part for part in factors[place + 1 :] if part[0] is not base]
+        before = [part for part in factors[:place] if part[0] is not base]
+        return with_powers([*before, *(part for part in new if part[1]), *rest])
     return factors
 
 
-def _pulled(node: Reduce) -> Expr:
-    """A sum or mean with the factors that do not vary along its axes outside, where they are applied once."""
-    sign, factors, divisors = factored(node.arg)
-    outside = [factor for factor in factors if not factor.axes & node.over]
-    below = [divisor for divisor in divisors if not divisor.axes & node.over]
-    if sign == 1 and not any(part is not b.ONE for part in (*outside, *below)):
-        return node
-    inside = _product(1, [f for f in factors if f not in outside], [d for d in divisors if d not in below])
-    if not node.over <= inside.axes:
-        return node
-    return _product(sign, [Reduce(node.op, inside, node.over), *outside], below)
+def _lacks(exponent: Expr, count: Count) -> bool:
+    """Whether an exponent is something less `count`, as the chain rule leaves it."""
+    return _name(exponent) == "sub" and b.exact(exponent.children[1]) == count
 
 
-def _is_choice(node: Expr) -> bool:
-    return isinstance(node, Call) and node.op.name == "where"
+def _shifted(exponent: Expr, count: Count) -> Expr:
+    if _name(exponent) == "sub" and b.exact(exponent.children[1]) is not None:
+        return _shifted(exponent.children[0], count - (b.exact(exponent.children[1]) or 0))
+    return b.add(exponent, b.const(count)) if count > 0 else b.sub(exponent, b.const(-count))
 
 
-def _indicator(factor: Expr) -> Expr | None:
-    """The condition of a factor that is 1 where it holds and 0 elsewhere."""
-    if isinstance(factor, Call) and factor.op.name == "where" and factor.args[1] is b.ONE and factor.args[2] is b.ZERO:
-        return factor.args[0]
-    return None
+def _is_single(value: Fraction) -> bool:
+    """Whether float32 has a number (its range left aside)."""
+    denominator = value.denominator
+    return denominator & (denominator - 1) == 0 and abs(value.numerator) < 2**24
 
 
-def _over_one_divisor(node: Call) -> Expr | None:
-    """`a/d - b/d` as `(a - b)/d`, which is rounded once less, and takes one division."""
-    left, right = node.args
-    if not (isinstance(left, Call) and isinstance(right, Call) and left.op.name == right.op.name == "div"):
-        return None
-    if left.args[1] is not right.args[1]:
-        return None
-    return _tidied(b.div(_tidied(b.call(node.op.name, left.args[0], right.args[0])), left.args[1]))
-
-
-def _negated(node: Expr) -> Expr | None:
-    return node.args[0] if isinstance(node, Call) and node.op.name == "neg" else None
-
-
-DEEPEST = 24
-"""How many levels of a product are opened: each product is opened anew, so without a bound long ones take for ever."""
-
-
-def factored(node: Expr, depth: int = 0) -> tuple[int, list[Expr], list[Expr]]:
-    """Sign, factors and divisors of a product, opened as far as that is free of rounding."""
-    if isinstance(node, Call) and depth < DEEPEST:
-        if node.op.name == "neg":
-            sign, factors, divisors = factored(node.args[0], depth + 1)
-            return -sign, factors, divisors
-        if node.op.name == "mul":
-            left, right = (factored(arg, depth + 1) for arg in node.args)
-            by_many = any(NONE < divisor.axes < node.axes for divisor in left[2] + right[2])  # like x/sum(x): one part
-            if not (by_many or (left[2] and right[2])) or left[1] == [b.ONE] or right[1] == [b.ONE]:
-                return left[0] * right[0], left[1] + right[1], left[2] + right[2]
-        if node.op.name == "div":
-            sign, factors, divisors = factored(node.args[0], depth + 1)
-            if not divisors:
-                return sign, factors, [node.args[1]]
-    return 1, [node], []
-
-
-def _product(sign: int, factors: list[Expr], divisors: list[Expr]) -> Expr:
-    scale = b.const(sign)
-    rest: list[Expr] = []
-    for factor in factors:
-        if b.exact(factor) is not None:
-            scale = b.mul(scale, factor)  # type: ignore[assignment]
+def factored(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
+    """Sign, factors and divisors of a product; at most one quotient is opened, and of a long product a part."""
+    sign, above, below = 1, list[Expr](), list[Expr]()
+    stack, opened = [node], 0
+    while stack:
+        part = stack.pop()
+        opened += 1
+        name = _name(part) if opened <= 2 * WIDEST else ""
+        is_shared = name == "div" and part is not node and NONE < part.children[1].axes < node.axes  # like x/sum(x)
+        if name == "neg":
+            sign = -sign
+            stack.append(part.children[0])
+        elif name == "mul":
+            stack += reversed(part.children)
+        elif name == "div" and not below and not is_shared:
+            below.append(part.children[1])
+            stack.append(part.children[0])
         else:
-            rest.append(factor)
-    value = b.exact(scale)
-    assert value is not None
-    negative, size = value < 0, b.const(abs(value))
-    if not rest:
-        result: Expr = size
-    else:
-        result = rest[0]
-        for factor in rest[1:]:
-            result = b.mul(result, factor)
-        result = b.mul(size, result)
-    for divisor in divisors:
-        result = b.div(result, divisor)
-    return b.neg(result) if negative else result
+            above.append(part)
+    return sign, [part for part in above if part is not b.ONE] or [b.ONE], below
 
+
+def merged(constants: Iterable[Expr]) -> list[Expr]:
+    """Constants multiplied exactly, as far as float32 has the result."""
+    found: list[Expr] = []
+    for constant in constants:
+        scale = _value([(found[-1], 1), (constant, 1)]) if found else None
+        if scale is not None and _LEAST < size(scale) < _MOST:
+            found[-1] = b.const(scale)
+        else:
+            found.append(constant)
+    return found
+
+
+def multiplied(factors: Iterable[Expr]) -> Expr:
+    """Factors in their order."""
+    result: Expr = b.ONE
+    return reduce(b.mul, factors, result)

@@ -17,7 +17,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.ir.ranges import Ranges, conjuncts
-from lossdsl.transform.canonical import factored
+from lossdsl.transform.canonical import factored, merged, multiplied
 from lossdsl.transform.slopes import growth, is_plain_factor
 
 
@@ -198,10 +198,14 @@ def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: E
 
 
 def _product(factors: Iterable[Expr]) -> Expr:
-    result: Expr = b.ONE
+    """Factors in their order after one constant, that of all of them."""
+    constants: list[Expr] = []
+    rest: list[Expr] = []
     for factor in factors:
-        result = b.mul(result, factor)
-    return result
+        is_scaled = isinstance(factor, Call) and factor.op.name == "mul" and b.exact(factor.children[0]) is not None
+        for part in factor.children if is_scaled else (factor,):
+            (rest if b.exact(part) is None else constants).append(part)
+    return multiplied([*merged(constants), *rest])
 
 
 def _width(expr: Expr) -> int:

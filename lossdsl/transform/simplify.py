@@ -126,7 +126,7 @@ def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
         for child in part.children:
             uses[child] = uses.get(child, 0) + 1
     repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _may_be_closed(part))
-    best = _tried(node, frozenset(), known, proposals, lambda expr, _: (("common factors", _cancelled(expr)),))
+    best = node
     for closed in dict.fromkeys((repeated, frozenset[Expr]())):
         if _is_worth(_region(best, frozenset())):
             best = _tried(best, closed, known, proposals, _proposed)
@@ -181,43 +181,6 @@ def _refused(before: Expr, after: Expr, facts: _Facts) -> str | None:
     from lossdsl.oracle.veto import weigh
 
     return weigh(before, after, Ranges(dict(facts)))
-
-
-def _cancelled(node: Expr) -> Expr:
-    """Products in which a factor is also a divisor, without it: needs no sympy, and is common after the chain rule."""
-
-    def change(part: Expr) -> Expr:
-        if not isinstance(part, Call) or part.op.name not in ("mul", "div", "neg"):
-            return part
-        sign, above, below = _factors(part)
-        shared = [factor for factor in above if factor in below]
-        for factor in shared:
-            if factor in below:
-                above.remove(factor)
-                below.remove(factor)
-        if not shared:
-            return part
-        result: Expr = b.ONE
-        for factor in above:
-            result = b.mul(result, factor)
-        for factor in below:
-            result = b.div(result, factor)
-        return b.neg(result) if sign < 0 else result
-
-    return b.mapped((node,), change)[0]
-
-
-def _factors(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
-    """Sign, factors and divisors of a product, opened as far as it goes."""
-    if isinstance(node, Call) and node.op.name == "neg":
-        sign, above, below = _factors(node.args[0])
-        return -sign, above, below
-    if isinstance(node, Call) and node.op.name in ("mul", "div"):
-        (one, above, below), (other, more, less) = (_factors(arg) for arg in node.args)
-        if node.op.name == "div":
-            more, less = less, more
-        return one * other, above + more, below + less
-    return 1, [node], []
 
 
 def _region(node: Expr, closed: frozenset[Expr]) -> list[Expr]:

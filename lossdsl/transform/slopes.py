@@ -89,15 +89,18 @@ def selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr) -> Expr:
 
 def times(adjoint: Expr, slope: Expr) -> Expr:
     """Their product; where the adjoint is 0 by a choice and the slope may be infinite there, a choice of products."""
-    if isinstance(adjoint, Call) and growth(slope) > 1:
-        if adjoint.op.name == "where" and b.ZERO in adjoint.args[1:]:
+    if isinstance(adjoint, Call):
+        if _may_be_zero(adjoint) and growth(slope) > 1:
             condition, first, second = adjoint.args
             return b.where(condition, times(first, slope), times(second, slope))
-        if adjoint.op.name == "mul":
-            for one, other in (adjoint.args, adjoint.args[::-1]):
-                if isinstance(one, Call) and one.op.name == "where" and b.ZERO in one.args[1:]:
-                    return times(one, b.mul(other, slope))
+        if adjoint.op.name == "mul" and any(map(_may_be_zero, adjoint.args)) and growth(slope) > 1:
+            one, other = adjoint.args if _may_be_zero(adjoint.args[0]) else adjoint.args[::-1]
+            return times(one, b.mul(other, slope))
     return b.mul(adjoint, slope)
+
+
+def _may_be_zero(adjoint: Expr) -> bool:
+    return isinstance(adjoint, Call) and adjoint.op.name == "where" and b.ZERO in adjoint.args[1:]
 
 
 def growth(expr: Expr) -> float:
