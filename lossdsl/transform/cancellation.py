@@ -25,7 +25,7 @@ class Family:
     `meeting` is given a base, its amounts in all parts, and whether all of them are parts of their own.
     """
 
-    contents: Callable[[Expr], Mapping[Expr, Count]]
+    contents: Callable[[Expr, Count], Mapping[Expr, Count]]
     opened: Callable[[Expr], Parts]
     meeting: Callable[[Expr, list[Count], bool], Count]
 
@@ -47,7 +47,7 @@ def _meeting(parts: list[Part], family: Family) -> dict[Expr, Count]:
     counts: dict[Expr, list[Count]] = {}
     hidden: set[Expr] = set()
     for part, count in parts:
-        for base, each in family.contents(part).items():
+        for base, each in family.contents(part, count).items():
             counts.setdefault(base, []).append(each * count)
             if base is not part:
                 hidden.add(base)
@@ -63,7 +63,7 @@ def _to_open(parts: list[Part], amounts: dict[Expr, Count], family: Family) -> s
             missing[part, count > 0] -= size(count)
     places: set[int] = set()
     for place, (part, count) in enumerate(parts):
-        inside = family.contents(part)
+        inside = family.contents(part, count)
         sign = 1 if count > 0 else -1
         found = [(base, each * sign) for base, each in inside.items() if base is not part and base in amounts]
         if any(missing[base, each > 0] > 0 for base, each in found):

@@ -83,7 +83,7 @@ class Canonical:
             new = b.rebuild(node, tuple(done[child] for child in node.children))
             if node in self.named or not _is_inside(node, users[node]):
                 changed = new if new in self.named else self.visited(new)
-                new = changed if _may_lose(new.axes - changed.axes, node, users[node]) else new
+                new = changed if _may_lose(new.axes - changed.axes, node, users) else new
             elif _name(new) in _SUMS:
                 new = self._bracketed(new)
             done[node] = new
@@ -108,7 +108,7 @@ class Canonical:
 
     def _product(self, node: Expr) -> Expr:
         sign, constants, factors = self.gathered(node)
-        family = Family(self.bases_of, self.factors_of, shared_by_quotient)
+        family = Family(lambda part, _: self.bases_of(part), self.factors_of, shared_by_quotient)
         left = settled(factors, family)
         return self.placed(node, self._merged(sign, constants, factors if left is None else left, left is not None))
 
@@ -187,7 +187,7 @@ class Canonical:
     def bases_of(self, part: Expr) -> Mapping[Expr, Count]:
         """What a part is a product of, each base with its exponent; a large one is a base itself."""
         if part not in self.bases:
-            self.bases[part] = _opened_all(part, self.factors_of(part), self.bases_of)
+            self.bases[part] = _opened_all(part, self.factors_of(part), lambda base, _: self.bases_of(base))
         return self.bases[part]
 
     def factors_of(self, part: Expr) -> Parts:
@@ -247,7 +247,7 @@ class Canonical:
             else:
                 unit, count = self._unit_of(positive(part))
                 terms.append((unit, count * scale if positive(part) is part else -count * scale))
-        left_over = settled(terms, Family(self._terms_of, self._opened_sum, _added_and_taken))
+        left_over = settled(terms, Family(self._opened_terms, self._opened_sum, _added_and_taken))
         if left_over is not None:
             result = self.written_sum(left_over)
             if len(left_over) < 3 or not _is_worse(node, result):
@@ -262,11 +262,12 @@ class Canonical:
         value = b.exact(part)
         return (b.ONE, value) if value is not None else self.units.get(part, (part, 1))
 
-    def _terms_of(self, part: Expr) -> Mapping[Expr, Count]:
-        """What a part is a sum of, each term with its coefficient. What has a coefficient is not opened."""
+    def _opened_terms(self, part: Expr, scale: Count) -> Mapping[Expr, Count]:
+        """What a part is a sum of, each term with its coefficient; `3*(t - x)` is one term."""
+        if size(scale) != 1:
+            return {part: 1}
         if part not in self.terms:
-            terms = self._opened_sum(part)
-            self.terms[part] = _opened_all(part, terms, self._terms_of, lambda scale: size(scale) == 1)
+            self.terms[part] = _opened_all(part, self._opened_sum(part), self._opened_terms)
         return self.terms[part]
 
     def _opened_sum(self, part: Expr) -> Parts:
@@ -311,11 +312,15 @@ def _users(roots: tuple[Expr, ...]) -> dict[Expr, list[Expr | None]]:
     return found
 
 
-def _may_lose(lost: Axes, node: Expr, users: list[Expr | None]) -> bool:
+def _may_lose(lost: Axes, node: Expr, users: Mapping[Expr, list[Expr | None]], depth: int = 8) -> bool:
     """Whether those who use a node have the axes that it would lose, such as `x - x`, from others."""
     return not lost or all(
-        isinstance(user, Call) and lost <= NONE.union(*(child.axes for child in user.args if child is not node))
-        for user in users
+        isinstance(user, Call)
+        and (
+            lost <= NONE.union(*(child.axes for child in user.args if child is not node))
+            or (depth > 0 and _may_lose(lost, user, users, depth - 1))
+        )
+        for user in users[node]
     )
 
 
@@ -334,16 +339,12 @@ def _is_inside(node: Expr, users: list[Expr | None]) -> bool:
 
 
 def _opened_all(
-    part: Expr,
-    parts: Parts,
-    contents: Callable[[Expr], Mapping[Expr, Count]],
-    is_open: Callable[[Count], bool] = lambda count: True,
+    part: Expr, parts: Parts, contents: Callable[[Expr, Count], Mapping[Expr, Count]]
 ) -> Mapping[Expr, Count]:
     """What the parts of a part are made of, together; of a large one, itself."""
     found: dict[Expr, Count] = {}
     for base, count in parts:
-        inside = contents(base) if base is not part and is_open(count) else {base: 1}
-        for inner, each in inside.items():
+        for inner, each in ({base: 1} if base is part else contents(base, count)).items():
             found[inner] = found.get(inner, 0) + count * each
     return found if len(found) <= WIDEST else {part: 1}
 

@@ -22,6 +22,8 @@ from lossdsl.oracle.rational import proposed
 
 MAX_OPERATIONS = 24
 """The largest rational function that is given to sympy."""
+MAX_REGION = 256
+"""The largest that is looked at for what is worth giving."""
 MAX_SYMBOLS = 6
 MAX_EXPONENT = 8
 
@@ -119,7 +121,7 @@ def _interior(roots: tuple[Expr, ...]) -> set[Expr]:
 def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
     """The best of the node and its proposals: first with what occurs again closed, then open."""
     region = _region(node, frozenset())
-    if not _is_worth(region):
+    if len(region) > MAX_REGION or not _is_worth(region):
         return node
     uses: dict[Expr, int] = {}
     for part in region:
@@ -184,10 +186,10 @@ def _refused(before: Expr, after: Expr, facts: _Facts) -> str | None:
 
 
 def _region(node: Expr, closed: frozenset[Expr]) -> list[Expr]:
-    """The open nodes from `node` down, each once."""
+    """The open nodes from `node` down, each once, as long as they are not too many."""
     found: dict[Expr, None] = {}
     stack = [node]
-    while stack:
+    while stack and len(found) <= MAX_REGION:
         part = stack.pop()
         if part not in found:
             found[part] = None
@@ -221,10 +223,11 @@ def _varies(node: Expr) -> bool:
 def _divisors(node: Expr) -> list[Expr]:
     """What a product is divided by."""
     found: list[Expr] = []
-    stack = [node]
+    stack, seen = [node], set[Expr]()
     while stack:
         part = stack.pop()
-        if isinstance(part, Call) and part.op.name in ("mul", "neg", "div"):
+        if part not in seen and isinstance(part, Call) and part.op.name in ("mul", "neg", "div"):
+            seen.add(part)
             if part.op.name == "div":
                 found.append(part.args[1])
             stack.extend(part.args)

@@ -121,7 +121,8 @@ def is_plain_factor(adjoint: Expr) -> bool:
 def piecewise(condition: Expr, first: Expr, second: Expr, active: set[Expr]) -> dict[Expr, tuple[Expr, Expr]]:
     """For each node of a cut below both pieces, the slopes of the two pieces with respect to it."""
     cut = _cut((first, second), active)
-    slopes = [_slopes(piece, cut, active) for piece in (first, second)]
+    done: _Slopes = {}
+    slopes = [_slopes(piece, cut, active, done) for piece in (first, second)]
     return {leaf: (slopes[0].get(leaf, b.ZERO), slopes[1].get(leaf, b.ZERO)) for leaf in cut}
 
 
@@ -173,11 +174,21 @@ def _degree(node: Call, below: list[float]) -> float:
     return max(below, default=0.0)
 
 
-def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
-    """The slopes of one piece with respect to the nodes of a cut, elementwise."""
-    found: dict[Expr, Expr] = {piece: b.ONE}
+_Slopes = dict[Expr, Mapping[Expr, Expr]]
+"""The slopes of pieces, each with respect to the nodes of one cut."""
+
+
+def _slopes(piece: Expr, cut: list[Expr], active: set[Expr], done: _Slopes) -> Mapping[Expr, Expr]:
+    """The slopes of one piece with respect to the nodes of a cut, elementwise; those that are `done` are not redone."""
     if piece not in active:
         return {}
+    if piece not in done:
+        done[piece] = _worked_out(piece, cut, active, done)
+    return done[piece]
+
+
+def _worked_out(piece: Expr, cut: list[Expr], active: set[Expr], done: _Slopes) -> Mapping[Expr, Expr]:
+    found: dict[Expr, Expr] = {piece: b.ONE}
     stop = set(cut)
     for node in reversed(list(walk(piece))):
         slope = found.get(node)
@@ -187,9 +198,9 @@ def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Ex
             condition, first, second = choice(node, active)
             rest = without(slope, [node])
             if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
-                slope, inner = rest, [_of_logarithm(first, cut, active), {}]
+                slope, inner = rest, [_of_logarithm(first, cut, active, done), {}]
             else:
-                inner = [_slopes(part, cut, active) for part in (first, second)]
+                inner = [_slopes(part, cut, active, done) for part in (first, second)]
             for leaf in cut:
                 pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
                 if any(part is not b.ZERO for part in pair):
@@ -201,11 +212,11 @@ def _slopes(piece: Expr, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Ex
     return {leaf: found[leaf] for leaf in cut if leaf in found}
 
 
-def _of_logarithm(quotient: Call, cut: list[Expr], active: set[Expr]) -> Mapping[Expr, Expr]:
+def _of_logarithm(quotient: Call, cut: list[Expr], active: set[Expr], done: _Slopes) -> Mapping[Expr, Expr]:
     """The slopes of `log(a/b)`: those of `a` by `a`, less those of `b` by `b`, with nothing of the quotient in them."""
     above, below = quotient.args
-    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, active).items()}
-    for leaf, slope in _slopes(below, cut, active).items():
+    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, active, done).items()}
+    for leaf, slope in _slopes(below, cut, active, done).items():
         _accumulate(found, leaf, b.neg(b.div(slope, below)))
     return found
 
