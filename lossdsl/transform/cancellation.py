@@ -39,7 +39,7 @@ def settled(parts: list[Part], family: Family) -> list[Part] | None:
             return result
         result = list(parts) if result is None else result
         places = _to_open(result, amounts, family)
-        result = _opened(result, places, family) if places else _netted(result, set(amounts))
+        result = _opened(result, places, family) if places else netted(result, set(amounts))
 
 
 def _meeting(parts: list[Part], family: Family) -> dict[Expr, Count]:
@@ -87,7 +87,7 @@ def _opened(parts: list[Part], places: set[int], family: Family) -> list[Part]:
     return found
 
 
-def _netted(parts: list[Part], bases: set[Expr]) -> list[Part]:
+def netted(parts: list[Part], bases: set[Expr]) -> list[Part]:
     """The parts with all of each base in one place, the first where it has the sign that is left."""
     totals: dict[Expr, Count] = {}
     for base, count in parts:

@@ -22,7 +22,7 @@ from lossdsl.ir.axes import NONE, Axes
 from lossdsl.ir.expr import Call, Expr, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
-from lossdsl.transform.cancellation import Count, Family, Part, Parts, settled, shared_by_quotient, size, total
+from lossdsl.transform.cancellation import Count, Family, Part, Parts, netted, settled, shared_by_quotient, size, total
 from lossdsl.transform.choice_rules import indicator, joined_choices, simpler_choice
 
 WIDEST = 24
@@ -108,9 +108,20 @@ class Canonical:
 
     def _product(self, node: Expr) -> Expr:
         sign, constants, factors = self.gathered(node)
-        family = Family(lambda part, _: self.bases_of(part), self.factors_of, shared_by_quotient)
-        left = settled(factors, family)
-        return self.placed(node, self._merged(sign, constants, factors if left is None else left, left is not None))
+        units = [(self.units.get(base, (base, 1))[0], power) for base, power in factors]
+        left = settled(units, Family(lambda part, _: self.bases_of(part), self.factors_of, shared_by_quotient))
+        inner = [(b.const(self.units[base][1]), power) for base, power in factors if base in self.units]
+        scale = _value([*constants, *inner])
+        if len(constants) + len(inner) > (left is None) and _LEAST < size(scale) < _MOST:
+            factors = with_powers(units if left is None else left)
+            is_divided = not _is_single(scale) and _is_single(1 / scale) and any(power > 0 for _, power in factors)
+            return self.placed(node, Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided))
+        if left is not None and not inner:
+            factors = left
+        scale, rest = _value(constants[:1]), constants[1:]
+        factors = [*with_powers(factors), *rest]
+        is_divided = any(power < 0 for _, power in constants[:1]) and any(power > 0 for _, power in factors)
+        return self.placed(node, Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided))
 
     def placed(self, node: Expr, found: Product) -> Expr:
         """A product as an expression; if one factor is 1 or 0 by a condition, as a choice between the rest and 0."""
@@ -149,21 +160,6 @@ class Canonical:
         known = self.products.get(quotient)
         return known is not None and all(power < 0 for _, power in known.factors)
 
-    def _merged(self, sign: int, constants: list[Part], factors: list[Part], is_settled: bool) -> Product:
-        """The product with one constant. One that is alone stays where it is, unless factors have been opened."""
-        factors = with_powers(factors)
-        inner = [(base, power) for base, power in factors if base in self.units]
-        if len(constants) + len(inner) > (0 if is_settled else 1):
-            scale = _value(constants) * _value((b.const(self.units[base][1]), power) for base, power in inner)
-            if _LEAST < abs(scale) < _MOST:
-                units = tuple((self.units.get(base, (base, 1))[0], power) for base, power in factors)
-                is_divided = not _is_single(scale) and _is_single(1 / scale) and any(power > 0 for _, power in units)
-                return Product(sign if scale > 0 else -sign, abs(scale), units, is_divided)
-            constants, factors = constants[:1], [*factors, *constants[1:]]
-        scale = _value(constants)
-        is_divided = any(power < 0 for _, power in constants) and any(power > 0 for _, power in factors)
-        return Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided)
-
     def written(self, product: Product) -> Expr:
         """A product as an expression, of which it is kept what it is made of."""
         plain = replace(product, sign=1)
@@ -191,10 +187,10 @@ class Canonical:
         return self.bases[part]
 
     def factors_of(self, part: Expr) -> Parts:
-        """The factors of a part, but for its constant."""
+        """The factors of a part; one with a constant is a factor itself."""
         known = self.products.get(part)
         if known is not None:
-            return known.factors
+            return known.factors if known.scale == 1 else ((part, 1),)
         return ((part, 1),) if part in self.named else (_as_power(part, 1, least=-LARGEST_POWER),)
 
     def _pulled(self, node: Reduce) -> Expr:
@@ -249,6 +245,7 @@ class Canonical:
                 terms.append((unit, count * scale if positive(part) is part else -count * scale))
         left_over = settled(terms, Family(self._opened_terms, self._opened_sum, _added_and_taken))
         if left_over is not None:
+            left_over = netted(left_over, {unit for unit, _ in left_over})
             result = self.written_sum(left_over)
             if len(left_over) < 3 or not _is_worse(node, result):
                 return result

@@ -17,7 +17,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.ir.ranges import Ranges, conjuncts
-from lossdsl.transform.canonical import factored, merged, multiplied
+from lossdsl.transform.canonical import canonical, factored, merged, multiplied
 from lossdsl.transform.slopes import growth, is_plain_factor
 
 
@@ -187,14 +187,14 @@ def _is_tame(expr: Expr, known: Ranges) -> bool:
 def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: Expr) -> Expr:
     """`sign*above/below*core`, with the factors along the fewest axes first."""
     small = _product(sorted(above, key=_width))
-    if isinstance(core, Call) and core.op.name == "where" and core.args[1:] == (b.ONE, b.ZERO):
-        small = reduce(b.div, sorted(below, key=_width), small)
-        return b.where(core.args[0], b.neg(small) if sign < 0 else small, b.ZERO)
-    if core is b.ONE or small is not b.ONE:
-        small = reduce(b.div, sorted(below, key=_width), small)
-        return b.mul(b.neg(small) if sign < 0 else small, core)
-    result = reduce(b.div, below, core)
-    return b.neg(result) if sign < 0 else result
+    is_indicator = isinstance(core, Call) and core.op.name == "where" and core.args[1:] == (b.ONE, b.ZERO)
+    if not is_indicator and core is not b.ONE and small is b.ONE:
+        result = reduce(b.div, below, core)
+        return b.neg(result) if sign < 0 else result
+    if below:  # where something may cancel
+        (small,) = canonical((reduce(b.div, sorted(below, key=_width), small),))
+    small = b.neg(small) if sign < 0 else small
+    return b.where(core.children[0], small, b.ZERO) if is_indicator else b.mul(small, core)
 
 
 def _product(factors: Iterable[Expr]) -> Expr:

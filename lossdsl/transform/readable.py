@@ -32,15 +32,19 @@ class _Fractions(Canonical):
     def gathered(self, node: Expr) -> tuple[int, list[Part], list[Part]]:
         sign, constants, parts = super().gathered(node)
         factors: dict[Expr, Count] = {}
-        for part, power in parts:
+        for part, power in ((_unguarded(part) if power < 0 else part, power) for part, power in parts):
             unit, scale = self.units.get(part, (part, 1))
             if scale != 1:
                 constants.append((b.const(scale), power))
-            others = {base for other, _ in parts if other is not part for base in self.bases_of(other)}
-            is_open = abs(power) == 1 or not others.isdisjoint(self.bases_of(unit))
+            is_open = abs(power) == 1 or self._meets(part, parts)
             for base, count in self._inner(unit) if is_open else ((unit, 1),):
                 factors[base] = factors.get(base, 0) + count * power
         return sign, constants, [(base, power) for base, power in factors.items() if power]
+
+    def _meets(self, part: Expr, parts: Iterable[Part]) -> bool:
+        """Whether something in a part occurs in another."""
+        inside = self.bases_of(self.units.get(part, (part, 1))[0])
+        return any(base in inside for other, _ in parts if other is not part for base in self.bases_of(other))
 
     def _inner(self, part: Expr) -> Parts:
         """The factors of a part; a power of a quotient stays one."""
@@ -54,13 +58,14 @@ class _Fractions(Canonical):
         return tuple(found)
 
     def placed(self, node: Expr, found: Product) -> Expr:
-        """The product; a choice between something and 0 takes in a constant, and one between constants all else."""
+        """The product; a choice between something and 0 takes in a constant, and all else if some of it cancels."""
         found = self._taken_in(found)
         for place, (base, power) in enumerate(found.factors):
             if power == 1 and base not in self.named and _is_switch(base):
                 rest = replace(found, factors=found.factors[:place] + found.factors[place + 1 :])
                 condition, *pieces = base.children
-                if not rest.factors or all(isinstance(piece, Const) for piece in pieces):
+                is_number = all(isinstance(piece, Const) for piece in pieces)
+                if is_number or not rest.factors or any(self._meets(piece, rest.factors) for piece in pieces):
                     factor = self.written(rest)
                     return b.where(condition, *(self._product_of(factor, piece) for piece in pieces))
         return self.written(found)
@@ -94,11 +99,16 @@ class _Fractions(Canonical):
         small = [(base, power) for base, power in product.factors if NONE < base.axes < axes]
         if not any(power > 0 for _, power in small) or not any(power < 0 for _, power in small):
             small = []
-        above, below = _fraction([part for part in product.factors if part not in small])
+        rest = [part for part in product.factors if part not in small]
+        above, below = _fraction(sorted(rest, key=lambda part: not self._is_simple(part[0])))
         if product.is_divided:
             below = b.mul(b.const(1 / product.scale), below)
         before = b.mul(b.const(_UNIT if product.is_divided else product.scale), b.div(*_fraction(small)))
         return b.div(b.mul(before, above), below)
+
+    def _is_simple(self, base: Expr) -> bool:
+        """Whether a factor is written before others: a name."""
+        return base in self.named or not base.children
 
 
 _UNIT = Fraction(1)
@@ -108,6 +118,11 @@ def _fraction(factors: Iterable[Part]) -> tuple[Expr, Expr]:
     parts = list(factors)
     above = multiplied(powered(base, power) for base, power in parts if power > 0)
     return above, multiplied(powered(base, -power) for base, power in parts if power < 0)
+
+
+def _unguarded(divisor: Expr) -> Expr:
+    """A divisor without the 1 that stands for it where nothing of the quotient is asked for."""
+    return divisor.children[1] if is_choice(divisor) and divisor.children[2] is b.ONE else divisor
 
 
 def _is_switch(node: Expr) -> bool:
