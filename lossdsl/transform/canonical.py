@@ -19,7 +19,7 @@ from functools import reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE, Axes
-from lossdsl.ir.expr import Call, Expr, Reduce, walk
+from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.cancellation import Count, Family, Part, Parts, netted, settled, shared_by_quotient, size, total
@@ -148,7 +148,7 @@ class Canonical:
                 stack.append((part.children[0], power, is_spine))
             elif name == "mul" and is_open and part.kind is Kind.REAL:
                 stack += [(child, power, False) for child in reversed(part.children)]
-            elif name == "div" and ((is_open and is_spine) or (power > 0 and self._is_reciprocal(part))):
+            elif name == "div" and ((is_open and is_spine) or (power > 0 and self._is_plain(part))):
                 stack += [(part.children[1], -power, False), (part.children[0], power, True)]
             elif b.exact(part) is not None and part is not b.ZERO:
                 constants.append((part, power))
@@ -156,9 +156,11 @@ class Canonical:
                 factors.append((part, power) if is_named else _as_power(part, power))
         return sign, constants, factors
 
-    def _is_reciprocal(self, quotient: Expr) -> bool:
+    def _is_plain(self, quotient: Expr) -> bool:
+        """Whether a quotient is a reciprocal, or one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
         known = self.products.get(quotient)
-        return known is not None and all(power < 0 for _, power in known.factors)
+        is_reciprocal = known is not None and all(power < 0 for _, power in known.factors)
+        return is_reciprocal or _is_length(quotient.children[1])
 
     def written(self, product: Product) -> Expr:
         """A product as an expression, of which it is kept what it is made of."""
@@ -293,6 +295,10 @@ _SUMS = ("add", "sub")
 
 def _name(node: Expr) -> str:
     return node.op.name if isinstance(node, Call) else ""
+
+
+def _is_length(node: Expr) -> bool:
+    return isinstance(node, Length) or (_name(node) == "real" and isinstance(node.children[0], Length))
 
 
 def positive(node: Expr) -> Expr:

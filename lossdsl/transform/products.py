@@ -17,7 +17,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.ir.ranges import Ranges, conjuncts
-from lossdsl.transform.canonical import canonical, factored, merged, multiplied
+from lossdsl.transform.canonical import Canonical, factored, merged, multiplied
 from lossdsl.transform.slopes import growth, is_plain_factor
 
 
@@ -192,7 +192,7 @@ def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: E
         result = reduce(b.div, below, core)
         return b.neg(result) if sign < 0 else result
     if below:  # where something may cancel
-        (small,) = canonical((reduce(b.div, sorted(below, key=_width), small),))
+        small = Canonical().visited(reduce(b.div, sorted(below, key=_width), small))
     small = b.neg(small) if sign < 0 else small
     return b.where(core.children[0], small, b.ZERO) if is_indicator else b.mul(small, core)
 
