@@ -92,6 +92,13 @@ def test_a_good_form_is_taken(before, after):
     assert weigh(read(before), read(after), KNOWN) is None
 
 
+def test_errors_are_compared_point_by_point():
+    """The first has no digit left where u is small and positive; that is no excuse for thousands of ulp elsewhere."""
+    before, after = "where(u > 0, u + 1 - 1, n)", "where(u > 0, u, n + 9999*n - 9999*n)"
+    assert str(worse(read(before), read(after), KNOWN)).startswith("loses digits")
+    assert worse(read(before), read("where(u > 0, u, n)"), KNOWN) is None
+
+
 def test_a_form_that_leaves_even_50_digits_behind_is_refused():
     assert worse(read("log_cosh(x - t)"), read("log(cosh(x)*cosh(t) - sinh(x)*sinh(t))"), KNOWN)
 

@@ -19,18 +19,29 @@ from functools import reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE, Axes
-from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
+from lossdsl.ir.expr import Call, Expr, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.cancellation import Count, Family, Part, Parts, netted, settled, shared_by_quotient, size, total
 from lossdsl.transform.choice_rules import indicator, joined_choices, simpler_choice
+from lossdsl.transform.factors import (
+    LARGEST_POWER,
+    as_power,
+    is_length,
+    is_normal,
+    is_single,
+    multiplied,
+    name_of,
+    negative,
+    positive,
+    powered,
+    value_of,
+    with_powers,
+)
 
 WIDEST = 24
 """The largest product or sum that is looked into where it is part of another."""
-LARGEST_POWER = 64
 _UNIT = Fraction(1)
-_LEAST, _MOST = Fraction(1, 2**126), Fraction(2**127)
-"""Constants are merged if the result is a normal number of float32."""
 
 
 def canonical(roots: Iterable[Expr]) -> tuple[Expr, ...]:
@@ -46,14 +57,6 @@ class Product:
     scale: Fraction
     factors: Parts
     is_divided: bool = False
-
-
-def powered(base: Expr, power: Count) -> Expr:
-    return base if power == 1 else b.power(base, b.const(power))
-
-
-def negative(node: Expr) -> Expr:
-    return b.sub(*reversed(node.children)) if _name(node) == "sub" else b.neg(node)
 
 
 @dataclass
@@ -84,7 +87,7 @@ class Canonical:
             if node in self.named or not _is_inside(node, users[node]):
                 changed = new if new in self.named else self.visited(new)
                 new = changed if _may_lose(new.axes - changed.axes, node, users) else new
-            elif _name(new) in _SUMS:
+            elif name_of(new) in _SUMS:
                 new = self._bracketed(new)
             done[node] = new
             if len(users[node]) > 1:
@@ -94,10 +97,10 @@ class Canonical:
     def visited(self, node: Expr) -> Expr:
         """A node, whose children are in normal form, in normal form."""
         self.visits += 1
-        name = _name(node)
+        name = name_of(node)
         if name in _SUMS:
             node = self._bracketed(node)
-            return self._sum(node) if _name(node) in _SUMS and node.kind is Kind.REAL else node
+            return self._sum(node) if name_of(node) in _SUMS and node.kind is Kind.REAL else node
         if name in _PRODUCTS and node.kind is Kind.REAL:
             return self._product(node)
         if name == "where":
@@ -111,14 +114,14 @@ class Canonical:
         units = [(self.units.get(base, (base, 1))[0], power) for base, power in factors]
         left = settled(units, Family(lambda part, _: self.bases_of(part), self.factors_of, shared_by_quotient))
         inner = [(b.const(self.units[base][1]), power) for base, power in factors if base in self.units]
-        scale = _value([*constants, *inner])
-        if len(constants) + len(inner) > (left is None) and _LEAST < size(scale) < _MOST:
+        scale = value_of([*constants, *inner])
+        if len(constants) + len(inner) > (left is None) and is_normal(scale):
             factors = with_powers(units if left is None else left)
-            is_divided = not _is_single(scale) and _is_single(1 / scale) and any(power > 0 for _, power in factors)
+            is_divided = not is_single(scale) and is_single(1 / scale) and any(power > 0 for _, power in factors)
             return self.placed(node, Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided))
         if left is not None and not inner:
             factors = left
-        scale, rest = _value(constants[:1]), constants[1:]
+        scale, rest = value_of(constants[:1]), constants[1:]
         factors = [*with_powers(factors), *rest]
         is_divided = any(power < 0 for _, power in constants[:1]) and any(power > 0 for _, power in factors)
         return self.placed(node, Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided))
@@ -140,7 +143,7 @@ class Canonical:
         while stack:
             part, power, is_spine = stack.pop()
             self.visits += 1
-            name = _name(part)
+            name = name_of(part)
             is_named = part is not node and part in self.named
             is_open = power > 0 and not is_named and (part is node or part not in self.closed)
             if name == "neg" and not is_named:
@@ -153,14 +156,14 @@ class Canonical:
             elif b.exact(part) is not None and part is not b.ZERO:
                 constants.append((part, power))
             else:
-                factors.append((part, power) if is_named else _as_power(part, power))
+                factors.append((part, power) if is_named else as_power(part, power))
         return sign, constants, factors
 
     def _is_plain(self, quotient: Expr) -> bool:
         """Whether a quotient is a reciprocal, or one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
         known = self.products.get(quotient)
         is_reciprocal = known is not None and all(power < 0 for _, power in known.factors)
-        return is_reciprocal or _is_length(quotient.children[1])
+        return is_reciprocal or is_length(quotient.children[1])
 
     def written(self, product: Product) -> Expr:
         """A product as an expression, of which it is kept what it is made of."""
@@ -169,8 +172,8 @@ class Canonical:
         if result not in self.products and plain.factors != ((result, 1),):
             self.products[result] = plain
             inner = [(self.units[base][1], power) for base, power in plain.factors if base in self.units]
-            scale = plain.scale * _value((b.const(each), power) for each, power in inner)
-            if scale != 1 and _LEAST < scale < _MOST:
+            scale = plain.scale * value_of((b.const(each), power) for each, power in inner)
+            if scale != 1 and is_normal(scale):
                 units = tuple((self.units.get(base, (base, 1))[0], power) for base, power in plain.factors)
                 self.units[result] = self.written(Product(1, _UNIT, units)), scale
         return negative(result) if product.sign < 0 else result
@@ -193,7 +196,7 @@ class Canonical:
         known = self.products.get(part)
         if known is not None:
             return known.factors if known.scale == 1 else ((part, 1),)
-        return ((part, 1),) if part in self.named else (_as_power(part, 1, least=-LARGEST_POWER),)
+        return ((part, 1),) if part in self.named else (as_power(part, 1, least=-LARGEST_POWER),)
 
     def _pulled(self, node: Reduce) -> Expr:
         """A sum or mean with the factors that do not vary along its axes outside, where they are applied once."""
@@ -223,11 +226,11 @@ class Canonical:
             condition, *pieces = choice
             return simpler_choice(b.where(condition, *map(self.visited, pieces)))
         left, right = node.children
-        if _name(left) == _name(right) == "div" and left.children[1] is right.children[1]:
-            above = self.visited(b.call(_name(node), left.children[0], right.children[0]))
+        if name_of(left) == name_of(right) == "div" and left.children[1] is right.children[1]:
+            above = self.visited(b.call(name_of(node), left.children[0], right.children[0]))
             return self.visited(b.div(above, left.children[1]))
         one, other = positive(left), positive(right)
-        is_sum = (_name(node) == "add") == (other is right)
+        is_sum = (name_of(node) == "add") == (other is right)
         if one is left:
             return b.add(one, other) if is_sum else b.sub(one, other)
         return b.sub(other, one) if is_sum else b.neg(b.add(one, other))
@@ -239,9 +242,9 @@ class Canonical:
         while stack:
             part, scale = stack.pop()
             self.visits += 1
-            if _name(part) in _SUMS and (part is node or not (part in self.sums or part in self.named)):
+            if name_of(part) in _SUMS and (part is node or not (part in self.sums or part in self.named)):
                 left, right = part.children
-                stack += [(right, scale if _name(part) == "add" else -scale), (left, scale)]
+                stack += [(right, scale if name_of(part) == "add" else -scale), (left, scale)]
             else:
                 unit, count = self._unit_of(positive(part))
                 terms.append((unit, count * scale if positive(part) is part else -count * scale))
@@ -281,7 +284,7 @@ class Canonical:
         for unit, scale in [*terms[first : first + 1], *terms[:first], *terms[first + 1 :]]:
             term = b.const(size(scale)) if unit is b.ONE else self._times(size(scale) / shared, unit)
             result = b.add(result, term) if scale > 0 else b.sub(result, term)
-            result = self._bracketed(result) if _name(result) in _SUMS else result
+            result = self._bracketed(result) if name_of(result) in _SUMS else result
         self.sums[positive(result)] = tuple(terms)
         return self._times(shared, result)
 
@@ -291,19 +294,6 @@ class Canonical:
 
 _PRODUCTS = ("mul", "div", "neg")
 _SUMS = ("add", "sub")
-
-
-def _name(node: Expr) -> str:
-    return node.op.name if isinstance(node, Call) else ""
-
-
-def _is_length(node: Expr) -> bool:
-    return isinstance(node, Length) or (_name(node) == "real" and isinstance(node.children[0], Length))
-
-
-def positive(node: Expr) -> Expr:
-    """A node without a minus sign."""
-    return node.children[0] if _name(node) == "neg" else node
 
 
 def _users(roots: tuple[Expr, ...]) -> dict[Expr, list[Expr | None]]:
@@ -332,7 +322,7 @@ def _is_inside(node: Expr, users: list[Expr | None]) -> bool:
     user = users[0]
     if len(users) > 1 or user is None or node.kind is not Kind.REAL or user.kind is not Kind.REAL:
         return False
-    name, above = _name(node), _name(user)
+    name, above = name_of(node), name_of(user)
     is_first = user.children[0] is node
     if name in _SUMS or above in _SUMS:
         return name in _SUMS and above in _SUMS and is_first
@@ -358,7 +348,7 @@ def _added_and_taken(base: Expr, counts: list[Count], is_open: bool) -> Count:
     Constants are added if float32 has their sum, so that nothing is rounded.
     """
     if base is b.ONE:
-        return total(map(size, counts)) if _is_single(Fraction(total(counts))) else 0
+        return total(map(size, counts)) if is_single(Fraction(total(counts))) else 0
     found = shared_by_quotient(base, counts, is_open)
     return found if is_open or not total(counts) else 0
 
@@ -368,104 +358,3 @@ def _is_worse(before: Expr, after: Expr) -> bool:
     from lossdsl.oracle.veto import worse  # here, for few sums cancel, and what it needs takes long to load
 
     return worse(before, after, Ranges()) is not None
-
-
-def _value(constants: Iterable[Part]) -> Fraction:
-    """A product of powers of constants."""
-    result = Fraction(1)
-    for base, power in constants:
-        result *= (b.exact(base) or Fraction(1)) ** int(power)
-    return result
-
-
-def _as_power(part: Expr, power: int, least: int = 2) -> Part:
-    """A part as a base and an exponent: `u^2` is u squared."""
-    if _name(part) == "pow":
-        count = b.exact(part.children[1])
-        if count is not None and count.denominator == 1 and least <= count <= LARGEST_POWER:
-            return part.children[0], count * power
-    return part, power
-
-
-def with_powers(factors: list[Part]) -> list[Part]:
-    """`u^(c - 1)` and `u` as `u^c`, `u^c` by `u` as `u^(c - 1)`, and `u` by its root as the root.
-
-    The same wherever the product is a number; and where u is 0, or underflows, `c*u^(c - 1)` with c = 0 is nan.
-    """
-    counts = dict(factors)
-    for place, (factor, power) in enumerate(factors):
-        base = factor.children[0] if _name(factor) in ("pow", "sqrt") else None
-        count = counts.get(base, 0) if base is not None else 0
-        if base is None or not count:
-            continue
-        if _name(factor) == "sqrt":
-            if count * power > 0:
-                continue
-            whole = int((power + 2 * count) / 2)
-            new = [(base, whole), (factor, power + 2 * count - 2 * whole)]
-        else:
-            exponent = factor.children[1]
-            if power != 1 or b.exact(exponent) is not None or (count > 0 and not _lacks(exponent, count)):
-                continue
-            new = [(b.power(base, _shifted(exponent, count)), 1)]
-        rest = [part for part in factors[place + 1 :] if part[0] is not base]
-        before = [part for part in factors[:place] if part[0] is not base]
-        return with_powers([*before, *(part for part in new if part[1]), *rest])
-    return factors
-
-
-def _lacks(exponent: Expr, count: Count) -> bool:
-    """Whether an exponent is something less `count`, as the chain rule leaves it."""
-    return _name(exponent) == "sub" and b.exact(exponent.children[1]) == count
-
-
-def _shifted(exponent: Expr, count: Count) -> Expr:
-    if _name(exponent) == "sub" and b.exact(exponent.children[1]) is not None:
-        return _shifted(exponent.children[0], count - (b.exact(exponent.children[1]) or 0))
-    return b.add(exponent, b.const(count)) if count > 0 else b.sub(exponent, b.const(-count))
-
-
-def _is_single(value: Fraction) -> bool:
-    """Whether float32 has a number (its range left aside)."""
-    denominator = value.denominator
-    return denominator & (denominator - 1) == 0 and abs(value.numerator) < 2**24
-
-
-def factored(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
-    """Sign, factors and divisors of a product; at most one quotient is opened, and of a long product a part."""
-    sign, above, below = 1, list[Expr](), list[Expr]()
-    stack, opened = [node], 0
-    while stack:
-        part = stack.pop()
-        opened += 1
-        name = _name(part) if opened <= 2 * WIDEST else ""
-        is_shared = name == "div" and part is not node and NONE < part.children[1].axes < node.axes  # like x/sum(x)
-        if name == "neg":
-            sign = -sign
-            stack.append(part.children[0])
-        elif name == "mul":
-            stack += reversed(part.children)
-        elif name == "div" and not below and not is_shared:
-            below.append(part.children[1])
-            stack.append(part.children[0])
-        else:
-            above.append(part)
-    return sign, [part for part in above if part is not b.ONE] or [b.ONE], below
-
-
-def merged(constants: Iterable[Expr]) -> list[Expr]:
-    """Constants multiplied exactly, as far as float32 has the result."""
-    found: list[Expr] = []
-    for constant in constants:
-        scale = _value([(found[-1], 1), (constant, 1)]) if found else None
-        if scale is not None and _LEAST < size(scale) < _MOST:
-            found[-1] = b.const(scale)
-        else:
-            found.append(constant)
-    return found
-
-
-def multiplied(factors: Iterable[Expr]) -> Expr:
-    """Factors in their order."""
-    result: Expr = b.ONE
-    return reduce(b.mul, factors, result)

@@ -30,7 +30,7 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.meets import meetings
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
-from lossdsl.transform.canonical import factored
+from lossdsl.transform.factors import factored
 from lossdsl.transform.slopes import (
     CHOICES,
     SEED,

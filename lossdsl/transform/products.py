@@ -17,7 +17,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Length, Reduce, walk
 from lossdsl.ir.ranges import Ranges, conjuncts
-from lossdsl.transform.canonical import Canonical, factored, merged, multiplied
+from lossdsl.transform.canonical import Canonical
+from lossdsl.transform.factors import factored, merged, multiplied
 from lossdsl.transform.slopes import growth, is_plain_factor
 
 

@@ -13,8 +13,9 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
 from lossdsl.ir.expr import Call, Const, Expr
 from lossdsl.transform.cancellation import Count, Part, Parts
-from lossdsl.transform.canonical import Canonical, Product, multiplied, powered
+from lossdsl.transform.canonical import Canonical, Product
 from lossdsl.transform.choice_rules import is_choice
+from lossdsl.transform.factors import multiplied, powered
 
 
 def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr, ...]:

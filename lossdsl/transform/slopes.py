@@ -13,7 +13,7 @@ from functools import reduce
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Reduce, Unslice, valued, walk
 from lossdsl.ir.ranges import Ranges
-from lossdsl.transform.canonical import factored
+from lossdsl.transform.factors import factored
 from lossdsl.transform.language import expression
 
 CHOICES = ("where", "max", "min", "relu")
