@@ -27,6 +27,7 @@ from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
+from lossdsl.transform.canonical import canonical
 from lossdsl.transform.complement import complemented
 from lossdsl.transform.descent import descended
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
@@ -37,7 +38,7 @@ from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.probabilities import linked
 from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
 from lossdsl.transform.readable import readable
-from lossdsl.transform.rules import stable, tidy
+from lossdsl.transform.rules import stable
 from lossdsl.transform.simplify import Proposal, simplified
 
 TARGETS = code.TARGETS
@@ -132,7 +133,7 @@ class Program:
     def _stabilized(self, expr: Expr) -> Expr:
         """The early rules, and logarithms that descend."""
         early = stable(descended(stable((expr,), self.known), self.known), self.known)
-        return tidy(linked(early))[0]
+        return canonical(linked(early))[0]
 
     def _lowered(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
         """What the targets know: complements by their own forms, and no whole functions any more."""
@@ -141,7 +142,7 @@ class Program:
     @cached_property
     def value(self) -> Expr:
         """The form in which the value is computed: the late rules have been used too."""
-        return tidy(stable(self._lowered((self.stable,)), self.known, late=True))[0]
+        return canonical(stable(self._lowered((self.stable,)), self.known, late=True))[0]
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -161,7 +162,7 @@ class Program:
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
-        small = small_first(doubled(stable(tidy(exprs), self.known, late=True)), self.known)
+        small = small_first(doubled(stable(canonical(exprs), self.known, late=True)), self.known)
         return affine_choices(shared_choices(small))
 
     @cached_property
@@ -189,8 +190,8 @@ class Program:
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
         value = self.loss.value if self.is_elementwise else self.loss.result
-        slopes, _ = simplified(tidy(self._slopes(self._stabilized(value), b.ONE)), self.known)
-        return self._by_input(readable(tidy(slopes), self.loss.names))
+        slopes, _ = simplified(canonical(self._slopes(self._stabilized(value), b.ONE)), self.known)
+        return self._by_input(readable(slopes, self.loss.names))
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
         return self._by_input(self._refined(*self._slopes(self.stable, seed)))
@@ -202,14 +203,14 @@ class Program:
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return tidy(simplified(self._improved(self._lowered(slopes)), self.known)[0])
+        return canonical(simplified(self._improved(self._lowered(slopes)), self.known)[0])
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)
         return {spec: tuple(next(found) for _ in spec.nodes) for spec in self.loss.inputs if spec.is_real}
 
     def _improved(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
-        return tidy(stable(exprs, self.known, late=True))
+        return canonical(stable(exprs, self.known, late=True))
 
     @cached_property
     def proposals(self) -> list[Proposal]:

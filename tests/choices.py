@@ -143,7 +143,8 @@ def forward(source: Loss, inputs: Inputs) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _plain(source: str) -> Any:
     loss = resolved(source)
-    return functions(code.module([code.value_function(loss, *lowered((loss.result,)), "numpy")], "numpy"), "plain")["value"]
+    function = code.value_function(loss, *lowered((loss.result,)), "numpy")
+    return functions(code.module([function], "numpy"), "plain")["value"]
 
 
 def poisoned(source: str, inputs: Inputs) -> Iterator[tuple[float, Inputs]]:

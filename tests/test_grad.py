@@ -31,6 +31,7 @@ def grad(capsys):
 
 ELEMENT = "of the loss of each element, before the average."
 SUM = "of the sum of its values."
+SCALED = "loss l(t, x; d = 1.5, a = 1.0)\nrequire d > 0\nrequire a > 0\ne = t - x\n"
 
 # arguments -> what the gradient is that of, and its lines, worked out by hand
 FORMULAS = [
@@ -51,6 +52,23 @@ FORMULAS = [
       "where(u4, 1/u2, 0) - where(onehot(t) == 1 and u4, 1/u1, 0)"]),
     (["u1 = t - x\nexp(u1) + u1*(x + 1)^2 + sin((x + 1)^2)"], "loss in x", ELEMENT,
      ["u2 = x + 1", "u3 = u2^2", "u1 = t - x", "2*(cos(u3) + u1)*u2 - (u3 + exp(u1))"]),
+    # as their papers have them: Charbonnier's, Cauchy's (Black and Anandan's too), Tukey's, Barron's, Welsch's,
+    # Geman and McClure's, Feng's, Lin's
+    (["e = t - x\n4*(sqrt(1 + (e/2)^2) - 1)"], "loss in x", ELEMENT, ["e = t - x", "-e/sqrt(1 + (e/2)^2)"]),
+    ([f"{SCALED}d^2*(sqrt(1 + (e/d)^2) - 1)"], "l in x", ELEMENT, ["e = t - x", "-e/sqrt(1 + (e/d)^2)"]),
+    (["d^2*(sqrt(1 + ((t-x)/d)^2) - 1)", "--param", "d=3"], "loss in x", ELEMENT, ["(x - t)/sqrt(1 + ((t - x)/3)^2)"]),
+    ([f"{SCALED}d^2/2*log(1 + (e/d)^2)"], "l in x", ELEMENT, ["e = t - x", "-e/(1 + (e/d)^2)"]),
+    ([f"{SCALED}log(1 + 0.5*(e/d)^2)"], "l in x", ELEMENT, ["e = t - x", "-e/(d^2 + 0.5*e^2)"]),
+    ([f"{SCALED}where(abs(e) <= d, d^2/6*(1 - (1 - (e/d)^2)^3), d^2/6)"], "l in x", ELEMENT,
+     ["e = t - x", "where(abs(e) <= d, -e*(1 - (e/d)^2)^2, 0)"]),
+    ([f"{SCALED}abs(a - 2)/a*(((e/d)^2/abs(a - 2) + 1)^(a/2) - 1)"], "l in x", ELEMENT,
+     ["e = t - x", "-e*((e/d)^2/abs(a - 2) + 1)^(a/2 - 1)/d^2"]),
+    ([f"{SCALED}d^2/2*(1 - exp(-(e/d)^2))"], "l in x", ELEMENT, ["e = t - x", "-e*exp(-(e/d)^2)"]),
+    ([f"{SCALED}(e/d)^2/(1 + (e/d)^2)"], "l in x", ELEMENT, ["e = t - x", "-2*e/(d^2*((e/d)^2 + 1)^2)"]),
+    ([f"{SCALED}where(abs(e) < d, d*log(1 + abs(e)/a), abs(e) - (d - d*log(1 + d/a)))"], "l in x", ELEMENT,
+     ["e = t - x", "u1 = abs(e)", "-where(u1 < d, d/(a + u1), 1)*sign(e)"]),
+    (["loss focal(x: prob; g = 2.0)\n-(1 - x)^g*log(x)"], "focal in x", ELEMENT,
+     ["u1 = 1 - x", "g*log(x)*u1^(g - 1) - u1^g/x"]),
     (["loss n(t, (m, s))\n0.5*((t - m)^2*exp(-s) + s)"], "n in (m, s)", ELEMENT, None),
 ]  # fmt: skip
 

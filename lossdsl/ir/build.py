@@ -258,6 +258,8 @@ def _fold_or(a: Expr, b: Expr) -> Expr | None:
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Flag):
             return one if one.value else other
+        if one is _fold_not(other):
+            return Flag(True)
     return a if a is b else None
 
 

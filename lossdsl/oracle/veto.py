@@ -32,6 +32,9 @@ _FLOOR = 4.0
 """Errors up to so many units in the last place are not held against a form."""
 _SLACK = 1.25
 """Nor is the worst error, if it grows by no more than this: it depends on which points were drawn."""
+_MUCH = 256
+"""But at each point an error may not grow by as much as this, however large it is elsewhere. It may by less: that a
+form happens to be exact at one point says little of it."""
 _LOST = 2.0**24
 GAIN = 16
 
@@ -115,8 +118,8 @@ class _Scales:
         """Where the second loses digits of float32 that the first keeps, in words; None if it does not."""
         old, new = self.errors(0), self.errors(1)
         for place in range(POINTS):
-            if new[place] >= _LOST and old[place] < _LOST / 2**12:
-                return f"loses all digits where {self._shown(place)}"
+            if new[place] > _MUCH * max(_FLOOR, old[place]):
+                return f"loses digits where {self._shown(place)} ({old[place]:.3g} ulp before, {new[place]:.3g} after)"
         if max(new) > max(_FLOOR, _SLACK * max(old)):
             place = new.index(max(new))
             return f"less accurate ({max(old):.3g} ulp before, {max(new):.3g} after, where {self._shown(place)})"

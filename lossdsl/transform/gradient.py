@@ -32,7 +32,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.transform import vjp
 from lossdsl.transform.choices import CHOICES, SEED, Masks, growth, masks, nonzero, selected, times
-from lossdsl.transform.rules import factored
+from lossdsl.transform.factors import factored
 from lossdsl.transform.slopes import Flow, choice, differentiable, past_pole, piecewise, slopes_of, without
 
 

@@ -18,9 +18,10 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts
+from lossdsl.transform.canonical import Canonical
 from lossdsl.transform.choices import SEED, deselects, growth, is_plain_factor, is_tame
+from lossdsl.transform.factors import factored, merged, multiplied
 from lossdsl.transform.guard import somewhere
-from lossdsl.transform.rules import factored
 
 
 @dataclass(frozen=True)
@@ -209,21 +210,25 @@ _both = partial(b.call, "and")
 def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: Expr) -> Expr:
     """`sign*above/below*core`, with the factors along the fewest axes first."""
     small = _product(sorted(above, key=_width))
-    if isinstance(core, Call) and core.op.name == "where" and core.args[1:] == (b.ONE, b.ZERO):
-        small = reduce(b.div, sorted(below, key=_width), small)
-        return b.where(core.args[0], b.neg(small) if sign < 0 else small, b.ZERO)
-    if core is b.ONE or small is not b.ONE:
-        small = reduce(b.div, sorted(below, key=_width), small)
-        return b.mul(b.neg(small) if sign < 0 else small, core)
-    result = reduce(b.div, below, core)
-    return b.neg(result) if sign < 0 else result
+    is_indicator = isinstance(core, Call) and core.op.name == "where" and core.args[1:] == (b.ONE, b.ZERO)
+    if not is_indicator and core is not b.ONE and small is b.ONE:
+        result = reduce(b.div, below, core)
+        return b.neg(result) if sign < 0 else result
+    if below:  # where something may cancel
+        small = Canonical().visited(reduce(b.div, sorted(below, key=_width), small))
+    small = b.neg(small) if sign < 0 else small
+    return b.where(core.children[0], small, b.ZERO) if is_indicator else b.mul(small, core)
 
 
 def _product(factors: Iterable[Expr]) -> Expr:
-    result: Expr = b.ONE
+    """Factors in their order after one constant, that of all of them."""
+    constants: list[Expr] = []
+    rest: list[Expr] = []
     for factor in factors:
-        result = b.mul(result, factor)
-    return result
+        is_scaled = isinstance(factor, Call) and factor.op.name == "mul" and b.exact(factor.children[0]) is not None
+        for part in factor.children if is_scaled else (factor,):
+            (rest if b.exact(part) is None else constants).append(part)
+    return multiplied([*merged(constants), *rest])
 
 
 def _width(expr: Expr) -> int:

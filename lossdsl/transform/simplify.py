@@ -22,6 +22,8 @@ from lossdsl.oracle.rational import proposed
 
 MAX_OPERATIONS = 24
 """The largest rational function that is given to sympy."""
+MAX_REGION = 256
+"""The largest that is looked at for what is worth giving."""
 MAX_SYMBOLS = 6
 MAX_EXPONENT = 8
 
@@ -119,14 +121,14 @@ def _interior(roots: tuple[Expr, ...]) -> set[Expr]:
 def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
     """The best of the node and its proposals: first with what occurs again closed, then open."""
     region = _region(node, frozenset())
-    if not _is_worth(region):
+    if len(region) > MAX_REGION or not _is_worth(region):
         return node
     uses: dict[Expr, int] = {}
     for part in region:
         for child in part.children:
             uses[child] = uses.get(child, 0) + 1
     repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _may_be_closed(part))
-    best = _tried(node, frozenset(), known, proposals, lambda expr, _: (("common factors", _cancelled(expr)),))
+    best = node
     for closed in dict.fromkeys((repeated, frozenset[Expr]())):
         if _is_worth(_region(best, frozenset())):
             best = _tried(best, closed, known, proposals, _proposed)
@@ -183,48 +185,11 @@ def _refused(before: Expr, after: Expr, facts: _Facts) -> str | None:
     return weigh(before, after, Ranges(dict(facts)))
 
 
-def _cancelled(node: Expr) -> Expr:
-    """Products in which a factor is also a divisor, without it: needs no sympy, and is common after the chain rule."""
-
-    def change(part: Expr) -> Expr:
-        if not isinstance(part, Call) or part.op.name not in ("mul", "div", "neg"):
-            return part
-        sign, above, below = _factors(part)
-        shared = [factor for factor in above if factor in below]
-        for factor in shared:
-            if factor in below:
-                above.remove(factor)
-                below.remove(factor)
-        if not shared:
-            return part
-        result: Expr = b.ONE
-        for factor in above:
-            result = b.mul(result, factor)
-        for factor in below:
-            result = b.div(result, factor)
-        return b.neg(result) if sign < 0 else result
-
-    return b.mapped((node,), change)[0]
-
-
-def _factors(node: Expr) -> tuple[int, list[Expr], list[Expr]]:
-    """Sign, factors and divisors of a product, opened as far as it goes."""
-    if isinstance(node, Call) and node.op.name == "neg":
-        sign, above, below = _factors(node.args[0])
-        return -sign, above, below
-    if isinstance(node, Call) and node.op.name in ("mul", "div"):
-        (one, above, below), (other, more, less) = (_factors(arg) for arg in node.args)
-        if node.op.name == "div":
-            more, less = less, more
-        return one * other, above + more, below + less
-    return 1, [node], []
-
-
 def _region(node: Expr, closed: frozenset[Expr]) -> list[Expr]:
-    """The open nodes from `node` down, each once."""
+    """The open nodes from `node` down, each once, as long as they are not too many."""
     found: dict[Expr, None] = {}
     stack = [node]
-    while stack:
+    while stack and len(found) <= MAX_REGION:
         part = stack.pop()
         if part not in found:
             found[part] = None
@@ -258,10 +223,11 @@ def _varies(node: Expr) -> bool:
 def _divisors(node: Expr) -> list[Expr]:
     """What a product is divided by."""
     found: list[Expr] = []
-    stack = [node]
+    stack, seen = [node], set[Expr]()
     while stack:
         part = stack.pop()
-        if isinstance(part, Call) and part.op.name in ("mul", "neg", "div"):
+        if part not in seen and isinstance(part, Call) and part.op.name in ("mul", "neg", "div"):
+            seen.add(part)
             if part.op.name == "div":
                 found.append(part.args[1])
             stack.extend(part.args)

@@ -15,8 +15,8 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Reduce, Un
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import DEFINITIONS
 from lossdsl.transform.choices import CHOICES, Masks, degree, is_plain_factor, selected, times
+from lossdsl.transform.factors import factored
 from lossdsl.transform.language import expression
-from lossdsl.transform.rules import factored
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def _clipped(node: Call, active: Set[Expr]) -> tuple[Expr, Expr, Expr] | None:
 def piecewise(first: Expr, second: Expr, flow: Flow) -> dict[Expr, tuple[Expr, Expr]]:
     """For each node of a cut below both pieces, the slopes of the two pieces with respect to it."""
     cut = _cut((first, second), flow.active)
-    slopes = [_slopes(piece, cut, flow) for piece in (first, second)]
+    done: _Slopes = {}
+    slopes = [_slopes(piece, cut, flow, done) for piece in (first, second)]
     return {leaf: (slopes[0].get(leaf, b.ZERO), slopes[1].get(leaf, b.ZERO)) for leaf in cut}
 
 
@@ -133,12 +134,22 @@ def _is_open(node: Expr, active: Set[Expr]) -> bool:
     return isinstance(node, Call) and any(child in active for child in differentiable(node))
 
 
-def _slopes(piece: Expr, cut: list[Expr], flow: Flow) -> Mapping[Expr, Expr]:
-    """The slopes of one piece with respect to the nodes of a cut, elementwise."""
+_Slopes = dict[Expr, Mapping[Expr, Expr]]
+"""The slopes of pieces, each with respect to the nodes of one cut."""
+
+
+def _slopes(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
+    """The slopes of one piece with respect to the nodes of a cut, elementwise; those that are `done` are not redone."""
+    if piece not in flow.active:
+        return {}
+    if piece not in done:
+        done[piece] = _worked_out(piece, cut, flow, done)
+    return done[piece]
+
+
+def _worked_out(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
     found: dict[Expr, Expr] = {piece: b.ONE}
     active = flow.active
-    if piece not in active:
-        return {}
     stop = set(cut)
     for node in reversed(list(walk(piece))):
         slope = found.get(node)
@@ -148,9 +159,9 @@ def _slopes(piece: Expr, cut: list[Expr], flow: Flow) -> Mapping[Expr, Expr]:
             condition, first, second = choice(node, active)
             rest = without(slope, [node])
             if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
-                slope, inner = rest, [_of_logarithm(first, cut, flow), {}]
+                slope, inner = rest, [_of_logarithm(first, cut, flow, done), {}]
             else:
-                inner = [_slopes(part, cut, flow) for part in (first, second)]
+                inner = [_slopes(part, cut, flow, done) for part in (first, second)]
             for leaf in cut:
                 pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
                 if any(part is not b.ZERO for part in pair):
@@ -162,11 +173,11 @@ def _slopes(piece: Expr, cut: list[Expr], flow: Flow) -> Mapping[Expr, Expr]:
     return {leaf: found[leaf] for leaf in cut if leaf in found}
 
 
-def _of_logarithm(quotient: Call, cut: list[Expr], flow: Flow) -> Mapping[Expr, Expr]:
+def _of_logarithm(quotient: Call, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
     """The slopes of `log(a/b)`: those of `a` by `a`, less those of `b` by `b`, with nothing of the quotient in them."""
     above, below = quotient.args
-    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, flow).items()}
-    for leaf, slope in _slopes(below, cut, flow).items():
+    found = {leaf: b.div(slope, above) for leaf, slope in _slopes(above, cut, flow, done).items()}
+    for leaf, slope in _slopes(below, cut, flow, done).items():
         _accumulate(found, leaf, b.neg(b.div(slope, below)))
     return found
 
