@@ -17,6 +17,7 @@ HALF_PI = Fraction(3141592653589794, 2 * 10**15)  # a little more than pi/2
 
 OPEN_SIGNED_UNIT = Bounds(Fraction(-1), Fraction(1), True, True)
 ABOVE_MINUS_ONE = Bounds(Fraction(-1), INF, True)
+HALF_OPEN_UNIT = Bounds(Fraction(0), Fraction(1), True)
 FROM_MINUS_ONE = Bounds(Fraction(-1), INF)
 NONPOSITIVE = Bounds(-INF, Fraction(0))
 NEGATIVE = Bounds(-INF, Fraction(0), False, True)
@@ -120,6 +121,8 @@ FACTS: dict[str, Fact] = {
     "cosh": Fact(lambda a: a.cosh(), direction=2, bends=1, image=FROM_ONE),
     "tanh": Fact(lambda a: a.tanh(), direction=1, bends_right=-1, limits=(Fraction(-1), Fraction(1)),
                  image=OPEN_SIGNED_UNIT),
+    "sech2": Fact(lambda a: 1 / a.cosh() ** 2, limits=(Fraction(0), Fraction(0)), image=HALF_OPEN_UNIT),
+    "hypot1": Fact(lambda a: (1 + a * a).sqrt(), direction=2, bends=1, image=FROM_ONE),
     "asinh": Fact(lambda a: a.asinh(), direction=1, bends_right=-1),
     "acosh": Fact(lambda a: a.acosh(), FROM_ONE, steep=(Fraction(1),), direction=1, bends=-1, image=NONNEGATIVE),
     "atanh": Fact(lambda a: a.atanh(), OPEN_SIGNED_UNIT, direction=1, bends_right=1),
@@ -153,6 +156,9 @@ FACTS: dict[str, Fact] = {
     "log1mexp": Fact(lambda a: (-a.expm1()).log(), NEGATIVE, direction=-1, bends=-1, limits=(Fraction(0), -INF),
                      image=NEGATIVE),
     "norm_hazard": Fact(_norm_hazard, direction=-1, bends=1, limits=(INF, Fraction(0)), image=POSITIVE),
+    "i1_over_i0_slope": Fact(
+        lambda a: (1 + a.bessel_i(2) / a.bessel_i(0)) / 2 - (a.bessel_i(1) / a.bessel_i(0)) ** 2,
+        limits=(Fraction(0), Fraction(0)), image=HALF_OPEN_UNIT),
     "floor": Fact(lambda a: a.floor(), is_continuous=False),
     "ceil": Fact(lambda a: a.ceil(), is_continuous=False),
     "round": Fact(is_continuous=False),
@@ -165,7 +171,7 @@ FACTS: dict[str, Fact] = {
 
 TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", "mod", "xlogy", "logaddexp",
                       "log_bessel_i", "pi", "relu", "sigmoid_gap", "logdiffexp", "lgamma_ratio", "digamma_diff",
-                      "log_norm_cdf_diff", "norm_share"})  # fmt: skip
+                      "log_norm_cdf_diff", "norm_share", "bessel_i_slope"})  # fmt: skip
 """Operations of several arguments (or none); `compose` has a rule for each."""
 
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan"})

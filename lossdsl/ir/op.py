@@ -43,6 +43,9 @@ class Op:
     safe: tuple[float | None, ...] = ()
     bounds: Callable[..., Interval] = lambda *_: REALS
     sample: tuple[Interval, ...] = ()
+    defined: tuple[Interval, ...] = ()
+    holds: str = ""
+    scale: Callable[..., float] | None = None
     infix: str = ""
     precedence: int = 100
     public: bool = True
@@ -56,6 +59,9 @@ class Op:
 
     def domain_of(self, position: int) -> Interval:
         return self.domain[position] if self.domain else REALS
+
+    def defined_of(self, position: int) -> Interval:
+        return self.defined[position] if self.defined else REALS
 
     def sample_of(self, position: int) -> Interval:
         return self.sample[position] if self.sample else Interval(-3.0, 3.0)

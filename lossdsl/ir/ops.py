@@ -7,6 +7,7 @@ new row and nothing else.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from lossdsl.ir.interval import INF, NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval, point
 from lossdsl.ir.op import Aggregate, Kind, Op
@@ -14,6 +15,10 @@ from lossdsl.ir.op import Aggregate, Kind, Op
 BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
 NONZERO = Interval(low=0.0, low_open=True)  # as a domain: the guard tests `!= 0`, the sign does not matter
 NEGATIVE = Interval(high=0.0, high_open=True)
+ABOVE_MINUS_ONE = Interval(-1.0, low_open=True)
+FROM_MINUS_ONE = Interval(-1.0)
+FROM_ONE = Interval(1.0)
+OPEN_SIGNED_UNIT = Interval(-1.0, 1.0, True, True)
 TAME = Interval(high=0.0)  # where an exponential cannot overflow
 SMALL = (Interval(-3.0, 3.0),)
 PLUS = (Interval(0.05, 4.0),)
@@ -33,6 +38,12 @@ def _log2(value: float) -> float:
 
 def _log10(value: float) -> float:
     return _log(value) / math.log(10)
+
+
+def _norm_gap(m: Any, a: Any, b: Any) -> Any:
+    """norm_cdf(a) - norm_cdf(b), from the side on which both are small."""
+    x, y = a / m.sqrt(2), b / m.sqrt(2)
+    return m.where(m.gt(a + b, 0), m.erfc(y) - m.erfc(x), m.erfc(-x) - m.erfc(-y)) / 2
 
 
 def _spell(numpy: str, tensorflow: str = "", python: str = "", torch: str = "", keras: str = "") -> dict[str, str]:
@@ -75,12 +86,12 @@ _ROWS = (
        bounds=lambda a, b: a * b, infix="*", precedence=60, public=False),
     Op("div", "ab", "quotient", lambda m, a, b: a / b, ("1/b", "-(a/b)/b"), _spell("a / b"),
        domain=(REALS, NONZERO), safe=(None, 1.0), bounds=lambda a, b: a * b.reciprocal(), sample=(*SMALL, *PLUS),
-       infix="/", precedence=60, public=False),
+       infix="/", precedence=60, public=False, holds="b != 0"),
     Op("neg", "a", "negative", lambda m, a: -a, ("-1",), _spell("-a"),
        bounds=lambda a: -a, infix="-", precedence=70, public=False),
     Op("pow", "ab", "power, also written a^b", lambda m, a, b: m.power(a, b), ("b*a^(b - 1)", "xlogy(a^b, a)"),
        _spell("a ** b", "", "math.pow(a, b)"), domain=(POSITIVE, REALS), safe=(1.0, None),
-       bounds=lambda a, b: a.power(b), sample=(*PLUS, *SMALL), infix="^", precedence=80),
+       bounds=lambda a, b: a.power(b), sample=(*PLUS, *SMALL), infix="^", precedence=80, defined=(NONNEGATIVE, REALS), holds="a > 0 or b > 0"),
     Op("square", "a", "square", lambda m, a: a * a, ("2*a",), _spell("np.square(a)", "tf.math.square(a)", "a * a"),
        bounds=lambda a: a.power(point(2.0))),
     Op("abs", "a", "absolute value; slope 0 at 0", lambda m, a: m.abs(a), ("sign(a)",),
@@ -89,38 +100,37 @@ _ROWS = (
        _spell("np.sign(a)", "tf.math.sign(a)", "float((a > 0) - (a < 0))"),
        bounds=lambda a: a.through(lambda v: (v > 0) - (v < 0), strictly=False)),
     Op("sqrt", "a", "square root", lambda m, a: m.sqrt(a), ("0.5/sqrt(a)",), _everywhere("sqrt"),
-       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(math.sqrt), sample=PLUS),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(math.sqrt), sample=PLUS, defined=(NONNEGATIVE,)),
     Op("cbrt", "a", "real cube root", lambda m, a: m.sign(a) * m.power(m.abs(a), m.ratio(1, 3)),
-       ("1/(3*cbrt(a)^2)",), _spell("np.cbrt(a)", "tf.math.sign(a) * tf.math.pow(tf.math.abs(a), 1 / 3)", "math.cbrt(a)",
-              "torch.sign(a) * torch.abs(a) ** (1 / 3)"),
+       ("1/(3*cbrt(a)^2)",), _helper("_cbrt", numpy="np.cbrt(a)", jax="jnp.cbrt(a)", python="math.cbrt(a)"),
        domain=(NONZERO,), safe=(1.0,), bounds=lambda a: a.through(math.cbrt), sample=PLUS),
     # --- exponentials and logarithms --------------------------------------------------------------------------------
     Op("exp", "a", "exponential", lambda m, a: m.exp(a), ("exp(a)",), _everywhere("exp"),
        domain=(TAME,), safe=(0.0,), bounds=lambda a: a.through(_exp).meet(NONNEGATIVE) if a.low > -INF else
        Interval(0.0, _exp(a.high), True, a.high_open)),
     Op("exp2", "a", "power of 2", lambda m, a: m.power(2, a), ("log(2)*exp2(a)",),
-       _spell("np.exp2(a)", "tf.math.pow(tf.cast(2, a.dtype), a)", "math.exp2(a)"), domain=(TAME,), safe=(0.0,),
+       {**_spell("np.exp2(a)", "tf.math.pow(tf.cast(2, a.dtype), a)", "math.exp2(a)"), "jax": "jnp.power(2.0, a)"}, domain=(TAME,), safe=(0.0,),
        bounds=lambda a: POSITIVE),
     Op("expm1", "a", "exp(a) - 1, accurate near 0", lambda m, a: m.exp(a) - 1, ("exp(a)",), _everywhere("expm1"),
        domain=(TAME,), safe=(0.0,), bounds=lambda a: Interval(-1.0, INF, True).meet(a.through(lambda v: _exp(v) - 1))),
     Op("log", "a", "natural logarithm", lambda m, a: m.log(a), ("1/a",), _everywhere("log"),
-       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log), sample=PLUS, defined=(POSITIVE,)),
     Op("log2", "a", "logarithm to base 2", lambda m, a: m.log(a) / m.log(2), ("1/(a*log(2))",),
        _spell("np.log2(a)", "tf.math.log(a) / math.log(2.0)", "math.log2(a)"),
-       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log2), sample=PLUS),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log2), sample=PLUS, defined=(POSITIVE,)),
     Op("log10", "a", "logarithm to base 10", lambda m, a: m.log(a) / m.log(10), ("1/(a*log(10))",),
        _spell("np.log10(a)", "tf.math.log(a) / math.log(10.0)", "math.log10(a)"),
-       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log10), sample=PLUS),
+       domain=(POSITIVE,), safe=(1.0,), bounds=lambda a: a.meet(NONNEGATIVE).through(_log10), sample=PLUS, defined=(POSITIVE,)),
     Op("log1p", "a", "log(1 + a), accurate near 0", lambda m, a: m.log(1 + a), ("1/(1 + a)",), _everywhere("log1p"),
-       domain=(Interval(-1.0, INF, True),), safe=(0.0,), bounds=lambda a: a.through(lambda v: _log(1 + v)), sample=PLUS),
+       domain=(Interval(-1.0, INF, True),), safe=(0.0,), bounds=lambda a: a.through(lambda v: _log(1 + v)), sample=PLUS, defined=(ABOVE_MINUS_ONE,)),
     Op("logaddexp", "ab", "log(exp(a) + exp(b))", lambda m, a, b: m.log(m.exp(a) + m.exp(b)),
        ("sigmoid(a - b)", "sigmoid(b - a)"),
        _spell("np.logaddexp(a, b)", "tf.math.maximum(a, b) + tf.math.log1p(tf.math.exp(-tf.math.abs(a - b)))",
-              "max(a, b) + math.log1p(math.exp(-abs(a - b)))")),
+              "max(a, b) + math.log1p(math.exp(-abs(a - b)))"), scale=lambda a, b: max(abs(a), abs(b))),
     Op("xlogy", "ab", "a*log(b), and 0 where a is 0", lambda m, a, b: m.xlogy(a, b), ("log(b)", "where(a == 0, 0, a/b)"),
        _spell("special.xlogy(a, b)", "tf.math.xlogy(a, b)", "(a * math.log(b) if a else 0.0)",
               keras="ops.where(a == 0, 0.0, a * ops.log(ops.where(a == 0, 1.0, b)))"),
-       domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS)),
+       domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS), defined=(NONNEGATIVE, POSITIVE)),
     # --- trigonometry -----------------------------------------------------------------------------------------------
     Op("sin", "a", "sine", lambda m, a: m.sin(a), ("cos(a)",), _everywhere("sin"), bounds=lambda a: SIGNED_UNIT),
     Op("cos", "a", "cosine", lambda m, a: m.cos(a), ("-sin(a)",), _everywhere("cos"), bounds=lambda a: SIGNED_UNIT),
@@ -128,26 +138,30 @@ _ROWS = (
        sample=(Interval(-1.4, 1.4),)),
     Op("asin", "a", "inverse sine", lambda m, a: m.asin(a), ("1/sqrt((1 - a)*(1 + a))",),
        _spell("np.arcsin(a)", "tf.math.asin(a)", "math.asin(a)"), sample=(Interval(-0.95, 0.95),),
-       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), bounds=lambda a: Interval(-math.pi / 2, math.pi / 2)),
+       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), bounds=lambda a: Interval(-math.pi / 2, math.pi / 2), defined=(SIGNED_UNIT,)),
     Op("acos", "a", "inverse cosine", lambda m, a: m.acos(a), ("-1/sqrt((1 - a)*(1 + a))",),
        _spell("np.arccos(a)", "tf.math.acos(a)", "math.acos(a)"), sample=(Interval(-0.95, 0.95),),
-       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), bounds=lambda a: Interval(0.0, math.pi)),
+       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), bounds=lambda a: Interval(0.0, math.pi), defined=(SIGNED_UNIT,)),
     Op("atan", "a", "inverse tangent", lambda m, a: m.atan(a), ("1/(1 + a^2)",),
        _spell("np.arctan(a)", "tf.math.atan(a)", "math.atan(a)"), bounds=lambda a: a.through(math.atan)),
     # --- hyperbolic functions ---------------------------------------------------------------------------------------
-    Op("sinh", "a", "hyperbolic sine", lambda m, a: m.sinh(a), ("cosh(a)",), _everywhere("sinh"), domain=(SIGNED_UNIT,), safe=(0.0,)),
-    Op("cosh", "a", "hyperbolic cosine", lambda m, a: m.cosh(a), ("sinh(a)",), _everywhere("cosh"), domain=(SIGNED_UNIT,), safe=(0.0,),
+    Op("sinh", "a", "hyperbolic sine", lambda m, a: m.sinh(a), ("cosh(a)",), {**_everywhere("sinh"), "tensorflow": "_sinh(a)", "jax": "_sinh(a)", "keras": "_sinh(a)"}, domain=(SIGNED_UNIT,), safe=(0.0,)),
+    Op("cosh", "a", "hyperbolic cosine", lambda m, a: m.cosh(a), ("sinh(a)",), {**_everywhere("cosh"), "tensorflow": "_cosh(a)", "jax": "_cosh(a)", "keras": "_cosh(a)"}, domain=(SIGNED_UNIT,), safe=(0.0,),
        bounds=lambda a: Interval(1.0, INF)),
-    Op("tanh", "a", "hyperbolic tangent", lambda m, a: m.tanh(a), ("(1 - tanh(a))*(1 + tanh(a))",), _everywhere("tanh"),
+    Op("tanh", "a", "hyperbolic tangent", lambda m, a: m.tanh(a), ("sech2(a)",), _everywhere("tanh"),
        bounds=lambda a: a.through(math.tanh).meet(Interval(-1.0, 1.0, True, True))),
-    Op("asinh", "a", "inverse hyperbolic sine", lambda m, a: m.asinh(a), ("1/sqrt(1 + a^2)",),
+    Op("sech2", "a", "1 - tanh(a)^2: the slope of tanh", lambda m, a: 1 / m.cosh(a) ** 2, ("-2*tanh(a)*sech2(a)",),
+       _helper("_sech2"), bounds=lambda a: Interval(0.0, 1.0, True), public=False),
+    Op("hypot1", "a", "sqrt(1 + a^2), without overflow", lambda m, a: m.sqrt(1 + a * a), ("a/hypot1(a)",),
+       _helper("_hypot1", python="math.hypot(1.0, a)"), bounds=lambda a: FROM_ONE, public=False),
+    Op("asinh", "a", "inverse hyperbolic sine", lambda m, a: m.asinh(a), ("1/hypot1(a)",),
        _spell("np.arcsinh(a)", "tf.math.asinh(a)", "math.asinh(a)"), bounds=lambda a: a.through(math.asinh)),
-    Op("acosh", "a", "inverse hyperbolic cosine", lambda m, a: m.acosh(a), ("1/sqrt((a - 1)*(a + 1))",),
+    Op("acosh", "a", "inverse hyperbolic cosine", lambda m, a: m.acosh(a), ("1/(sqrt(a - 1)*sqrt(a + 1))",),
        _spell("np.arccosh(a)", "tf.math.acosh(a)", "math.acosh(a)"), sample=(Interval(1.1, 5.0),),
-       domain=(Interval(1.0, INF, True),), safe=(2.0,), bounds=lambda a: NONNEGATIVE),
+       domain=(Interval(1.0, INF, True),), safe=(2.0,), bounds=lambda a: NONNEGATIVE, defined=(FROM_ONE,)),
     Op("atanh", "a", "inverse hyperbolic tangent", lambda m, a: m.atanh(a), ("1/((1 - a)*(1 + a))",),
        _spell("np.arctanh(a)", "tf.math.atanh(a)", "math.atanh(a)"), sample=(Interval(-0.95, 0.95),),
-       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,)),
+       domain=(Interval(-1.0, 1.0, True, True),), safe=(0.0,), defined=(OPEN_SIGNED_UNIT,)),
     # --- the functions of machine learning --------------------------------------------------------------------------
     Op("sigmoid", "a", "1/(1 + exp(-a))", lambda m, a: 1 / (1 + m.exp(-a)), ("sigmoid(a)*sigmoid(-a)",),
        _spell("special.expit(a)", "tf.math.sigmoid(a)", "0.5 * (1.0 + math.tanh(0.5 * a))", keras="ops.sigmoid(a)"),
@@ -156,7 +170,7 @@ _ROWS = (
        ("(b + c)*sigmoid(a)*sigmoid(-a)", "sigmoid(a)", "-sigmoid(-a)"),
        {"numpy": "_sigmoid_gap(a, b, c)", "tensorflow": "_sigmoid_gap(a, b, c)", "jax": "_sigmoid_gap(a, b, c)",
         "torch": "b * torch.sigmoid(a) - c * torch.sigmoid(-a)", "keras": "b * ops.sigmoid(a) - c * ops.sigmoid(-a)"},
-       public=False),
+       public=False, scale=lambda a, b, c: max(abs(b) / (1 + _exp(-a)), abs(c) / (1 + _exp(a)))),
     Op("log_sigmoid", "a", "log(sigmoid(a))", lambda m, a: -m.log(1 + m.exp(-a)), ("sigmoid(-a)",),
        _spell("np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a)))",
               "-tf.nn.relu(-a) - tf.math.log1p(tf.math.exp(tf.math.minimum(-a, a)))",
@@ -176,40 +190,47 @@ _ROWS = (
     Op("erf", "a", "error function", lambda m, a: m.erf(a), ("2/sqrt(pi)*exp(-a^2)",),
        _spell("special.erf(a)", "tf.math.erf(a)", "math.erf(a)", keras="ops.erf(a)"), bounds=lambda a: a.through(math.erf)),
     Op("erfc", "a", "1 - erf(a)", lambda m, a: m.erfc(a), ("-2/sqrt(pi)*exp(-a^2)",),
-       {**_spell("special.erfc(a)", "tf.math.erfc(a)", "math.erfc(a)"), "jax": "_erfc(a)", "keras": "_erfc(a)"}, bounds=lambda a: Interval(0.0, 2.0, True, True)),
+       _helper("_erfc", numpy="special.erfc(a)", torch="torch.special.erfc(a)", python="math.erfc(a)"), bounds=lambda a: Interval(0.0, 2.0, True, True)),
     Op("norm_cdf", "a", "distribution function of the standard normal", lambda m, a: m.erfc(-a / m.sqrt(2)) / 2,
        ("exp(-0.5*a^2)/sqrt(2*pi)",),
-       {**_helper("_norm_cdf"), "numpy": "special.ndtr(a)", "python": "0.5 * math.erfc(-a / math.sqrt(2.0))"},
+       _helper("_norm_cdf", python="0.5 * math.erfc(-a / math.sqrt(2.0))"),
        bounds=lambda a: Interval(0.0, 1.0, True, True)),
     Op("log_norm_cdf", "a", "log(norm_cdf(a))", lambda m, a: m.log(m.erfc(-a / m.sqrt(2)) / 2),
        ("norm_hazard(a)",), _helper("_log_norm_cdf"),
        bounds=lambda a: Interval(-INF, 0.0, True, True)),
     Op("lgamma", "a", "logarithm of |gamma|", lambda m, a: m.loggamma(a), ("digamma(a)",),
-       _spell("special.gammaln(a)", "tf.math.lgamma(a)", "math.lgamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS),
+       _helper("_lgamma", python="math.lgamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS, defined=(POSITIVE,)),
     Op("digamma", "a", "derivative of lgamma", lambda m, a: m.digamma(a), ("trigamma(a)",),
-       _spell("special.digamma(a)", "tf.math.digamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS),
+       _helper("_digamma", numpy="special.digamma(a)"), domain=(POSITIVE,), safe=(1.0,), sample=PLUS, defined=(POSITIVE,)),
     Op("trigamma", "a", "derivative of digamma", lambda m, a: m.polygamma(1, a), ("polygamma2(a)",),
-       _spell("special.polygamma(1, a)", "tf.math.polygamma(tf.ones_like(a), a)"), domain=(POSITIVE,), safe=(1.0,),
-       sample=PLUS, public=False),
+       _helper("_trigamma"), domain=(POSITIVE,), safe=(1.0,),
+       sample=PLUS, public=False, defined=(POSITIVE,)),
     Op("polygamma2", "a", "derivative of trigamma", lambda m, a: m.polygamma(2, a), ("",),
-       _spell("special.polygamma(2, a)", "tf.math.polygamma(2 * tf.ones_like(a), a)"), domain=(POSITIVE,), safe=(1.0,),
-       sample=PLUS, public=False),
+       _helper("_polygamma2"), domain=(POSITIVE,), safe=(1.0,),
+       sample=PLUS, public=False, defined=(POSITIVE,)),
     Op("log_i0", "a", "logarithm of the modified Bessel function of order 0", lambda m, a: m.log(m.besseli(0, a)),
        ("i1_over_i0(a)",),
-       _spell("np.log(special.i0e(a)) + np.abs(a)", "tf.math.log(tf.math.bessel_i0e(a)) + tf.math.abs(a)"),
+       _helper("_log_i0"),
        bounds=lambda a: NONNEGATIVE),
     Op("i1_over_i0", "a", "ratio of modified Bessel functions", lambda m, a: m.besseli(1, a) / m.besseli(0, a),
-       ("1 - i1_over_i0(a)*(i1_over_i0(a) + 1/a)",),
-       _spell("special.i1e(a) / special.i0e(a)", "tf.math.bessel_i1e(a) / tf.math.bessel_i0e(a)"),
+       ("i1_over_i0_slope(a)",), _helper("_i1_over_i0"),
        sample=PLUS, bounds=lambda a: Interval(-1.0, 1.0, True, True), public=False),
+    Op("i1_over_i0_slope", "a", "derivative of i1_over_i0",
+       lambda m, a: (1 + m.besseli(2, a) / m.besseli(0, a)) / 2 - (m.besseli(1, a) / m.besseli(0, a)) ** 2,
+       ("i1_over_i0(a)/a^2 - i1_over_i0_slope(a)*(2*i1_over_i0(a) + 1/a)",), _helper("_i1_over_i0_slope"),
+       bounds=lambda a: Interval(0.0, 0.5, True), sample=PLUS, public=False),
     Op("log_bessel_i", "ab", "logarithm of the modified Bessel function of order a at b > 0; no slope in the order",
-       lambda m, a, b: m.log(m.besseli(a, b)), ("", "exp(log_bessel_i(a + 1, b) - log_bessel_i(a, b)) + a/b"),
-       {**_spell("np.log(special.ive(a, b)) + b", "_log_bessel_i(a, b)", keras="-"), "jax": "_log_bessel_i(a, b)",
-        "torch": "_log_bessel_i(a, b)"}, domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS)),
+       lambda m, a, b: m.log(m.besseli(a, b)), ("", "bessel_i_slope(a, b)"), _helper("_log_bessel_i", "ab"),
+       domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS),
+       defined=(Interval(0.0, 1e3), Interval(0.0, 1e4, True)), scale=lambda a, b: a + b + 1),
+    Op("bessel_i_slope", "ab", "slope of log_bessel_i in b", lambda m, a, b: m.besseli(a + 1, b) / m.besseli(a, b) + a / b,
+       ("", "1 + (a/b)^2 - bessel_i_slope(a, b)*(bessel_i_slope(a, b) + 1/b)"), _helper("_bessel_i_slope", "ab"),
+       domain=(REALS, POSITIVE), safe=(None, 1.0), sample=(*PLUS, *PLUS),
+       defined=(Interval(0.0, 1e3), Interval(0.0, 1e4, True)), bounds=lambda a, b: POSITIVE, public=False),
     # --- differences whose terms cancel -----------------------------------------------------------------------------
     Op("log1pmx", "a", "log1p(a) - a, accurate near 0", lambda m, a: m.log(1 + a) - a, ("-a/(1 + a)",),
        _helper("_log1pmx"), domain=(Interval(-1.0, INF, True),), safe=(0.0,), bounds=lambda a: NONPOSITIVE, sample=PLUS,
-       public=False),
+       public=False, defined=(ABOVE_MINUS_ONE,)),
     Op("expm1mx", "a", "exp(a) - 1 - a, accurate near 0", lambda m, a: m.exp(a) - 1 - a, ("expm1(a)",),
        _helper("_expm1mx"), domain=(TAME,), safe=(0.0,), bounds=lambda a: NONNEGATIVE, public=False),
     Op("sqrt1pm1", "a", "sqrt(1 + a) - 1, accurate near 0", lambda m, a: m.sqrt(1 + a) - 1, ("0.5/sqrt(1 + a)",),
@@ -217,34 +238,33 @@ _ROWS = (
               "tf.where(a < 3, a / (1 + tf.math.sqrt(1 + a)), tf.math.sqrt(1 + a) - 1)",
               "(a / (1.0 + math.sqrt(1.0 + a)) if a < 3.0 else math.sqrt(1.0 + a) - 1.0)"),
        domain=(Interval(-1.0, INF, True),), safe=(0.0,), sample=PLUS,
-       bounds=lambda a: Interval(-1.0).meet(a.through(lambda v: math.sqrt(max(1 + v, 0.0)) - 1)), public=False),
+       bounds=lambda a: Interval(-1.0).meet(a.through(lambda v: math.sqrt(max(1 + v, 0.0)) - 1)), public=False, defined=(FROM_MINUS_ONE,)),
     Op("one_minus_cos", "a", "1 - cos(a), accurate near 0", lambda m, a: 1 - m.cos(a), ("sin(a)",),
        _spell("2 * np.square(np.sin(0.5 * a))", "2 * tf.math.square(tf.math.sin(0.5 * a))",
               "2.0 * math.sin(0.5 * a) ** 2"), bounds=lambda a: Interval(0.0, 2.0), public=False),
     Op("log1mexp", "a", "log(1 - exp(a)) for a < 0", lambda m, a: m.log(1 - m.exp(a)), ("-1/expm1(-a)",),
        _helper("_log1mexp"), domain=(NEGATIVE,), safe=(-1.0,), bounds=lambda a: NONPOSITIVE,
-       sample=(Interval(-3.0, -0.05),), public=False),
+       sample=(Interval(-3.0, -0.05),), public=False, defined=(NEGATIVE,)),
     Op("logdiffexp", "ab", "log(exp(a) - exp(b)) for a > b", lambda m, a, b: m.log(m.exp(a) - m.exp(b)),
        ("-1/expm1(b - a)", "-1/expm1(a - b)"), _helper("_logdiffexp", "ab"), bounds=lambda a, b: Interval(-INF, a.high),
-       sample=(PLUS[0], Interval(-3.0, 0.0)), public=False),
+       sample=(PLUS[0], Interval(-3.0, 0.0)), public=False, holds="a > b", scale=lambda a, b: abs(a)),
     Op("lgamma_ratio", "ab", "lgamma(a + b) - lgamma(a), for large a as well; a > 0 and a + b > 0",
        lambda m, a, b: m.loggamma(a + b) - m.loggamma(a), ("digamma_diff(a, b)", "digamma(a + b)"),
-       _helper("_lgamma_ratio", "ab"), domain=(POSITIVE, REALS), safe=(1.0, None), sample=(*PLUS, *PLUS), public=False),
+       _helper("_lgamma_ratio", "ab"), domain=(POSITIVE, REALS), safe=(1.0, None), sample=(*PLUS, *PLUS), public=False, defined=(POSITIVE, REALS), holds="a + b > 0", scale=lambda a, b: abs(b) + math.log1p(abs(b) / min(a, a + b))),
     Op("digamma_diff", "ab", "digamma(a + b) - digamma(a), for large a as well; a > 0 and a + b > 0",
        lambda m, a, b: m.digamma(a + b) - m.digamma(a), ("trigamma(a + b) - trigamma(a)", "trigamma(a + b)"),
-       _helper("_digamma_diff", "ab"), domain=(POSITIVE, REALS), safe=(1.0, None), sample=(*PLUS, *PLUS), public=False),
+       _helper("_digamma_diff", "ab"), domain=(POSITIVE, REALS), safe=(1.0, None), sample=(*PLUS, *PLUS), public=False, defined=(POSITIVE, REALS), holds="a + b > 0"),
     Op("norm_hazard", "a", "density of the standard normal over its distribution function: the slope of log_norm_cdf",
        lambda m, a: m.exp(-a * a / 2) * m.sqrt(2 / m.pi) / m.erfc(-a / m.sqrt(2)),
        ("-norm_hazard(a)*(a + norm_hazard(a))",), _helper("_norm_hazard"), bounds=lambda a: POSITIVE, public=False),
     Op("log_norm_cdf_diff", "ab", "log(norm_cdf(a) - norm_cdf(b)) for a > b",
-       lambda m, a, b: m.log((m.erfc(b / m.sqrt(2)) - m.erfc(a / m.sqrt(2))) / 2),
+       lambda m, a, b: m.log(_norm_gap(m, a, b)),
        ("norm_share(a, b)", "-norm_share(-b, -a)"), _helper("_log_norm_cdf_diff", "ab"), bounds=lambda a, b: NONPOSITIVE,
-       sample=(PLUS[0], Interval(-3.0, 0.0)), public=False),
+       sample=(PLUS[0], Interval(-3.0, 0.0)), public=False, holds="a > b", scale=lambda a, b: 1.0),
     Op("norm_share", "ab", "density of the standard normal at a over norm_cdf(a) - norm_cdf(b): a slope of "
-       "log_norm_cdf_diff", lambda m, a, b: m.exp(-a * a / 2) * m.sqrt(2 / m.pi)
-       / (m.erfc(b / m.sqrt(2)) - m.erfc(a / m.sqrt(2))),
+       "log_norm_cdf_diff", lambda m, a, b: m.exp(-a * a / 2) / m.sqrt(2 * m.pi) / _norm_gap(m, a, b),
        ("-norm_share(a, b)*(a + norm_share(a, b))", "norm_share(a, b)*norm_share(-b, -a)"), _helper("_norm_share", "ab"),
-       bounds=lambda a, b: POSITIVE, sample=(PLUS[0], Interval(-3.0, 0.0)), public=False),
+       bounds=lambda a, b: POSITIVE, sample=(PLUS[0], Interval(-3.0, 0.0)), public=False, holds="a > b"),
     # --- steps ------------------------------------------------------------------------------------------------------
     Op("floor", "a", "largest whole number below", lambda m, a: m.floor(a), ("",),
        _spell("np.floor(a)", "tf.math.floor(a)", "float(math.floor(a))"), bounds=lambda a: a.through(lambda v: v - 1) .join(a)),
@@ -254,7 +274,7 @@ _ROWS = (
        _spell("np.round(a)", "tf.math.round(a)", "float(round(a))")),
     Op("mod", "ab", "remainder with the sign of b", lambda m, a, b: a - b * m.floor(a / b), ("1", "-floor(a/b)"),
        _spell("np.mod(a, b)", "tf.math.floormod(a, b)", "a % b", "torch.remainder(a, b)"), domain=(REALS, NONZERO), safe=(None, 1.0),
-       sample=(*SMALL, *PLUS)),
+       sample=(*SMALL, *PLUS), holds="b != 0 and abs(a) < 1e30*abs(b)"),
     # --- choices ----------------------------------------------------------------------------------------------------
     Op("max", "ab", "larger of the two; a tie goes to the first", lambda m, a, b: m.where(m.ge(a, b), a, b),
        ("a >= b", "a < b"), _spell("np.maximum(a, b)", "tf.math.maximum(a, b)", "max(a, b)"),
@@ -293,10 +313,10 @@ _ROWS = (
     Op("truth", "a", "1 where a condition holds, else 0", lambda m, a: m.where(a, 1, 0), ("",),
        _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)", "a.to(dtype)", "ops.cast(a, dtype)"), takes=(BOOL,), bounds=lambda a: UNIT, public=False),
     Op("real", "a", "a whole number as a number", lambda m, a: a, ("",),
-       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)", "a.to(dtype)", "ops.cast(a, dtype)"), takes=(INT,), bounds=lambda a: a, public=False),
+       _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)", "a.to(dtype)", "ops.cast(a, dtype)"), takes=(INT,), bounds=lambda a: a, public=False, defined=(Interval(-(2.0**24), 2.0**24),)),
     Op("whole", "a", "the whole number below, as an index", lambda m, a: m.floor(a), ("",),
        _spell("np.floor(a).astype(int)", "tf.cast(tf.math.floor(a), tf.int32)", "math.floor(a)", "torch.floor(a).long()",
-              "ops.cast(ops.floor(a), 'int32')"), gives=INT, public=False),
+              "ops.cast(ops.floor(a), 'int32')"), gives=INT, public=False, defined=(Interval(-(2.0**30), 2.0**30),)),
     Op("stop", "a", "a, through which no gradient passes", lambda m, a: m.stop(a), ("",),
        {**_spell("a", "tf.stop_gradient(a)", "a", "a.detach()", "ops.stop_gradient(a)"),
         "jax": "jax.lax.stop_gradient(a)"}, bounds=lambda a: a),
@@ -363,6 +383,9 @@ SYNTAX = ("where", "cases", "onehot", "clip")
 
 
 def function_names() -> list[str]:
-    """Every name that the language itself gives a meaning to, as a function or a constant."""
+    """Every name that the language itself gives a meaning to, as a function or a constant.
+
+    Private rows are not among them: no text of a user's names one, so they may be called like a loss or a variable.
+    """
     rows = [name for table in (OPS, AGGREGATES) for name, row in table.items() if row.public]
     return sorted({*rows, *CONSTANTS, *SYNTAX})

@@ -206,9 +206,9 @@ class Printer:
     def _call(self, node: Call) -> ast.expr:
         op, args = node.op, node.args
         if self.target not in op.spelling and not ("python" in op.spelling and node.is_static):
-            raise LossTypeError(
-                f"the target {self.target} has no `{op.name}`", None, "numpy, tensorflow, jax and torch have it"
-            )
+            *most, last = [target for target in op.spelling if target != "python"] or ["no target"]
+            have = f"{', '.join(most)} and {last} have it" if most else f"{last} has it"
+            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, have)
         if op.name == "pow":
             short = self._short_power(node)
             if short is not None:
