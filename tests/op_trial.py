@@ -10,10 +10,12 @@ finite result.
 
 from __future__ import annotations
 
+import ast
 import math
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -22,13 +24,13 @@ import numpy as np
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH
 from lossdsl.ir.expr import Call, Expr, Input
-from lossdsl.ir.op import Kind, Op
+from lossdsl.ir.op import DOUBLE, Kind, Op
 from lossdsl.ir.ops import OPS
 from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
 from lossdsl.targets import code
-from lossdsl.targets.template import assign, defined, name
+from lossdsl.targets.template import assign, defined, fill, name
 from lossdsl.transform.language import expression
 from lossdsl.transform.slopes import slopes_of
 
@@ -128,14 +130,9 @@ def compiled(target: str, inputs: tuple[Input, ...], root: Expr) -> Callable[...
     printer = code._module(target).PRINTER((root,), {leaf.name: leaf.name for leaf in inputs})
     (tree,) = printer.print()
     body = [*printer.body]
-    if inputs:
-        body.insert(0, assign("dtype", printer.dtype_of(name(inputs[0].name))))
-    if target == "torch" and inputs:
-        from lossdsl.targets.template import fill
-
+    body.insert(0, assign("dtype", printer.dtype_of(name(inputs[0].name))))
+    if target == "torch":
         body.insert(0, assign("device", fill("a.device", a=name(inputs[0].name))))
-    import ast
-
     function = defined("value", [leaf.name for leaf in inputs], [*body, ast.Return(tree)])
     made = code.module([code.Function(function, frozenset(printer.helpers))], target)
     return functions(made, f"{target} row")["value"]
@@ -155,6 +152,7 @@ def runs(target: str, function: Callable[..., Any]) -> Iterator[tuple[str, Calla
         import jax
         import jax.numpy as jnp
 
+        jax.config.update("jax_enable_x64", True)
         yield "eager", lambda *args: np.asarray(function(*map(jnp.asarray, args)))
         yield "jit", lambda *args: np.asarray(jax.jit(function)(*map(jnp.asarray, args)))
     elif target == "torch":
@@ -186,60 +184,65 @@ def ulps(got: float, true: Any, kind: str, scale: float = 0.0, reach: float = 1.
     return float(error / m.mpf(float(unit)))
 
 
-def measured(op: Op, target: str, kind: str) -> Iterator[tuple[str, str, float, tuple[float, ...]]]:
-    """For the value and the slope in each argument, and each way to run it: the worst error, and where."""
+@lru_cache(4)
+def truths(op: Op, kind: str) -> tuple[list[tuple[float, ...]], dict[str, tuple[Expr, list[Any]]]]:
+    """Points, and of the value and of the slope in each argument the expression and its exact values there."""
     inputs, args = leaves_of(op)
     root = Call(op, args)
     parts: dict[str, Expr] = {"value": root}
-    if op.gives is Kind.REAL:
+    if op.gives is Kind.REAL and op.ulps[DOUBLE][1] < math.inf:
         for letter, slope in zip(op.args, slopes_of(root), strict=True):
             if slope is not None and slope.axes:
                 parts[letter] = slope
-    points = draws(op, kind) if op.arity else [()]
+    points = draws(op, kind)
     m = mp_numbers(DIGITS[kind])
-    columns = list(zip(*points, strict=True))
-    exactly = {leaf: filled([Fraction(v) for v in column], m) for leaf, column in zip(inputs, columns, strict=True)}
-    arrays = [
-        np.array(column, dtype="int32" if leaf.whole else kind) for leaf, column in zip(inputs, columns, strict=True)
-    ]
+    columns = zip(*points, strict=True)
+    given = {leaf: filled([Fraction(v) for v in column], m) for leaf, column in zip(inputs, columns, strict=True)}
+    found = {}
     for part, expr in parts.items():
-        done = evaluate([expr], exactly, m, {"batch": len(points)})[expr]
-        truth = np.broadcast_to(done, (len(points),)).tolist()
+        done = evaluate([expr], given, m, {"batch": len(points)})[expr]
+        found[part] = expr, np.broadcast_to(done, (len(points),)).tolist()
+    return points, found
+
+
+def measured(op: Op, target: str, kind: str) -> Iterator[tuple[str, str, float, tuple[float, ...]]]:
+    """For the value and the slope in each argument, and each way to run it: the worst error, and where."""
+    inputs, _ = leaves_of(op)
+    points, parts = truths(op, kind)
+    arrays = [
+        np.array(column, dtype="int32" if leaf.whole else kind)
+        for leaf, column in zip(inputs, zip(*points, strict=True), strict=True)
+    ]
+    for part, (expr, truth) in parts.items():
         function = compiled(target, inputs, expr)
         for way, run in runs(target, function):
             with np.errstate(all="ignore"):
                 got = np.broadcast_to(np.asarray(run(*arrays)), (len(points),)).tolist()
-            worst, place = 0.0, points[0]
-            for one, true, point in zip(got, truth, points, strict=True):
-                if isinstance(true, bool):
-                    error = 0.0 if one == true else math.inf
-                else:
-                    scale = op.scale(*point) if op.scale and part == "value" else 0.0
-                    sizes = [abs(value) for value in point if value]
-                    reach = 4 * max(1.0, *sizes, *(1 / size for size in sizes)) if sizes else 1.0
-                    error = ulps(float(one), true, kind, scale, reach)
-                if error > worst:
-                    worst, place = error, point
-            yield part, way, worst, place
+            errors = [error_at(op, part, kind, *one) for one in zip(got, truth, points, strict=True)]
+            worst = max(range(len(points)), key=lambda place: errors[place])
+            yield part, way, errors[worst], points[worst]
+
+
+def error_at(op: Op, part: str, kind: str, got: Any, true: Any, point: tuple[float, ...]) -> float:
+    """The error of a value or slope at a point."""
+    if isinstance(true, bool):
+        return 0.0 if got == true else math.inf
+    sizes = [abs(value) for value in point if value]
+    reach = 4 * max(1.0, *sizes, *(1 / size for size in sizes)) if sizes else 1.0
+    return ulps(float(got), true, kind, op.scale(*point) if op.scale and part == "value" else 0.0, reach)
 
 
 def main() -> int:
-    target, kinds = sys.argv[1], sys.argv[2].split(",") if len(sys.argv) > 2 else ["float32"]
-    only = sys.argv[3].split(",") if len(sys.argv) > 3 else list(OPS)
-    for op in OPS.values():
-        if op.name not in only:
-            continue
-        if target not in op.spelling:
-            print(f"{op.name:18} has no spelling", flush=True)
-            continue
-        for kind in kinds:
-            found = []
-            try:
-                for part, way, worst, place in measured(op, target, kind):
-                    found.append(f"{part}/{way} {worst:.3g} at {', '.join(f'{v:.6g}' for v in place)}")
-            except Exception as error:
-                found.append(f"{type(error).__name__}: {str(error)[:150]}")
-            print(f"{op.name:18} {kind} " + " | ".join(found), flush=True)
+    """Prints what is measured: TARGET [float32,float64 [NAMES]]."""
+    target, kinds, names = (*sys.argv[1:], *("", "float32", ",".join(OPS))[len(sys.argv) - 1 :])
+    for op in (OPS[word] for word in names.split(",") if OPS[word].arity):
+        for kind in kinds.split(","):
+            found = measured(op, target, kind)
+            texts = [
+                f"{part}/{way} {worst:.3g} at {', '.join(f'{v:.6g}' for v in place)}"
+                for part, way, worst, place in found
+            ]
+            print(f"{op.name:18} {kind} {' | '.join(texts)}", flush=True)
     return 0
 
 

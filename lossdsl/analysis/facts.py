@@ -6,12 +6,14 @@ what a mathematician knows: where its value and where its slope are finite, in w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from lossdsl.analysis.bounds import INF, NONNEGATIVE, OPEN_UNIT, POSITIVE, REALS, SIGNED_UNIT, Bounds, End
+from lossdsl.analysis.bounds import INF, NONNEGATIVE, OPEN_UNIT, POSITIVE, REALS, SIGNED_UNIT, Bounds, End, exactly
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import OPS
 
 HALF_PI = Fraction(3141592653589794, 2 * 10**15)  # a little more than pi/2
 
@@ -91,7 +93,7 @@ def _logarithm(ball: Callable[[Any], Any], *least: str) -> Fact:
     return Fact(ball, POSITIVE, direction=1, bends=-1, least=least)
 
 
-FACTS: dict[str, Fact] = {
+_KNOWN: dict[str, Fact] = {
     "neg": Fact(lambda a: -a, direction=-1, limits=(INF, -INF)),
     "square": Fact(lambda a: a * a, direction=2, bends=1, image=NONNEGATIVE),
     "abs": Fact(abs, corners=(Fraction(0),), direction=2, bends=1, image=NONNEGATIVE),
@@ -167,6 +169,27 @@ FACTS: dict[str, Fact] = {
     "truth": Fact(is_continuous=False, image=Bounds(Fraction(0), Fraction(1))),
     "stop": Fact(lambda a: a, direction=1),
 }  # fmt: skip
+
+
+class _Facts(Mapping[str, Fact]):
+    """The facts by name. Of a function that has none here only its domain is known, and nothing is claimed."""
+
+    def __getitem__(self, name: str) -> Fact:
+        if name in _KNOWN:
+            return _KNOWN[name]
+        row = OPS[name]
+        if row.arity != 1 or row.gives is not Kind.REAL:
+            raise KeyError(name)
+        return Fact(domain=exactly(row.defined_of(0)), is_continuous=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_KNOWN)
+
+    def __len__(self) -> int:
+        return len(_KNOWN)
+
+
+FACTS: Mapping[str, Fact] = _Facts()
 """Operations of one argument."""
 
 TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", "mod", "xlogy", "logaddexp",

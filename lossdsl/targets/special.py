@@ -417,7 +417,7 @@ def _bessel_down(order, a):
 def _bessel_uniform(order, a):
     """log of the Bessel function, and the quotient of the next order to this one, for large orders (Olver, 10.41.3)."""
     z = a / order
-    root = {where}(z > 1e9, z, {sqrt}(1.0 + {where}(z > 1e9, 1.0, z) ** 2))
+    root = {where}(z > 1e9, z, {sqrt}(1.0 + {where}(z > 1e9, {ones_like}(z), z) ** 2))
     p = 1.0 / root
     q = p * p
     u1 = p * (3.0 - 5.0 * q) / 24.0
