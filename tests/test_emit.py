@@ -1,5 +1,6 @@
 """What `lossdsl emit` prints runs without lossdsl and gives what the numpy twin gives."""
 
+import dataclasses
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import lossdsl
 from lossdsl import catalog
 from lossdsl.cli import main
 from lossdsl.errors import LossTypeError
+from lossdsl.ir.ops import OPS
 
 FORMULA = "where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))"
 
@@ -118,9 +120,17 @@ def test_the_module_runs_in_a_process_without_lossdsl(target, capsys, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_what_a_target_lacks_is_said():
-    with pytest.raises(LossTypeError, match="keras has no `lgamma`"):
+@pytest.mark.parametrize(
+    "others, told", [(("numpy", "jax", "torch"), "numpy, jax and torch have it"), (("numpy",), "numpy has it")]
+)
+def test_what_a_target_lacks_is_said(others, told, monkeypatch):
+    row = OPS["lgamma"]
+    spelling = {target: text if target in others else "" for target, text in row.spelling.items()}
+    lacking = dataclasses.replace(row, spelling=spelling)
+    monkeypatch.setitem(OPS, "lgamma", lacking)
+    with pytest.raises(LossTypeError, match="keras has no `lgamma`") as caught:
         lossdsl.load("lgamma(x) - t").program.emitted("keras", {})
+    assert told in str(caught.value)
 
 
 def test_an_unknown_target_is_wrong_use(capsys):

@@ -24,7 +24,7 @@ HERE = frozenset({LAST})
 # Its slope is needed by no loss: the third derivative of lgamma, for a fourth that nobody takes.
 LAST_OF_ITS_KIND = {"polygamma2"}
 # It says so itself: the order of a Bessel function is a length or a parameter, never predicted.
-WITHOUT_SLOPE = {("log_bessel_i", "a")}
+WITHOUT_SLOPE = {("log_bessel_i", "a"), ("bessel_i_slope", "a")}
 # Their value is the small difference of larger numbers in every library; the error is one of the argument's size.
 CANCELLING = {"lgamma", "log_bessel_i", "log_i0"}
 # Bessel functions of any order are good to some 30 units; log_i0 is a difference near 0.

@@ -15,6 +15,7 @@ from lossdsl import catalog, pipeline
 from lossdsl.checks import precision
 from lossdsl.checks.finding import Finding
 from lossdsl.checks.subject import Subject
+from lossdsl.cli import main
 from lossdsl.ir import build as b
 from lossdsl.ir.ops import OPS
 from lossdsl.oracle.accuracy import Truth
@@ -335,3 +336,34 @@ def test_samples_are_the_same_every_time_and_in_their_domains():
             assert array.max() <= program.known[node].high
         x = one.inputs[program.loss.inputs[1].nodes[0]]
         np.testing.assert_allclose(x.sum(axis=-1), 1, atol=3 * 2.0**-kind.bits)
+
+
+STEEP = "loss steep(t, x; k = 1.0)\nrequire k >= 0\n\nlog(2 + exp(k*tanh(t - x)^2)) + (t - x)^2"
+
+
+def test_digits_are_judged_for_the_parameters_given(tmp_path, capsys):
+    """What overflows for k = 100 only is found in the YAML file that says so, and not in the loss alone."""
+    (tmp_path / "steep.loss").write_text(STEEP)
+    given = tmp_path / "given.yaml"
+    given.write_text("loss: {file: steep.loss, params: {k: 100.0}}\n")
+    assert main(["check", str(tmp_path / "steep.loss")]) == 0
+    assert main(["check", str(given)]) == 1
+    told = capsys.readouterr().out
+    assert "[overflow]" in told
+    assert "k=100" in told
+    assert "overflow" in {found.id for found in lossdsl.check(STEEP, parameters={"k": 100.0}).findings}
+
+
+def test_whole_parameters_that_are_given_are_judged_first():
+    subject = Subject(pipeline.parsed(Source("loss f(t, x; n: int = 2)\nabs(t - x)^n")), parameters={"n": 3})
+    assert subject.loss.settled == {"n": 3}
+
+
+def test_the_digits_of_a_backend_are_those_of_its_own_code(monkeypatch):
+    """1 - erf(a) loses all digits far out; here TensorFlow's code has it, and numpy's has not."""
+    row = OPS["erfc"]
+    spelling = {**row.spelling, "tensorflow": "1 - tf.math.erf(a)"}
+    monkeypatch.setitem(OPS, "erfc", replace(row, spelling=spelling))
+    source = "loss f(t, x)\n-log(erfc(abs(t - x)) + 1e-30)"
+    assert "lost-digits" not in {found.id for found in lossdsl.check(source).findings}
+    assert {found.id for found in lossdsl.check(source, backend="tensorflow").findings} & {"lost-digits", "overflow"}

@@ -18,6 +18,7 @@ from lossdsl.oracle.accuracy import Errors, Truth
 from lossdsl.oracle.float_formats import FLOAT32, FORMATS, SHORT, Format
 from lossdsl.oracle.samples import Samples, batches, elements
 from lossdsl.pipeline import Program
+from lossdsl.runtime import autodiff
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.rounded import in_format
 from lossdsl.targets import code
@@ -118,7 +119,7 @@ def measured(subject: Subject, formats: Sequence[Format] = FORMATS) -> list[Meas
     """Value and gradient in each format, over all settings of the loss; none where it is too large, or cannot run."""
     runs: list[_Run] = []
     for program in subject.programs:
-        runs += _runs(program, len(subject.programs), formats)
+        runs += _runs(program, len(subject.programs), formats, subject.parameters, subject.backend)
     if not any(run.kind is FLOAT32 for run in runs):
         return []
     return [_measure(part, kind, runs) for kind in formats for part in ("value", "gradient")]
@@ -137,7 +138,9 @@ class _Run:
     errors: Mapping[str, Errors]
 
 
-def _runs(program: Program, settings: int, formats: Sequence[Format]) -> Iterator[_Run]:
+def _runs(
+    program: Program, settings: int, formats: Sequence[Format], given: Mapping[str, Any], backend: str | None
+) -> Iterator[_Run]:
     loss = program.loss
     slopes = program.gradients.get(loss.prediction)
     if slopes is None:
@@ -146,27 +149,29 @@ def _runs(program: Program, settings: int, formats: Sequence[Format]) -> Iterato
         return
     count = min(max(WORK // (settings * elements(loss, slopes)), FEWEST), MOST)
     compiled = _compiled(program)
+    theirs = compiled if backend is None else _compiled(program, backend)
     for kind in (FLOAT32, SHORT):
-        for samples in batches(loss, program.known, kind, count):
+        for samples in batches(loss, program.known, kind, count, given):
             truth = Truth(loss, program.written_slopes, samples)
             for one in formats if kind is SHORT else (FLOAT32,):
                 try:
-                    got = compiled(samples, one)
+                    got = (theirs if one is FLOAT32 else compiled)(samples, one)
                 except LossError:  # the parameters leave the range of floating point: told where they are bound
                     continue
                 yield _Run(loss, one, samples, truth.errors(got, one))
 
 
-def _compiled(program: Program) -> Callable[[Samples, Format], list[Any]]:
-    """Value and slopes at samples in a format, by the code that is emitted for numpy."""
+def _compiled(program: Program, target: str = "numpy") -> Callable[[Samples, Format], list[Any]]:
+    """Value and slopes at samples in a format, by the code that is emitted for a target; but for numpy, in float32."""
     loss, spec = program.loss, program.loss.prediction
     (value,) = guarded((program.value,), program.known)
     slopes = guarded(program.gradients[spec], program.known)
     trees = [
-        code.value_function(loss, value, "numpy"),
-        code.gradient_function(loss, [(spec, slopes)], "numpy"),
+        code.value_function(loss, value, target),
+        code.gradient_function(loss, [(spec, slopes)], target),
     ]
-    made = functions(code.module(trees, "numpy"), loss.name)
+    made = functions(code.module(trees, target), loss.name)
+    tensor: Callable[[Any], Any] = np.asanyarray if target == "numpy" else autodiff.tensor_of(target)
 
     def run(samples: Samples, kind: Format) -> list[Any]:
         def cast(array: Any) -> Any:
@@ -176,9 +181,9 @@ def _compiled(program: Program) -> Callable[[Samples, Format], list[Any]]:
         for one in loss.inputs:
             arrays = [samples.inputs[node] for node in one.nodes]
             array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
-            arguments.append(array.astype(np.int64) if one.is_label else cast(array))
+            arguments.append(tensor(array.astype(np.int64) if one.is_label else cast(array)))
         for array in samples.parameters.values():
-            arguments.append(cast(array) if array.ndim else float(array))
+            arguments.append(tensor(cast(array)) if array.ndim else float(array))
         with np.errstate(all="ignore"):
             found, (slope,) = made["value"](*arguments), made["gradient"](*arguments)
         parts = np.split(np.asarray(slope, dtype=float), len(spec.nodes), axis=-1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lossdsl import pipeline
 from lossdsl.checks.allowed import acknowledged
@@ -69,6 +70,7 @@ def check(
     backend: str | None = None,
     properties: bool = False,
     asked: str | Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
 ) -> Report:
     """What is wrong with a loss, as a report; a mistake in the loss is a finding and raises nothing.
 
@@ -79,10 +81,12 @@ def check(
             defaults of its `bool` and `int` parameters); it costs half a second.
         against: a gradient written by hand, to be compared with the derivative of the loss before its average over the
             last axis: a formula over the loss's names (`"x - t"`) in the prediction, or `"t = t - x"` in another input.
-        backend: "tensorflow", "jax" or "torch": the value's code differentiated by it is compared with our gradient.
+        backend: "tensorflow", "jax" or "torch": the value's code differentiated by it is compared with our gradient,
+            and it is its code whose digits are judged in float32.
         properties: whether every property is looked into, and told in `verdicts`, and all findings are looked for that
             are told only where they are asked for, such as kinks; else only what the loss promises is looked into.
         asked: ids of such findings that are looked for in any case: `"kink"`, or several of them.
+        parameters: values for which digits are judged in place of the defaults; what they must be is not asked here.
 
     Raises:
         LossConfigError: the backend is unknown or not installed, or there is no finding of an id in `asked`.
@@ -108,7 +112,7 @@ def check(
         return Report(text.name, (from_error(error),), file=text.name)
     header = file.losses[-1].header
     name = header.name.text if header is not None else text.name
-    subject = Subject(file, points, prove, given, backend, properties)
+    subject = Subject(file, points, prove, given, backend, properties, parameters or {})
     found: list[Outcome] = [one for look in READ for one in look(subject)]
     try:
         subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,7 @@ class Subject:
     against: tuple[str, ...] = ()
     backend: str | None = None
     properties: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def loss(self) -> Loss:
@@ -39,7 +40,7 @@ class Subject:
 
     @cached_property
     def programs(self) -> tuple[pipeline.Program, ...]:
-        """The loss for the settings of its `bool` and `int` parameters: defaults first, then those of its examples.
+        """The loss for settings of its `bool` and `int` parameters: those given (or the defaults), then its examples'.
 
         Raises LossError where the text means nothing.
         """
@@ -59,9 +60,10 @@ class Subject:
 
     @cached_property
     def _usual(self) -> dict[str, bool | int]:
-        """The defaults of the `bool` and `int` parameters."""
+        """The values of the `bool` and `int` parameters: those given, or the defaults."""
         specs = [spec for spec in pipeline.parameters(self.file) if spec.kind in ("bool", "int")]
         usual = {spec.name: spec.default if spec.default is not None else int(spec.kind == "int") for spec in specs}
+        usual |= {name: value for name, value in self.parameters.items() if name in usual}
         return {name: bool(value) if isinstance(value, bool) else int(value) for name, value in usual.items()}
 
     @property

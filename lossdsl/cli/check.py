@@ -72,7 +72,8 @@ def add(commands: Any) -> None:
         "--backend",
         choices=BACKENDS,
         metavar="BACKEND",
-        help="compare the gradient with the automatic differentiation of tensorflow, jax or torch, too",
+        help="compare the gradient with the automatic differentiation of tensorflow, jax or torch, too, and judge the "
+        "digits of its code",
     )
     parser.set_defaults(run=run)
 

@@ -66,14 +66,15 @@ def report(item: Named, asked: Mapping[str, Any]) -> checks.Report:
         return checks.Report(item.name, (from_error(item.error),), file=item.name)
     if isinstance(item, Source):
         return checks.check(item, **asked)
-    found = checks.check(item.source, **asked)
-    if not found.ok:
-        return found
     from lossdsl.runtime.spec import LoadedLoss, axes_of
 
+    refused: LossError | None = None
     try:
         with item.blamed():
             LoadedLoss(item.source, axes_of(item.options.get("axis", -1)), item.parameters)
     except LossError as error:
-        return checks.Report(found.name, (*found.findings, from_error(error)), (), found.verdicts, found.file)
-    return found
+        refused = error
+    found = checks.check(item.source, **asked, parameters={} if refused else item.parameters)
+    if refused is None or not found.ok:
+        return found
+    return checks.Report(found.name, (*found.findings, from_error(refused)), (), found.verdicts, found.file)

@@ -246,9 +246,9 @@ class Resolver:
     # --- aggregates
 
     def _aggregate(self, node: s.Aggregate, scope: Scope) -> Expr:
-        if not isinstance(node.function, s.Name) or node.function.text not in AGGREGATES:
+        known = [name for name, row in AGGREGATES.items() if row.public]
+        if not isinstance(node.function, s.Name) or node.function.text not in known:
             shown = node.function.span.text
-            known = [name for name, row in AGGREGATES.items() if row.public]
             hint = did_you_mean(shown, known) or f"there are {', '.join(known)}"
             raise LossTypeError(f"`{shown}` is not an aggregate", node.function.span, hint)
         name = node.function.text

@@ -32,7 +32,7 @@ from lossdsl.ir.loss import (
     Requirement,
 )
 from lossdsl.ir.op import Kind
-from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, SYNTAX
+from lossdsl.ir.ops import function_names
 from lossdsl.source import Span
 
 Finder = Callable[[str], s.FileText | None]
@@ -257,7 +257,7 @@ class _Main:
         text = scope.losses.get(name)
         losses: Mapping[str, s.LossText] = scope.losses
         if text is None:
-            if name in OPS or name in AGGREGATES or name in CONSTANTS or name in SYNTAX:
+            if name in function_names():
                 return None
             found = self.find(name)
             if found is None:

@@ -18,6 +18,13 @@ class Kind(Enum):
     REAL = "number"
 
 
+TARGETS = ("numpy", "tensorflow", "jax", "torch", "keras")
+"""What a row has a spelling for."""
+
+DOUBLE = "float64"
+"""Under this key a row has its errors in float64, on any target."""
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """An elementwise operation.
@@ -29,6 +36,10 @@ class Op:
     `domain` has an interval an argument in which value and slope are finite, and `safe` a number to put there where an
     argument leaves its domain in a piece that is not selected (`None`: everything is safe). `bounds` gives the interval
     of the result from those of the arguments. `sample` is the interval from which tests draw each argument.
+    `defined` has an interval an argument in which there is a value at all, `holds` a condition on several arguments, as
+    a text. `ulps` states the largest errors of value and slope in float32 for each target, and in float64, in units in
+    the last place of the result, or of `scale` of the arguments where the result is a difference that cancels; a slope
+    that is no loss's gradient may be off by anything (inf). A row that lacks something is refused.
     """
 
     name: str
@@ -43,9 +54,27 @@ class Op:
     safe: tuple[float | None, ...] = ()
     bounds: Callable[..., Interval] = lambda *_: REALS
     sample: tuple[Interval, ...] = ()
+    defined: tuple[Interval, ...] = ()
+    holds: str = ""
+    scale: Callable[..., float] | None = None
+    ulps: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     infix: str = ""
     precedence: int = 100
     public: bool = True
+
+    def __post_init__(self) -> None:
+        for what, is_there in (
+            ("a documentation", bool(self.doc)),
+            ("a slope in each argument", self.gives is not Kind.REAL or len(self.derivative) in (0, self.arity)),
+            ("a kind for each argument", len(self.takes) in (0, self.arity)),
+            ("a domain for each argument", len(self.domain) in (0, self.arity)),
+            ("a safe number for each argument", len(self.safe) == len(self.domain)),
+            ("an interval for each argument in which it is defined", len(self.defined) in (0, self.arity)),
+            *((f"a spelling for {target}", target in self.spelling) for target in TARGETS),
+            *((f"its error on {target}", target in self.ulps) for target in (*TARGETS, DOUBLE)),
+        ):
+            if not is_there:
+                raise ValueError(f"the row of `{self.name}` in the table of operations lacks {what}")
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -56,6 +85,9 @@ class Op:
 
     def domain_of(self, position: int) -> Interval:
         return self.domain[position] if self.domain else REALS
+
+    def defined_of(self, position: int) -> Interval:
+        return self.defined[position] if self.defined else REALS
 
     def sample_of(self, position: int) -> Interval:
         return self.sample[position] if self.sample else Interval(-3.0, 3.0)

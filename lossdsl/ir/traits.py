@@ -6,18 +6,21 @@ what a mathematician knows: where its value and where its slope are finite, in w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from lossdsl.ir.bounds import INF, NONNEGATIVE, OPEN_UNIT, POSITIVE, REALS, SIGNED_UNIT, Bounds, End
+from lossdsl.ir.bounds import INF, NONNEGATIVE, OPEN_UNIT, POSITIVE, REALS, SIGNED_UNIT, Bounds, End, exactly
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import OPS
 
 HALF_PI = Fraction(3141592653589794, 2 * 10**15)  # a little more than pi/2
 BRANCH = Fraction(3141592653589792, 2 * 10**15)  # a little less: up to there, tan has no pole
 
 OPEN_SIGNED_UNIT = Bounds(Fraction(-1), Fraction(1), True, True)
 ABOVE_MINUS_ONE = Bounds(Fraction(-1), INF, True)
+HALF_OPEN_UNIT = Bounds(Fraction(0), Fraction(1), True)
 FROM_MINUS_ONE = Bounds(Fraction(-1), INF)
 NONPOSITIVE = Bounds(-INF, Fraction(0))
 NEGATIVE = Bounds(-INF, Fraction(0), False, True)
@@ -93,7 +96,7 @@ def _logarithm(ball: Callable[[Any], Any], *least: str, elsewhere: bool = False)
     return Trait(ball, POSITIVE, elsewhere, direction=1, bends=-1, least=least)
 
 
-TRAITS: dict[str, Trait] = {
+_KNOWN: dict[str, Trait] = {
     "neg": Trait(lambda a: -a, direction=-1, limits=(INF, -INF)),
     "square": Trait(lambda a: a * a, direction=2, bends=1, image=NONNEGATIVE),
     "abs": Trait(abs, corners=(Fraction(0),), direction=2, bends=1, image=NONNEGATIVE),
@@ -123,6 +126,8 @@ TRAITS: dict[str, Trait] = {
     "cosh": Trait(lambda a: a.cosh(), direction=2, bends=1, image=FROM_ONE),
     "tanh": Trait(lambda a: a.tanh(), direction=1, bends_right=-1, limits=(Fraction(-1), Fraction(1)),
                  image=OPEN_SIGNED_UNIT),
+    "sech2": Trait(lambda a: 1 / a.cosh() ** 2, limits=(Fraction(0), Fraction(0)), image=HALF_OPEN_UNIT),
+    "hypot1": Trait(lambda a: (1 + a * a).sqrt(), direction=2, bends=1, image=FROM_ONE),
     "asinh": Trait(lambda a: a.asinh(), direction=1, bends_right=-1),
     "acosh": Trait(lambda a: a.acosh(), FROM_ONE, steep=(Fraction(1),), direction=1, bends=-1, image=NONNEGATIVE),
     "atanh": Trait(lambda a: a.atanh(), OPEN_SIGNED_UNIT, direction=1, bends_right=1),
@@ -156,6 +161,9 @@ TRAITS: dict[str, Trait] = {
     "log1mexp": Trait(lambda a: (-a.expm1()).log(), NEGATIVE, direction=-1, bends=-1, limits=(Fraction(0), -INF),
                      image=NEGATIVE),
     "norm_hazard": Trait(_norm_hazard, direction=-1, bends=1, limits=(INF, Fraction(0)), image=POSITIVE),
+    "i1_over_i0_slope": Trait(
+        lambda a: (1 + a.bessel_i(2) / a.bessel_i(0)) / 2 - (a.bessel_i(1) / a.bessel_i(0)) ** 2,
+        limits=(Fraction(0), Fraction(0)), image=HALF_OPEN_UNIT),
     "floor": Trait(lambda a: a.floor(), is_continuous=False),
     "ceil": Trait(lambda a: a.ceil(), is_continuous=False),
     "round": Trait(is_continuous=False),
@@ -166,11 +174,32 @@ TRAITS: dict[str, Trait] = {
     "log_softplus": Trait(lambda a: a.exp().log1p().log(), direction=1, limits=(-INF, INF)),
     "softplus_share": Trait(image=Bounds(Fraction(0), Fraction(1))),
 }  # fmt: skip
+
+
+class _Traits(Mapping[str, Trait]):
+    """The traits by name. Of a function that has none here only its domain is known, and nothing is claimed."""
+
+    def __getitem__(self, name: str) -> Trait:
+        if name in _KNOWN:
+            return _KNOWN[name]
+        row = OPS[name]
+        if row.arity != 1 or row.gives is not Kind.REAL:
+            raise KeyError(name)
+        return Trait(domain=exactly(row.defined_of(0)), is_continuous=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_KNOWN)
+
+    def __len__(self) -> int:
+        return len(_KNOWN)
+
+
+TRAITS: Mapping[str, Trait] = _Traits()
 """Operations of one argument."""
 
 TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", "mod", "xlogy", "logaddexp",
                       "log_bessel_i", "pi", "relu", "sigmoid_gap", "via", "mulexp", "logdiffexp", "lgamma_ratio",
-                      "digamma_diff", "log_norm_cdf_diff", "norm_share"})  # fmt: skip
+                      "digamma_diff", "log_norm_cdf_diff", "norm_share", "bessel_i_slope"})  # fmt: skip
 """Operations of several arguments (or none); `compose` has a rule for each."""
 
 CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan"})

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,19 +116,31 @@ def elements(loss: Loss, slopes: Sequence[Expr]) -> int:
     return sum(math.prod(sizes[axis.domain] for axis in node.axes) for node in walk(loss.result, *slopes))
 
 
-def batches(loss: Loss, known: Ranges, kind: Format, count: int) -> list[Samples]:
-    """`count` samples: in one batch where none has an influence on another, else in small batches of one style each."""
+def batches(
+    loss: Loss, known: Ranges, kind: Format, count: int, given: Mapping[str, Any] | None = None
+) -> list[Samples]:
+    """`count` samples: in one batch where none has an influence on another, else in small batches of one style each.
+
+    `given` has values of parameters, used in place of their defaults.
+    """
     styles = [
         EXTREME[place // 6 % 2] if place % 6 == 5 else EVERYDAY[(place - place // 6) % len(EVERYDAY)]
         for place in range(count)
     ]
     if is_by_sample(loss):
-        return [samples(loss, known, kind, styles)]
+        return [samples(loss, known, kind, styles, given=given)]
     some = styles[: count // 4]
-    return [samples(loss, known, kind, [style] * TOGETHER, seed) for seed, style in enumerate(some)]
+    return [samples(loss, known, kind, [style] * TOGETHER, seed, given) for seed, style in enumerate(some)]
 
 
-def samples(loss: Loss, known: Ranges, kind: Format, styles: Sequence[str], seed: int = 5) -> Samples:
+def samples(
+    loss: Loss,
+    known: Ranges,
+    kind: Format,
+    styles: Sequence[str],
+    seed: int = 5,
+    given: Mapping[str, Any] | None = None,
+) -> Samples:
     """One sample of each style."""
     sizes = {**sizes_for(loss), "batch": len(styles)}
     if is_elementwise(loss.value):
@@ -145,6 +158,9 @@ def samples(loss: Loss, known: Ranges, kind: Format, styles: Sequence[str], seed
     for parameter in loss.parameters:
         if parameter.name not in loss.settled:
             shape = tuple(sizes["last" if axis.domain == "rows" else axis.domain] for axis in ordered(parameter.over))
+            if given and parameter.name in given:  # a vector of another length than that of the samples is repeated
+                parameters[parameter.node] = np.resize(np.asarray(given[parameter.name], dtype=float), shape)
+                continue
             usual, interval = parameter.default, known[parameter.node]
             numbers = [float(usual if usual is not None else in_interval(interval, random)) for _ in np.ndindex(shape)]
             parameters[parameter.node] = np.array(numbers).reshape(shape)

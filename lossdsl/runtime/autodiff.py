@@ -29,6 +29,18 @@ def check_installed(backend: str) -> None:
         raise LossConfigError(f"{backend} is not installed", None, f"pip install {package}")
 
 
+def tensor_of(backend: str) -> Callable[[Any], Any]:
+    """What makes a backend's tensor of an array; labels are whole numbers of 32 bits, as JAX has no others."""
+
+    def made(array: Any) -> Any:
+        array = array.astype(np.int32) if array.dtype.kind == "i" else array
+        if backend == "tensorflow":
+            return import_module("tensorflow").constant(array)
+        return import_module("jax.numpy").asarray(array) if backend == "jax" else import_module("torch").tensor(array)
+
+    return made
+
+
 def derivative(program: Program, backend: str) -> Callable[[Sequence[Any], Sequence[Any]], list[Floats | None]]:
     """A function of inputs (float64; labels int32) and parameters: the derivatives of the sum of all values.
 

@@ -35,7 +35,7 @@ from lossdsl.ir.expr import (
     is_whole,
     walk,
 )
-from lossdsl.ir.op import Kind
+from lossdsl.ir.op import TARGETS, Kind
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import blocks
 from lossdsl.targets.layout import Layout, is_flexible, kept
@@ -205,10 +205,10 @@ class Printer:
 
     def _call(self, node: Call) -> ast.expr:
         op, args = node.op, node.args
-        if self.target not in op.spelling and not ("python" in op.spelling and node.is_static):
-            raise LossTypeError(
-                f"the target {self.target} has no `{op.name}`", None, "numpy, tensorflow, jax and torch have it"
-            )
+        if not op.spelling[self.target] and not ("python" in op.spelling and node.is_static):
+            *most, last = [target for target in TARGETS if op.spelling[target]] or ["no target"]
+            have = f"{', '.join(most)} and {last} have it" if most else f"{last} has it"
+            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, have)
         if op.name == "pow":
             short = self._short_power(node)
             if short is not None:
