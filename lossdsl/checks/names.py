@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lossdsl import catalog
-from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.finding import Finding, Row, without_line
 from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS
@@ -65,7 +65,8 @@ def _definitions(loss: s.LossText) -> Iterator[Finding]:
             continue
         word = _defined(line.left)
         if word is not None and not any(word.text in _mentioned(_value(after)) for after in lines[number + 1 :]):
-            yield DEFINITION.found(f"nothing uses `{word.text}`", word.span, "remove it, or use it")
+            fix = without_line(line.span)
+            yield DEFINITION.found(f"nothing uses `{word.text}`", word.span, "remove it, or use it", fix=fix)
 
 
 def _defined(left: s.Node) -> s.Word | None:

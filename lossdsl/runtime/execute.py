@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
+import weakref
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -17,12 +18,18 @@ from lossdsl.errors import LossParameterError, LossShapeError
 _numbers = itertools.count(1)
 
 
+class _Lifetime:
+    """Ends with the functions whose globals hold it, and so ends what is kept for their tracebacks."""
+
+
 def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
     """The functions that a module defines. Tracebacks show its lines, under `<lossdsl LABEL>`."""
     text = ast.unparse(module)
     filename = f"<lossdsl {label} {next(_numbers)}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}"}
+    lifetime = _Lifetime()
+    weakref.finalize(lifetime, linecache.cache.pop, filename, None)
+    namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}", "__lifetime__": lifetime}
     exec(compile(text, filename, "exec"), namespace)  # noqa: S102 - see above
     return {node.name: _told(namespace[node.name], label) for node in module.body if isinstance(node, ast.FunctionDef)}
 

@@ -63,12 +63,10 @@ class Twin:
 
     def _wrt(self, wrt: str | None) -> InputSpec:
         loss = self._spec.program.loss
-        if wrt is None:
-            return loss.prediction
-        spec = loss.input(wrt)
+        spec = loss.prediction if wrt is None else loss.input(wrt)
         if spec is None:
             names = [one.name for one in loss.inputs]
-            hint = did_you_mean(wrt, names) or f"its inputs are {', '.join(names)}"
+            hint = did_you_mean(wrt or "", names) or f"its inputs are {', '.join(names)}"
             raise LossTypeError(f"{loss.name} has no input `{wrt}`", None, hint)
         if not spec.is_real:
             raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it")
