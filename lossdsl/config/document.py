@@ -124,7 +124,7 @@ def from_text(text: str, name: str) -> Item:
     except yaml.reader.ReaderError as error:
         at = min(error.position, len(text))
         shown = f"U+{ord(text[at]):04X}" if at < len(text) else "a character"
-        raise LossConfigError(f"{shown} cannot stand in YAML", Span(source, at, at + 1)) from None
+        raise LossConfigError(f"{shown} cannot stand in YAML", Span(source, at, at + 1), "remove it") from None
     except yaml.MarkedYAMLError as error:
         raise explained(error, source) from None
     except (ValueError, OverflowError):  # of `chr`, for an escape such as "\\UFFFFFFFF"
@@ -132,7 +132,7 @@ def from_text(text: str, name: str) -> Item:
         hint = "the last character of Unicode is \\U0010FFFF"
         raise LossConfigError("there is no character of this number", Span(source, at, at + 10), hint) from None
     except _TooMuchError as error:
-        raise LossLimitError(error.message, Span(source, error.at, error.at + 1)) from None
+        raise LossLimitError(error.message, Span(source, error.at, error.at + 1), "split the file") from None
     if node is None:
         raise LossConfigError(f"{name} is empty", None, "it may hold `loss: huber`")
     return _Reader(source).item(node)
@@ -213,7 +213,9 @@ class _Reader:
                 merged += [(key, one) for one in (child.value if isinstance(child, yaml.SequenceNode) else [child])]
                 continue
             if not isinstance(key, yaml.ScalarNode):
-                raise LossConfigError("a key is one word", self.span(key))
+                is_template = self.source.text.startswith("{{", self.span(key).start - 1)
+                remedy = "a template is filled in before it is read" if is_template else "as in `huber: {delta: 0.5}`"
+                raise LossConfigError("a key is one word", self.span(key), remedy)
             if key.value in own:
                 first = own[key.value].key
                 hint = f"it stands first in line {first.line}" if first else None
@@ -222,7 +224,7 @@ class _Reader:
         for key, child in merged:
             inner = self.item(child)
             if not isinstance(inner.value, dict):
-                raise LossConfigError("`<<` takes in a mapping", self.span(child))
+                raise LossConfigError("`<<` takes in a mapping", self.span(child), "as in `<<: *base`")
             self.merged += len(inner.value)
             if self.merged > MAX_MERGED:
                 raise LossLimitError(f"`<<` takes in more than {MAX_MERGED} entries", self.span(key))

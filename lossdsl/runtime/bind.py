@@ -12,8 +12,11 @@ import numpy as np
 
 from lossdsl import pipeline
 from lossdsl.errors import LossParameterError, did_you_mean, format_value
+from lossdsl.frontend.foreign import is_foreign_name, name_hint
+from lossdsl.frontend.scripts import as_latin
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import ParameterSpec
+from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
 
 Value = float | int | bool | tuple[float, ...] | tuple[tuple[float, ...], ...]
@@ -54,22 +57,22 @@ def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
     return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
 
 
-_ELSEWHERE = ("y", "y_true", "target", "y_pred", "y_hat", "yhat", "ŷ", "prediction")
-"""What target and prediction are called elsewhere; in a formula without a header these are parameters."""
+def _example(spec: ParameterSpec) -> str:
+    return {"vector": "[1, 2]", "matrix": "[[1, 2], [3, 4]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
 
 
 def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
-    if bare and spec.name in _ELSEWHERE:
-        return "in a formula, target and prediction are `t` and `x`; a header names them: `loss mine(y_true, y_pred)`"
-    example = {"vector": "[…]", "matrix": "[[…], […]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
+    example = _example(spec)
     text = f"give it one, as in `compile(…, {spec.name}={example})`, in YAML `params: {{{spec.name}: {example}}}`"
     if spec.kind not in ("vector", "matrix"):
         text += f", or for a command `--param {spec.name}={example.lower()}`"
     if bare:
-        from lossdsl.ir.ops import function_names
-
-        near = did_you_mean(spec.name, [*function_names(), "t", "x"])
-        if near is not None and len(spec.name) > 1:
+        if pipeline.builtin(spec.name) is not None:
+            return f"`{spec.name}` is a loss: call it, as in `{spec.name}(t, x)`"
+        near = name_hint(spec.name, [*function_names(), "t", "x"])
+        if near is not None and is_foreign_name(spec.name):
+            return f"{near}; or give it a value: `compile(…, {spec.name}={example})`"
+        if near is not None and (len(spec.name) > 1 or as_latin(spec.name) != spec.name):
             return f"{text}; or {near}"
     return text
 
@@ -135,7 +138,9 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         if "${" in value or "{{" in value:
             return "a reference like this is filled in by the library that reads it: give lossdsl what it resolves to"
         is_plain = re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", value)
-        return f"leave out the quotes: `{spec.name}={value.strip()}`" if is_plain and len(value) < 40 else None
+        if is_plain and len(value) < 40:
+            return f"leave out the quotes: `{spec.name}={value.strip()}`"
+        return f"as in `{spec.name}={_example(spec)}`"
     if isinstance(value, bool):
         return "write 1 or 0 for a number"
     if spec.kind == "bool" and _is_number(value) and value in (0, 1):
@@ -148,6 +153,8 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return "leave it out where its default is meant" if spec.default is not None else "give it a number"
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return "a parameter is a plain number: give `float(…)` of a tensor, or declare an input for it"
+    if spec.kind in ("vector", "matrix"):
+        return f"as in `{spec.name}={_example(spec)}`"
     if callable(value):
         return "a parameter is a plain number: call a schedule for its value, or declare an input for it"
     return None
@@ -166,7 +173,10 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
             names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", requirement.span.text))
             shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
             raise LossParameterError(
-                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates", requirement.span, None, names
+                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
+                requirement.span,
+                "give a value that fulfils it",
+                names,
             )
 
 

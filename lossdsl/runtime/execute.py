@@ -15,6 +15,7 @@ from typing import Any
 
 from lossdsl.errors import LossParameterError, LossShapeError
 
+_AXIS = "the axis is shorter than the formula takes it to be: give longer rows, or mend the index"
 _numbers = itertools.count(1)
 
 
@@ -46,7 +47,8 @@ def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
                 f"{label}: the parameters lead to a number that floating point does not have ({error})"
             ) from None
         except IndexError as error:
-            raise LossShapeError(f"{label}: an element is named that its axis does not have ({error})") from None
+            message = f"{label}: an element is named that its axis does not have ({error})"
+            raise LossShapeError(message, None, _AXIS) from None
         except ValueError as error:
             if str(error).startswith(("math domain error", "expected a ")):
                 raise LossParameterError(
