@@ -8,6 +8,7 @@ from types import ModuleType
 from lossdsl.checks import (
     allowed,
     autodiff,
+    batch,
     by_hand,
     defaults,
     domain,
@@ -47,6 +48,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
 ASKED: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     pieces.KINK.id: pieces.kinks,
     pieces.IDLE.id: pieces.idle,
+    batch.WHOLE.id: batch.whole,
     shape.MINIMISER.id: shape.minimiser,
     shape.FLAT.id: shape.flats,
     shape.FADING.id: shape.fades,
@@ -68,6 +70,7 @@ FAMILIES: dict[str, ModuleType] = {
         autodiff,
         precision,
         labels,
+        batch,
         papers,
         pieces,
         domain,

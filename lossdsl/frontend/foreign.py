@@ -110,7 +110,7 @@ FUNCTIONS = (
     # two and more numbers
     Row("maximum fmax elementwise_max", "max(a, b)"),
     Row("minimum fmin elementwise_min", "min(a, b)"),
-    Row("clamp clip_by_value bound limit", "clip(a, lo, hi)"),
+    Row("clamp clip_by_value bound", "clip(a, lo, hi)"),
     Row("clamp_min clip_min", "max(a, lo)"),
     Row("clamp_max clip_max", "min(a, hi)"),
     Row("add", "a + b"),

@@ -50,7 +50,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     version = config.get("version", FORMAT)
     if _is_whole(version) and version > FORMAT:
         raise LossConfigError(
-            f"the saved loss has format {version}; this version of lossdsl reads up to {FORMAT}",
+            f"the saved loss has format {format_value(version)}; this version of lossdsl reads up to {FORMAT}",
             None,
             "install a newer lossdsl",
         )

@@ -151,7 +151,8 @@ def _label_hint(spec: InputSpec, shape: Shape, prediction: InputSpec, other: Sha
             f"axis=-1)`, or use a loss for distributions, such as `categorical_crossentropy`"
         )
     is_one = len(shape) == len(other) - 1 or (len(shape) == len(other) and shape[-1:] == (1,))
-    if not spec.is_label and LAST in spec.over and is_one and classes not in (1, None):
+    is_over_classes = spec.domain in ("prob", "simplex", "onehot", "binary", "logprob") and LAST in spec.over
+    if is_over_classes and is_one and classes not in (1, None):
         return (
             f"`{spec.name}` has one number a sample: if that is a class, make it one-hot, or use a loss for labels "
             f"(`{spec.name}: label`), such as `sparse_categorical_crossentropy`"
