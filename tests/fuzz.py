@@ -388,7 +388,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _FORBIDDEN:
         raise Broken(f"{event} {format_value(arguments)}")
     is_written = event == "open" and isinstance(arguments[1], str) and bool(set(arguments[1]) & set("wax+"))
-    if is_written and arguments[0] != os.devnull:
+    if is_written and isinstance(arguments[0], str) and arguments[0] != os.devnull:
         raise Broken(f"open {format_value(arguments)}")
     if event == "exec" and str(ROOT) in sys._getframe(1).f_code.co_filename:  # by us, not by a library
         name = arguments[0].co_filename
@@ -436,7 +436,9 @@ def run(
         what = problem(case)
         if what and what.split(":")[0] not in {known.split(":")[0] for known in found}:
             found[what] = smaller(case, what)
-            print(f"--- {what}\n{found[what][0]}: {format_value(found[what][1])}", flush=True)
+            kind, given = found[what]
+            shown = ascii(given) if isinstance(given, str) and len(given) < 4000 else format_value(given)
+            print(f"--- {what}\n{kind}: {shown}", flush=True)
     return counts, found
 
 

@@ -46,9 +46,9 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
 """What looks at the loss that a text means."""
 
 ASKED: dict[str, Callable[[Subject], Iterator[Finding]]] = {
+    batch.WHOLE.id: batch.whole,
     pieces.KINK.id: pieces.kinks,
     pieces.IDLE.id: pieces.idle,
-    batch.WHOLE.id: batch.whole,
     shape.MINIMISER.id: shape.minimiser,
     shape.FLAT.id: shape.flats,
     shape.FADING.id: shape.fades,

@@ -9,6 +9,12 @@ import numpy as np
 from lossdsl.errors import LossError, LossShapeError, LossTypeError, format_value
 
 
+def is_dense(value: Any) -> bool:
+    """Whether a value is no ragged or sparse tensor."""
+    kind = type(value).__name__
+    return "Ragged" not in kind and "Sparse" not in kind and getattr(value, "is_sparse", False) is not True
+
+
 def no_tensor(loss: str, name: str, value: Any, error: Exception | None = None) -> LossError:
     """The mistake that an input is no tensor of real numbers."""
     head = f"{loss}: `{name}`"
@@ -18,7 +24,7 @@ def no_tensor(loss: str, name: str, value: Any, error: Exception | None = None) 
     if "Ragged" in kind:
         hint = "make it dense by `.to_tensor()`, and leave the padding out by a mask or `sample_weight`"
         return LossTypeError(f"{head} is ragged: its rows differ in length", None, hint)
-    if "Sparse" in kind or getattr(value, "is_sparse", False) is True:
+    if not is_dense(value):
         return LossTypeError(f"{head} is sparse, not a dense tensor", None, f"make it dense: {_dense(value)}")
     if isinstance(value, str | bytes) or (held := _held(value)) == "text":
         hint = "turn texts into numbers: classes into labels 0, 1, 2, …, as by `np.unique(…, return_inverse=True)`"

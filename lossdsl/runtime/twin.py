@@ -182,7 +182,8 @@ def _array(spec: InputSpec, value: ArrayLike, loss: str) -> Array:
         raise no_tensor(loss, spec.name, value, error) from None
     if array.dtype.kind not in "buif":
         raise no_tensor(loss, spec.name, value)
-    if spec.is_label and array.dtype.kind == "f" and not np.all(array == np.floor(array)):
+    is_whole = array.dtype.kind != "f" or bool(np.all(np.isfinite(array) & (array == np.floor(array))))
+    if spec.is_label and not is_whole:
         message = f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole"
         raise LossShapeError(message, None, "labels are 0, 1, 2, …")
     return array
