@@ -12,8 +12,8 @@ WHOLE = Row(
     "whole-batch",
     "One number for the whole batch",
     "info",
-    "The loss is one number for the whole batch, which Keras counts once for each sample: with "
-    '`reduction="sum"` it comes out as many times as there are samples, and of sample weights only their mean counts.',
+    "The loss is one number for the whole batch, which Keras counts once a sample: with "
+    '`reduction="sum"` it comes out once for each sample, and of sample weights only the mean counts.',
     "loss mine(t, x)\nsqrt(mean[all]((t - x)^2))",
     "loss mine(t, x)\nsqrt(mean((t - x)^2))",
     "leave the reduction as it is, and give weights as an input of the loss: `mean[all](w*e)`",
