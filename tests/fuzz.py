@@ -45,6 +45,7 @@ MEGABYTES = 300
 
 HERE = Path(__file__).parent
 ROOT = Path(lossdsl.__file__).parent
+TEMPORARY = tempfile.gettempdir()
 CATALOG = [str(catalog.read(name).text) for name in catalog.names()]  # type: ignore[union-attr]
 PUBLISHED = [each["source"] for each in json.loads((HERE / "published" / "losses.json").read_text(encoding="utf-8"))]
 WRONG = [path.read_text(encoding="utf-8") for path in sorted((HERE / "wrong").glob("*.loss"))]
@@ -383,7 +384,7 @@ def forbid() -> None:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("os.remove", "os.rename") and str(arguments[0]).startswith(tempfile.gettempdir()):
+    if event in ("os.remove", "os.rename") and str(arguments[0]).startswith(TEMPORARY):
         return  # of a file that the command itself has made
     if event in _FORBIDDEN:
         raise Broken(f"{event} {format_value(arguments)}")
