@@ -130,12 +130,37 @@ def excerpt(span: Span) -> list[str]:
 def render(kind: str, message: str, span: Span | None, hint: str | None) -> str:
     """The plain text of a message: `place: kind: message`, the excerpt, and the hint."""
     place = f"{span.source.name}:{span.line}:{span.column}: " if span else ""
-    lines = [f"{place}{kind}: {message}"]
+    lines = [f"{place}{kind}: {_cut(message)}"]
     if span is not None:
         lines += excerpt(span)
     if hint:
-        lines.append(f"  help: {hint}")
+        lines.append(f"  help: {_cut(hint)}")
     return "\n".join(lines)
+
+
+MAX_MESSAGE = 2000
+"""How much of a message is shown: a name in it may be as long as the text."""
+
+
+def _cut(text: str) -> str:
+    half = MAX_MESSAGE // 2
+    return text if len(text) <= MAX_MESSAGE else f"{text[:half]}…{text[-half:]}"
+
+
+def format_value(value: object) -> str:
+    """A value of Python's in a message: its `repr`, cut where it is long."""
+    if isinstance(value, int) and abs(value) >= 10**40:  # Python writes no number of more than 4300 digits
+        return f"a whole number of about {int(value.bit_length() * 0.30103) + 1} digits"
+    try:
+        text = repr(value)
+    except Exception:  # whatever the class of another author raises
+        return f"a {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+
+
+MAX_VALUE = 80
+"""How many characters of a value a message shows."""
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:

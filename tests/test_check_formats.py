@@ -89,7 +89,7 @@ def test_the_summary_counts_what_is_allowed(run):
         0,
         "1 loss checked: nothing found, 1 allowed (gradients in t and x proved)\n",
     )
-    assert run("kept.loss", "right.loss")[1].endswith("2 losses checked: 1 warning, 1 allowed\n")
+    assert run("kept.loss", "right.loss")[1].endswith("2 losses checked: 1 warning, 1 allowed, 1 fixable with --fix\n")
 
 
 def test_compact(run):
@@ -119,6 +119,7 @@ def test_json(run):
             "hint": "remove it, or use it",
             "known": "read",
             "allowed": "old, 100%: kept",
+            "fix": None,
             "place": place,
         },
         {
@@ -128,6 +129,7 @@ def test_json(run):
             "hint": "remove it, or use it",
             "known": "read",
             "allowed": None,
+            "fix": [{"line": 2, "column": 1, "end_line": 3, "end_column": 1, "text": ""}],
             "place": {**place, "line": 2, "column": 1, "end_line": 2, "end_column": 2, "text": "e"},
         },
     ]

@@ -155,7 +155,7 @@ def test_a_folder_is_searched(folder, capsys):
     status, out, _ = run(capsys, "check", str(folder))
     assert status == 1
     assert "binary.loss is not UTF-8 text" in out
-    assert out.endswith("5 losses checked: 2 errors, 1 warning\n")
+    assert out.endswith("5 losses checked: 2 errors, 1 warning, 1 fixable with --fix\n")
 
 
 def test_names_and_formulas(folder, capsys):

@@ -44,16 +44,20 @@ def completed(script, tmp_path):
 
 FILES = ["with a space", "mine.loss"]
 
+COMMON = ["-q", "--quiet", "--color"]
+
 # the words of a line -> what is offered for the last
 OFFERED = [
-    ([""], [*COMMANDS, "-h", "--help", "--version"]),
+    ([""], [*COMMANDS, "-h", "--help", "-V", "--version", *COMMON]),
     (["c"], ["check", "completion"]),
     (["--v"], ["--version"]),
     (["plot", "hu"], ["huber", "huber_loss"]),
     (["plot", "m"], [name for name in catalog.known() if name.startswith("m")] + ["mine.loss"]),
     (["plot", "huber", "ms"], ["mse", "msle"]),
     (["plot", "huber", "-o", ""], FILES),
-    (["plot", "huber", "--"], ["--help", "--output", "--png", "--svg", "--pdf", "--param", "--range", "--target"]),
+    (["plot", "huber", "--"], [
+        "--help", "--output", "--png", "--svg", "--pdf", "--param", "--range", "--target", "--quiet", "--color"
+    ]),
     (["plot", "--param", ""], []),
     (["emit", "huber", "--target", ""], list(pipeline.TARGETS)),
     (["emit", "huber", "--target", "=", "to"], ["torch"]),
@@ -61,13 +65,18 @@ OFFERED = [
     (["show", "huber", "--stage", "g"], ["gradient"]),
     (["grad", "huber", "--as", "l"], ["latex"]),
     (["fmt", ""], FILES),
-    (["fmt", "-"], ["-h", "--help", "--check", "--diff"]),
+    (["fmt", "-"], ["-h", "--help", "--check", "--diff", *COMMON]),
     (["list", ""], []),
     (["check", "--backend", ""], ["tensorflow", "jax", "torch"]),
     (["check", "--format", "s"], ["sarif"]),
     (["check", "--explain", "ki"], ["kink"]),
     (["check", "--ignore", "pie"], ["pieces"]),
     (["completion", ""], list(SHELLS)),
+    (["help", "ch"], ["check"]),
+    (["check", "--color", "a"], ["auto", "always"]),
+    (["--color", "never", "check", "--format", "s"], ["sarif"]),
+    (["eval", "hu"], ["huber", "huber_loss"]),
+    (["new", "--like", "hu"], ["huber", "huber_loss"]),
     (["nothing", ""], []),
 ]
 

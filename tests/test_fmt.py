@@ -249,10 +249,10 @@ def test_a_file_keeps_its_mode_and_a_link_its_target(folder, capsysbinary):
 
 
 def test_a_failed_write_leaves_the_old_file(folder, capsysbinary, monkeypatch):
-    def full(self, data):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("lossdsl.runtime.files.os.replace", full)
     status, _, err = run(capsysbinary, "ugly.loss")
     assert (status, "ugly.loss cannot be written: No space left" in err) == (2, True)
     assert (folder / "ugly.loss").read_bytes() == UGLY.encode()

@@ -644,8 +644,20 @@ def test_targets_of_every_dtype(dtype: str, rng: np.random.Generator) -> None:
 
 
 def test_what_is_no_tensor_is_refused() -> None:
-    with pytest.raises(lossdsl.LossShapeError, match="no tensor of numbers"):
-        lossdsl.compile(SQUARE)(np.array(["a", "b"]), np.zeros(2))
+    import tensorflow as tf
+
+    loss = lossdsl.compile(SQUARE)
+    for given, said in (
+        (np.array(["a", "b"]), "holds text"),
+        (None, "is None"),
+        ([[1.0], [1.0, 2.0]], "rows differ in length"),
+        (tf.ragged.constant([[1.0], [1.0, 2.0]]), "is ragged"),
+        (tf.sparse.from_dense([[1.0], [2.0]]), "is sparse"),
+        (len, "is a function"),
+    ):
+        with pytest.raises(lossdsl.LossError, match=said) as caught:
+            loss(given, np.zeros((2, 1)))
+        assert caught.value.hint
 
 
 def test_wrong_options_are_refused_where_the_loss_is_made() -> None:

@@ -149,9 +149,9 @@ def test_the_limits_are_those_of_the_code():
     from lossdsl.runtime import sources
 
     text = " ".join(LANGUAGE.read_text(encoding="utf-8").partition("## Limits")[2].partition("##")[0].split())
-    limits = [parse.MAX_LENGTH, parse.MAX_NESTING, expressions.MAX_DEPTH, parse.MAX_EXPONENT, expressions.MAX_NODES]
+    limits = [parse.MAX_LENGTH, parse.MAX_NESTING, expressions.MAX_DEPTH, parse.MAX_EXPONENT, parse.MAX_DIGITS]
     found = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", text)]
-    assert found == [*limits, sources.MAX_BYTES]
+    assert found == [*limits, expressions.MAX_NODES, sources.MAX_BYTES]
 
 
 # What the description says of values and slopes: formula, target, prediction -> value

@@ -1,7 +1,7 @@
 """What can be found out about a loss without Keras."""
 
-from lossdsl.checks.finding import Finding, Known, Row
+from lossdsl.checks.finding import Edit, Finding, Known, Row
 from lossdsl.checks.run import Report, check
 from lossdsl.checks.table import FAMILIES, FINDINGS
 
-__all__ = ["FAMILIES", "FINDINGS", "Finding", "Known", "Report", "Row", "check"]
+__all__ = ["FAMILIES", "FINDINGS", "Edit", "Finding", "Known", "Report", "Row", "check"]

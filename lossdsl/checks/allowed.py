@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.finding import Finding, Row, without_line
 from lossdsl.errors import did_you_mean
 from lossdsl.frontend import syntax as s
 
@@ -32,6 +32,8 @@ WRONG = Row(
 
 ROWS = (UNMET, WRONG)
 
+_REMOVE = "remove the line"
+
 
 def acknowledged(
     file: s.FileText, findings: Sequence[Finding], rows: Mapping[str, Row], sought: Container[str]
@@ -56,7 +58,8 @@ def acknowledged(
             elif not row.allowable:
                 yield WRONG.found(f"`{word.text}` cannot be acknowledged", word.span, "mend what it is about")
             elif word.text in seen:
-                yield UNMET.found(f"`{word.text}` is acknowledged above already", word.span, "remove one of the lines")
+                message = f"`{word.text}` is acknowledged above already"
+                yield UNMET.found(message, word.span, "remove one of the lines", fix=without_line(line.span))
             else:
                 seen.add(word.text)
                 alike = [place for place, finding in enumerate(findings) if finding.id == word.text]
@@ -64,7 +67,8 @@ def acknowledged(
                 marks |= dict.fromkeys(met, line.reason)
                 if not met and word.text in sought:
                     hint = _elsewhere(file, owners, alike)
-                    yield UNMET.found(f"there is no finding `{word.text}` here", word.span, hint)
+                    fix = without_line(line.span) if hint == _REMOVE else ()
+                    yield UNMET.found(f"there is no finding `{word.text}` here", word.span, hint, fix=fix)
     for place, finding in enumerate(findings):
         yield replace(finding, allowed=marks[place]) if place in marks else finding
 
@@ -84,4 +88,4 @@ def _elsewhere(file: s.FileText, owners: Sequence[int], alike: Sequence[int]) ->
         header = file.losses[owners[place]].header
         if header is not None:
             return f"it is raised in `{header.name.text}`: put the line there"
-    return "remove the line"
+    return _REMOVE

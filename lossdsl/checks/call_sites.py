@@ -23,7 +23,8 @@ def in_file(file: s.FileText, finding: Finding) -> Finding:
     calls = (call for loss in reversed(file.losses) for call in _calls(loss, file))
     call = next((call for call in calls if _leads(call.function.text, span.source, set())), None)
     message = f"{finding.message} (in `{span.text}`, line {span.line} of {span.source.name})"
-    return replace(finding, message=message, span=call.span if call is not None else file.losses[-1].span)
+    where = call.span if call is not None else file.losses[-1].span
+    return replace(finding, message=message, span=where, fix=())
 
 
 def _calls(loss: s.LossText, file: s.FileText) -> Iterator[s.Call]:

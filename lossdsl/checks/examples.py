@@ -62,7 +62,8 @@ def run_examples(programs: Sequence[Program]) -> Iterator[Finding]:
             continue
         difference = compared(example, got)
         if difference is not None:
-            yield EXAMPLE.found(difference, example.span, None, "example run")
+            hint = "mend the formula, or the value in the example"
+            yield EXAMPLE.found(difference, example.span, hint, "example run")
 
 
 def _frozen(value: Any) -> Any:

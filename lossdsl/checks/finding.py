@@ -13,10 +13,19 @@ Severity = Literal["error", "warning", "info"]
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A change of a text that mends something and leaves the loss what it is: `text` in the place of a span."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something found in a loss. `known` says how: "read", "example run", "tested at 4 points", "proved".
 
-    `allowed` is the reason that an `allow` line of the loss gives, and empty where there is none.
+    `allowed` is the reason that an `allow` line of the loss gives, and empty where there is none. `fix` mends it; it is
+    empty where that takes a decision.
     """
 
     id: str
@@ -26,6 +35,7 @@ class Finding:
     hint: str | None = None
     known: str = "read"
     allowed: str = ""
+    fix: tuple[Edit, ...] = ()
 
     def __str__(self) -> str:
         shown = render(f"{self.severity}[{self.id}]", self.message, self.span, self.hint)
@@ -91,6 +101,21 @@ class Row:
     allowable: bool = True
     asked: bool = False
 
-    def found(self, message: str, span: Span | None = None, hint: str | None = None, known: str = "read") -> Finding:
+    def found(
+        self,
+        message: str,
+        span: Span | None = None,
+        hint: str | None = None,
+        known: str = "read",
+        fix: tuple[Edit, ...] = (),
+    ) -> Finding:
         """A finding of this kind."""
-        return Finding(self.id, self.severity, message, span, hint, known)
+        return Finding(self.id, self.severity, message, span, hint, known, "", fix)
+
+
+def without_line(node: Span) -> tuple[Edit, ...]:
+    """The change that takes out the lines in which something stands, with the comment behind it."""
+    text = node.source.text
+    start = text.rfind("\n", 0, node.start) + 1
+    end = text.find("\n", node.end)
+    return (Edit(Span(node.source, start, len(text) if end < 0 else end + 1)),)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from lossdsl import catalog
-from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.finding import Edit, Finding, Row, without_line
 from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.scope import WORDS
+from lossdsl.frontend.scripts import DIRECTIONS, confusion
 from lossdsl.ir.ops import function_names
+from lossdsl.source import Source, Span
 
 DEFINITION = Row(
     "unused-definition",
@@ -48,14 +51,37 @@ SHADOWED = Row(
     "f(u) = u^2\nf(t - x)",
 )
 
-ROWS = (DEFINITION, PARAMETER, INDEX, SHADOWED)
+CONFUSABLE = Row(
+    "confusable-name",
+    "Name that looks like another",
+    "warning",
+    "A name mixes scripts, or is made of letters of another script that look like Latin ones: a reader takes it for "
+    "another name.",
+    "loss mine(t, x)\nх = t - x\nх^2",
+    "loss mine(t, x)\ne = t - x\ne^2",
+    "write the name on a Latin keyboard",
+)
+HIDDEN = Row(
+    "hidden-direction",
+    "Character that turns the text around",
+    "warning",
+    "A comment or documentation holds a character, unseen itself, that changes the direction in which the text is "
+    "shown: what is read is not what is compiled.",
+    "loss mine(t, x)\n(t - x)^2  # \u202eerauqs",
+    "loss mine(t, x)\n(t - x)^2  # square",
+    "remove the character",
+)
+
+ROWS = (DEFINITION, PARAMETER, INDEX, SHADOWED, CONFUSABLE, HIDDEN)
 
 
 def look(subject: Subject) -> Iterator[Finding]:
     """Names without use and names that hide others, loss by loss, in order of their places."""
     for loss in subject.file.losses:
         found = [*_definitions(loss), *_parameters(loss), *_indices(loss), *_shadowing(loss)]
+        found += _confusable(loss)
         yield from sorted(found, key=lambda one: one.span.start if one.span else 0)
+    yield from _hidden(subject.file.source)
 
 
 def _definitions(loss: s.LossText) -> Iterator[Finding]:
@@ -65,7 +91,8 @@ def _definitions(loss: s.LossText) -> Iterator[Finding]:
             continue
         word = _defined(line.left)
         if word is not None and not any(word.text in _mentioned(_value(after)) for after in lines[number + 1 :]):
-            yield DEFINITION.found(f"nothing uses `{word.text}`", word.span, "remove it, or use it")
+            fix = without_line(line.span)
+            yield DEFINITION.found(f"nothing uses `{word.text}`", word.span, "remove it, or use it", fix=fix)
 
 
 def _defined(left: s.Node) -> s.Word | None:
@@ -171,6 +198,27 @@ def _nested(node: s.Node, around: frozenset[str]) -> Iterator[Finding]:
                             yield _hides(word, "index", "index around it")
                         inner = inner | {word.text}
             stack.extend((getattr(part, name), inner) for name in part.__dataclass_fields__ if name != "span")
+
+
+def _confusable(loss: s.LossText) -> Iterator[Finding]:
+    """Names that are not what they look like, each where it stands first."""
+    first: dict[str, Span] = {}
+    for node in below((loss.header, loss.lines)):
+        if isinstance(node, s.Name | s.Word) and not node.text.isascii():
+            place = first.setdefault(node.text, node.span)
+            first[node.text] = min(place, node.span, key=lambda span: span.start)
+    for text, span in first.items():
+        if (what := confusion(text)) is not None:
+            yield CONFUSABLE.found(f"the name `{text}` {what}", span, "write it on a Latin keyboard")
+
+
+def _hidden(source: Source) -> Iterator[Finding]:
+    """Characters in comments and documentation that change the direction of the text; elsewhere none can stand."""
+    for place, char in enumerate(source.text):
+        if char in DIRECTIONS:
+            span = Span(source, place, place + 1)
+            message = f"U+{ord(char):04X} ({unicodedata.name(char).lower()}) changes the direction of the text"
+            yield HIDDEN.found(message, span, "remove it", fix=(Edit(span),))
 
 
 def _hides(word: s.Word, kind: str, what: str) -> Finding:

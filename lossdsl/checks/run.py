@@ -117,7 +117,7 @@ def check(
     try:
         subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding
     except LossError as error:
-        found.append(from_error(error))
+        found.append(from_error(error, (header.name if header is not None else file.losses[-1]).span))
         sought: set[str] = set()
     else:
         found += [one for look in (*STUDIED, *(ASKED[id] for id in wanted)) for one in look(subject)]

@@ -8,6 +8,7 @@ from types import ModuleType
 from lossdsl.checks import (
     allowed,
     backend_gradients,
+    batch,
     by_hand,
     defaults,
     domain,
@@ -45,6 +46,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
 """What looks at the loss that a text means."""
 
 ASKED: dict[str, Callable[[Subject], Iterator[Finding]]] = {
+    batch.WHOLE.id: batch.whole,
     pieces.KINK.id: pieces.kinks,
     pieces.IDLE.id: pieces.idle,
     shape.MINIMISER.id: shape.minimiser,
@@ -68,6 +70,7 @@ FAMILIES: dict[str, ModuleType] = {
         backend_gradients,
         precision,
         labels,
+        batch,
         papers,
         pieces,
         domain,

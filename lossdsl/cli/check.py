@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import STDIN, Stdin, WrongUse, losses, one_of
-from lossdsl.cli.status import CLEAN, FOUND
-from lossdsl.cli.terminal import write
+from lossdsl.cli.named import STDIN, Stdin, losses, one_of
+from lossdsl.cli.status import CLEAN, FOUND, WrongUse
+from lossdsl.cli.terminal import deliver, write
+from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.checks import Report
+    from lossdsl.cli.selection import Selection
 
 BACKENDS = ("tensorflow", "jax", "torch")
 _FORMATS = "text, compact, json, github or sarif"
 
 _EPILOG = """\
 A finding that is known and wanted is acknowledged in its loss: allow ID "reason". It is not counted then.
+
+Of the nearest pyproject.toml, [tool.lossdsl] has `select`, `ignore`, `strict` and a table `per-file-ignores`;
+--select sets the first two aside.
 
 exit status: 0 nothing found, 1 errors or warnings found, 2 wrong use, such as a file that is not there.
 """
@@ -51,6 +56,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--ignore", action="append", default=[], metavar="IDS", help="all but these")
     parser.add_argument("--strict", action="store_true", help="remarks count as well")
+    parser.add_argument("--fix", action="store_true", help="mend in .loss files what leaves the loss what it is")
+    parser.add_argument("--statistics", action="store_true", help="print how often each finding was found")
+    parser.add_argument("-o", "--output", metavar="PATH", help="write what is found into this file, as UTF-8")
+    parser.add_argument("--config", metavar="PATH", help="a pyproject.toml for all that is checked")
+    parser.add_argument("--isolated", action="store_true", help="leave every pyproject.toml aside")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 whatever is found")
     parser.add_argument("--show-allowed", action="store_true", help="print what `allow` lines acknowledge, too")
     parser.add_argument(
@@ -93,59 +103,51 @@ def run(options: argparse.Namespace) -> int:
     if options.stdin_filename is not None and STDIN not in options.sources:
         raise WrongUse(f"--stdin-filename names standard input, which is read where a file is `{STDIN}`")
 
+    from lossdsl.cli.fixes import mended
     from lossdsl.cli.formats import FORMATS, Checked
+    from lossdsl.cli.formats.statistics import STATISTICS
     from lossdsl.cli.jobs import reports, usual
     from lossdsl.cli.progress import progress
+    from lossdsl.cli.selection import asked_of, selections
 
-    lines = FORMATS[one_of(options.format, FORMATS, "format", f"there are {_FORMATS}")]
-    wanted = _wanted(options.select, options.ignore)
+    formats = STATISTICS if options.statistics else FORMATS
+    known = f"with --statistics there are {' and '.join(STATISTICS)}" if options.statistics else f"there are {_FORMATS}"
+    lines = formats[one_of(options.format, formats, "format", known)]
     stdin = Stdin(options.stdin_filename or "<stdin>")
     items = [item for given in options.sources for item in losses(given, stdin)]
+    selected = selections(items, options)
+    asked = asked_of(options, selected)
     found: list[Report] = []
+    fixed = 0
     with progress(len(items)) as advance:
-        for report in reports(items, options.jobs or usual(len(items)), _asked(options)):
-            found.append(replace(report, findings=tuple(one for one in report.findings if one.id in wanted)))
+        for item, selection, report in zip(
+            items, selected, reports(items, options.jobs or usual(len(items)), asked), strict=True
+        ):
+            told = selection.told(report)
+            if options.fix:
+                told, count = mended(item, told, partial(_again, selection, asked))
+                fixed += count
+            found.append(told)
             advance()
-    severities = ("error", "warning", "info") if options.strict else ("error", "warning")
-    checked = Checked(tuple(found), severities, options.show_allowed, options.properties)
-    for line in lines(checked):
-        write(sys.stdout, line.severity, line.text)
+    is_strict = any(selection.strict for selection in selected)
+    checked = Checked(
+        tuple(found),
+        ("error", "warning", "info") if is_strict else ("error", "warning"),
+        options.show_allowed,
+        options.properties,
+        fixed,
+        with_summary=not options.quiet,
+    )
+    if options.output is None:
+        for line in lines(checked):
+            write(sys.stdout, line.severity, line.text)
+    else:
+        deliver("".join(f"{line.text}\n" for line in lines(checked)), options.output)
     return FOUND if checked.counted and not options.exit_zero else CLEAN
 
 
-def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    """What is asked of `lossdsl.check` beyond what it does anyway."""
-    from lossdsl.checks import FINDINGS
+def _again(selection: Selection, asked: Mapping[str, Any], text: Source) -> Report:
+    """The report of a text that has been mended."""
+    from lossdsl.cli.jobs import report
 
-    named = _ids(options.select) - _ids(options.ignore)
-    asked = {
-        "against": options.against,
-        "backend": options.backend,
-        "properties": options.properties,
-        "asked": [row.id for row in FINDINGS.values() if row.asked and row.id in named],
-    }
-    return {name: value for name, value in asked.items() if value}
-
-
-def _wanted(select: Iterable[str], ignore: Iterable[str]) -> set[str]:
-    """The ids of the findings that are told. What keeps a loss from being read at all is always told."""
-    from lossdsl.checks import FAMILIES, FINDINGS
-
-    unreadable = {row.id for row in FAMILIES["texts"].ROWS}
-    selected, ignored = _ids(select), _ids(ignore)
-    if kept := sorted(ignored & unreadable):
-        raise WrongUse(f"`{kept[0]}` cannot be ignored: a text that cannot be read is not checked")
-    return ((selected or set(FINDINGS)) - ignored) | unreadable
-
-
-def _ids(given: Iterable[str]) -> set[str]:
-    """The ids that are named, each by itself or all of a family."""
-    from lossdsl.checks import FAMILIES, FINDINGS
-
-    found: set[str] = set()
-    for word in (word.strip() for text in given for word in text.split(",")):
-        families = ", ".join(name for name, family in FAMILIES.items() if family.ROWS)
-        hint = f"`lossdsl check --list` names them, and the families are {families}"
-        name = one_of(word, [*FINDINGS, *FAMILIES], "finding", hint)
-        found |= {name} if name in FINDINGS else {row.id for row in FAMILIES[name].ROWS}
-    return found
+    return selection.told(report(text, asked))

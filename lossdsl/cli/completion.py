@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossdsl.cli.status import CLEAN
+from lossdsl.cli.terminal import COLOURS, deliver
 
 _PATHS = ("PATH", "FILE", "NAME")
 """The metavars that a path may stand in for."""
@@ -36,7 +37,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from lossdsl.cli import parser
 
-    print(_SCRIPTS[options.shell](_commands(parser())), end="")
+    deliver(_SCRIPTS[options.shell](_commands(parser())))
     return CLEAN
 
 
@@ -86,7 +87,11 @@ def _command(name: str, text: str, parser: argparse.ArgumentParser) -> _Command:
         for action in parser._actions
         if action.option_strings
     )
-    plain = [each for each in parser._actions if not each.option_strings and each.metavar != "COMMAND"]
+    plain = [
+        each
+        for each in parser._actions
+        if not each.option_strings and not isinstance(each, argparse._SubParsersAction)
+    ]
     return _Command(name, text, options, _metavar(plain[0]) if plain else None)
 
 
@@ -98,6 +103,7 @@ def _words(metavar: str | None) -> list[str]:
     """The words that a metavar stands for, if it stands for words."""
     from lossdsl import catalog, pipeline
     from lossdsl.checks import FAMILIES, FINDINGS
+    from lossdsl.cli import parser
     from lossdsl.cli.check import BACKENDS
     from lossdsl.cli.formats import FORMATS
     from lossdsl.cli.grad import FORMS
@@ -113,6 +119,8 @@ def _words(metavar: str | None) -> list[str]:
         "ID": tuple(FINDINGS),
         "IDS": (*FINDINGS, *(name for name, family in FAMILIES.items() if family.ROWS)),
         "SHELL": tuple(_SCRIPTS),
+        "WHEN": COLOURS,
+        "COMMAND": tuple(parser().helps),
     }
     return list(meaning.get(metavar or "", ()))
 
@@ -130,7 +138,7 @@ def _bash(commands: Sequence[_Command]) -> str:
         '    [[ $cur == "=" ]] && cur=""',
         '    [[ $prev == "=" ]] && prev="${COMP_WORDS[COMP_CWORD-2]}"',
         "    for ((i = 1; i < COMP_CWORD; i++)); do",
-        '        [[ ${COMP_WORDS[i]} != -* ]] && command="${COMP_WORDS[i]}" && break',
+        '        [[ ${COMP_WORDS[i]} != -* && ${COMP_WORDS[i-1]} != --color ]] && command="${COMP_WORDS[i]}" && break',
         "    done",
         '    case "$command" in',
         f'        "") words={shlex.quote(names)} ;;',

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import WrongUse, add_one_loss, one_loss, program_of
-from lossdsl.cli.status import CLEAN
+from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of
+from lossdsl.cli.status import CLEAN, WrongUse
+from lossdsl.cli.terminal import deliver
 from lossdsl.errors import near_miss
 
 
@@ -20,6 +21,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_one_loss(parser)
+    add_output(parser)
     parser.add_argument(
         "--target", default="numpy", metavar="TARGET", help="numpy, tensorflow, jax, torch or keras (by default numpy)"
     )
@@ -38,5 +40,5 @@ def run(options: argparse.Namespace) -> int:
         raise WrongUse(f"there is no target `{options.target}`; {hint}")
     program, given = program_of(one_loss(options.source, options.key), options.param)
     defaults = {spec.name: spec.default for spec in program.loss.parameters if spec.default is not None}
-    print(program.emitted(options.target, {**defaults, **given}), end="")
+    deliver(program.emitted(options.target, {**defaults, **given}), options.output)
     return CLEAN

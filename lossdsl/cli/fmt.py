@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import codecs
 import difflib
-import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lossdsl import catalog
-from lossdsl.cli.named import WrongUse, files_in
-from lossdsl.cli.status import CLEAN, FOUND, WRONG_USE
-from lossdsl.cli.terminal import write
+from lossdsl.cli.named import Stdin, files_in
+from lossdsl.cli.status import CLEAN, FOUND, WRONG_USE, WrongUse
+from lossdsl.cli.terminal import deliver, write
 from lossdsl.errors import LossError, LossFileError
+from lossdsl.runtime.files import store
 from lossdsl.source import Source
 
 _STDIN = "-"
@@ -63,7 +61,7 @@ class _File:
         return self.before != self.after
 
     def diff(self) -> str:
-        before, after = (_lines_of(data)[0].splitlines() for data in (self.before, self.after))
+        before, after = (lines_of(data)[0].splitlines() for data in (self.before, self.after))
         lines = difflib.unified_diff(before, after, self.name, self.name, lineterm="")
         return "".join(f"{line}\n" for line in lines)
 
@@ -75,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             file = _formatted(path)
             if file.is_changed and path is not None and not is_dry:
-                _store(file.after, path)
+                store(file.after, path)
         except LossError as error:
             write(sys.stderr, error.kind, str(error))
             failed += 1
@@ -83,13 +81,13 @@ def run(options: argparse.Namespace) -> int:
         changed += file.is_changed
         same += not file.is_changed
         if options.diff:
-            print(file.diff(), end="")
+            deliver(file.diff())
         elif path is None and not is_dry:
             sys.stdout.flush()
             sys.stdout.buffer.write(file.after)
-        elif file.is_changed:
+        elif file.is_changed and (is_dry or not options.quiet):
             print(f"{'would be rewritten' if is_dry else 'rewritten'}: {file.name}")
-    if _STDIN not in options.files and not options.diff:
+    if _STDIN not in options.files and not options.diff and not options.quiet:
         print(_summary(changed, same, failed, is_dry=is_dry))
     return WRONG_USE if failed else FOUND if is_dry and changed else CLEAN
 
@@ -125,39 +123,24 @@ def _paths(names: Sequence[str]) -> Iterator[Path | None]:
 def _formatted(path: Path | None) -> _File:
     """Raises LossError for a file that cannot be read or parsed."""
     from lossdsl.frontend.format import formatted
-    from lossdsl.runtime.sources import MAX_BYTES, not_utf8, read
+    from lossdsl.runtime.sources import not_utf8, read
 
     name = str(path) if path is not None else "<stdin>"
     if path is not None:
         read(path)  # says what is wrong with a file that is no text
         before = path.read_bytes()
     else:
-        before = sys.stdin.buffer.read(MAX_BYTES + 1)
+        before = Stdin().data()
     try:
-        text, newline = _lines_of(before)
+        text, newline = lines_of(before)
     except UnicodeDecodeError as error:
         raise not_utf8(name, error) from None
     mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
     return _File(path, before, mark + formatted(Source(text, name)).replace("\n", newline).encode())
 
 
-def _lines_of(data: bytes) -> tuple[str, str]:
+def lines_of(data: bytes) -> tuple[str, str]:
     """A text with `\\n` at the end of its lines, and what its first line ends in."""
     text = data.decode("utf-8-sig")
     newline = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
     return text.replace("\r\n", "\n").replace("\r", "\n"), newline
-
-
-def _store(data: bytes, path: Path) -> None:
-    """Writes a file whole or not at all; one that is reached by a link is written where it lies."""
-    home = path.resolve()
-    aside = home.with_name(f".{home.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        shutil.copymode(home, aside)
-        aside.replace(home)
-    except OSError as error:
-        raise LossFileError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)

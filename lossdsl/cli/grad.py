@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import WrongUse, add_one_loss, one_loss, program_of
-from lossdsl.cli.status import CLEAN
+from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of
+from lossdsl.cli.status import CLEAN, WrongUse
+from lossdsl.cli.terminal import deliver
 from lossdsl.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_one_loss(parser)
+    add_output(parser)
     parser.add_argument("--wrt", metavar="INPUT", help="the input (by default the prediction)")
     parser.add_argument(
         "--as",
@@ -62,10 +64,11 @@ def run(options: argparse.Namespace) -> int:
     program, given = program_of(one_loss(options.source, options.key), options.param)
     spec = _input(program, options.wrt)
     if options.form in FORMS:
-        print(_equations(program, spec, given, is_latex=options.form == "latex"))
+        text = _equations(program, spec, given, is_latex=options.form == "latex")
     else:
         defaults = {each.name: each.default for each in program.loss.parameters if each.default is not None}
-        print(program.emitted_gradient(spec, options.form, {**defaults, **given}), end="")
+        text = program.emitted_gradient(spec, options.form, {**defaults, **given})
+    deliver(text, options.output)
     return CLEAN
 
 
@@ -105,4 +108,4 @@ def _equations(program: Program, spec: InputSpec, given: Mapping[str, Any], *, i
             head = [f"# in {node.name}"] if len(spec.nodes) > 1 else []
             blocks.append("\n".join([*head, *definitions(part, names)]))
     title = gradient_title(program.loss, spec, program.is_elementwise)
-    return "\n".join([f"{'%' if is_latex else '#'} {title}", *blocks])
+    return "\n".join([f"{'%' if is_latex else '#'} {title}", *blocks, ""])

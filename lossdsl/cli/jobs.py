@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lossdsl import checks
 from lossdsl.cli.garbage import collect_seldom
-from lossdsl.cli.named import Unread, WrongUse
+from lossdsl.cli.named import Unread
+from lossdsl.cli.status import WrongUse
 from lossdsl.errors import LossError
 from lossdsl.source import Source
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossdsl.cli.status import WrongUse
 from lossdsl.errors import LossError, LossFileError, LossParameterError, did_you_mean
 from lossdsl.source import Source
 
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
     from lossdsl.pipeline import Program
 
 _YAML = (".yaml", ".yml")
-
-
-class WrongUse(Exception):
-    """A command line that makes no sense, found while it is carried out."""
 
 
 def one_of(word: str, known: Collection[str], what: str, otherwise: str) -> str:
@@ -55,9 +53,9 @@ class Stdin:
 
     name: str = "<stdin>"
 
-    def read(self) -> Source:
-        """The text. Raises LossFileError."""
-        from lossdsl.runtime.sources import MAX_BYTES, not_utf8
+    def data(self) -> bytes:
+        """What stands there. Raises LossFileError."""
+        from lossdsl.runtime.sources import MAX_BYTES
 
         try:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -65,8 +63,14 @@ class Stdin:
             raise LossFileError(f"standard input cannot be read: {error}") from None
         if len(data) > MAX_BYTES:
             raise LossFileError(f"standard input has more than {MAX_BYTES} bytes; that is no loss")
+        return data
+
+    def read(self) -> Source:
+        """The text. Raises LossFileError."""
+        from lossdsl.runtime.sources import not_utf8
+
         try:
-            return Source(data.decode("utf-8-sig"), self.name)
+            return Source(self.data().decode("utf-8-sig"), self.name)
         except UnicodeDecodeError as error:
             raise not_utf8("standard input", error) from None
 
@@ -100,7 +104,7 @@ def _named(given: str, path: Path) -> Source:
         return read(given if path.suffix == ".loss" or given.isidentifier() else path)
     except LossFileError as error:
         if error.hint is None and is_setting(given):
-            hint = f"plot, grad, show and emit take the value of a parameter as `--param {given}`"
+            hint = f"plot, grad, eval, show and emit take the value of a parameter as `--param {given}`"
         elif error.hint is None and path.suffix != ".loss":
             hint = "a formula is known by a space, a bracket, `*`, `^` or `+` in it, as in `t - x`"
         else:
@@ -169,6 +173,11 @@ def add_one_loss(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="KEY", help="which loss of a YAML file with several, as in train.loss")
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Adds the file in which what is printed is kept instead."""
+    parser.add_argument("-o", "--output", metavar="PATH", help="write it into this file, as UTF-8")
+
+
 def one_loss(given: str, key: str | None) -> Source | Described:
     """The loss that an argument and the key beside it name. Raises LossError, WrongUse if it is not one."""
     is_yaml = Path(given).suffix in _YAML
@@ -232,18 +241,39 @@ def refuse_other_kinds(file: FileText, settings: Mapping[str, Any]) -> None:
         known(file, settings)
     except LossParameterError as error:
         (kind,) = [spec.kind for spec in pipeline.parameters(file) if spec.name in error.names]
-        hint = "; here it is one number for all elements, in YAML a list" if kind == "vector" else ""
-        raise WrongUse(f"{error.message}{hint}") from None
+        example = {"vector": "; as in `[1, 2]`", "matrix": "; as in `[[1, 2], [3, 4]]`"}.get(kind, "")
+        raise WrongUse(f"{error.message}{example}") from None
 
 
 def value_of(text: str) -> Any:
-    """A value on the command line: true, false, or a number; anything else as it is."""
+    """A value on the command line: true, false, a number, or a list as in `[1, 2]`; anything else as it is.
+
+    Raises WrongUse for a number that is too large.
+    """
     words = {"true": True, "false": False}
+    text = text.strip()
     if text.lower() in words:
         return words[text.lower()]
+    if text.startswith("[") and text.endswith("]"):
+        return [value_of(part) for part in split(text[1:-1])]
     for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            found = kind(text)
+            if math.isinf(found) and "inf" not in text.lower():
+                shown = text if len(text) < 40 else f"{text[:36]}…"
+                raise WrongUse(f"{shown} is too large for a floating-point number")
+            return found
     return text
+
+
+def split(text: str) -> list[str]:
+    """The parts of a text between its commas, but for those in brackets."""
+    depth = 0
+    parts = [""] if text.strip() else []
+    for char in text:
+        depth += (char == "[") - (char == "]")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts

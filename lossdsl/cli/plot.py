@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import Unread, WrongUse, losses, refuse_other_kinds, value_of
-from lossdsl.cli.status import CLEAN
+from lossdsl.cli.named import Unread, losses, refuse_other_kinds, split, value_of
+from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.errors import did_you_mean
 from lossdsl.source import Source
 
@@ -87,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
         title=plot.name(drawn[0]) if is_family else None,
         graded=is_family,
     )
-    print(f"written: {written}")
+    if not options.quiet:
+        print(f"written: {written}")
     return CLEAN
 
 
@@ -96,9 +97,10 @@ def _families(settings: Sequence[str]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for text in settings:
         name, sign, values = text.partition("=")
-        if not sign or not all(values.split(",")):
+        parts = [part.strip() for part in split(values)]
+        if not sign or not parts or not all(parts):
             raise WrongUse(f"--param is NAME=VALUE or NAME=VALUE,VALUE,…, not `{text}`")
-        found[name.strip()] = [value_of(value.strip()) for value in values.split(",")]
+        found[name.strip()] = [value_of(part) for part in parts]
     return found
 
 

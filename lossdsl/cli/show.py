@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import WrongUse, add_one_loss, one_loss, program_of
-from lossdsl.cli.status import CLEAN
+from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of
+from lossdsl.cli.status import CLEAN, WrongUse
+from lossdsl.cli.terminal import deliver
 from lossdsl.errors import near_miss
 from lossdsl.source import Source
 
@@ -29,6 +30,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_one_loss(parser)
+    add_output(parser)
     parser.add_argument("--stage", default="loss", metavar="STAGE", help="the stage (by default loss)")
     parser.add_argument(
         "--param",
@@ -49,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
         raise WrongUse(f"there is no stage `{options.stage}`; {hint}")
     loss = one_loss(options.source, options.key)
     if options.stage == "text":  # also of a text that has mistakes
-        print((loss if isinstance(loss, Source) else loss.source).text.rstrip("\n"))
-        return CLEAN
-    program, _ = program_of(loss, options.param)
-    print(program.show(options.stage))
+        shown = (loss if isinstance(loss, Source) else loss.source).text.rstrip("\n")
+    else:
+        shown = program_of(loss, options.param)[0].show(options.stage)
+    deliver(f"{shown}\n", options.output)
     return CLEAN

@@ -161,7 +161,8 @@ def _at(item: Item, key: str | None) -> Item:
         if not taken:
             where = f"`{here}`" if here else "the file"
             if not entries:
-                raise LossConfigError(f"{where} holds {item.kind}, so it has no key `{rest[0]}`", item.span)
+                hint = f"as in `{rest[0]}: huber`" if not here else None
+                raise LossConfigError(f"{where} holds {item.kind}, so it has no key `{rest[0]}`", item.span, hint)
             near = near_miss(rest[0], entries)
             span = (entries[near].key if near else None) or item.span
             hint = f"did you mean `{near}`?" if near else f"its keys: {', '.join(entries)}"

@@ -18,6 +18,9 @@ from lossdsl.source import Source, Span
 
 MAX_LENGTH = 300_000
 MAX_DEPTH = 60
+MAX_NODES = 40_000
+MAX_MERGED = 20_000
+"""How many entries `<<` may take in, all of a text together: each time they are copied."""
 
 _TAG = "tag:yaml.org,2002:"
 _DECIMAL = re.compile(r"[-+]?[0-9][0-9_]*")
@@ -114,41 +117,53 @@ def from_text(text: str, name: str) -> Item:
     if len(text) > MAX_LENGTH:
         raise LossLimitError(f"{name} has {len(text)} characters; at most {MAX_LENGTH} of YAML are read")
     source = Source(text, name)
+    composer: Any = None
     try:
-        node = _Composer(text).get_single_node()
+        composer = _Composer(text)
+        node = composer.get_single_node()
     except yaml.reader.ReaderError as error:
         at = min(error.position, len(text))
         shown = f"U+{ord(text[at]):04X}" if at < len(text) else "a character"
-        raise LossConfigError(f"{shown} cannot stand in YAML", Span(source, at, at + 1)) from None
+        raise LossConfigError(f"{shown} cannot stand in YAML", Span(source, at, at + 1), "remove it") from None
     except yaml.MarkedYAMLError as error:
         raise explained(error, source) from None
-    except _TooDeepError as error:
-        raise LossLimitError(
-            f"the YAML is nested more than {MAX_DEPTH} deep", Span(source, error.at, error.at + 1)
-        ) from None
+    except (ValueError, OverflowError):  # of `chr`, for an escape such as "\\UFFFFFFFF"
+        at = text.rfind("\\", 0, composer.index + 1)
+        hint = "the last character of Unicode is \\U0010FFFF"
+        raise LossConfigError("there is no character of this number", Span(source, at, at + 10), hint) from None
+    except _TooMuchError as error:
+        raise LossLimitError(error.message, Span(source, error.at, error.at + 1), "split the file") from None
     if node is None:
         raise LossConfigError(f"{name} is empty", None, "it may hold `loss: huber`")
     return _Reader(source).item(node)
 
 
-class _TooDeepError(Exception):
-    def __init__(self, at: int) -> None:
-        super().__init__(at)
+class _TooMuchError(Exception):
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message, at)
+        self.message = message
         self.at = at
 
 
 class _Composer(yaml.SafeLoader):
-    """PyYAML's composer, which is recursive, with a bound."""
+    """PyYAML's composer, which is recursive and slow, with bounds."""
 
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
+        self.nodes += 1
         if self.depth > MAX_DEPTH:
-            raise _TooDeepError(self.peek_event().start_mark.index)  # type: ignore[no-untyped-call]
+            raise self.beyond(f"the YAML is nested more than {MAX_DEPTH} deep")
+        if self.nodes > MAX_NODES:
+            raise self.beyond(f"the YAML holds more than {MAX_NODES} values")
         found = super().compose_node(parent, index)
         self.depth -= 1
         return found
+
+    def beyond(self, message: str) -> _TooMuchError:
+        return _TooMuchError(message, self.peek_event().start_mark.index)  # type: ignore[no-untyped-call]
 
 
 class _Reader:
@@ -158,6 +173,7 @@ class _Reader:
         self.source = source
         self.done: dict[int, Item] = {}
         self.open: set[int] = set()
+        self.merged = 0
 
     def span(self, node: Any) -> Span:
         start, end = node.start_mark.index, node.end_mark.index
@@ -191,22 +207,27 @@ class _Reader:
 
     def _entries(self, node: Any) -> dict[str, Entry]:
         own: dict[str, Entry] = {}
-        merged: list[Any] = []
+        merged: list[tuple[Any, Any]] = []
         for key, child in node.value:
             if key.tag == f"{_TAG}merge":
-                merged += child.value if isinstance(child, yaml.SequenceNode) else [child]
+                merged += [(key, one) for one in (child.value if isinstance(child, yaml.SequenceNode) else [child])]
                 continue
             if not isinstance(key, yaml.ScalarNode):
-                raise LossConfigError("a key is one word", self.span(key))
+                is_template = self.source.text.startswith("{{", self.span(key).start - 1)
+                remedy = "a template is filled in before it is read" if is_template else "as in `huber: {delta: 0.5}`"
+                raise LossConfigError("a key is one word", self.span(key), remedy)
             if key.value in own:
                 first = own[key.value].key
                 hint = f"it stands first in line {first.line}" if first else None
                 raise LossConfigError(f"the key `{key.value}` stands here a second time", self.span(key), hint)
             own[key.value] = Entry(self.span(key), self.item(child))
-        for child in merged:
+        for key, child in merged:
             inner = self.item(child)
             if not isinstance(inner.value, dict):
-                raise LossConfigError("`<<` takes in a mapping", self.span(child))
+                raise LossConfigError("`<<` takes in a mapping", self.span(child), "as in `<<: *base`")
+            self.merged += len(inner.value)
+            if self.merged > MAX_MERGED:
+                raise LossLimitError(f"`<<` takes in more than {MAX_MERGED} entries", self.span(key))
             for name, entry in inner.value.items():
                 own.setdefault(name, entry)
         return own

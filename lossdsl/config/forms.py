@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from typing import Any
 
 from lossdsl import catalog
 from lossdsl.config.document import NUMBER, Entry, Item, Tagged
+from lossdsl.config.habits import habit, reference_hint
 from lossdsl.errors import LossConfigError, LossError, LossFileError, LossParameterError, did_you_mean
 from lossdsl.runtime.sources import is_file, is_folder, read
 from lossdsl.source import Source, Span
@@ -72,11 +75,12 @@ def described(item: Item, folder: Path | None = None) -> Described:
         return Described(_named(item, folder), {}, {}, item.span)
     if isinstance(item.value, dict):
         return _mapping(item, item.value, folder)
-    raise LossConfigError(
-        f"a loss is a name, a formula or a mapping, and this is {item.kind}",
-        item.span,
-        "as in `huber`, `abs(t - x)^2` or `{huber: {delta: 0.5}}`",
-    )
+    hint = "as in `huber`, `abs(t - x)^2` or `{huber: {delta: 0.5}}`"
+    if isinstance(item.value, list):
+        hint = "one loss stands under `loss`; several stand under `losses`, each under a name of its own"
+    elif isinstance(item.value, Tagged):
+        hint = f"no tags are read; {hint}"
+    raise LossConfigError(f"a loss is a name, a formula or a mapping, and this is {item.kind}", item.span, hint)
 
 
 def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Described:
@@ -106,7 +110,7 @@ def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Desc
         if name in OPTIONS:
             raise LossConfigError(f"`{name}` is an option, not a parameter", given[name].key, f"put it beside `{way}`")
     options = {key: _option(key, entries[key]) for key in OPTIONS if key in entries}
-    parameters = {name: _value(entry.item) for name, entry in given.items()}
+    parameters = {name: _value(entry.item, name) for name, entry in given.items()}
     return Described(source, parameters, options, entries[way].key or item.span, given)
 
 
@@ -114,6 +118,14 @@ def _hint(key: str, entries: Mapping[str, Entry], known: list[str]) -> str | Non
     formula = entries.get("formula")
     if formula is not None and formula.item.in_braces and (key.count("(") != key.count(")")):
         return "a comma inside `{…}` ends the formula: put it in quotes"
+    if (hint := habit(key)) is not None:
+        return hint
+    way = next((each for each in entries if each in catalog.known()), None)
+    if way is not None and key in _parameters_of(way):
+        return f"a parameter stands under the name of its loss: `{way}: {{{key}: …}}`"
+    if formula is not None or "file" in entries:
+        near = did_you_mean(key, [*WORDS])
+        return near or f"a parameter stands under `params`: `params: {{{key}: …}}`"
     near = did_you_mean(key, known)
     if near is not None:
         return near
@@ -123,6 +135,14 @@ def _hint(key: str, entries: Mapping[str, Entry], known: list[str]) -> str | Non
     if isinstance(inner.value, dict) and "loss" in inner.value:
         return f'name the place of the loss: `from_yaml(…, key="{key}.loss")`'
     return "as in `huber`, `{huber: {delta: 0.5}}`, `{file: mine.loss}` or `{formula: …}`"
+
+
+def _parameters_of(name: str) -> list[str]:
+    """The parameters of a built-in loss."""
+    from lossdsl import pipeline
+
+    found = pipeline.builtin(name)
+    return [] if found is None else [spec.name for spec in pipeline.parameters(found)]
 
 
 def _no_loss_hint(entries: Mapping[str, Entry]) -> str:
@@ -161,7 +181,8 @@ def _path(item: Item, folder: Path | None) -> Source:
     path = (folder or Path()) / item.value
     if not is_file(path):
         beside = [each.name for each in path.parent.glob("*.loss")] if is_folder(path.parent) else []
-        raise LossFileError(f"there is no file {path}", item.span, did_you_mean(path.name, beside))
+        hint = did_you_mean(path.name, beside) or f"it is looked for in the folder {path.parent}"
+        raise LossFileError(f"there is no file {path}", item.span, hint)
     return _read(path, item)
 
 
@@ -177,7 +198,16 @@ def _named(item: Item, folder: Path | None) -> Source:
     text = str(item.value)
     assert item.text is not None
     if not text.strip():
-        raise LossConfigError("the loss is empty", item.span)
+        raise LossConfigError("the loss is empty", item.span, "as in `huber` or `abs(t - x)^2`")
+    if (reference := reference_hint(text)) is not None:
+        raise LossConfigError("this is a reference, and no loss", item.span, reference)
+    if re.fullmatch(r"[\w./\\~-]+\.(txt|ya?ml|json|py|toml|los)", text.strip()):
+        hint = "a loss in a file of another name: `{file: …}`; files of losses end in `.loss`"
+        raise LossConfigError("this is the name of a file, and no formula", item.span, hint)
+    if re.fullmatch(r"(tf\.)?(keras|torch|lossdsl|optax)(\.\w+)+(\(\))?", text.strip()):
+        name = did_you_mean(text.strip("() ").rpartition(".")[2], catalog.known())
+        hint = f"a built-in loss is named by one word; {name}" if name else "name a built-in loss, or write its formula"
+        raise LossConfigError("this is the name of Python's for a loss", item.span, hint)
     if "\n" not in text and text.endswith(".loss"):
         builtin = catalog.read(text.removesuffix(".loss"))
         return builtin if builtin is not None and not is_file((folder or Path()) / text) else _path(item, folder)
@@ -195,7 +225,7 @@ def _option(name: str, entry: Entry) -> Any:
         if value is not None and value not in REDUCTIONS:
             known = isinstance(value, str)
             wrong = f"there is no reduction `{value}`" if known else f"`reduction` is a word, and this is {item.kind}"
-            hint = did_you_mean(str(value), REDUCTIONS) or f"one of {', '.join(REDUCTIONS)}"
+            hint = habit(str(value)) or did_you_mean(str(value), REDUCTIONS) or f"one of {', '.join(REDUCTIONS)}"
             raise LossConfigError(wrong, span, hint)
         return value
     if name == "axis":
@@ -207,16 +237,33 @@ def _option(name: str, entry: Entry) -> Any:
             raise LossConfigError("`axis` is a whole number or a list of them", span, hint)
         return tuple(numbers) if isinstance(value, list) else value
     if not isinstance(value, str):
-        raise LossConfigError(f"`{name}` is a word, and this is {item.kind}", span)
+        example = {"dtype": "as in `dtype: float32`", "name": "as in `name: my_loss`"}[name]
+        raise LossConfigError(f"`{name}` is a word, and this is {item.kind}", span, example)
     return value
 
 
-def _value(item: Item) -> Any:
+def _value(item: Item, key: str = "") -> Any:
     """A parameter's value as plain Python; a text that reads as a number is one, for PyYAML reads 1e-3 as text."""
     if isinstance(item.value, list):
-        return [_value(each) for each in item.value]
-    if isinstance(item.value, str) and NUMBER.fullmatch(item.value.strip()):
-        return float(item.value)
-    if item.value is None or isinstance(item.value, dict | Tagged):
-        raise LossConfigError(f"a parameter is a number, a truth value or a list, and this is {item.kind}", item.span)
-    return item.value
+        return [_value(each, key) for each in item.value]
+    value = item.value
+    if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
+        value = float(value)
+        if math.isinf(value):
+            raise LossConfigError("this number is too large for floating point", item.span, "write `.inf` for infinity")
+    if value is None or isinstance(value, dict | Tagged):
+        hint = _value_hint(item, key)
+        message = f"a parameter is a number, a truth value or a list, and this is {item.kind}"
+        raise LossConfigError(message, item.span, hint)
+    return value
+
+
+def _value_hint(item: Item, key: str) -> str | None:
+    """What to do about a parameter without a value, or with one that is no number."""
+    if ":" in key:
+        return f"a space belongs behind the `:`, as in `{key.replace(':', ': ')}`"
+    if key.isdigit():
+        return "a decimal is written with a point"
+    if isinstance(item.value, dict):
+        return "a parameter is one number, or a list of them"
+    return "leave the parameter out where its default is meant" if item.value is None else None

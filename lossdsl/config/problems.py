@@ -53,7 +53,19 @@ def explained(error: yaml.MarkedYAMLError, source: Source) -> LossConfigError:
     if "<block end>" in problem and " #" in before[before.rfind("\n") + 1 :]:
         hint = "write a formula of several lines as a block after `|`, or in quotes"
         return LossConfigError("the comment above ended the value", Span(source, at, at + 1), hint)
+    line = source.line_at(at)[0]
+    if "${" in line:
+        hint = "it is filled in by the library that reads it: give lossdsl what it resolves to"
+        return LossConfigError("`${…}` means nothing in YAML", Span(source, *_reference(source, at)), hint)
     for pattern, message, help_ in _PROBLEMS:
         if re.search(pattern, problem):
             return LossConfigError(message, Span(source, at, at + 1), help_)
     return LossConfigError(f"malformed YAML: {problem}", Span(source, at, at + 1))
+
+
+def _reference(source: Source, at: int) -> tuple[int, int]:
+    """Where the `${…}` of a line stands."""
+    line, start = source.line_at(at)
+    first = line.index("${")
+    last = line.find("}", first)
+    return start + first, start + (len(line) if last < 0 else last + 1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
+from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import aggregates, subscripts
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.foreign import function_hint
 from lossdsl.frontend.scope import WORDS, Indexed, LocalFunction, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, names, ordered
@@ -213,8 +214,11 @@ class Resolver:
             self._count(node, *OPS[name].args)
             return b.call(name, *(self._element(arg, scope) for arg in args))
         if name in CONSTANTS:
-            raise LossTypeError(f"`{name}` is a number, not a function", node.function.span)
-        near = did_you_mean(name, [*scope.names, *scope.losses, *self.losses(), *function_names()])
+            hint = f"a product is written `{name}*(…)`"
+            raise LossTypeError(f"`{name}` is a number, not a function", node.function.span, hint)
+        near = function_hint(name, [*scope.names, *scope.losses, *self.losses(), *function_names()])
+        if _begins_a_text(node):
+            near = f"a loss begins with the word `loss`: `loss {node.span.text}`"
         hint = near or f"a function of your own is defined above, as in `{name}(u) = …`"
         raise LossNameError(f"there is no function `{name}`", node.function.span, hint)
 
@@ -229,7 +233,9 @@ class Resolver:
             raise LossTypeError(
                 f"`{name}` takes {len(wanted)} argument{plural}, not {len(node.args)}",
                 node.span,
-                f"as in `{name}({', '.join(wanted)})`",
+                "a logarithm to another base b is `log(a)/log(b)`"
+                if name == "log" and len(node.args) == 2
+                else f"as in `{name}({', '.join(wanted)})`",
             )
 
     def _local(self, node: s.Call, function: LocalFunction, scope: Scope) -> Expr:
@@ -237,7 +243,8 @@ class Resolver:
             shown = f"{node.function.text}({', '.join(function.arguments)})"
             wanted = len(function.arguments)
             plural = "" if wanted == 1 else "s"
-            raise LossTypeError(f"`{shown}` takes {wanted} argument{plural}, not {len(node.args)}", node.span)
+            hint = f"as in `{shown}`"
+            raise LossTypeError(f"`{shown}` takes {wanted} argument{plural}, not {len(node.args)}", node.span, hint)
         inner = replace(function.scope, depth=max(function.scope.depth, scope.depth), domain=scope.domain)
         for name, arg in zip(function.arguments, node.args, strict=True):
             inner = inner.plus(name, self.resolve(arg, scope))
@@ -249,13 +256,14 @@ class Resolver:
         known = [name for name, row in AGGREGATES.items() if row.public]
         if not isinstance(node.function, s.Name) or node.function.text not in known:
             shown = node.function.span.text
-            hint = did_you_mean(shown, known) or f"there are {', '.join(known)}"
+            hint = function_hint(shown, known) or f"there are {', '.join(known)}"
             raise LossTypeError(f"`{shown}` is not an aggregate", node.function.span, hint)
         name = node.function.text
         inner, places = subscripts.selected(node.items, scope)
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if condition is not None and name in aggregates.UNFILTERED:
-            raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span)
+            hint = "filter the aggregate around it, or choose before it by `where`"
+            raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span, hint)
         for axis, span in places.items():
             self.sized(axis, span)
         chosen = aggregates.Selection(frozenset(places), condition, self._sized(node))
@@ -266,7 +274,9 @@ class Resolver:
     ) -> Expr:
         least, most = aggregates.ARITY.get(name, (1, 1))
         if not least <= len(args) <= most:
-            raise LossTypeError(f"`{name}` takes {most} argument{'' if most == 1 else 's'}, not {len(args)}", node.span)
+            wanted = f"{most} argument{'' if most == 1 else 's'}"
+            hint = f"as in `{name}({', '.join('ab'[:most])})`; axes stand in brackets, as in `{name}[batch](a)`"
+            raise LossTypeError(f"`{name}` takes {wanted}, not {len(args)}", node.span, hint)
         take = self.condition if aggregates.wants_condition(name) else self._element
         values = [take(arg, scope) for arg in args]
         if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
@@ -283,6 +293,13 @@ class Resolver:
             return result
 
         return length
+
+
+def _begins_a_text(node: s.Call) -> bool:
+    """Whether a call of names alone is the first of several lines, as a header is."""
+    text = node.span.source.text
+    is_first = not text[: node.span.start].strip() and text[node.span.end :].lstrip(" \t").startswith("\n")
+    return is_first and bool(text[node.span.end :].strip()) and all(isinstance(arg, s.Name) for arg in node.args)
 
 
 PI = OPS["pi"]

@@ -6,10 +6,10 @@ from lossdsl.errors import (
     LossLimitError,
     LossNameError,
     LossTypeError,
-    did_you_mean,
 )
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
+from lossdsl.frontend.foreign import kind_hint
 from lossdsl.frontend.scope import RESERVED, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
@@ -115,7 +115,8 @@ def input_spec(declaration: s.InputDecl) -> InputSpec:
             raise LossNameError(
                 f"`{word.text}` is not a kind of input",
                 word.span,
-                did_you_mean(word.text, [*DOMAINS, *LAYOUTS]) or f"one of {', '.join([*DOMAINS, *LAYOUTS])}",
+                kind_hint(word.text, [*DOMAINS, *LAYOUTS], of_input=True)
+                or f"one of {', '.join([*DOMAINS, *LAYOUTS])}",
             )
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
@@ -131,7 +132,7 @@ def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
             raise LossNameError(
                 f"`{word.text}` is not a kind of parameter",
                 word.span,
-                did_you_mean(word.text, PARAMETER_KINDS) or f"one of {', '.join(PARAMETER_KINDS)}",
+                kind_hint(word.text, PARAMETER_KINDS, of_input=False) or f"one of {', '.join(PARAMETER_KINDS)}",
             )
         kind = word.text
     if declaration.name.text in RESERVED:
@@ -150,14 +151,16 @@ def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
     value = constant(node)
     if kind == "bool":
         if not isinstance(value, Flag):
-            raise LossTypeError(f"the default of `{declaration.name.text}` is `true` or `false`", node.span)
+            hint = "declare it without `bool` if a number is meant"
+            raise LossTypeError(f"the default of `{declaration.name.text}` is `true` or `false`", node.span, hint)
         return value.value
     exact = b.exact(value)
     if isinstance(value, Flag) or not isinstance(value, Const):
-        raise LossTypeError("a default is a number", node.span)
+        raise LossTypeError("a default is a number", node.span, "a truth value is declared `name: bool = true`")
     if kind == "int":
         if exact is None or exact.denominator != 1:
-            raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span)
+            hint = "declare it without `int` if fractions are meant"
+            raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span, hint)
         return int(exact)
     try:
         return float(value.value)

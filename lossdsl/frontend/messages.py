@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 from lossdsl.errors import LossLimitError, LossSyntaxError, near_miss
-from lossdsl.ir.ops import function_names
+from lossdsl.frontend.foreign import (
+    character_hint,
+    function_hint,
+    keyword_hint,
+    latex_hint,
+    name_hint,
+    statement_hint,
+)
+from lossdsl.ir.ops import CONSTANTS, OPS, function_names
 from lossdsl.source import Source, Span
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
-_CHARACTERS = {
-    "|": "write an absolute value as `abs(e)`, and `or` for a choice of conditions",
-    "&": "write `and`",
-    "!": "write `not`, or `!=` for unequal",
-    "{": "use round brackets, and `cases(c1: a, c2: b, else: c)` for pieces",
-    "}": "use round brackets, and `cases(c1: a, c2: b, else: c)` for pieces",
-    ";": "put each definition on a line of its own; `;` stands only before parameters",
-    "@": "write `dot(a, b)` or `sum(a*b)`",
-    "%": "write `mod(a, b)`",
-    "?": "a choice is written `where(condition, a, b)`",
-    "~": "write `not`",
-    "'": "only documentation is text, and it stands in triple double quotes",
-    '"': 'only documentation is text, and it stands in triple double quotes, """like this"""',
-    "−": "write the minus sign as `-`",
-    "–": "write the minus sign as `-`",
-    "×": "write a product as `*`",
-    "·": "write a product as `*`",
-    "÷": "write a quotient as `/`",
-    "≤": "write `<=`",
-    "≥": "write `>=`",
-    "≠": "write `!=`",
-    "²": "write a square as `^2`",
-    "³": "write a cube as `^3`",
-    "√": "write `sqrt(e)`",
-    "∞": "write `inf`",
-    "∑": "write `sum(e)`",
-}
-
+_FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 _LINES = ("loss", "require", "expect", "allow", "example")
 """Words that a line may begin with."""
-
-_PYTHON = {
-    "lambda": "a local function is written `f(u) = expr`",
-    "def": "a loss starts with `loss name(t, x)`, a local function is written `f(u) = expr`",
-    "return": "the last line is the loss; no `return` is needed",
-    "import": "a formula uses the functions of the language only",
-}
 
 
 def check_brackets(source: Source, deepest: int) -> None:
@@ -82,8 +59,11 @@ def check_brackets(source: Source, deepest: int) -> None:
                     "give the inner parts names: `e = …` on a line of its own",
                 )
         elif char in _SUPERSCRIPTS:
-            hint = f"write a power as `^{_SUPERSCRIPTS.index(char)}`"
+            power = _SUPERSCRIPTS.index(char)
+            hint = f"write a power as `^(-{power})`" if text[at - 1 : at] == "⁻" else f"write a power as `^{power}`"
             raise LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), hint)
+        elif char in _FRACTIONS:
+            raise LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), character_hint(char))
         elif char in ")]":
             if not stack:
                 raise LossSyntaxError(f"`{char}` closes nothing", Span(source, at, at + 1), "remove it")
@@ -138,41 +118,154 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
     """A character, or a word that stands where it cannot."""
     text = source.text
     char = text[at]
+    rest = text[at : _end_of_line(text, at)]
     if _is_allow(text, at):
-        return _explain_allow(source, at, at + max(1, len(text[at : _end_of_line(text, at)].split("#")[0].rstrip())))
+        return _explain_allow(source, at, at + max(1, len(rest.split("#")[0].rstrip())))
     if char == "." and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]"):
         return _dotted(source, at)
-    if char in "|\"'" and (closing := text.find(char, at + 1, _end_of_line(text, at))) > 0:
-        absolute = f"write the absolute value as `abs({text[at + 1 : closing].strip()})`"
-        help_ = absolute if char == "|" else _CHARACTERS[char]
-        return LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, closing + 1), help_)
-    if char.isdigit() or char == ".":
-        end = at
-        while end < len(text) and (text[end].isalnum() or text[end] in "._"):
-            end += 1
-        written = text[at:end]
-        cut = next((i for i, c in enumerate(written) if c.isalpha()), len(written))
-        hint = f"write the product as `{written[:cut]}*{written[cut:]}`" if 0 < cut < len(written) else None
-        return LossSyntaxError(f"`{written}` is not a number", Span(source, at, max(end, at + 1)), hint)
+    if char == "\\" and (command := re.match(r"\\([A-Za-z]+|.?)", rest)):
+        return _latex(source, at, command[1])
+    if (pair := _PAIRED.match(rest)) is not None:
+        return _paired(source, at, pair)
+    if text.startswith("...", at):
+        hint = "leave it out: an index names its axis, or stands for the last one"
+        return LossSyntaxError("`...` has no meaning here", Span(source, at, at + 3), hint)
+    if char == "!" and text[at - 1 : at].isalnum() and not rest.startswith("!="):
+        hint = "a factorial is `exp(lgamma(a + 1))`; unequal is `a != b`"
+        return LossSyntaxError("`!` has no meaning here", Span(source, at, at + 1), hint)
+    if char == "%" and (number := re.search(r"\d[\d.]*$", text[:at])) and not re.match(r"%\s*[\w(]", rest):
+        hint = f"write it as `{float(number[0][:300]) / 100:g}`"
+        return LossSyntaxError("`%` has no meaning here", Span(source, at, at + 1), hint)
+    if char == "{" and (line := text[text.rfind("\n", 0, at) + 1 : at]).startswith("loss ") and ";" in line:
+        hint = "parameters follow the semicolon as they are, as in `loss name(t, x; delta = 1.0)`"
+        return LossSyntaxError("`{` has no meaning here", Span(source, at, at + 1), hint)
+    if char == "@" and not text[:at].strip():
+        hint = "a loss has no decorators: it begins with `loss name(t, x)`"
+        return LossSyntaxError("`@` has no meaning here", Span(source, at, at + 1), hint)
+    if char.isdecimal() or char == ".":
+        return _number(source, at)
     if char.isalpha() or char == "_":
         end = at
         while end < len(text) and (text[end].isalnum() or text[end] == "_"):
             end += 1
         return _word(source, at, end)
     shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
-    return LossSyntaxError(f"{shown} has no meaning here", Span(source, at, at + 1), _CHARACTERS.get(char))
+    return LossSyntaxError(f"{shown} has no meaning here", Span(source, at, at + 1), _character_hint(char))
+
+
+def _character_hint(char: str) -> str | None:
+    hint = character_hint(char)
+    if hint is None and not char.isprintable():
+        return "remove it, or write a plain space"
+    if hint is None and unicodedata.category(char) in ("Sm", "So", "Sk", "Po", "Ps", "Pe"):
+        return "operators are `+ - * / ^`, comparisons `== != < <= > >=`; all else is a function by name"
+    return hint
+
+
+_PAIRED = re.compile(
+    r"""(?P<norm>(?:\|\||‖|∥|ǁ)(?P<of>[^|‖∥ǁ\n]+)(?:\|\||‖|∥|ǁ))   # ||a||
+    | (?P<abs>[|∣](?P<value>[^|∣\n]+)[|∣])                          # |a|
+    | (?P<floor>⌊(?P<down>[^⌋\n]+)⌋) | (?P<ceil>⌈(?P<up>[^⌉\n]+)⌉)
+    | (?P<dot>[⟨〈](?P<both>[^⟩〉\n]+)[⟩〉])
+    | (?P<math>\$+(?P<formula>[^$\n]+)\$+)
+    | (?P<quotes>["'“‘`](?P<text>[^"'”’`\n]*)["'”’`])
+    """,
+    re.VERBOSE,
+)
+"""What is written between two signs elsewhere."""
+
+
+def _paired(source: Source, at: int, pair: re.Match[str]) -> LossSyntaxError:
+    """Something between two signs: a norm, an absolute value, mathematics in LaTeX, a text."""
+    span = Span(source, at, at + pair.end())
+    kind = pair.lastgroup and next(name for name in _PAIR_KINDS if pair[name])
+    sign = pair[0][: 2 if pair[0][:2] in ("||", "$$") else 1]
+    if kind == "norm" and source.text[at : at + pair.end() + 2][pair.end() :].startswith("_1"):
+        hint = f"write the sum of absolute values as `sum(abs({pair['of'].strip()}))`"
+    elif kind == "norm":
+        hint = f"write the Euclidean norm as `norm({pair['of'].strip()})`"
+    elif kind == "abs" and re.search(r"[-+*/^,(]\s*$", pair["value"]):
+        span = Span(source, at, at + 1)
+        hint = "write an absolute value as `abs(a)`: of bars within bars nobody knows which belong together"
+    elif kind == "abs":
+        hint = f"write the absolute value as `abs({pair['value'].strip()})`"
+    elif kind in ("floor", "ceil"):
+        hint = f"write `{kind}({(pair['down'] or pair['up']).strip()})`"
+    elif kind == "dot":
+        hint = f"write the inner product as `dot({pair['both'].strip()})`"
+    elif kind == "math":
+        hint = "remove the `$`: a formula stands as it is, in plain text and without LaTeX"
+    else:
+        hint = 'only documentation is text, and it stands in triple double quotes, """like this"""'
+    return LossSyntaxError(f"`{sign}` has no meaning here", span, hint)
+
+
+_PAIR_KINDS = ("norm", "abs", "floor", "ceil", "dot", "math", "quotes")
+
+
+def _latex(source: Source, at: int, command: str) -> LossSyntaxError:
+    """A command of LaTeX, or a backslash at the end of a line."""
+    if not command.strip():
+        hint = "remove it: a line goes on inside brackets"
+        return LossSyntaxError("`\\` has no meaning here", Span(source, at, at + 1), hint)
+    end = at + 1 + len(command)
+    if not command.isalpha():
+        hint = latex_hint("Vert") if command == "|" else "remove it: space and line breaks mean nothing here"
+        return LossSyntaxError(f"`\\{command}` is LaTeX", Span(source, at, end), hint)
+    return LossSyntaxError(f"`\\{command}` is LaTeX", Span(source, at, end), latex_hint(command))
+
+
+def _number(source: Source, at: int) -> LossSyntaxError:
+    """What begins like a number and is none."""
+    text = source.text
+    end = at
+    while end < len(text) and (text[end].isalnum() or text[end] in "._"):
+        end += 1
+    written = text[at:end]
+    cut = next((i for i, c in enumerate(written) if c.isalpha()), len(written))
+    hint = f"write the product as `{written[:cut]}*{written[cut:]}`" if 0 < cut < len(written) else None
+    if re.fullmatch(r"\d[\d_]*", written):
+        hint = f"write it without `_`: `{written.replace('_', '')}`"
+    elif re.fullmatch(r"0[xXbBoO]\w+", written):
+        hint = "numbers are decimal"
+    elif not written.isascii() and written[:1].isdecimal():
+        hint = "write digits as `0` to `9`"
+    elif written.count(".") > 1:
+        hint = "a number has one point; a range is `x[1:5]`"
+    elif re.fullmatch(r"\d*\.?\d*[fFdDlL]", written):
+        hint = f"write it as `{written[:-1]}`"
+    return LossSyntaxError(f"`{written}` is not a number", Span(source, at, max(end, at + 1)), hint)
 
 
 def _dotted(source: Source, at: int) -> LossSyntaxError:
-    """`np.abs` or `x.mean`: the part after the dot is what was meant."""
+    """`np.abs`, `tf.math.log` or `x.mean`: the part after the last dot is what was meant."""
     start, end = at, at + 1
     while start > 0 and (source.text[start - 1].isalnum() or source.text[start - 1] == "_"):
         start -= 1
-    while end < len(source.text) and (source.text[end].isalnum() or source.text[end] == "_"):
+    while end < len(source.text) and (source.text[end].isalnum() or source.text[end] in "_."):
         end += 1
-    word = source.text[at + 1 : end]
-    hint = f"write `{word}(…)`" if word in function_names() else None
+    module, _, word = source.text[start:end].rstrip(".").rpartition(".")
+    hint: str | None
+    is_module = module.split(".")[0] in _MODULES
+    if word in function_names():
+        called = "" if word in CONSTANTS else "(…)" if is_module or not module else f"({module}{_rest(word)})"
+        hint = f"write `{word}{called}`"
+    else:
+        hint = function_hint(word, function_names()) or name_hint(word)
+        hint = hint or ("a formula uses the functions of the language only" if is_module else None)
+    if hint is None and source.text[end:].strip() == "" and start == len(source.text) - len(source.text.lstrip()):
+        hint = "if this names a file: the name of a loss ends in `.loss`; any other is given as a `pathlib.Path`"
     return LossSyntaxError("a name has no parts after a dot", Span(source, start, end), hint)
+
+
+def _rest(word: str) -> str:
+    """What follows the first argument of a function that was written as a method."""
+    return ", …" if len(getattr(OPS.get(word), "args", ())) > 1 or word == "dot" else ""
+
+
+_MODULES = ("np", "numpy", "math", "tf", "tensorflow", "K", "keras", "backend", "ops", "torch", "F", "nn", "jnp", "jax",
+            "lax", "sp", "scipy", "special", "stats", "cmath", "T", "sympy")  # fmt: skip
+"""What modules are called where formulas are written in Python."""
 
 
 def _word(source: Source, start: int, end: int) -> LossSyntaxError:
@@ -180,6 +273,10 @@ def _word(source: Source, start: int, end: int) -> LossSyntaxError:
     before = source.text[:start].rstrip(" \t")
     previous = before[before.rfind("\n") + 1 :].split()[-1:] or [""]
     alone = before[before.rfind("\n") + 1 :].strip()
+    if (hint := statement_hint(previous[0])) is not None:
+        first = before.rfind(previous[0])
+        span = Span(source, first, first + len(previous[0]))
+        return LossSyntaxError(f"`{previous[0]}` is not part of the language", span, hint)
     meant = near_miss(alone, _LINES)
     if alone.isidentifier() and alone not in _LINES and meant is not None:
         begin = before.rfind(alone)
@@ -191,15 +288,19 @@ def _word(source: Source, start: int, end: int) -> LossSyntaxError:
             "if": "a choice is written `where(condition, a, b)`; a filter `sum[j if condition](e)`",
             "else": "a choice is written `where(condition, a, b)` or `cases(c: a, else: b)`",
             "for": "a sum over an index is written `sum[j](x[j])`",
-        }.get(word)
+            "loss": "a loss has a name of its own, one word: `loss my_loss(t, x)`",
+            "in": "it stands in square brackets, as in `sum[j in batch](x[j])`",
+        }.get(word, f"`{word}` is a word of the language: give what it names another name" if word in _LINES else None)
         return LossSyntaxError(f"the word `{word}` cannot stand here", Span(source, start, end), hint)
-    if previous[0] in _PYTHON:
-        first = before.rfind(previous[0])
-        return LossSyntaxError(
-            f"`{previous[0]}` is not part of the language",
-            Span(source, first, first + len(previous[0])),
-            _PYTHON[previous[0]],
-        )
+    if word == "is":
+        hint = "a comparison is written `==`"
+        return LossSyntaxError("the word `is` cannot stand here", Span(source, start, end), hint)
+    if word in ("where", "otherwise", "when", "subject"):
+        hint = "pieces are written `cases(c1: a, c2: b, else: c)`"
+        return LossSyntaxError(f"the word `{word}` cannot stand here", Span(source, start, end), hint)
+    if previous[0] in function_names() and previous[0] not in CONSTANTS:
+        hint = f"a function has brackets: `{previous[0]}({word})`"
+        return LossSyntaxError(f"`{word}` follows `{previous[0]}` without brackets", Span(source, start, end), hint)
     return LossSyntaxError(
         f"`{word}` follows something that it does not belong to",
         Span(source, start, end),
@@ -215,7 +316,7 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
     if _is_allow(source.text, start):
         return _explain_allow(source, start, end)
     if kind == "REASON":
-        return LossSyntaxError("`\"` has no meaning here", span, _CHARACTERS['"'])
+        return LossSyntaxError("`\"` has no meaning here", span, character_hint('"'))
     if kind == "$END":
         last = max(0, len(source.text.rstrip()) - 1)
         if not any(line.strip() and not line.lstrip().startswith("#") for line in source.text.split("\n")):
@@ -228,14 +329,13 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
         last = max(0, len(source.text[:start].rstrip()) - 1)
         return LossSyntaxError("the line ends too early", Span(source, last, last + 1), _line_hint(line, expected))
     if written == "=" and "EQUAL" not in expected:
-        hint = "a comparison is written `==`"
-        if line.startswith("loss ") and ";" not in line:
-            hint = "parameters follow a semicolon, as in `loss name(t, x; delta = 1.0)`"
-        elif line[-1:] in ("+", "-", "*", "/"):
-            hint = "a value is defined once, by `name = …`"
+        hint = _equals_hint(source.text, start, line)
         return LossSyntaxError("`=` cannot stand here", span, hint)
     if written == "/" and source.text[start - 1 : start] == "/":
-        return LossSyntaxError("`//` has no meaning here", Span(source, start - 1, end), "write `floor(a/b)`")
+        hint = "write `floor(a/b)`; a comment begins with `#`"
+        return LossSyntaxError("`//` has no meaning here", Span(source, start - 1, end), hint)
+    if source.text.startswith("/*", start):
+        return LossSyntaxError("`/*` has no meaning here", Span(source, start, start + 2), "a comment begins with `#`")
     if written == "[" and starts_operand:
         return LossSyntaxError("`[` stands where a value belongs", span, "a list stands in examples only")
     if written == "," and (number := _comma_number(source.text, start)):
@@ -246,12 +346,48 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
         if (written.isalpha() and not starts_operand) or kind == "NUMBER":
             return _word(source, start, end)
         return _word(source, start, end)
+    if starts_operand and written == ":" and source.text[start - 1 : start] == ":":
+        return LossSyntaxError("a slice has no step", span, "it has a start and an end, as in `x[1:5]`")
     if starts_operand:
         return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
-    hint = _CHARACTERS.get(written)
+    hint = character_hint(written)
     if kind in ("LPAR", "LSQB") and expected & {"SCALE", "SIGN"}:
+        power = re.search(r"([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(-?\s*\d+)$", line)
         hint = "an operator is missing before it; a product is written `a*b`"
+        if power and power[1] in function_names():
+            hint = f"a power stands behind the brackets: `{power[1]}(…)^{power[2]}`"
+            if power[2].replace(" ", "") == "-1" and f"a{power[1]}" in function_names():
+                hint = f"the inverse function is `a{power[1]}(…)`; {hint}"
     return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _line_hint(f"{line}{written}", expected))
+
+
+def _equals_hint(text: str, at: int, line: str) -> str:
+    """What to do about a `=` that cannot stand in its place, with so much of the line before it."""
+    if text[at + 1 : at + 2] in ("<", ">"):
+        return f"write `{text[at + 1]}=`"
+    if line.startswith("loss ") and line.endswith(")"):
+        return "the formula stands on a line of its own below the header"
+    if line.startswith("loss ") and ";" not in line:
+        return "parameters follow a semicolon, as in `loss name(t, x; delta = 1.0)`"
+    if line.startswith("example") and line.endswith("]"):
+        return "the value follows `->`, as in `example t=[0], x=[1] -> 1.0`"
+    if line[-1:] in ("+", "-", "*", "/", ":"):
+        return "a value is defined once, by `name = …` on a line of its own"
+    if line.count("[") > line.count("]"):
+        return "an index runs over an axis, as in `sum[j](x[j])`; a filter leaves a part: `sum[j if j < 9](x[j])`"
+    return _named_argument(text, at) or "a comparison is written `==`"
+
+
+def _named_argument(text: str, at: int) -> str | None:
+    """What to do about `axis=-1` in a call."""
+    before = re.search(r"([(,])\s*([^\W\d]\w*)\s*$", text[:at])
+    if before is None:
+        return None
+    if (hint := keyword_hint(before[2])) is not None and not (before[1] == "(" and before[2] in ("x", "y", "a", "b")):
+        return hint
+    if before[1] == ",":
+        return "parameters of a loss follow a semicolon, as in `huber(t, x; delta = 0.5)`; a comparison is written `==`"
+    return None
 
 
 def _comma_number(text: str, at: int) -> tuple[int, int] | None:
@@ -266,7 +402,19 @@ def _comma_number(text: str, at: int) -> tuple[int, int] | None:
 
 def _line_hint(line: str, expected: set[str]) -> str | None:
     """What helps after this much of a line."""
+    if line.startswith("require ") and line.endswith(","):
+        return "each condition is a line of its own, or they are joined by `and`"
+    if re.match(r"example .*\w\s*:$", line):
+        return "an input and its value have a `=` between them, as in `example t=[0], x=[1] -> 1.0`"
+    if re.match(r"example .*=\s*\([^)]*,$", line):
+        return "a list stands in square brackets, as in `t=[0, 1]`"
+    if re.search(r"\w\s*:$", line) and "cases" not in line and line.startswith("("):
+        return "a value is defined by `name = …` on a line of its own"
     if line.startswith("loss "):
+        if line.endswith(("->", ":=")):
+            return "the formula stands on a line of its own below the header"
+        if "(" not in line and line.rstrip("-").count(" ") == 1 and line.endswith("-"):
+            return "a name has letters, digits and `_`, as in `my_loss`"
         if line.endswith("):"):
             return "remove the `:`"
         if "(" not in line:

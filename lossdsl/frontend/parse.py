@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import textwrap
 import unicodedata
@@ -19,12 +20,15 @@ from lark.visitors import Transformer_NonRecursive
 
 from lossdsl.errors import LossLimitError, LossSyntaxError
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.foreign import character_hint
 from lossdsl.frontend.messages import check_brackets, explain_character, explain_token
 from lossdsl.source import Source, Span
 
 MAX_LENGTH = 200_000
 MAX_NESTING = 60
 MAX_EXPONENT = 4000
+MAX_DIGITS = 1000
+_RANGE = "numbers lie between 5e-324 and 1.8e308; infinity is `inf`"
 LARGEST = Fraction(sys.float_info.max)
 LEAST = Fraction(math.ulp(0.0))
 
@@ -56,7 +60,14 @@ def tokens(source: Source) -> Iterator[tuple[str, Span]]:
 
 def _lines(source: Source) -> list[s.Node]:
     if len(source.text) > MAX_LENGTH:
-        raise LossLimitError(f"the text has {len(source.text)} characters; at most {MAX_LENGTH} are read")
+        message = f"the text has {len(source.text)} characters; at most {MAX_LENGTH} are read"
+        raise LossLimitError(message, None, "split it")
+    if half := re.search("[\ud800-\udfff]", source.text):
+        raise LossSyntaxError(
+            f"U+{ord(half[0]):04X} is half a character, which no text holds",
+            Span(source, half.start(), half.end()),
+            "save the text as UTF-8 in its editor",
+        )
     check_brackets(source, MAX_NESTING)
     try:
         lines: list[s.Node] = _Builder(source).transform(_parser().parse(source.text))
@@ -256,16 +267,24 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def number(self, meta: Any, children: list[Token]) -> s.Node:
         text = str(children[0])
         span = self._span(meta)
+        if not text.isascii():
+            hint = character_hint(text[0])
+            raise LossSyntaxError(f"`{text}` is not a number", span, hint or "write digits as `0` to `9`")
         digits, _, exponent = text.lower().partition("e")
-        if exponent and abs(int(exponent)) > MAX_EXPONENT:
-            raise LossLimitError(f"the exponent {exponent} is too large; at most {MAX_EXPONENT} is read", span)
+        if len(digits) > MAX_DIGITS:
+            hint = "a floating-point number keeps 17 of them; write a size as in `1e9`"
+            raise LossLimitError(f"the number has {len(digits)} characters; at most {MAX_DIGITS} are read", span, hint)
+        if len(exponent) > MAX_DIGITS or (exponent and abs(int(exponent)) > MAX_EXPONENT):
+            shown = exponent if len(exponent) < 20 else f"{exponent[:16]}…"
+            raise LossLimitError(f"the exponent {shown} is too large; at most {MAX_EXPONENT} is read", span, _RANGE)
         scale = Fraction(10) ** int(exponent or 0)
         decimals = digits.partition(".")[2]
         unit = scale / 10 ** len(decimals) if decimals else Fraction(0)
         value = Fraction(digits.rstrip(".") or "0") * scale
         if value and not LEAST <= value <= LARGEST:
             size = "large" if value > 1 else "small"
-            raise LossLimitError(f"{text} is too {size} for a floating-point number", span)
+            shown = text if len(text) < 40 else f"{text[:36]}…"
+            raise LossLimitError(f"{shown} is too {size} for a floating-point number", span, _RANGE)
         return s.Number(span, value, unit)
 
     @v_args(meta=True)

@@ -35,6 +35,8 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
 from lossdsl.source import Span
 
+_NO_RECURSION = "write out what is meant: a loss does not call itself"
+
 Finder = Callable[[str], s.FileText | None]
 """Gives the text of a built-in loss by name, or None."""
 
@@ -121,7 +123,7 @@ class _Main:
         body = self._lines(resolver, loss, scope)
         if body.value is None:
             raise LossSyntaxError(
-                "the loss has no value", header.name.span if loss.header else loss.span, "its last line is a formula"
+                "the loss has no value", header.name.span if loss.header else loss.span, _no_value_hint(loss)
             )
         value = b.number(body.value)
         last = next(line.span for line in reversed(loss.lines) if isinstance(line, s.Formula))
@@ -172,7 +174,8 @@ class _Main:
         for node in nodes:
             if home in node.axes:
                 return node
-        raise LossTypeError(f"nothing here has an axis `{home.name}`", span)
+        hint = "an input with rows is declared `r: matrix`" if home == ROWS else "leave the axis out"
+        raise LossTypeError(f"nothing here has an axis `{home.name}`", span, hint)
 
     def _lines(self, resolver: Resolver, loss: s.LossText, scope: Scope) -> _Body:
         body = _Body()
@@ -269,7 +272,7 @@ class _Main:
             before = list(scope.losses)[: list(scope.losses).index(name)]
             losses = {n: scope.losses[n] for n in before}
         if name in self.stack:
-            raise LossNameError(f"`{name}` calls itself", call.span)
+            raise LossNameError(f"`{name}` calls itself", call.span, _NO_RECURSION)
         self.stack.append(name)
         try:
             return self._inlined(resolver, call, text, losses, scope)
@@ -282,7 +285,7 @@ class _Main:
         for loss in self.file.losses:
             if loss.header is not None and loss.header.name.text == name and name not in scope.losses:
                 if loss.span.start <= call.span.start < loss.span.end:
-                    raise LossNameError(f"`{name}` calls itself", call.span)
+                    raise LossNameError(f"`{name}` calls itself", call.span, _NO_RECURSION)
                 raise LossNameError(
                     f"the loss `{name}` stands below", call.function.span, "a loss is put above those that call it"
                 )
@@ -295,7 +298,7 @@ class _Main:
         words = [word for spec in header.inputs for word in spec.names]
         if len(call.args) != len(words):
             shown = ", ".join(word.text for word in words)
-            hint = None
+            hint = f"as in `{header.name.text}({shown})`"
             if len(call.args) > len(words) and header.parameters:
                 first = header.parameters[0].name.text
                 hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
@@ -306,7 +309,8 @@ class _Main:
         for word, spec, arg in zip(words, specs, call.args, strict=True):
             value = resolver.resolve(arg, scope)
             if spec.is_label and value.kind is not Kind.INT:
-                raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span)
+                hint = "give it an input that is declared so, as in `t: label`"
+                raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span, hint)
             meanings[word.text] = value if spec.is_label else b.number(value)
         given = {word.text: (word, node) for word, node in call.keywords}
         for parameter in map(parameter_spec, header.parameters):
@@ -353,7 +357,8 @@ class _Main:
         if isinstance(condition, Flag) and not condition.value:
             given = [value.span for word, value in call.keywords if re.search(rf"\b{word.text}\b", node.span.text)]
             place = given[0] if given else call.span
-            raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", place)
+            hint = "give it a value that fulfils this"
+            raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", place, hint)
         if not isinstance(condition, Flag) and not any(isinstance(part, Input) for part in walk(condition)):
             self.requirements.append(Requirement(condition, call.span))
 
@@ -375,8 +380,20 @@ class _Main:
         missing = [spec.identifier for spec in self.inputs if spec.identifier not in bindings]
         missing += [p.name for p in self.parameters if p.default is None and p.name not in bindings]
         if missing:
-            raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span)
+            hint = f"as in `example …, {missing[0]}=[1] -> …`"
+            raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span, hint)
         return Example(bindings, written(line.expected), line.span)
+
+
+def _no_value_hint(loss: s.LossText) -> str:
+    """What to do about a loss whose last line is no formula."""
+    last = loss.lines[-1] if loss.lines else None
+    if not isinstance(last, s.Definition):
+        return "its last line is a formula"
+    left = last.left.span.text
+    if isinstance(last.left, s.Call) and loss.header is None:
+        return f"its last line is a formula; a header is a line of its own above it: `loss {left}`"
+    return f"its last line is a formula: leave out `{left} =`, or write `{left}` below"
 
 
 def _settled_node(value: float | int | bool) -> Expr:

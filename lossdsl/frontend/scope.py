@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from lossdsl.errors import LossNameError, did_you_mean
+from lossdsl.errors import LossNameError
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.foreign import name_hint
 from lossdsl.ir.axes import Axis
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.ops import function_names
@@ -71,7 +72,7 @@ class Scope:
 
     def hint(self, name: str) -> str | None:
         """The near miss among the names in reach, else those names."""
-        near = did_you_mean(name, [*self.names, *self.losses, *function_names()])
+        near = name_hint(name, [*self.names, *self.losses, *function_names()])
         if near is not None:
             return near
         known = sorted(name for name, meaning in self.names.items() if not isinstance(meaning, LocalFunction))

@@ -74,6 +74,8 @@ def _move(item: s.Item, target: Expr, node: s.Subscript, scope: Scope, resolve: 
             return _Move(home, meaning)
         if meaning is None and item.value.text not in (*function_names(), *WORDS):
             near = did_you_mean(item.value.text, scope.names)
+            if item.value.text in ("None", "newaxis"):
+                near = "leave it out: axes have names, and meet by them"
             hint = near or f"an index is bound by an aggregate, as in `sum[{item.value.text}](…)`"
             raise LossNameError(f"the index `{item.value.text}` is not defined", item.span, hint)
     axis = ROWS if ROWS in target.axes else LAST
@@ -92,7 +94,8 @@ def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolve: Reso
     if len(node.items) != len(meaning.indices):
         count = len(meaning.indices)
         plural = "index" if count == 1 else "indices"
-        raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span)
+        hint = f"as in `{name}[{', '.join(axis.name for axis in meaning.indices)}]`"
+        raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span, hint)
     moves = []
     for item, axis in zip(node.items, meaning.indices, strict=True):
         if not isinstance(item, s.At):
@@ -118,7 +121,8 @@ def index(node: s.Node, scope: Scope, resolve: Resolve) -> Expr:
     """A whole number: a label, or something computed."""
     value = resolve(node, scope)
     if value.kind is Kind.BOOL:
-        raise LossTypeError(f"`{node.span.text}` is a condition, not an index", node.span)
+        hint = "a filter belongs to an aggregate, as in `sum[j if t[j] > 0](x[j])`"
+        raise LossTypeError(f"`{node.span.text}` is a condition, not an index", node.span, hint)
     if isinstance(value, Input) and value.kind is not Kind.INT and LAST in value.axes:
         raise LossTypeError(
             f"`{node.span.text}` is not a label",
@@ -127,23 +131,25 @@ def index(node: s.Node, scope: Scope, resolve: Resolve) -> Expr:
         )
     exact = b.exact(value)
     if exact is not None and exact.denominator != 1:
-        raise LossTypeError(f"`{node.span.text}` is not a whole number", node.span)
+        hint = "elements are counted 0, 1, 2, …, and from the end -1, -2, …"
+        raise LossTypeError(f"`{node.span.text}` is not a whole number", node.span, hint)
     if exact is not None and abs(exact) > MAX_INDEX:
-        raise LossLimitError(f"no axis has {node.span.text} elements", node.span)
+        raise LossLimitError(f"no axis has {node.span.text} elements", node.span, "the last one is `x[-1]`")
     return value if value.kind is Kind.INT or exact is not None else Call(OPS["whole"], (value,))
 
 
 def _slice(target: Expr, item: s.Range, scope: Scope, resolve: Resolve) -> Expr:
     """A part of the last axis."""
     if LAST not in target.axes:
-        raise LossTypeError("there is no axis `last` to take a slice of", item.span)
+        hint = "a slice is one of an input with a last axis; labels and scalars have none"
+        raise LossTypeError("there is no axis `last` to take a slice of", item.span, hint)
     bounds = []
     for end in (item.start, item.stop):
         value = None if end is None else b.exact(resolve(end, scope))
         if end is not None and (value is None or value.denominator != 1):
             raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, "as in `x[1:]`")
         if end is not None and value is not None and abs(value) > MAX_INDEX:
-            raise LossLimitError(f"no axis has {end.span.text} elements", end.span)
+            raise LossLimitError(f"no axis has {end.span.text} elements", end.span, "up to the end is `x[1:]`")
         bounds.append(None if value is None else int(value))
     return Slice(target, bounds[0], bounds[1])
 

@@ -7,6 +7,7 @@ Constants are added, multiplied and raised to whole powers as exact fractions. `
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
@@ -151,10 +152,18 @@ def spread(expr: Expr, over: Axes) -> Expr:
 # --- folding ------------------------------------------------------------------------------------------------------
 
 
+_LARGEST, _LEAST = Fraction(sys.float_info.max), Fraction(math.ulp(0.0))
+
+
+def _folded(value: Fraction) -> Const | None:
+    """A result worked out beforehand, None where floating point does not have it: then it is left to run time."""
+    return const(value) if value == 0 or _LEAST <= abs(value) <= _LARGEST else None
+
+
 def _fold_add(a: Expr, b: Expr) -> Expr | None:
     x, y = exact(a), exact(b)
     if x is not None and y is not None:
-        return const(x + y)
+        return _folded(x + y)
     if x == 0:
         return b
     return a if y == 0 else None
@@ -163,7 +172,7 @@ def _fold_add(a: Expr, b: Expr) -> Expr | None:
 def _fold_sub(a: Expr, b: Expr) -> Expr | None:
     x, y = exact(a), exact(b)
     if x is not None and y is not None:
-        return const(x - y)
+        return _folded(x - y)
     if x == 0:
         return neg(b)
     if isinstance(b, Call) and b.op.name == "neg":
@@ -174,7 +183,7 @@ def _fold_sub(a: Expr, b: Expr) -> Expr | None:
 def _fold_mul(a: Expr, b: Expr) -> Expr | None:
     x, y = exact(a), exact(b)
     if x is not None and y is not None:
-        return const(x * y)
+        return _folded(x * y)
     if x == 0 or y == 0:
         return ZERO
     if x == 1:
@@ -190,7 +199,7 @@ def _fold_div(a: Expr, b: Expr) -> Expr | None:
     x, y = exact(a), exact(b)
     if y is not None and y != 0:
         if x is not None:
-            return const(x / y)
+            return _folded(x / y)
         if y == 1:
             return a
         if y == -1:
@@ -212,7 +221,7 @@ def _fold_pow(a: Expr, b: Expr) -> Expr | None:
         return ONE
     if x is None or y is None or y.denominator != 1 or abs(y) > MAX_EXPONENT or (x == 0 and y < 0):
         return None
-    return const(x ** int(y)) if _bits(x) * abs(y) < 4096 else None
+    return _folded(x ** int(y)) if _bits(x) * abs(y) < 4096 else None
 
 
 def _bits(x: Fraction) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,6 +18,7 @@ from lossdsl.errors import LossFileError
 from lossdsl.ir.loss import ParameterSpec
 from lossdsl.plot.curve import Curve, curve
 from lossdsl.plot.figure import figure
+from lossdsl.runtime.files import store
 from lossdsl.runtime.sources import read
 from lossdsl.runtime.spec import LoadedLoss
 
@@ -130,21 +130,18 @@ def number(value: Any) -> str:
 
 
 def _written(made: Figure, path: Path) -> Path:
-    """The figure in a file, which appears whole or not at all."""
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    """The file, whole or not at all."""
+    kept = io.BytesIO()
+    _save(made, kept, path.suffix.lower())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _save(made, aside, path.suffix.lower())
-        aside.replace(path)
     except OSError as error:
         raise LossFileError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
+    store(kept.getvalue(), path)
     return path
 
 
-def _save(made: Figure, target: Path | BinaryIO, suffix: str, dpi: int | str = "figure") -> None:
+def _save(made: Figure, target: BinaryIO, suffix: str, dpi: int | str = "figure") -> None:
     import matplotlib
 
     # Dates and random identifiers would make each writing of one picture another file.

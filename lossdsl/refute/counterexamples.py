@@ -81,7 +81,7 @@ def less_than_target(search: GridSearch) -> Verdict | None:
             if _below(search, value, y):
                 return Verdict(
                     "refuted", "search", at=search.at(line.setting, other), beside=(search.at(line.setting, x),),
-                    detail=f"the value is {_text(value)}, less than {_text(y)} at t = x",
+                    detail=f"the value is {_text(value)}, less than the {_text(y)} that x = t gives,",
                 )  # fmt: skip
     return None
 

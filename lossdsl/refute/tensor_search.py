@@ -127,7 +127,7 @@ def _less(loss: Loss, point: Point, other: Point) -> Found:
         return None, 0
     for mine, best in zip(here, values, strict=True):
         if mine < best - mp_numbers().mpf(10) ** -30 * (1 + abs(best)):
-            detail = f"a value is {_text(mine)}, less than {_text(best)} at t = x"
+            detail = f"a value is {_text(mine)}, less than the {_text(best)} that x = t gives,"
             return Verdict("refuted", "search", at=at(loss, point), beside=(at(loss, there),), detail=detail), 1
     return None, 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from lossdsl import pipeline
-from lossdsl.errors import LossParameterError, did_you_mean
+from lossdsl.errors import LossParameterError, did_you_mean, format_value
+from lossdsl.frontend.foreign import is_foreign_name, name_hint
+from lossdsl.frontend.scripts import as_latin
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import ParameterSpec
+from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
 
 Value = float | int | bool | tuple[float, ...] | tuple[tuple[float, ...], ...]
@@ -53,67 +57,107 @@ def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
     return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
 
 
-_ELSEWHERE = ("y", "y_true", "target", "y_pred", "y_hat", "yhat", "ŷ", "prediction")
-"""What target and prediction are called elsewhere; in a formula without a header these are parameters."""
+def _example(spec: ParameterSpec) -> str:
+    return {"vector": "[1, 2]", "matrix": "[[1, 2], [3, 4]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
 
 
 def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
-    if bare and spec.name in _ELSEWHERE:
-        return "in a formula, target and prediction are `t` and `x`; a header names them: `loss mine(y_true, y_pred)`"
-    example = {"vector": "[…]", "matrix": "[[…], […]]", "bool": "True", "int": "1"}.get(spec.kind, "1.0")
+    example = _example(spec)
     text = f"give it one, as in `compile(…, {spec.name}={example})`, in YAML `params: {{{spec.name}: {example}}}`"
     if spec.kind not in ("vector", "matrix"):
         text += f", or for a command `--param {spec.name}={example.lower()}`"
     if bare:
-        from lossdsl.ir.ops import function_names
-
-        near = did_you_mean(spec.name, [*function_names(), "t", "x"])
-        if near is not None and len(spec.name) > 1:
+        if pipeline.builtin(spec.name) is not None:
+            return f"`{spec.name}` is a loss: call it, as in `{spec.name}(t, x)`"
+        near = name_hint(spec.name, [*function_names(), "t", "x"])
+        if near is not None and is_foreign_name(spec.name):
+            return f"{near}; or give it a value: `compile(…, {spec.name}={example})`"
+        if near is not None and (len(spec.name) > 1 or as_latin(spec.name) != spec.name):
             return f"{text}; or {near}"
     return text
 
 
+_WANTED = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "real": "a number",
+    "vector": "a vector of numbers",
+    "matrix": "a matrix: rows of numbers, of one length",
+}
+_RANKS = {"vector": 1, "matrix": 2}
+MAX_WHOLE = 2**53
+"""The largest whole number that a parameter may be: those below it are floating-point numbers, too."""
+
+
 def _checked(spec: ParameterSpec, value: Any) -> Value:
     """A plain Python value of the parameter's kind."""
-
-    def wrong(wanted: str) -> LossParameterError:
-        return LossParameterError(f"`{spec.name}` is {wanted}, not {value!r}", spec.span, None, (spec.name,))
-
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
         value = value.item()
-    if spec.kind == "bool":
-        if not isinstance(value, bool):
-            raise wrong("true or false")
-        return bool(value)
-    if spec.kind == "vector":
-        if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-            return (float(value),)
-        try:
-            row = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            raise wrong("a vector of numbers") from None
-        if row.ndim != 1 or row.size == 0:
-            raise wrong("a vector of numbers")
-        return tuple(float(number) for number in row)
-    if spec.kind == "matrix":
-        try:
-            rows = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            raise wrong("a matrix: rows of numbers, of one length") from None
-        if rows.ndim != 2 or rows.size == 0:
-            raise wrong("a matrix: rows of numbers, of one length")
-        return tuple(tuple(map(float, row)) for row in rows)
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise wrong("a number")
-    if spec.kind == "int":
-        whole = float(value)
-        if whole != math.floor(whole):
-            raise wrong("a whole number")
-        return int(whole)
-    result = float(value)
-    if math.isnan(result):
-        raise wrong("a number")
-    return result
+    try:
+        found = _of_kind(spec.kind, value)
+    except OverflowError:
+        message = f"`{spec.name}` is too large for a floating-point number: {format_value(value)}"
+        raise LossParameterError(message, spec.span, None, (spec.name,)) from None
+    if found is None:
+        message = f"`{spec.name}` is {_WANTED[spec.kind]}, not {format_value(value)}"
+        raise LossParameterError(message, spec.span, _other_kind(spec, value), (spec.name,))
+    return found
+
+
+def _of_kind(kind: str, value: Any) -> Value | None:
+    """A value as plain Python, None if it is of another kind. Raises OverflowError for a number that is too large."""
+    if kind == "bool":
+        return value if isinstance(value, bool) else None
+    if kind == "int":
+        if not _is_number(value) or value != value or value % 1 != 0:
+            return None
+        if abs(value) > MAX_WHOLE:
+            raise OverflowError
+        return int(value)
+    if kind == "real" or (kind == "vector" and _is_number(value)):
+        number = float(value) if _is_number(value) else math.nan
+        return None if math.isnan(number) else (number,) if kind == "vector" else number
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    if array.ndim != _RANKS[kind] or array.size == 0 or np.isnan(array).any():
+        return None
+    return tuple(map(float, array)) if kind == "vector" else tuple(tuple(map(float, row)) for row in array)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real | np.number) and not isinstance(value, bool)
+
+
+def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
+    """What to do about a value of another kind."""
+    if isinstance(value, str):
+        if spec.kind == "bool" and value.lower() in ("true", "false", "yes", "no", "on", "off", "0", "1"):
+            return f"leave out the quotes: `{spec.name}={value.lower() in ('true', 'yes', 'on', '1')}`"
+        if "${" in value or "{{" in value:
+            return "a reference like this is filled in by the library that reads it: give lossdsl what it resolves to"
+        is_plain = re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", value)
+        if is_plain and len(value) < 40:
+            return f"leave out the quotes: `{spec.name}={value.strip()}`"
+        return f"as in `{spec.name}={_example(spec)}`"
+    if isinstance(value, bool):
+        return "write 1 or 0 for a number"
+    if spec.kind == "bool" and _is_number(value) and value in (0, 1):
+        return f"write `{spec.name}={bool(value)}`"
+    if spec.kind in ("real", "int") and isinstance(value, list | tuple | np.ndarray):
+        return f"a parameter with several values is declared `{spec.name}: vector`"
+    if spec.kind == "int" and _is_number(value) and math.isfinite(value):
+        return f"declare it without `int`, as `{spec.name}`, if fractions are meant"
+    if value is None:
+        return "leave it out where its default is meant" if spec.default is not None else "give it a number"
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return "a parameter is a plain number: give `float(…)` of a tensor, or declare an input for it"
+    if spec.kind in ("vector", "matrix"):
+        return f"as in `{spec.name}={_example(spec)}`"
+    if callable(value):
+        return "a parameter is a plain number: call a schedule for its value, or declare an input for it"
+    return None
 
 
 def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -> None:
@@ -127,9 +171,12 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
     for requirement, holds in zip(loss.requirements, held, strict=True):
         if not holds:
             names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", requirement.span.text))
-            shown = ", ".join(f"{name} = {values[name]!r}" for name in names) or "its value"
+            shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
             raise LossParameterError(
-                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates", requirement.span, None, names
+                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
+                requirement.span,
+                "give a value that fulfils it",
+                names,
             )
 
 

@@ -19,6 +19,7 @@ from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
+from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
 from lossdsl.runtime.shapes import Plan, Shape, Step, joined, plan, show
 from lossdsl.runtime.spec import LoadedLoss
@@ -179,13 +180,14 @@ def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
 
 
 def _tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
+    if not is_dense(value):  # some backends turn these into tensors, and fail where they are used
+        raise no_tensor(label, spec.name, value)
     try:
         if spec.is_label:
             return ops.cast(ops.convert_to_tensor(value), "int32")
         return ops.convert_to_tensor(value, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        kind = type(error).__name__
-        raise LossShapeError(f"{label}: `{spec.name}` is no tensor of numbers ({kind})") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise no_tensor(label, spec.name, value, error) from None
 
 
 def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:

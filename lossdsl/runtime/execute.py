@@ -8,13 +8,19 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
+import weakref
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from lossdsl.errors import LossParameterError, LossShapeError
 
+_AXIS = "the axis is shorter than the formula takes it to be: give longer rows, or mend the index"
 _numbers = itertools.count(1)
+
+
+class _Lifetime:
+    """Ends with the functions whose globals hold it, and so ends what is kept for their tracebacks."""
 
 
 def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
@@ -22,7 +28,9 @@ def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
     text = ast.unparse(module)
     filename = f"<lossdsl {label} {next(_numbers)}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}"}
+    lifetime = _Lifetime()
+    weakref.finalize(lifetime, linecache.cache.pop, filename, None)
+    namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}", "__lifetime__": lifetime}
     exec(compile(text, filename, "exec"), namespace)  # noqa: S102 - see above
     return {node.name: _told(namespace[node.name], label) for node in module.body if isinstance(node, ast.FunctionDef)}
 
@@ -39,7 +47,8 @@ def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
                 f"{label}: the parameters lead to a number that floating point does not have ({error})"
             ) from None
         except IndexError as error:
-            raise LossShapeError(f"{label}: an element is named that its axis does not have ({error})") from None
+            message = f"{label}: an element is named that its axis does not have ({error})"
+            raise LossShapeError(message, None, _AXIS) from None
         except ValueError as error:
             if str(error).startswith(("math domain error", "expected a ")):
                 raise LossParameterError(

@@ -18,12 +18,10 @@ import numpy as np
 from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.evaluate import evaluate, own_weights, weights
+from lossdsl.runtime.saved import FORMAT, check_config
 from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
-
-FORMAT = 1
-"""The version of what `get_config` returns."""
 
 
 class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
@@ -102,20 +100,20 @@ class Loss(CompiledLoss):
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
         file: str = "<formula>",
-        version: int = FORMAT,
+        version: int = FORMAT,  # of what is saved; `check_config` compares it
     ) -> None:
-        if version > FORMAT:
-            raise LossConfigError(
-                f"the saved loss has format {version}; this version of lossdsl reads up to {FORMAT}",
-                None,
-                "install a newer lossdsl",
-            )
         origin = source if isinstance(source, Source) else Source(source, file)
         spec = LoadedLoss(origin, axes_of(axis), dict(parameters or {}))
         super().__init__(spec, name or _default_name(spec.name), reduction, dtype)
 
     def __repr__(self) -> str:
         return f"<lossdsl.Loss {self.spec!r}>"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Loss:
+        """The loss that `get_config` described. Raises LossConfigError for what it cannot have written."""
+        check_config(config)
+        return cls(**config)
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON: options, the text, the parameters."""

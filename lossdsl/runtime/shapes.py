@@ -98,7 +98,8 @@ def joined(
         return None
     for place in axis:
         if not -rank <= place < rank:
-            raise LossShapeError(f"{loss}: `{prediction.name}` has shape {show(first)}, and so no axis {place}")
+            message = f"{loss}: `{prediction.name}` has shape {show(first)}, and so no axis {place}"
+            raise LossShapeError(message, None, "axes count from 0, and from the end as -1, -2")
     places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
     if places == (rank - 1,):
         return None
@@ -138,7 +139,25 @@ def _step(
     if LAST in spec.over and len(shape) == wanted - 1 and LAST not in prediction.over:
         return Step(expand=True, lead=lead)
     one, two = shapes[spec.identifier], shapes[prediction.identifier]
-    raise mismatch((spec.name, one), (prediction.name, two), loss)
+    raise mismatch((spec.name, one), (prediction.name, two), loss, _label_hint(spec, one, prediction, two))
+
+
+def _label_hint(spec: InputSpec, shape: Shape, prediction: InputSpec, other: Shape) -> str | None:
+    """What to do where one-hot vectors stand for labels, or labels for one-hot vectors."""
+    classes = other[-1] if other and LAST in prediction.over else None
+    if spec.is_label and len(shape) == len(other) and classes != 1 and shape[-1:] == other[-1:]:
+        return (
+            f"`{spec.name}` is a label, one whole number a sample, and this looks one-hot: give `argmax({spec.name}, "
+            f"axis=-1)`, or use a loss for distributions, such as `categorical_crossentropy`"
+        )
+    is_one = len(shape) == len(other) - 1 or (len(shape) == len(other) and shape[-1:] == (1,))
+    is_over_classes = spec.domain in ("prob", "simplex", "onehot", "binary", "logprob") and LAST in spec.over
+    if is_over_classes and is_one and classes not in (1, None):
+        return (
+            f"`{spec.name}` has one number a sample: if that is a class, make it one-hot, or use a loss for labels "
+            f"(`{spec.name}: label`), such as `sparse_categorical_crossentropy`"
+        )
+    return None
 
 
 def _last(shapes: Mapping[str, Shape], prediction: InputSpec) -> int | None:
@@ -163,7 +182,9 @@ def _compare(
         if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
             raise LossShapeError(
                 f"{loss}: the last axis of `{spec.name}` has length {last}, "
-                f"which is no multiple of its {len(spec.nodes)} components"
+                f"which is no multiple of its {len(spec.nodes)} components",
+                None,
+                "a packed input has all of the first component, then all of the second",
             )
     for group in meetings:
         lengths: dict[tuple[int | None, ...], tuple[str, Shape]] = {}
@@ -185,7 +206,8 @@ def _compare(
                 if len(known) != len(length) or any(
                     a is not None and b is not None and a != b for a, b in zip(known, length, strict=True)
                 ):
-                    raise mismatch(who, other, loss)
+                    hint = _label_hint(by_node[name], who[1], prediction, other[1]) if name in by_node else None
+                    raise mismatch(who, other, loss, hint)
             lengths.setdefault(length, who)
 
 
@@ -207,13 +229,13 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int 
     return shape[:1]
 
 
-def mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str) -> LossShapeError:
+def mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str, hint: str | None = None) -> LossShapeError:
     """The error for two tensors, each a name and a shape, that do not agree."""
     return LossShapeError(
         f"{loss}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not agree: "
         "they must have the same shape",
         None,
-        "up to one trailing axis of length 1; nothing is broadcast",
+        hint or "up to one trailing axis of length 1; nothing is broadcast",
     )
 
 

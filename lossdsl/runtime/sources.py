@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from lossdsl import catalog
@@ -24,9 +25,14 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
     if isinstance(source, os.PathLike):
         return _file(Path(source))
     if not isinstance(source, str):
-        raise LossFileError(f"a loss is named by text or a path, not by {type(source).__name__}")
+        raise LossFileError(f"a loss is named by text or a path, not by {_described(source)}", None, _remedy(source))
     if "\n" not in source and source.endswith(".loss"):
         return _file(Path(source))
+    if re.fullmatch(r"[\w./\\:~-]*[\w-]\.(txt|ya?ml|json|py|toml|los|lss|keras|h5)", source):
+        hint = f'losses in YAML are read by `from_yaml("{source}")`' if source.endswith(("yaml", "yml")) else (
+            "the file of a loss ends in `.loss`; one of another name is given as a `pathlib.Path`"
+        )  # fmt: skip
+        raise LossFileError(f"{source} is no name of a loss", None, hint)
     word = source.strip()
     if word.isidentifier() and word not in ("t", "x"):
         found = catalog.read(word)
@@ -35,6 +41,29 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
         hint = did_you_mean(word, catalog.known()) or f"there are {', '.join(catalog.names())}"
         raise LossFileError(f"there is no built-in loss `{word}`", None, hint)
     return Source(source)
+
+
+def _described(source: object) -> str:
+    if source is None:
+        return "None"
+    return f"the class {source.__name__}" if isinstance(source, type) else f"a value of type {type(source).__name__}"
+
+
+def _remedy(source: object) -> str:
+    """What to do about an object that names no loss."""
+    if isinstance(source, bytes | bytearray):
+        return "decode it: `text.decode()`"
+    if isinstance(source, list | tuple | set):
+        return "give one loss at a time"
+    if hasattr(source, "spec") and hasattr(source.spec, "source"):
+        return "it is compiled already; its text is `loss.spec.source`"
+    if hasattr(source, "source") and hasattr(source, "parameters"):
+        return "it is loaded already; its text is `loss.source`"
+    if callable(source):
+        name = str(getattr(source, "__name__", type(source).__name__))
+        near = near_miss(name, catalog.known())
+        return f'give the built-in\'s name, `"{near}"`' if near else "write it as a formula: Python's code is not read"
+    return 'give a built-in\'s name, a formula, a mapping or a path: `"huber"`, `"abs(t - x)^2"`'
 
 
 def not_utf8(name: object, error: UnicodeDecodeError) -> LossFileError:

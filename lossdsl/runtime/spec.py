@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl import pipeline
-from lossdsl.errors import LossTypeError
+from lossdsl.errors import LossTypeError, format_value
 from lossdsl.runtime.bind import Value, bound, check_requirements, settled
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
@@ -112,5 +112,6 @@ def axes_of(axis: Any) -> tuple[int, ...]:
         return ()
     items = axis if isinstance(axis, tuple | list) else (axis,)
     if not items or any(isinstance(item, bool) or not isinstance(item, int) for item in items):
-        raise LossTypeError(f"`axis` is a whole number or several, not {axis!r}")
+        message = f"`axis` is a whole number or several, not {format_value(axis)}"
+        raise LossTypeError(message, None, "as in `axis=-1` or `axis=(1, 2)`")
     return tuple(items)

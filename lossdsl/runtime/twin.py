@@ -12,6 +12,7 @@ from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
 from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.execute import functions
+from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.shapes import Plan, Step, joined, plan
 
 if TYPE_CHECKING:
@@ -63,15 +64,14 @@ class Twin:
 
     def _wrt(self, wrt: str | None) -> InputSpec:
         loss = self._spec.program.loss
-        if wrt is None:
-            return loss.prediction
-        spec = loss.input(wrt)
+        spec = loss.prediction if wrt is None else loss.input(wrt)
         if spec is None:
             names = [one.name for one in loss.inputs]
-            hint = did_you_mean(wrt, names) or f"its inputs are {', '.join(names)}"
+            hint = did_you_mean(wrt or "", names) or f"its inputs are {', '.join(names)}"
             raise LossTypeError(f"{loss.name} has no input `{wrt}`", None, hint)
         if not spec.is_real:
-            raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it")
+            hint = "ask for that in another input by `wrt=`"
+            raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it", None, hint)
         return spec
 
     # Compiled when they are asked for: a gradient costs much more than a value.
@@ -178,14 +178,14 @@ class _Call:
 def _array(spec: InputSpec, value: ArrayLike, loss: str) -> Array:
     try:
         array = np.asarray(value)
-    except ValueError:
-        raise LossShapeError(f"{loss}: `{spec.name}` is no array: its rows differ in length") from None
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        raise no_tensor(loss, spec.name, value, error) from None
     if array.dtype.kind not in "buif":
-        words = {"U": "text", "S": "text", "O": "objects", "c": "complex numbers"}
-        held = words.get(array.dtype.kind, str(array.dtype))
-        raise LossShapeError(f"{loss}: `{spec.name}` holds {held}, not real numbers")
-    if spec.is_label and array.dtype.kind == "f" and not np.all(array == np.floor(array)):
-        raise LossShapeError(f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole")
+        raise no_tensor(loss, spec.name, value)
+    is_whole = array.dtype.kind != "f" or bool(np.all(np.isfinite(array) & (array == np.floor(array))))
+    if spec.is_label and not is_whole:
+        message = f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole"
+        raise LossShapeError(message, None, "labels are 0, 1, 2, …")
     return array
 
 

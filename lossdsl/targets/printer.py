@@ -265,7 +265,7 @@ class Printer:
         base, exponent = node.args
         value = exponent.value if isinstance(exponent, Const) else None
         if self.is_plain(base):
-            if value is not None and value == int(value):
+            if isinstance(value, Fraction) and value.denominator == 1:
                 self.plain.add(node)
                 return fill("a ** k", a=self.done[base], k=int(value))
             return None

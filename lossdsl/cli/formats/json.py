@@ -6,7 +6,7 @@
 `format` grows when the meaning of a field changes. Lines and columns count from 1 and characters are those of Unicode;
 `end_column` is the one after the last character. `allowed` is the reason of an `allow` line, or null; such findings are
 listed and not counted. A place is null where no line is to blame. The `finding` of a property is the id of one that
-tells more of it, or null.
+tells more of it, or null. `fix` has the changes that `--fix` makes in a file, or null.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lossdsl import __version__
-from lossdsl.checks import Finding, Report
+from lossdsl.checks import Edit, Finding, Report
 from lossdsl.cli.formats.told import Checked, Line, region
 
 FORMAT = 1
@@ -58,5 +58,13 @@ def _finding(found: Finding) -> dict[str, Any]:
         "hint": found.hint,
         "known": found.known,
         "allowed": found.allowed or None,
+        "fix": [_edit(edit) for edit in found.fix] or None,
         "place": place,
     }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    """A change of a text; what ends with a line ends where the next one begins."""
+    line, column = edit.span.source.position(edit.span.start)
+    end_line, end_column = edit.span.source.position(edit.span.end)
+    return {"line": line, "column": column, "end_line": end_line, "end_column": end_column, "text": edit.text}

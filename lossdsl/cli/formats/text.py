@@ -17,7 +17,8 @@ def lines(checked: Checked) -> Iterator[Line]:
             yield Line(str(found), found.severity)
         if checked.with_properties and report.verdicts:
             yield Line(_properties(checked, report))
-    yield Line(_summary(checked))
+    if checked.with_summary:
+        yield Line(_summary(checked))
 
 
 def _summary(checked: Checked) -> str:
@@ -30,6 +31,8 @@ def _summary(checked: Checked) -> str:
         f"{count} {'loss' if count == 1 else 'losses'} checked: {found}",
         f", {asked} remark{'s' * (asked > 1)}" if asked else "",
         f", {allowed} allowed" if allowed else "",
+        f", {checked.fixed} mended" if checked.fixed else "",
+        f", {checked.fixable} fixable with --fix" if checked.fixable else "",
         f" ({sure})" if sure else "",
     ])  # fmt: skip
 

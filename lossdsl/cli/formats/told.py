@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from lossdsl.checks import FINDINGS, Finding, Known, Report
+from lossdsl.runtime.sources import is_file
 from lossdsl.source import Span
 
 
@@ -19,12 +21,14 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Checked:
-    """The reports of a run, in order, and what is wanted of them."""
+    """The reports of a run, in order, and what is wanted of them; `fixed` is how many findings were mended."""
 
     reports: tuple[Report, ...]
     severities: tuple[str, ...] = ("error", "warning")
     with_allowed: bool = False
     with_properties: bool = False
+    fixed: int = 0
+    with_summary: bool = True
 
     def shown(self, report: Report) -> Iterator[Finding]:
         """The findings of a report that are meant for readers."""
@@ -37,6 +41,11 @@ class Checked:
     def told(self, report: Report, known: Known) -> str:
         """The id of the finding shown that tells what a verdict does; empty where the verdict has to."""
         return known.finding if any(found.id == known.finding for found in self.shown(report)) else ""
+
+    @property
+    def fixable(self) -> int:
+        """How many findings `--fix` mends in their files."""
+        return sum(bool(found.fix) and is_loss_file(report.file) for report in self.reports for found in report.counted)
 
     @property
     def counted(self) -> list[Finding]:
@@ -64,3 +73,8 @@ def file_of(report: Report, found: Finding) -> str:
     """The file that a finding is about; empty where it is in none, as a formula of the command line is."""
     name = found.span.source.name if found.span is not None else report.file
     return "" if name.startswith("<") else name
+
+
+def is_loss_file(name: str) -> bool:
+    """Whether a text comes from a file that `--fix` writes."""
+    return name.endswith(".loss") and is_file(Path(name))

@@ -1,0 +1,77 @@
+"""What `lossdsl check --fix` does: findings mended in their files, where the loss stays what it is."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from lossdsl import pipeline
+from lossdsl.checks import Edit, Finding, Report
+from lossdsl.cli.fmt import lines_of
+from lossdsl.cli.formats.told import is_loss_file
+from lossdsl.errors import LossError
+from lossdsl.ir.loss import Loss
+from lossdsl.runtime.files import store
+from lossdsl.source import Source
+
+MOST = 1000
+"""How many findings of a file are mended; each time it is checked again, for what is taken out may have used others."""
+
+
+def mended(item: object, report: Report, check: Callable[[Source], Report]) -> tuple[Report, int]:
+    """A loss mended in its file: what is found then, by `check`, and how many findings are gone.
+
+    A change is made where the text still means the same loss, node for node. Raises LossFileError.
+    """
+    count = 0
+    while isinstance(item, Source) and count < MOST:
+        text, mends = _changes(item, report.counted)
+        if not mends:
+            break
+        path = Path(item.name)
+        before = path.read_bytes()
+        mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+        store(mark + text.replace("\n", lines_of(before)[1]).encode(), path)
+        item = Source(text, item.name)
+        report = check(item)
+        count += mends
+    return report, count
+
+
+def _changes(source: Source, findings: Iterable[Finding]) -> tuple[str, int]:
+    """The text of a file with the changes that are safe, and how many findings that mends."""
+    text, count = source.text, 0
+    if not is_loss_file(source.name):
+        return text, count
+    for finding in sorted(findings, key=_last_first):
+        if finding.fix and all(edit.span.source == source for edit in finding.fix):
+            changed = _changed(text, finding.fix)
+            if _means_the_same(text, changed, source.name):
+                text, count = changed, count + 1
+    return text, count
+
+
+def _last_first(finding: Finding) -> int:
+    """An order in which no change moves the place of another."""
+    return -max((edit.span.start for edit in finding.fix), default=0)
+
+
+def _changed(text: str, edits: Sequence[Edit]) -> str:
+    for edit in sorted(edits, key=lambda one: -one.span.start):
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text
+
+
+def _means_the_same(before: str, after: str, name: str) -> bool:
+    try:
+        old, new = (_meaning(pipeline.program(pipeline.parsed(Source(text, name))).loss) for text in (before, after))
+    except LossError:
+        return False
+    return old == new
+
+
+def _meaning(loss: Loss) -> tuple[object, ...]:
+    """What a loss is, wherever it stands in its text."""
+    parameters = [(spec.name, spec.kind, spec.default) for spec in loss.parameters]
+    return loss.inputs, parameters, [each.condition for each in loss.requirements], loss.result

@@ -1,0 +1,76 @@
+"""The words of other libraries: each row is met by a message, and what it says to write is in the language."""
+
+import re
+
+import pytest
+
+import lossdsl
+from lossdsl import catalog
+from lossdsl.checks.names import below
+from lossdsl.frontend import foreign
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.parse import parse
+from lossdsl.frontend.scripts import as_latin, confusion, scripts
+from lossdsl.ir.ops import function_names
+from lossdsl.source import Source
+
+TABLES = [
+    foreign.FUNCTIONS, foreign.CONSTANTS, foreign.KEYWORDS, foreign.INPUT_KINDS, foreign.PARAMETER_KINDS, foreign.LATEX,
+    foreign.CHARACTERS,
+]  # fmt: skip
+CODE = sorted({row.here for table in (foreign.FUNCTIONS, foreign.CONSTANTS,
+foreign.LATEX) for row in table if row.here})
+
+
+@pytest.mark.parametrize("text", [text for text in CODE if text != "name = a"])
+def test_what_stands_for_a_word_is_in_the_language(text):
+    file = parse(Source(re.sub(r"\bcondition\b", "a > b", text)))
+    called = {node.function.text for node in below(file.losses[0].lines) if isinstance(node, s.Call)}
+    assert called <= {*function_names(), *catalog.known()}
+
+
+def test_no_word_stands_twice_and_none_is_of_the_language():
+    for table in TABLES:
+        words = [word for row in table for word in row.words.split()]
+        assert sorted({word for word in words if words.count(word) > 1}) == []
+    assert {word for row in foreign.FUNCTIONS for word in row.words.split()} & set(function_names()) == set()
+
+
+@pytest.mark.parametrize("row", foreign.FUNCTIONS, ids=lambda row: row.words.split()[0])
+def test_every_function_is_told_by_its_row(row):
+    for word in row.words.split():
+        if word.isidentifier() and word not in catalog.known():
+            with pytest.raises(lossdsl.LossError) as caught:
+                lossdsl.load(f"loss mine(t, x)\nt + {word}(x)")
+            assert (row.here or row.more)[:30] in str(caught.value), word
+
+
+@pytest.mark.parametrize("row", foreign.CHARACTERS, ids=lambda row: row.words)
+def test_every_character_is_told_by_its_row(row):
+    for char in row.words.split():
+        with pytest.raises(lossdsl.LossError) as caught:
+            lossdsl.load(f"t {char} x")
+        assert "help:" in str(caught.value), char
+
+
+@pytest.mark.parametrize(
+    "word, said",
+    [
+        ("х", "looks like Latin `x`, and is Cyrillic"),
+        ("errоr", "looks like Latin `error`, and is Latin and Cyrillic"),
+        ("ο", "looks like Latin `o`, and is Greek"), ("lossж", "has letters of Latin and Cyrillic"), ("ошибка", None),
+        ("Δx", None), ("σ_max", None), ("x", None), ("誤差", None), ("μ", None), ("ŷ", None), ("e_1", None),
+        ("σж", "has letters of"),
+    ],
+)  # fmt: skip
+def test_names_that_look_like_others(word, said):
+    found = confusion(word)
+    assert (found is None) if said is None else (found is not None and found.startswith(said))
+
+
+def test_letters_that_look_alike_are_of_other_scripts():
+    from lossdsl.frontend.scripts import _ALIKE
+
+    for number, latin in _ALIKE.items():
+        assert scripts(chr(number)) != ("Latin",)
+        assert as_latin(chr(number)) == chr(latin) if isinstance(latin, int) else latin

@@ -1,0 +1,71 @@
+"""The seeded part of `fuzz.py`, in a process of its own: what it forbids is forbidden for good."""
+
+import itertools
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lossdsl
+from lossdsl import pipeline
+from lossdsl.source import Source
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import fuzz  # noqa: E402 - a script beside this file
+
+
+@pytest.mark.parametrize(
+    "kinds, inputs",
+    [
+        (["grammar", "derived", "text"], 300),
+        (["yaml", "saved", "parameters", "tensors", "source"], 1200),
+        (["command"], 200),
+    ],
+    ids=["texts", "what stands around them", "command lines"],
+)
+def test_every_input_ends_in_a_result_or_a_message(kinds, inputs):
+    command = [sys.executable, str(HERE / "fuzz.py"), "--seed", "20250", "--inputs", str(inputs), "--kinds", *kinds]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "trial, said",
+    [
+        (lambda _: 1 / 0, "ZeroDivisionError"),
+        (lambda _: "".join("x" for _ in iter(int, 1)), "more than"),
+        (lambda _: None, ""),
+    ],
+)
+def test_what_is_wrong_is_found(monkeypatch, trial, said):
+    monkeypatch.setattr(fuzz, "SECONDS", 0.2)
+    monkeypatch.setitem(fuzz.TRIALS, "text", trial)
+    found = fuzz.problem(("text", "x"))
+    assert (found[: len(said)], bool(found)) == (said, bool(said))
+
+
+def test_a_process_that_is_started_is_found():
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import fuzz, os; fuzz.forbid()\n"
+        "for act in (lambda: os.system('true'), lambda: open('x', 'w'), lambda: os.remove('x')):\n"
+        "    fuzz.TRIALS['text'] = lambda _: act()\n"
+        "    assert 'Broken' in fuzz.problem(('text', 'x')), fuzz.problem(('text', 'x'))"
+    )
+    subprocess.run([sys.executable, "-c", program, str(HERE)], check=True, cwd=HERE.parent, timeout=120)
+
+
+def test_inputs_are_of_every_kind_and_those_of_the_grammar_often_mean_something():
+    some = list(itertools.islice(fuzz.cases(random.Random(1), fuzz.KINDS), 300))
+    assert {kind for kind, _ in some} == set(fuzz.KINDS)
+    means = 0
+    for seed in range(60):
+        try:
+            pipeline.program(pipeline.parsed(Source(fuzz.Grammar(random.Random(seed)).text())))
+            means += 1
+        except lossdsl.LossError:
+            continue
+    assert means > 15
