@@ -33,7 +33,7 @@ from lossdsl.ir.loss import (
 )
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, SYNTAX
-from lossdsl.source import Span
+from lossdsl.source import Span, normal_name
 
 Finder = Callable[[str], s.FileText | None]
 """Gives the text of a built-in loss by name, or None."""
@@ -147,9 +147,14 @@ class _Main:
         scope = Scope()
         words = [(word, "input") for spec in header.inputs for word in spec.names]
         words += [(spec.name, "parameter") for spec in header.parameters]
+        packed = {"_".join(word.text for word in spec.names) for spec in header.inputs if len(spec.names) > 1}
         for word, what in words:
             scope.check_free(word, what)
             scope = scope.plus(word.text, b.ZERO)
+            if word.text in packed:
+                raise LossNameError(
+                    f"`{word.text}` is what a packed input is called", word.span, f"give the {what} another name"
+                )
 
     def _settled(self, spec: ParameterSpec, settled: Mapping[str, bool | int]) -> bool | int:
         value = settled.get(spec.name, spec.default)
@@ -347,7 +352,8 @@ class _Main:
         """What a called loss requires becomes a requirement here, if it is settled by parameters."""
         condition = resolver.condition(node, scope)
         if isinstance(condition, Flag) and not condition.value:
-            given = [value.span for word, value in call.keywords if re.search(rf"\b{word.text}\b", node.span.text)]
+            text = normal_name(node.span.text)
+            given = [value.span for word, value in call.keywords if re.search(rf"\b{word.text}\b", text)]
             place = given[0] if given else call.span
             raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", place)
         if not isinstance(condition, Flag) and not any(isinstance(part, Input) for part in walk(condition)):

@@ -17,7 +17,7 @@ from lossdsl.transform.language import expression
 from lossdsl.transform.rules import factored
 
 CHOICES = ("where", "max", "min", "relu")
-SEED = "upstream"
+SEED = "?upstream"
 """The name of the input that stands for what comes after: see `gradient.seed_for`."""
 
 
