@@ -92,10 +92,10 @@ class Arguments:
 
     def conversions(self) -> list[str]:
         """Arrays of the prediction's dtype; labels as whole numbers."""
-        loss, x = self.loss, named(self.prediction)
+        loss, x = self.loss, named(user(self.loss.prediction.identifier))
         pairs = [(loss.prediction, "label" if loss.prediction.is_label else "real")]
         pairs += [(one, "label" if one.is_label else "like") for one in loss.inputs if one is not loss.prediction]
-        return [self._converted(self.of(one), key, x) for one, key in pairs]
+        return [self._converted(one, key, x) for one, key in pairs]
 
     def settings(self) -> list[str]:
         """Parameters as arrays; a vector given as one number gets the length of the last axis."""
@@ -103,23 +103,32 @@ class Arguments:
         model = next((one for one in (loss.prediction, *loss.inputs) if one.is_real and LAST in one.over), None)
         lines = []
         for one in self.open:
-            like: ast.expr = named(self.of(model or loss.prediction))
+            like: ast.expr = named(user((model or loss.prediction).identifier))
             if one.kind == "vector" and model is not None:
                 like = fill(f"x[..., ::{len(model.nodes)}]", x=like) if len(model.nodes) > 1 else like
-                lines.append(self._converted(self.of(one), "vector", like))
+                lines.append(self._converted(one, "vector", like))
             elif one.kind in ("vector", "matrix"):
-                lines.append(self._converted(self.of(one), "matrix", like))
+                lines.append(self._converted(one, "matrix", like))
             elif "number" in self.spell:
-                lines.append(self._converted(self.of(one), "number", like))
+                lines.append(self._converted(one, "number", like))
         return lines
 
-    def _converted(self, argument: str, key: str, like: ast.expr) -> str:
-        tree = fill(self.spell[key], a=named(argument), x=like)
+    def _converted(self, one: Argument, key: str, like: ast.expr) -> str:
+        tree = fill(self.spell[key], a=named(user(one.identifier)), x=like)
         self.renaming.apply([tree])
-        return "\n".join(source.assigned(argument, tree, 4))
+        return "\n".join(source.assigned(self.of(one), tree, 4))
+
+    def spelled(self, key: str, **parts: str) -> str:
+        """What the target has under a key, with texts for letters."""
+        tree = fill(self.spell[key], **{letter: named(f"?{letter}") for letter in parts})
+        self.renaming.apply([tree])
+        text = source.expression(tree)
+        for letter, part in parts.items():
+            text = text.replace(f"?{letter}", part)
+        return text
 
     def alignment(self) -> list[str]:
-        """The ranks that inputs must have beside that of the prediction, the parameters, the lengths that must agree."""
+        """The ranks that inputs must have beside the prediction, the parameters, and the lengths that must agree."""
         loss, x = self.loss, self.prediction
         over = loss.prediction.over
         lines = []

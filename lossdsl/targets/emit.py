@@ -21,7 +21,6 @@ from lossdsl.targets import code, layout, source, target_module
 from lossdsl.targets.arguments import Arguments
 from lossdsl.targets.names import user
 from lossdsl.targets.printer import constant
-from lossdsl.targets.template import fill
 
 _PRIVATE = ("_value", "_arguments", "_carried", "_VJPS")
 
@@ -148,18 +147,18 @@ class _Module:
     def _gradient(self, spec: InputSpec) -> str:
         arguments, prediction = self.arguments, self.arguments.prediction
         shape = arguments.own("shape")
-        body = [f"    {shape} = {self._spelled('given shape', a=arguments.of(spec))}"]
+        body = [f"    {shape} = {arguments.spelled('given shape', a=arguments.of(spec))}"]
         first = f"{arguments.own('_is_single')}, " if self.is_single else ""
         body += source.signature(f"{first}{self.every} = _arguments", arguments.every, "", 4)
         parts = list(arguments.every)
         if self.traced:
             upstream = arguments.own("upstream")
-            lengths = arguments.value_shape(self._spelled("shape", a=prediction))
-            body.append(f"    {upstream} = {self._spelled('ones', s=lengths, x=prediction)}")
+            lengths = arguments.value_shape(arguments.spelled("shape", a=prediction))
+            body.append(f"    {upstream} = {arguments.spelled('ones', s=lengths, x=prediction)}")
             parts.append(upstream)
         slope = arguments.own("slope")
         body += source.signature(f"{slope} = {self.slopes[spec]}", parts, "", 4)
-        body.append(f"    return {self._spelled('reshape', a=slope, s=shape)}")
+        body.append(f"    return {arguments.spelled('reshape', a=slope, s=shape)}")
         title = f"The derivative of the sum of all values of `{self.name}` in {spec.name}."
         return self._defined(_gradient_name(self.name, self.loss, spec), [title], body)
 
@@ -180,11 +179,7 @@ class _Module:
 
     def _defined(self, function: str, doc: Sequence[str], body: Sequence[str]) -> str:
         head = source.signature(f"def {function}", _signature(self.arguments.every, self._defaults()), ":")
-        return self.names.text("\n".join([*head, *_docstring(doc, 4), *body]))
-
-    def _spelled(self, key: str, **parts: str) -> str:
-        trees = {letter: ast.parse(text, mode="eval").body for letter, text in parts.items()}
-        return self.names.text(source.expression(fill(self.home.PRINTER.spell[key], **trees)))
+        return "\n".join([*head, *_docstring(doc, 4), *body])
 
     def _defaults(self) -> dict[str, str]:
         return _defaults(self.loss, self.arguments, self.given.defaults)

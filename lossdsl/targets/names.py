@@ -52,11 +52,11 @@ class Renaming:
             elif isinstance(node, ast.FunctionDef | ast.ClassDef):
                 node.name = every.get(node.name, node.name)
 
-    def text(self, helper: str) -> str:
-        """The text of a helper function, which has modules and other helpers for names, under their new names."""
+    def text(self, text: str) -> str:
+        """A text with modules under their new names; no name of a user's may stand before a dot in it."""
         for old, new in self.own.items():
-            helper = re.sub(rf"(?<![\w.]){re.escape(old)}(?=[.(])", new, helper)
-        return helper
+            text = re.sub(rf"(?<![\w.]){re.escape(old)}(?=\.)", new, text)
+        return text
 
 
 def renaming(trees: Sequence[ast.AST], outside: Iterable[str] = (), blocked: Iterable[str] = ()) -> Renaming:
