@@ -232,15 +232,19 @@ class Program:
         return code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}")
 
     def kernel(self, target: str) -> ast.Module:
-        """What a tensor library runs: `value`, and `pullback_NAME` for each real input."""
+        """What a tensor library runs: `value`, `pullback_NAME` for each real input, and the two in one: `_carried`."""
         (value,) = guarded(affine_choices((self.value,)), self.known)
-        return code.module([code.value_function(self.loss, value, target), *self._pullback_functions(target)], target)
+        traced = target != "numpy"
+        found = [code.value_function(self.loss, value, target, traced=traced)]
+        found += self._pullback_functions(target, traced)
+        inputs = [f"pullback_{one.identifier}" if one.is_real else None for one in self.loss.inputs]
+        return code.module(found, target, code.carried(target, "value", inputs, len(self.loss.parameters)))
 
-    def _pullback_functions(self, target: str) -> list[code.Function]:
+    def _pullback_functions(self, target: str, traced: bool = False) -> list[code.Function]:
         seed = seed_for(self.stable)
         return [
             code.gradient_function(
-                self.loss, [(spec, guarded(exprs, self.known))], target, f"pullback_{spec.identifier}", seed
+                self.loss, [(spec, guarded(exprs, self.known))], target, f"pullback_{spec.identifier}", seed, traced
             )
             for spec, exprs in self.pullbacks.items()
         ]

@@ -179,8 +179,8 @@ def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
 def _tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
     try:
         if spec.is_label:
-            return ops.cast(ops.convert_to_tensor(value), "int32")
-        return ops.convert_to_tensor(value, dtype=dtype)
+            return ops.cast(keras_internals.tensor_of(value), "int32")
+        return keras_internals.tensor_of(value, dtype)
     except (TypeError, ValueError) as error:
         kind = type(error).__name__
         raise LossShapeError(f"{label}: `{spec.name}` is no tensor of numbers ({kind})") from None

@@ -8,8 +8,12 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
+import re
+import sys
+import weakref
 from collections.abc import Callable
 from functools import wraps
+from types import FunctionType, ModuleType
 from typing import Any
 
 from lossdsl.errors import LossParameterError, LossShapeError
@@ -18,16 +22,33 @@ _numbers = itertools.count(1)
 
 
 def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
-    """The functions that a module defines. Tracebacks show its lines, under `<lossdsl LABEL>`."""
+    """The functions that a module defines. Tracebacks show its lines, under `<lossdsl LABEL>`.
+
+    The module can be imported by its name, as `torch.compile` does, as long as one of its functions is in use.
+    """
     text = ast.unparse(module)
-    filename = f"<lossdsl {label} {next(_numbers)}>"
+    number = next(_numbers)
+    filename = f"<lossdsl {label} {number}>"
+    home = ModuleType(f"lossdsl.generated.{re.sub(r'[^a-zA-Z0-9]', '_', label)}_{number}")
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}"}
-    exec(compile(text, filename, "exec"), namespace)  # noqa: S102 - see above
-    return {node.name: _told(namespace[node.name], label) for node in module.body if isinstance(node, ast.FunctionDef)}
+    sys.modules[home.__name__] = home
+    exec(compile(text, filename, "exec"), home.__dict__)  # noqa: S102 - see above
+    use = _Use()
+    weakref.finalize(use, _forget, home.__name__, filename).atexit = False
+    own = {name: each for name, each in home.__dict__.items() if isinstance(each, FunctionType)}
+    return {name: _told(each, label, use) for name, each in own.items()}
 
 
-def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
+class _Use:
+    """Held by each function of a module, so that the module goes when the last of them does."""
+
+
+def _forget(name: str, filename: str) -> None:
+    sys.modules.pop(name, None)
+    linecache.cache.pop(filename, None)
+
+
+def _told(function: Callable[..., Any], label: str, use: _Use) -> Callable[..., Any]:
     """The function, with what Python's arithmetic and numpy's indices may raise told as a mistake of the caller's."""
 
     @wraps(function)
@@ -49,4 +70,5 @@ def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
                 raise LossShapeError(f"{label}: tensors meet whose lengths do not agree ({error})") from None
             raise
 
+    call.__dict__["module"] = use
     return call

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr
-from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss, ParameterSpec
+from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
 from lossdsl.ir.meets import Home
 from lossdsl.targets import code, source, target_module
 from lossdsl.targets.names import Renaming, user
@@ -171,8 +171,6 @@ class Arguments:
             )
             for place in places[1:]:
                 first, one, other = places[0], by_node[places[0][0]], by_node[place[0]]
-                if isinstance(other, ParameterSpec) and other.kind == "vector":
-                    continue  # has the length already
                 if one is loss.prediction and len(first) == len(place) == 2 and other is not one:
                     together.setdefault(other, set()).add(place[1])
                 elif one is not other or first != place:

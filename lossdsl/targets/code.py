@@ -197,7 +197,8 @@ def settle(
     A user's name can be none of those `blocked`.
     """
     trees = [function.tree for function in functions]
-    found = renaming([*trees, *map(name, marked)], _outside(target), blocked)
+    home = target_module(target)
+    found = renaming([*trees, *map(name, marked)], home.IMPORTS, {*blocked, *_outside(target)})
     found.apply(trees)
     return found
 
@@ -224,6 +225,13 @@ def surroundings(
     return imports, [names.text(known[helper].strip("\n")) for helper in helpers]
 
 
+def carried(target: str, value: str, slopes: Sequence[str | None], parameters: int = 0) -> str:
+    """The text of the function that makes one of a value and its gradients; parameters have none."""
+    text: str = getattr(target_module(target), "CARRIED", "")
+    table = ", ".join(str(slope) for slope in (*slopes, *[None] * parameters))
+    return f"_VJPS = ({table},)\n" + text.replace("_value(", f"{value}(") if text else ""
+
+
 @cache
 def _names_of(text: str) -> frozenset[str]:
     return frozenset(_names_in([ast.parse(text)]))
@@ -231,11 +239,11 @@ def _names_of(text: str) -> frozenset[str]:
 
 @cache
 def _outside(target: str) -> frozenset[str]:
-    """The names that modules of a target refer to beside those in generated functions."""
+    """What modules of a target refer to: builtins, and helper functions."""
     home = target_module(target)
     texts = (*home.HELPERS.values(), getattr(home, "CARRIED", ""), "ValueError, len, max, super, isinstance, tuple")
     used = {name for text in texts for name in _names_of(text)} & {*dir(builtins)}
-    return frozenset({*used, *home.IMPORTS, *home.HELPERS})
+    return frozenset({*used, *home.HELPERS})
 
 
 def _as(line: str, new: str, old: str) -> str:

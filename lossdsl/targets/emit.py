@@ -102,7 +102,7 @@ class _Module:
         self.functions = functions
         roots = (given.value, *(expr for _, exprs in given.gradients for expr in exprs))
         self.is_flexible = all(layout.is_flexible((root,)) for root in roots)
-        blocked = {*_PRIVATE, *self.slopes.values(), *self.home.HELPERS}
+        blocked = {*_PRIVATE, *self.slopes.values()}
         self.names = code.settle(functions, target, _marked(self.loss), blocked)
         self.arguments = Arguments(self.loss, target, self.names, given.meetings)
         self.name = self.names.users[user(self.loss.name)]

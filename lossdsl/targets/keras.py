@@ -24,7 +24,7 @@ class KerasPrinter(Printer):
         "given shape": "ops.shape(a)",
         "ones": "ops.ones(s, x.dtype)",
         "label": "ops.cast(ops.convert_to_tensor(a), 'int32')",
-        "vector": "ops.broadcast_to(ops.convert_to_tensor(a, x.dtype), ops.shape(x)[-1:])",
+        "vector": "_vector(ops.convert_to_tensor(a, x.dtype), x)",
         "matrix": "ops.convert_to_tensor(a, x.dtype)",
         "split": "ops.split(a, n, axis=-1)",
         "joined": "ops.concatenate(parts, axis=-1)",
@@ -72,6 +72,11 @@ def _carried(*arguments):
     return _value(*arguments), gradient
 '''
 HELPERS = special.helpers(special.KERAS) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return ops.broadcast_to(a, ops.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
     "_masked": '''
 def _masked(a, mask, harmless):
     """`a` with a harmless number wherever the mask is off."""

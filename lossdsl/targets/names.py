@@ -37,6 +37,8 @@ class Renaming:
 
     users: Mapping[str, str]
     own: Mapping[str, str]
+    modules: Mapping[str, str]
+    """Those of the code's own that stand for modules."""
 
     def apply(self, trees: Iterable[ast.AST]) -> None:
         """Renames in place."""
@@ -54,19 +56,16 @@ class Renaming:
 
     def text(self, text: str) -> str:
         """A text with modules under their new names; no name of a user's may stand before a dot in it."""
-        for old, new in self.own.items():
+        for old, new in self.modules.items():
             text = re.sub(rf"(?<![\w.]){re.escape(old)}(?=\.)", new, text)
         return text
 
 
-def renaming(trees: Sequence[ast.AST], outside: Iterable[str] = (), blocked: Iterable[str] = ()) -> Renaming:
-    """How the marks come off.
-
-    `outside` are the names that the rest of the module refers to, `blocked` those of them that must stay as they are.
-    """
+def renaming(trees: Sequence[ast.AST], modules: Iterable[str] = (), blocked: Iterable[str] = ()) -> Renaming:
+    """How the marks come off; `modules` are the names of modules, `blocked` the code's own that have to stay."""
     names = [name for tree in trees for name in _names(tree)]
     marked = dict.fromkeys(name for name in names if name.startswith(_MARK))
-    own = {*outside, *(name for name in names if not name.startswith(_MARK))}
+    own = {*modules, *(name for name in names if not name.startswith(_MARK))}
     fixed = {*(own & _BUILTINS), *keyword.kwlist, *blocked}
     users: dict[str, str] = {}
     for name in marked:
@@ -82,7 +81,7 @@ def renaming(trees: Sequence[ast.AST], outside: Iterable[str] = (), blocked: Ite
             found = f"_{found}"
         taken.add(found)
         renamed[name] = found
-    return Renaming(users, renamed)
+    return Renaming(users, renamed, {name: renamed[name] for name in modules if name in renamed})
 
 
 def _names(tree: ast.AST) -> Iterable[str]:

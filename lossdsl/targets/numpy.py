@@ -21,7 +21,7 @@ class NumpyPrinter(Printer):
         "like": "np.asarray(a, x.dtype)",
         "given shape": "np.shape(a)",
         "label": "np.asarray(a, int)",
-        "vector": "np.broadcast_to(np.asarray(a, x.dtype), x.shape[-1:])",
+        "vector": "_vector(np.asarray(a, x.dtype), x)",
         "matrix": "np.asarray(a, x.dtype)",
         "split": "np.split(a, n, axis=-1)",
         "joined": "np.concatenate(parts, axis=-1)",
@@ -58,6 +58,11 @@ class NumpyPrinter(Printer):
 PRINTER = NumpyPrinter
 IMPORTS = {"math": "import math", "np": "import numpy as np", "special": "from scipy import special"}
 HELPERS = special.helpers(special.NUMPY) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return np.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
     "_real": '''
 def _real(a):
     """An array of floating numbers."""

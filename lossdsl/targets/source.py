@@ -179,6 +179,8 @@ def _inside(tree: ast.expr) -> Iterator[ast.expr]:
             below = [*owner, *args, *(keyword.value for keyword in keywords)]
         case ast.Starred():
             below = []
+        case ast.Subscript(owner, _):
+            below = [owner]
         case _:
             below = [child for child in ast.iter_child_nodes(tree) if isinstance(child, ast.expr)]
     for part in below:
@@ -190,7 +192,7 @@ def _widest(tree: ast.expr, room: int) -> ast.expr | None:
     """The widest part that fits on a line of its own, and is more than a name, a number or a module's function."""
     found, widest = None, 11
     for part in _inside(tree):
-        if isinstance(part, ast.Call | ast.BinOp | ast.Compare | ast.IfExp | ast.Subscript):
+        if isinstance(part, ast.Call | ast.BinOp | ast.Compare | ast.IfExp | ast.Subscript | ast.Tuple):
             width = len(expression(part))
             if widest < width <= room:
                 found, widest = part, width

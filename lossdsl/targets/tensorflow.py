@@ -24,7 +24,7 @@ class TensorFlowPrinter(Printer):
         "given shape": "tf.shape(a)",
         "ones": "tf.ones(s, x.dtype)",
         "label": "tf.cast(a, tf.int32)",
-        "vector": "tf.broadcast_to(_like(a, x), tf.shape(x)[-1:])",
+        "vector": "_vector(_like(a, x), x)",
         "matrix": "_like(a, x)",
         "split": "tf.split(a, n, axis=-1)",
         "joined": "tf.concat(parts, axis=-1)",
@@ -81,6 +81,11 @@ def _carried(*arguments):
     return _value(*arguments), gradient
 '''
 HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return tf.broadcast_to(a, tf.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
     "_is_known": '''
 def _is_known(*numbers):
     """Whether numbers can be compared now; in a graph, those that it computes cannot."""

@@ -30,7 +30,7 @@ class TorchPrinter(Printer):
         "given shape": "torch.as_tensor(a).shape",
         "ones": "torch.ones(s, dtype=x.dtype, device=x.device)",
         "label": "torch.as_tensor(a, device=x.device).long()",
-        "vector": "torch.broadcast_to(torch.as_tensor(a, dtype=x.dtype, device=x.device), x.shape[-1:])",
+        "vector": "_vector(torch.as_tensor(a, dtype=x.dtype, device=x.device), x)",
         "matrix": "torch.as_tensor(a, dtype=x.dtype, device=x.device)",
         "split": "torch.chunk(a, n, dim=-1)",
         "joined": "torch.cat(parts, dim=-1)",
@@ -137,6 +137,11 @@ def _carried(*arguments):
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
 HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return torch.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
     "_is_known": '''
 def _is_known(*numbers):
     """Whether all are plain numbers; a tensor is not waited for."""
