@@ -13,7 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from functools import wraps
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from lossdsl.errors import LossParameterError, LossShapeError
@@ -35,8 +35,8 @@ def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
     exec(compile(text, filename, "exec"), home.__dict__)  # noqa: S102 - see above
     use = _Use()
     weakref.finalize(use, _forget, home.__name__, filename).atexit = False
-    own = {name: each for name, each in home.__dict__.items() if isinstance(each, FunctionType)}
-    return {name: _told(each, label, use) for name, each in own.items()}
+    names = [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
+    return {name: _told(home.__dict__[name], label, use) for name in names}
 
 
 class _Use:
