@@ -226,9 +226,10 @@ def surroundings(
 
 
 def carried(target: str, value: str, slopes: Sequence[str | None], parameters: int = 0) -> str:
-    """The text of the function that makes one of a value and its gradients; parameters have none."""
+    """The text of the function that makes one of a value and its gradients, tuples of one; parameters have none."""
     text: str = getattr(target_module(target), "CARRIED", "")
-    table = ", ".join(str(slope) for slope in (*slopes, *[None] * parameters))
+    of_inputs = [slope and f"lambda *given: {slope}(*given)[0]" for slope in slopes]
+    table = ", ".join(map(str, [*of_inputs, *[None] * parameters]))
     return f"_VJPS = ({table},)\n" + text.replace("_value(", f"{value}(") if text else ""
 
 
