@@ -238,7 +238,8 @@ class Program:
         found = [code.value_function(self.loss, value, target, traced=traced)]
         found += self._pullback_functions(target, traced)
         inputs = [f"pullback_{one.identifier}" if one.is_real else None for one in self.loss.inputs]
-        return code.module(found, target, code.carried(target, "value", inputs, len(self.loss.parameters)))
+        parameters = len([one for one in self.loss.parameters if one.name not in self.loss.settled])
+        return code.module(found, target, code.kernel_text(target, inputs, parameters))
 
     def _pullback_functions(self, target: str, traced: bool = False) -> list[code.Function]:
         seed = seed_for(self.stable)

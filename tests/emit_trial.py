@@ -204,6 +204,88 @@ def kinks(_):
     assert slope[0, 1] == 2.0
 
 
+WORDS = """
+np special torch jnp tf jax math float shape v1 value upstream ops keras slope _value _carried _arguments _VJPS _vjp_x
+lambda class None del zip tuple isinstance a b is_single __name__ __debug__ __x device block1 single arguments input
+target others ValueError super type training half forward y_true y_pred ŷ α µ ﬁ x_shape _mean _aligned _np numbers
+""".split()  # noqa: SIM905 - words of libraries, of generated code and of Python
+
+
+def names(_):
+    """Losses whose inputs, parameters and parts are called as our code calls something, or as Python does."""
+    t, x = np.array([[0.25, 2.5], [1.5, 0.5]]), np.array([[1.0, 2.0], [0.5, 3.0]])
+    for word, other in zip(WORDS, WORDS[7:] + WORDS[:7], strict=True):
+        for text in (
+            f"loss f(t, x; {word} = 2.0)\nrequire {word} > 0\nlog({word} + abs(t - x)) + softplus(x)*{word}",
+            f"loss {word}({word}, x; {other} = 1.5)\nmean[i in batch](norm(x - x[i]))*{other} + sum({word}*x)",
+            f"loss f({other}, {word})\nq = ({other} - {word})^2\nmean(q)",
+        ):
+            loss = lossdsl.load(text)
+            module = imported(loss)
+            (function,) = {name for name in vars(module) if f"{name}_gradient" in vars(module)}
+            value, slope = both(getattr(module, function), (t, x))
+            wanted = loss.numpy.value_and_grad(t, x)
+            same(value, wanted[0], text)
+            same(slope, wanted[1], text)
+
+
+def modes(_):
+    """Forward mode, second derivatives, batching, traced and learned parameters."""
+    loss = lossdsl.load("loss f(t, x; c = 1.0)\nrequire c > 0\nwhere(abs(t - x) < c, (t - x)^2, 2*c*abs(t - x) - c^2)")
+    module = imported(loss)
+    t, x = np.array([[0.25, 2.5], [1.5, 0.5]]), np.array([[1.0, 2.0], [0.5, 3.0]])
+    with pytest.raises(ValueError, match="f requires c > 0"):
+        module.f(tensor(t), tensor(x), c=-1.0)
+    slope = loss.numpy.grad(t, x)
+    if TARGET == "jax":
+        import jax
+
+        jitted = jax.jit(module.f)
+        same(jitted(t, x, 1.0), loss.numpy(t, x), "traced")
+        same(jax.grad(lambda c: jitted(t, x, c).sum())(1.0), np.sum(np.maximum(abs(t - x) - 1, 0)), "learned")
+        same(jax.jvp(lambda x: module.f(t, x).sum(), (x,), (np.ones_like(x),))[1], slope.sum(), "forward")
+        assert jax.hessian(lambda x: module.f(t, x).sum())(x).shape == (2, 2, 2, 2)
+        same(jax.vmap(jax.grad(module.f, 1))(t, x), slope, "batched")
+    if TARGET == "torch":
+        import torch
+
+        t, x = torch.tensor(t), torch.tensor(x)
+        c = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+        (learned,) = torch.autograd.grad(module.f(t, x, c).sum(), c)
+        same(learned, np.sum(np.maximum(abs(t - x).numpy() - 1, 0)), "learned")
+        tangent = torch.func.jvp(lambda x: module.f(t, x).sum(), (x,), (torch.ones_like(x),))[1]
+        same(tangent, slope.sum(), "forward")
+        assert torch.func.hessian(lambda x: module.f(t, x).sum())(x).shape == (2, 2, 2, 2)
+        same(torch.func.vmap(torch.func.grad(module.f, 1))(t, x), slope, "batched")
+        compiled = torch.compile(module.f, backend="aot_eager", fullgraph=True)
+        same(compiled(t, x), module.f(t, x), "compiled")
+        own = module.F if hasattr(module, "F") else module.LossF
+        same(own(c=1.0)(x, t), module.f(t, x).mean(), "module")
+        same(own(reduction="none")(x[:, 0], t[:, 0]), module.f(t[:, :1], x[:, :1]), "a batch of rank 1")
+    if TARGET == "keras":
+        as_a_keras_loss()
+
+
+def as_a_keras_loss():
+    """The class: saved, aligned, under masks and weights, for a loss of the whole batch too."""
+    import keras
+
+    loss = lossdsl.load("loss pair(t, x; c = 2.0)\nc*(t - x)^2")
+    made = imported(loss).Pair(c=3.0)
+    t, x = np.array([1.0, 2.0, 4.0], "float32"), np.array([[0.0], [2.0], [2.0]], "float32")
+    assert float(made(t, x)) == float(made(t[:, None], x[:, 0])) == 5.0
+    again = keras.losses.deserialize(keras.losses.serialize(made))
+    assert (again.c, float(again(t, x))) == (3.0, 5.0)
+    assert float(made(t, x, sample_weight=np.array([1.0, 0.0, 0.5]))) == 3.0
+    inputs = keras.Input((3, 1))
+    model = keras.Model(inputs, keras.layers.Masking(0.0)(inputs))
+    steps = np.array([[[1.0], [2.0], [0.0]]], "float32")
+    y = np.array([[[2.0], [4.0], [np.nan]]], "float32")
+    assert float(made(y, model(steps))) == 7.5
+    whole = imported(lossdsl.load("loss spread(t, x)\nmean[batch](sum(abs(t - x)))"), ).Spread
+    assert whole(reduction="none")(t, x).shape == (3,)
+
+
 if __name__ == "__main__":
     globals()[PART](np.random.default_rng(SEED))
     print(f"{TARGET}: {PART} done")

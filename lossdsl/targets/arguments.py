@@ -85,9 +85,8 @@ class Arguments:
             used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             given = [name for name in self.parameters if name in used]
             guard = f"_is_known({', '.join(given)})" if self.target != "numpy" else ""
-            test = ast.UnaryOp(ast.Not(), tree)
             message = f"{self.loss.name} requires {' '.join(text.split())}"
-            lines += source.refusal(test, message, guard, self.own("violated"))
+            lines += source.refusal(tree, message, guard)
         return lines
 
     def conversions(self) -> list[str]:

@@ -11,7 +11,7 @@ from functools import cache
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, Loss
-from lossdsl.targets import target_module
+from lossdsl.targets import source, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.names import Renaming, renaming, user
 from lossdsl.targets.printer import Printer
@@ -225,12 +225,23 @@ def surroundings(
     return imports, [names.text(known[helper].strip("\n")) for helper in helpers]
 
 
-def carried(target: str, value: str, slopes: Sequence[str | None], parameters: int = 0) -> str:
-    """The text of the function that makes one of a value and its gradients, tuples of one; parameters have none."""
-    text: str = getattr(target_module(target), "CARRIED", "")
+def carried(target: str, arguments: Sequence[str]) -> str:
+    """The text of `_carried(arguments)`, which makes one of `_value` and `_VJPS`; none for numpy."""
+    text: str = getattr(target_module(target), "CARRIED", "").strip("\n")
+    lines: list[str] = []
+    for line in text.split("\n"):
+        head, every, tail = line.partition("(EVERY)")
+        word = head.lstrip()
+        lines += source.signature(word, arguments, tail, len(head) - len(word)) if every else [line]
+    return "\n".join(lines)
+
+
+def kernel_text(target: str, slopes: Sequence[str | None], parameters: int) -> str:
+    """The text that makes one function of `value` and gradients, tuples of one; parameters have none."""
+    text = carried(target, [f"a{place}" for place in range(len(slopes) + parameters)])
     of_inputs = [slope and f"lambda *given: {slope}(*given)[0]" for slope in slopes]
     table = ", ".join(map(str, [*of_inputs, *[None] * parameters]))
-    return f"_VJPS = ({table},)\n" + text.replace("_value(", f"{value}(") if text else ""
+    return f"_VJPS = ({table},)\n" + text.replace("_value(", "value(") if text else ""
 
 
 @cache

@@ -119,12 +119,12 @@ class _Module:
             every: list[Argument] = [*self.loss.inputs, *self.arguments.open]
             table = [self.slopes.get(one, "None") for one in every]
             carried = [*source.tuple_lines("_VJPS = ", table)]
-            carried = ["\n".join(carried), self.names.text(self.home.CARRIED.strip("\n"))]
+            carried = ["\n".join(carried), self.names.text(code.carried(self.target, self.arguments.every))]
         imports, helpers = code.surroundings(self.functions, self.target, self.names, [*own, *carried])
         bodies = [source.function(function.tree) for function in self.functions]  # after which the trees are others
         doc = "\n".join(_docstring(_documentation(self.loss), 0))
         head = "\n\n".join(filter(None, [doc, "\n".join(_sorted(imports))]))
-        return _joined([head, *own, *bodies, *carried, *helpers])
+        return _joined([head, *own, *bodies, *carried, *map(source.laid_out, helpers)])
 
     # --- functions
 
@@ -138,7 +138,7 @@ class _Module:
             body = [f"    return {run}(*_arguments({self.every}))"]
         else:
             given, single = self.arguments.own("arguments"), self.arguments.own("is_single")
-            body = [f"    {single}, *{given} = _arguments({self.every})"]
+            body = source.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
             value = f"{run}(*{given})"
             first = f"{value}[0] if {single} else " if BATCH in loss.result.axes else ""
             body.append(f"    return {first}{value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lossdsl.ir.axes import BATCH, LAST, SAMPLE
+from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec, Loss
 from lossdsl.targets import arguments, source, special
 from lossdsl.targets.printer import Printer
@@ -235,7 +235,7 @@ def class_text(
 ) -> str:
     """A loss of Keras's around the function of a loss; it can be saved, and knows of masks and weights."""
     prediction = loss.prediction
-    rank = len(loss.result.axes & SAMPLE)
+    rank = 1 + (SPACE in loss.result.axes)
     call = ["y_true", "y_pred"] if loss.target is not None else ["y_pred"]
     if len(loss.inputs) > 2:
         call = ["y_true[0]", "y_pred", "*y_true[1:]"]
@@ -261,7 +261,9 @@ def class_text(
         masked = "".join(f"\n                {one}," for one in targets)
         masked = f"\n            y_true = ({masked}\n            )"
     values = "\n".join(source.signature(f"values = {function}", call, "", 8))
-    spread = "values" if rank else "ops.broadcast_to(values, ops.shape(y_pred)[:1])"
+    spread = "values"
+    if BATCH not in loss.result.axes:  # one for the whole batch stands once for each sample
+        spread = "values * ops.ones((ops.shape(y_pred)[0], *[1] * len(values.shape)), values.dtype)"
     places = "" if rank == 2 else '''
             while len(mask.shape) > 1:
                 mask = ops.any(mask, axis=-1)'''

@@ -79,20 +79,43 @@ def tuple_lines(head: str, items: Sequence[str]) -> list[str]:
     """`HEAD(ITEMS)`, a tuple."""
     if len(items) == 1:
         return [f"{head}({items[0]},)"]
-    return signature(head, items, "")
+    flat = f"{head}({', '.join(items)})"
+    return [flat] if len(flat) <= WIDTH else [f"{head}(", *(f"    {item}," for item in items), ")"]
 
 
-def refusal(test: ast.expr, message: str, guard: str, own: str) -> list[str]:
-    """`if GUARD and TEST: raise ValueError(MESSAGE)` ; `own` names a long test."""
-    flat = f"    if {guard} and {_at(test, 5)}:" if guard else f"    if {expression(test)}:"
-    indent, before = 4, []
-    if len(flat) > WIDTH:
-        if guard:
-            before, indent = [f"    if {guard}:"], 8
-        pad = " " * indent
-        before += _simple(f"{pad}{own} = ", test, indent, (f"{own}{number}" for number in count(1)))
-        flat = f"{pad}if {own}:"
-    return [*before, flat, *signature("raise ValueError", [quoted(message)], "", indent + 4)]
+def laid_out(text: str) -> str:
+    """The text of a helper function, set anew where a line is too long."""
+    (tree,) = ast.parse(text).body
+    assert isinstance(tree, ast.FunctionDef)
+    lines = text[text.index(":\n") :].split('"""')[-1].split("\n")
+    return function(tree) if max(map(len, lines)) > WIDTH else text
+
+
+def refusal(condition: ast.expr, message: str, guard: str) -> list[str]:
+    """`if GUARD and not CONDITION: raise ValueError(MESSAGE)` in a function's body, for each part if it is long."""
+    parts = list(_conjuncts(condition))
+    together = parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
+    heads = [_refusing(together, guard)]
+    if len(heads[0]) > 1 or len(heads[0][0]) > WIDTH:
+        heads = [_refusing(part, guard) for part in parts]
+    raised = signature("raise ValueError", [quoted(message)], "", 8)
+    return [line for head in heads for line in (*head, *raised)]
+
+
+def _refusing(condition: ast.expr, guard: str) -> list[str]:
+    test = ast.UnaryOp(ast.Not(), condition)
+    if not guard:
+        return [f"    if {expression(test)}:"]
+    flat = f"    if {guard} and {_at(test, 5)}:"
+    return [flat] if len(flat) <= WIDTH else ["    if (", f"        {guard}", f"        and {_at(test, 5)}", "    ):"]
+
+
+def _conjuncts(tree: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        for value in tree.values:
+            yield from _conjuncts(value)
+    else:
+        yield tree
 
 
 def _function(tree: ast.FunctionDef, indent: int, fresh: Iterator[str]) -> list[str]:
@@ -110,7 +133,7 @@ def _block(body: Sequence[ast.stmt], indent: int, fresh: Iterator[str]) -> list[
     lines: list[str] = []
     for place, statement in enumerate(body):
         nested = isinstance(statement, ast.FunctionDef)
-        if nested and place:
+        if nested and place and lines[-1]:
             lines.append("")
         lines += _statement(statement, indent, fresh)
         if nested:

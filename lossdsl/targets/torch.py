@@ -89,6 +89,7 @@ class TorchPrinter(Printer):
 
 PRINTER = TorchPrinter
 IMPORTS = {"math": "import math", "torch": "import torch"}
+# torch.compile counts the arguments of `forward`: EVERY stands for their names.
 CARRIED = '''
 class _Function(torch.autograd.Function):
     """The loss with its own gradient, which is worked out from the arguments again."""
@@ -96,8 +97,8 @@ class _Function(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*arguments):
-        return _value(*arguments)
+    def forward(EVERY):
+        return _value(EVERY)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
