@@ -19,12 +19,13 @@ from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
 from lossdsl.ir.expr import Expr
-from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges
 from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
+from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
@@ -41,7 +42,6 @@ from lossdsl.transform.readable import readable
 from lossdsl.transform.rules import stable
 from lossdsl.transform.simplify import Proposal, simplified
 
-TARGETS = code.TARGETS
 STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
 
 
@@ -160,6 +160,13 @@ class Program:
             found = self._gradients(seed)
         return {spec: self._in_few_passes(exprs) for spec, exprs in found.items()}
 
+    @cached_property
+    def parameter_pullbacks(self) -> dict[ParameterSpec, tuple[Expr, ...]]:
+        """The same for the numbers, vectors and matrices that the loss takes, which a model may learn."""
+        open_ones = [one for one in self.loss.parameters if one.name not in self.loss.settled]
+        found = gradient(self.stable, [one.node for one in open_ones], seed_for(self.stable))
+        return {one: self._in_few_passes((found[one.node],)) for one in open_ones}
+
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
         small = small_first(doubled(stable(canonical(exprs), self.known, late=True)), self.known)
@@ -244,15 +251,20 @@ class Program:
         return code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}")
 
     def kernel(self, target: str) -> ast.Module:
-        """What a tensor library runs: `value`, and `pullback_NAME` for each real input."""
+        """What a tensor library runs: `value`, `pullback_NAME` for each real input, and the two in one: `_carried`."""
         (value,) = guarded(affine_choices((self.value,)), self.known)
-        return code.module([code.value_function(self.loss, value, target), *self._pullback_functions(target)], target)
+        traced = target != "numpy"
+        found = [code.value_function(self.loss, value, target, traced=traced)]
+        found += self._pullback_functions(target, traced)
+        inputs = [f"pullback_{one.identifier}" if one.is_real else None for one in self.loss.inputs]
+        parameters = len([one for one in self.loss.parameters if one.name not in self.loss.settled])
+        return code.module(found, target, code.kernel_text(target, inputs, parameters))
 
-    def _pullback_functions(self, target: str) -> list[code.Function]:
+    def _pullback_functions(self, target: str, traced: bool = False) -> list[code.Function]:
         seed = seed_for(self.stable)
         return [
             code.gradient_function(
-                self.loss, [(spec, guarded(exprs, self.known))], target, f"pullback_{spec.identifier}", seed
+                self.loss, [(spec, guarded(exprs, self.known))], target, f"pullback_{spec.identifier}", seed, traced
             )
             for spec, exprs in self.pullbacks.items()
         ]
@@ -261,10 +273,24 @@ class Program:
         """A module of its own for a target, with the parameters' values as defaults."""
         from lossdsl.targets import emit
 
-        safe = [(spec, guarded(exprs, self.known)) for spec, exprs in self.gradients.items()]
-        (value,) = guarded((self.value,), self.known)
-        required = [(one.span.text, one.condition) for one in self.loss.requirements]
-        return emit.emitted(self.loss, value, safe, required, target, defaults, self.loss.source.text)
+        # numpy differentiates nothing: there the gradient is a function, elsewhere it goes with the value.
+        found: list[tuple[Argument, tuple[Expr, ...]]] = []
+        if target == "numpy":
+            found += self.gradients.items()
+        else:
+            found += [*self.pullbacks.items(), *self.parameter_pullbacks.items()]
+        return emit.emitted(
+            emit.Emission(
+                loss=self.loss,
+                value=guarded((self.value,), self.known)[0],
+                gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
+                requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
+                meetings=self.meetings,
+                defaults=defaults,
+                seed=None if target == "numpy" else seed_for(self.stable),
+            ),
+            target,
+        )
 
     def emitted_gradient(self, spec: InputSpec, target: str, defaults: Mapping[str, object]) -> str:
         """A module of its own for a target with the gradient in one input, that of `element_gradients`."""

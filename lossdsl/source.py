@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
+
+
+def normal_name(text: str) -> str:
+    """A name in the one Unicode form that names have (NFKC, as in Python): `µ` is `μ`, and `ﬁ` is `fi`."""
+    return unicodedata.normalize("NFKC", text)
 
 
 @dataclass(frozen=True)

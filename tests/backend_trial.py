@@ -518,8 +518,59 @@ def second_of_masked(_):
                 assert found[0, 0] == 0, f"{formula} at {x}: {found}"
 
 
+def modes(rng):
+    """What each backend differentiates by: forward mode, second derivatives, batching, variables, compiled training."""
+    for name in ("huber", "categorical_crossentropy", "dice"):
+        one = BuiltIn(name)
+        t, x = one.drawn(rng, (4, 3))
+        slope = one.spec.numpy.grad(t, x)
+        if BACKEND == "torch":
+            t, x = keras.ops.convert_to_tensor(t, "float64"), keras.ops.convert_to_tensor(x, "float64")
+
+        def total(a, one=one, t=t):
+            return one.loss(t, a).sum()
+
+        def single(b, a, one=one):
+            return one.loss(b[None], a[None])[0]
+
+        if BACKEND == "jax":
+            import jax
+
+            same(jax.jvp(total, (x,), (np.ones_like(x),))[1], slope.sum(), "forward", 1e-13)
+            assert np.isfinite(jax.hessian(total)(x)).all()
+            same(jax.vmap(jax.grad(single, 1))(t, x), slope, "batched", 1e-13)
+        elif BACKEND == "torch":
+            import torch
+
+            tangent = torch.func.jvp(total, (x,), (torch.ones_like(x),))[1]
+            same(tangent, slope.sum(), "forward", 1e-13)
+            assert torch.func.hessian(total)(x).isfinite().all()
+            found = torch.func.vmap(torch.func.grad(single, 1))(t, x)
+            same(found, slope, "batched", 1e-13)
+        else:
+            import tensorflow as tf
+
+            for place in (0, 1):
+                given = [tf.Variable(each) if k == place else tf.constant(each) for k, each in enumerate((t, x))]
+                with tf.GradientTape() as tape:
+                    value = one.loss(*given)
+                wanted = one.spec.numpy.grad(t, x, wrt="tx"[place])
+                same(tape.gradient(value, given[place]), wanted, f"variable in {name}", 1e-13)
+
+
+def compiled_training(rng):
+    """A model whose step is compiled, which imports generated modules by their names on torch."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    loss = lossdsl.compile("categorical_crossentropy", from_logits=True)
+    model.compile("sgd", loss, jit_compile=BACKEND != "tensorflow")
+    t = np.eye(2, dtype="float32")[rng.integers(0, 2, 32)]
+    history = model.fit(rng.normal(size=(32, 4)).astype("float32"), t, epochs=2, verbose=0).history["loss"]
+    assert history[1] < history[0]
+
+
 PARTS = {
     "choices": (lambda _: unselected(), second_of_masked),
+    "modes": (modes, compiled_training),
     "values": (values, kinks),
     "published": (published,),
     "shapes": (shapes, empty_batches, narrow_pieces, pairs, dtypes, alignment),

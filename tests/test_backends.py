@@ -14,7 +14,7 @@ import pytest
 BACKENDS = os.environ.get("LOSSDSL_BACKENDS", "tensorflow").split()
 
 
-@pytest.mark.parametrize("part", ["values", "published", "shapes", "training", "choices"])
+@pytest.mark.parametrize("part", ["values", "modes", "published", "shapes", "training", "choices"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_backend(backend, part):
     script = Path(__file__).with_name("backend_trial.py")
@@ -27,3 +27,20 @@ def test_backend(backend, part):
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"{backend}: {part} done" in done.stdout
     assert part != "published" or "195 published losses" in done.stdout
+
+
+EMITTED = {"tensorflow": ("numpy", "tensorflow"), "jax": ("jax",), "torch": ("torch",)}
+
+
+@pytest.mark.parametrize("part", ["catalogue", "published", "kinks", "names", "modes"])
+@pytest.mark.parametrize(
+    "backend, target", [(backend, target) for backend in BACKENDS for target in (*EMITTED[backend], "keras")]
+)
+def test_emitted(backend, target, part):
+    script = Path(__file__).with_name("emit_trial.py")
+    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1"}
+    done = subprocess.run(
+        [sys.executable, str(script), target, part], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"{target}: {part} done" in done.stdout

@@ -1,18 +1,28 @@
 """What `lossdsl emit` prints runs without lossdsl and gives what the numpy twin gives."""
 
+import builtins
+import copy
 import dataclasses
+import gc
+import keyword
+import linecache
+import pickle
 import subprocess
 import sys
 import textwrap
+import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lossdsl
 from lossdsl import catalog
 from lossdsl.cli import main
-from lossdsl.errors import LossTypeError
+from lossdsl.errors import LossNameError, LossSyntaxError, LossTypeError
 from lossdsl.ir.ops import OPS
+from lossdsl.targets import TARGETS, target_module
 
 FORMULA = "where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))"
 
@@ -136,3 +146,95 @@ def test_what_a_target_lacks_is_said(others, told, monkeypatch):
 def test_an_unknown_target_is_wrong_use(capsys):
     assert main(["emit", "huber", "--target", "kera"]) == 2
     assert "did you mean `keras`?" in capsys.readouterr().err
+
+
+WIDE = "loss of_many(t: label, x; capacity = 30, weights: vector, temperature_of_the_teacher = 1, q = 0.5)\n"
+WIDE += "require 0 < capacity <= 1000 and 0 < q <= 1 and temperature_of_the_teacher >= 1 - capacity\n"
+WIDE += "z = capacity*tanh(x/capacity)/temperature_of_the_teacher\n"
+WIDE += "mean[i in batch](norm(x - x[i]))*q + sum(weights)*(logsumexp(z) - z[t])"
+
+
+def test_modules_are_laid_out_as_ruff_lays_out_python(tmp_path):
+    for name in ("huber", "categorical_focal_crossentropy", "sparse_categorical_crossentropy", "circle", WIDE):
+        loss = lossdsl.load(name, **({"weights": [1.0]} if name is WIDE else {}))
+        for target in TARGETS:
+            text = loss.program.emitted(target, loss.parameters)
+            (tmp_path / f"{loss.name}_for_{target}.py").write_text(text, encoding="utf-8")
+    for command in (["format", "--diff"], ["check", "--output-format", "concise"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--isolated", str(tmp_path)],
+            capture_output=True, text=True, check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_default_is_kept_behind_what_has_none(capsys):
+    made = namespace(emitted(capsys, "loss a(t, x; q, c = 10.0)\nc*q*abs(t - x)"))
+    assert made["a"](np.array([0.0]), np.array([1.0]), 2.0) == 20.0
+    made = namespace(emitted(capsys, "loss a(t, x; c = 10.0, q)\nc*q*abs(t - x)"))
+    assert made["a"](np.array([0.0]), np.array([1.0]), q=2.0) == 20.0
+
+
+def test_a_class_of_torch_knows_what_its_base_has():
+    torch = pytest.importorskip("torch")
+    base = {name for name in dir(torch.nn.Module()) if not name.startswith("_")}
+    assert base <= target_module("torch").ATTRIBUTES
+
+
+letters = st.characters(categories=["Lu", "Ll", "Lt", "Lo", "Nl"])
+words = st.one_of(
+    st.text(st.one_of(letters, st.sampled_from("_09")), min_size=1, max_size=4),
+    st.sampled_from([*keyword.kwlist, *dir(builtins)]),
+    st.sampled_from(["np", "math", "special", "dtype_", "shape", "v1", "upstream", "_value", "_slope_x", "_arguments"]),
+)
+
+
+@given(words, words, words)
+def test_no_name_of_a_user_meets_one_of_ours(loss, given_input, parameter):
+    """The law of names: a loss means the same whatever things in it are called."""
+    text = f"loss {loss}({given_input}, x; {parameter} = 2.0)\nrequire {parameter} > 0\n"
+    text += f"logsumexp(x*{parameter}) + log({parameter} + abs({given_input} - x))"
+    plain = lossdsl.load("logsumexp(x*c) + log(c + abs(t - x))", c=2.0).numpy
+    try:
+        program = lossdsl.load(text).program
+    except (LossNameError, LossSyntaxError):
+        return  # a name of the language, or none
+    t, x = np.array([[0.25, 2.5]]), np.array([[1.0, 2.0]])
+    made = namespace(program.emitted("numpy", {parameter: 2.0}))
+    (function,) = {name for name in made if f"{name}_gradient" in made}
+    np.testing.assert_array_equal(made[function](t, x, 2.0), plain(t, x))
+    np.testing.assert_array_equal(made[f"{function}_gradient"](t, x, 2.0), plain.grad(t, x))
+    np.testing.assert_array_equal(lossdsl.load(text).numpy.grad(t, x), plain.grad(t, x))
+
+
+def test_names_have_one_unicode_form():
+    loss = lossdsl.load("loss f(t, x; \u00b5 = 1.0, \ufb01 = 2.0)\n\u03bc*fi*(t - x)")
+    assert loss.parameters == {"\u03bc": 1.0, "fi": 2.0}
+    with pytest.raises(LossNameError, match="has a meaning already"):
+        lossdsl.load("loss f(t, x; \u00b5 = 1.0, \u03bc = 2.0)\n\u03bc*(t - x)")
+    given = {unicodedata.normalize("NFD", "é"): 3.0}
+    assert lossdsl.load("loss f(t, x; é = 1.0)\né*(t - x)", **given).parameters == {"é": 3.0}
+    with pytest.raises(LossSyntaxError, match="a word of the language"):
+        lossdsl.load("loss f(t, \uff53elf)\nt")
+
+
+def test_what_load_returns_is_copied_and_sent_elsewhere():
+    loss = lossdsl.load("huber", delta=0.5)
+    for again in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss), copy.copy(loss)):
+        assert again.parameters == loss.parameters
+        assert again.numpy([0.0], [2.0]) == loss.numpy([0.0], [2.0])
+    assert pickle.loads(pickle.dumps(loss.numpy.grad))([0.0], [2.0]) == [0.5]
+
+
+def test_generated_modules_go_with_the_losses_that_they_are_of():
+    def held() -> tuple[int, int]:
+        gc.collect()
+        lines = sum(name.startswith("<lossdsl") for name in linecache.cache)
+        return lines, sum(name.startswith("lossdsl.generated.") for name in sys.modules)
+
+    before = held()
+    kept = lossdsl.load("3*(t - x)^2").numpy
+    kept.grad([1.0], [2.0])
+    assert held() > before
+    del kept
+    assert held() == before

@@ -6,7 +6,6 @@ import math
 import re
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -22,8 +21,10 @@ from lossdsl.errors import LossLimitError, LossSyntaxError
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import character_hint
 from lossdsl.frontend.messages import check_brackets, explain_character, explain_token
-from lossdsl.source import Source, Span
+from lossdsl.source import Source, Span, normal_name
 
+_WORDS = ("loss", "require", "expect", "allow", "example", "if", "in", "and", "or", "not", "self", "true", "false",
+          "cases", "else")
 MAX_LENGTH = 200_000
 MAX_NESTING = 60
 MAX_EXPONENT = 4000
@@ -141,7 +142,17 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def _word(self, token: Token) -> s.Word:
         span = Span(self.source, token.start_pos or 0, token.end_pos or 0)
-        return s.Word(span, unicodedata.normalize("NFC", str(token)))
+        return s.Word(span, normal_name(token) if token.type == "NAME" else str(token))
+
+    def _name(self, token: Token) -> s.Word:
+        """A word that is chosen freely, in the form that names have."""
+        word = self._word(token)
+        if not str(token).isidentifier():
+            raise LossSyntaxError(f"`{token}` is no name", word.span, "a name has letters, digits and `_`")
+        if word.text in _WORDS:
+            text = f"`{token}` is a word of the language: `{word.text}`"
+            raise LossSyntaxError(text, word.span, "choose another name")
+        return word
 
     # --- lines
 
@@ -156,7 +167,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     @v_args(meta=True)
     def header(self, meta: Any, children: list[Any]) -> s.Node:
         name, inputs, parameters = children
-        return s.Header(self._span(meta), self._word(name), tuple(inputs), tuple(parameters or ()))
+        return s.Header(self._span(meta), self._name(name), tuple(inputs), tuple(parameters or ()))
 
     def inputs(self, children: list[s.InputDecl]) -> list[s.InputDecl]:
         return children
@@ -170,17 +181,17 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     @v_args(meta=True)
     def input(self, meta: Any, children: list[Any]) -> s.InputDecl:
         name, kinds = children
-        return s.InputDecl(self._span(meta), (self._word(name),), kinds or ())
+        return s.InputDecl(self._span(meta), (self._name(name),), kinds or ())
 
     @v_args(meta=True)
     def packed(self, meta: Any, children: list[Any]) -> s.InputDecl:
         *names, kinds = children
-        return s.InputDecl(self._span(meta), tuple(map(self._word, names)), kinds or ())
+        return s.InputDecl(self._span(meta), tuple(map(self._name, names)), kinds or ())
 
     @v_args(meta=True)
     def parameter(self, meta: Any, children: list[Any]) -> s.ParameterDecl:
         name, kinds, default = children
-        return s.ParameterDecl(self._span(meta), self._word(name), kinds or (), default)
+        return s.ParameterDecl(self._span(meta), self._name(name), kinds or (), default)
 
     @v_args(meta=True)
     def require(self, meta: Any, children: list[Any]) -> s.Node:
@@ -289,7 +300,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     @v_args(meta=True)
     def name(self, meta: Any, children: list[Token]) -> s.Node:
-        return s.Name(self._span(meta), self._word(children[0]).text)
+        return s.Name(self._span(meta), self._name(children[0]).text)
 
     @v_args(meta=True)
     def self_(self, meta: Any, children: list[Any]) -> s.Node:
@@ -311,7 +322,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     @v_args(meta=True)
     def call(self, meta: Any, children: list[Any]) -> s.Node:
         name, args, keywords = children
-        return s.Call(self._span(meta), self._word(name), tuple(args or ()), tuple(keywords or ()))
+        return s.Call(self._span(meta), self._name(name), tuple(args or ()), tuple(keywords or ()))
 
     @v_args(meta=True)
     def cases(self, meta: Any, children: list[Any]) -> s.Node:

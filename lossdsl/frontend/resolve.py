@@ -33,7 +33,7 @@ from lossdsl.ir.loss import (
 )
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
-from lossdsl.source import Span
+from lossdsl.source import Span, normal_name
 
 _NO_RECURSION = "write out what is meant: a loss does not call itself"
 
@@ -153,9 +153,14 @@ class _Main:
         scope = Scope()
         words = [(word, "input") for spec in header.inputs for word in spec.names]
         words += [(spec.name, "parameter") for spec in header.parameters]
+        packed = {"_".join(word.text for word in spec.names) for spec in header.inputs if len(spec.names) > 1}
         for word, what in words:
             scope.check_free(word, what)
             scope = scope.plus(word.text, b.ZERO)
+            if word.text in packed:
+                raise LossNameError(
+                    f"`{word.text}` is what a packed input is called", word.span, f"give the {what} another name"
+                )
 
     def _settled(self, spec: ParameterSpec, settled: Mapping[str, bool | int]) -> bool | int:
         value = settled.get(spec.name, spec.default)
@@ -355,7 +360,8 @@ class _Main:
         """What a called loss requires becomes a requirement here, if it is settled by parameters."""
         condition = resolver.condition(node, scope)
         if isinstance(condition, Flag) and not condition.value:
-            given = [value.span for word, value in call.keywords if re.search(rf"\b{word.text}\b", node.span.text)]
+            text = normal_name(node.span.text)
+            given = [value.span for word, value in call.keywords if re.search(rf"\b{word.text}\b", text)]
             place = given[0] if given else call.span
             hint = "give it a value that fulfils this"
             raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", place, hint)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.interval import NONNEGATIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval
-from lossdsl.source import Source, Span
+from lossdsl.source import Source, Span, normal_name
 
 DOMAINS: dict[str, Interval] = {
     "real": REALS,
@@ -38,6 +38,9 @@ LAYOUTS: dict[str, Axes] = {
     "row_label": frozenset({ROWS}),
 }
 """The words that say which axes an input has."""
+
+HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
+"""A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
 
 LABELS = ("label", "row_label")
 """Those of them whose inputs hold whole numbers."""
@@ -105,6 +108,19 @@ class ParameterSpec:
     @property
     def node(self) -> Param:
         return Param(self.name, self.over)
+
+    @property
+    def nodes(self) -> tuple[Param]:
+        """As an input has several."""
+        return (self.node,)
+
+    @property
+    def identifier(self) -> str:
+        return self.name
+
+
+Argument = InputSpec | ParameterSpec
+"""What a loss is called with."""
 
 
 @dataclass(frozen=True)
@@ -190,5 +206,5 @@ class Loss:
 
     def input(self, name: str) -> InputSpec | None:
         """The input called so (`(m, s)`, `m_s` and `m,s` all name a packed one)."""
-        wanted = name.strip("()").replace(" ", "").replace(",", "_")
+        wanted = normal_name(name).strip("()").replace(" ", "").replace(",", "_")
         return next((spec for spec in self.inputs if spec.identifier == wanted), None)

@@ -18,6 +18,7 @@ from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import ParameterSpec
 from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
+from lossdsl.source import normal_name
 
 Value = float | int | bool | tuple[float, ...] | tuple[tuple[float, ...], ...]
 """A parameter's value as plain Python: a vector is a tuple, a matrix a tuple of rows."""
@@ -47,6 +48,7 @@ def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
     """
     specs = pipeline.parameters(file)
     names = [spec.name for spec in specs]
+    given = {normal_name(name): value for name, value in given.items()}
     header = file.losses[-1].header
     label = header.name.text if header is not None else "the formula"
     for name in given:
@@ -170,7 +172,8 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
         held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
     for requirement, holds in zip(loss.requirements, held, strict=True):
         if not holds:
-            names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", requirement.span.text))
+            text = normal_name(requirement.span.text)
+            names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
             shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
             raise LossParameterError(
                 f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",

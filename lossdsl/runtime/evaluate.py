@@ -17,14 +17,12 @@ from keras import ops
 
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.loss import HARMLESS, InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
 from lossdsl.runtime.shapes import Plan, Shape, Step, joined, plan, show
 from lossdsl.runtime.spec import LoadedLoss
-
-_HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
 
 
 @dataclass(frozen=True)
@@ -184,8 +182,8 @@ def _tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
         raise no_tensor(label, spec.name, value)
     try:
         if spec.is_label:
-            return ops.cast(ops.convert_to_tensor(value), "int32")
-        return ops.convert_to_tensor(value, dtype=dtype)
+            return ops.cast(keras_internals.tensor_of(value), "int32")
+        return keras_internals.tensor_of(value, dtype)
     except (TypeError, ValueError, AttributeError) as error:
         raise no_tensor(label, spec.name, value, error) from None
 
@@ -265,7 +263,7 @@ def _masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
     """The input with a harmless value wherever the mask is off."""
     if BATCH not in spec.over or len(tensor.shape) < len(mask.shape):
         return tensor
-    harmless = ops.full_like(tensor, 0 if spec.is_label else _HARMLESS.get(spec.domain, 0.0))
+    harmless = ops.full_like(tensor, 0 if spec.is_label else HARMLESS.get(spec.domain, 0.0))
     return ops.where(_padded(mask, len(tensor.shape)), tensor, harmless)
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
+import re
+import sys
 import weakref
 from collections.abc import Callable
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 from lossdsl.errors import LossParameterError, LossShapeError
@@ -19,23 +22,34 @@ _AXIS = "the axis is shorter than the formula takes it to be: give longer rows, 
 _numbers = itertools.count(1)
 
 
-class _Lifetime:
-    """Ends with the functions whose globals hold it, and so ends what is kept for their tracebacks."""
-
-
 def functions(module: ast.Module, label: str) -> dict[str, Callable[..., Any]]:
-    """The functions that a module defines. Tracebacks show its lines, under `<lossdsl LABEL>`."""
+    """The functions that a module defines. Tracebacks show its lines, under `<lossdsl LABEL>`.
+
+    The module can be imported by its name, as `torch.compile` does, as long as one of its functions is in use.
+    """
     text = ast.unparse(module)
-    filename = f"<lossdsl {label} {next(_numbers)}>"
+    number = next(_numbers)
+    filename = f"<lossdsl {label} {number}>"
+    home = ModuleType(f"lossdsl.generated.{re.sub(r'[^a-zA-Z0-9]', '_', label)}_{number}")
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    lifetime = _Lifetime()
-    weakref.finalize(lifetime, linecache.cache.pop, filename, None)
-    namespace: dict[str, Any] = {"__name__": f"lossdsl.generated.{label}", "__lifetime__": lifetime}
-    exec(compile(text, filename, "exec"), namespace)  # noqa: S102 - see above
-    return {node.name: _told(namespace[node.name], label) for node in module.body if isinstance(node, ast.FunctionDef)}
+    sys.modules[home.__name__] = home
+    exec(compile(text, filename, "exec"), home.__dict__)  # noqa: S102 - see above
+    use = _Use()
+    weakref.finalize(use, _forget, home.__name__, filename).atexit = False
+    names = [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
+    return {name: _told(home.__dict__[name], label, use) for name in names}
 
 
-def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
+class _Use:
+    """Held by each function of a module, so that the module goes when the last of them does."""
+
+
+def _forget(name: str, filename: str) -> None:
+    sys.modules.pop(name, None)
+    linecache.cache.pop(filename, None)
+
+
+def _told(function: Callable[..., Any], label: str, use: _Use) -> Callable[..., Any]:
     """The function, with what Python's arithmetic and numpy's indices may raise told as a mistake of the caller's."""
 
     @wraps(function)
@@ -58,4 +72,5 @@ def _told(function: Callable[..., Any], label: str) -> Callable[..., Any]:
                 raise LossShapeError(f"{label}: tensors meet whose lengths do not agree ({error})") from None
             raise
 
+    call.__dict__["module"] = use
     return call

@@ -34,6 +34,15 @@ def is_recorded(tensor: Any) -> bool:
     return bool(should_record_backprop([tensor]) or pack_tangents([tensor]).tangents)
 
 
+def tensor_of(value: Any, dtype: str | None = None) -> Any:
+    """A tensor of the backend; of a variable of TensorFlow's its value, which `keras.ops` leaves as it is."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        value = tf.convert_to_tensor(value) if isinstance(value, tf.Variable) else value
+    return ops.convert_to_tensor(value, dtype=dtype)
+
+
 def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keeps `tf.function` and `torch.compile` from reading the Python of a function: they call it as it is.
 

@@ -66,11 +66,12 @@ class _Code:
     prediction: int
     has_numbers: bool
     """Whether the numbers among the parameters stand in the code; they are arguments else."""
+    carried: Callable[..., Any]
+    """The value with our gradient, in each mode of differentiation that the backend has."""
 
     def settings(self, parameters: list[Any], array: Callable[[Any], Any]) -> list[Any]:
-        """The arguments behind the inputs: vectors and matrices as tensors, and numbers that the code does not have."""
-        given = (each for each in parameters if not (self.has_numbers and isinstance(each, float)))
-        return [each if isinstance(each, float) else array(each) for each in given]
+        """The arguments behind the inputs, as tensors: what parameters the code does not have for numbers."""
+        return [array(each) for each in parameters if not (self.has_numbers and isinstance(each, float))]
 
     @classmethod
     def of(cls, spec: LoadedLoss, backend: str, axes: Axes = Axes.EVERY) -> _Code:
@@ -88,6 +89,7 @@ class _Code:
             tuple(found[f"pullback_{one.identifier}"] if one.is_real else None for one in inputs),
             inputs.index(program.loss.prediction),
             bound is not spec.program,
+            found["_carried"],
         )
 
 
@@ -142,33 +144,14 @@ def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
 
 
 def _jax(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
-    import jax
     import jax.numpy as jnp
-    import numpy as np
 
     coded = _coded(spec, "jax", is_whole)
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
         settings = code.settings(parameters, lambda each: jnp.asarray(each, inputs[code.prediction].dtype))
-
-        @jax.custom_vjp  # type: ignore[untyped-decorator]
-        def with_gradient(*tensors: Any) -> Any:
-            return code.value(*tensors, *settings)
-
-        def forward(*tensors: Any) -> tuple[Any, tuple[Any, ...]]:
-            return with_gradient(*tensors), tensors
-
-        def backward(tensors: tuple[Any, ...], upstream: Any) -> tuple[Any, ...]:
-            return tuple(
-                np.zeros(tensor.shape, jax.dtypes.float0)
-                if pullback is None
-                else pullback(*tensors, *settings, upstream)[0]
-                for pullback, tensor in zip(code.pullbacks, tensors, strict=True)
-            )
-
-        with_gradient.defvjp(forward, backward)
-        return with_gradient(*inputs)
+        return code.carried(*inputs, *settings)
 
     return call
 
@@ -178,31 +161,13 @@ def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
 
     coded = _coded(spec, "torch", is_whole)
 
-    class WithGradient(torch.autograd.Function):  # type: ignore[misc]
-        """The gradient is computed from the saved inputs, in operations that torch can differentiate again."""
-
-        @staticmethod
-        def forward(context: Any, code: _Code, settings: list[Any], *tensors: Any) -> Any:
-            context.save_for_backward(*tensors)
-            context.code, context.settings = code, settings
-            return code.value(*tensors, *settings)
-
-        @staticmethod
-        def backward(context: Any, upstream: Any) -> Any:
-            return None, None, *(
-                pullback(*context.saved_tensors, *context.settings, upstream)[0]
-                if needed and pullback is not None
-                else None
-                for pullback, needed in zip(context.code.pullbacks, context.needs_input_grad[2:], strict=True)
-            )
-
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
         like = inputs[code.prediction]
         settings = code.settings(
             parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device)
         )
-        return WithGradient.apply(code, settings, *inputs)
+        return code.carried(*inputs, *settings)
 
     return call
 

@@ -96,6 +96,10 @@ class LoadedLoss:
                 found.append(value)
         return found
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and sent to other processes as what it was made of."""
+        return LoadedLoss, (self.origin, self.axis, dict(self.parameters))
+
     def __repr__(self) -> str:
         inputs = ", ".join(spec.name for spec in self.program.loss.inputs)
         values = ", ".join(f"{name}={_shown(value)}" for name, value in self.parameters.items())

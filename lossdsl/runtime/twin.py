@@ -42,6 +42,10 @@ class Twin:
         self._values: Callable[..., Any] | None = None
         self._slopes: dict[InputSpec, Callable[..., Any]] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and sent to other processes as its loss."""
+        return Twin, (self._spec,)
+
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
         """One value a sample (or a sample and place); one number for a loss of the whole batch."""
         call = self._prepared(inputs, named)

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import builtins
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
+from functools import cache
 
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
 from lossdsl.ir.expr import Expr, Input, Param
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.loss import Argument, Loss
+from lossdsl.targets import source, target_module
 from lossdsl.targets.blocks import split_means
-from lossdsl.targets.printer import Printer, identifier
+from lossdsl.targets.names import Renaming, renaming, user
+from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import assign, fill, literal, name, statements
-
-TARGETS = ("numpy", "tensorflow", "jax", "torch", "keras")
-"""Each is a module beside this one, with a PRINTER and HELPERS; it is imported when it is asked for."""
-
-
-def _module(target: str) -> ModuleType:
-    return import_module(f"lossdsl.targets.{target}")
-
-
-_IMPORTS = {
-    "math": "import math",
-    "np": "import numpy as np",
-    "special": "from scipy import special",
-    "tf": "import tensorflow as tf",
-    "jax": "import jax",
-    "jnp": "import jax.numpy as jnp",
-    "jsp": "import jax.scipy.special as jsp",
-    "torch": "import torch",
-    "keras": "import keras",
-    "ops": "from keras import ops",
-}
 
 
 @dataclass(frozen=True)
@@ -45,26 +26,32 @@ class Function:
     helpers: frozenset[str]
 
 
-def value_function(loss: Loss, value: Expr, target: str, function: str = "value") -> Function:
-    """`function(inputs, parameters)` with one value a sample (and place), or one number."""
-    return _Builder(loss, split_means((value,)), target).value(function)
+def value_function(
+    loss: Loss, value: Expr, target: str, function: str = "value", traced: bool = False
+) -> Function:
+    """`function(inputs, parameters)` with one value a sample (and place), or one number.
+
+    Numbers among the parameters are plain ones, or, where they are `traced`, arrays of the prediction's dtype.
+    """
+    return _Builder(loss, split_means((value,)), target, traced=traced).value(function)
 
 
 def gradient_function(
     loss: Loss,
-    gradients: Sequence[tuple[InputSpec, tuple[Expr, ...]]],
+    gradients: Sequence[tuple[Argument, tuple[Expr, ...]]],
     target: str,
     function: str = "gradient",
     seed: Input | None = None,
+    traced: bool = False,
 ) -> Function:
     """`function(inputs, parameters)` with the tuple of gradients, each of the shape of its input.
 
-    `gradients` pairs inputs with one expression a component. With `seed`, the function has it as a last argument: the
-    derivative of what comes after with respect to each value of the loss.
+    `gradients` pairs inputs (or parameters) with one expression a component. With `seed`, the function has it as a last
+    argument: the derivative of what comes after with respect to each value of the loss.
     """
     gradients = [(spec, split_means(exprs)) for spec, exprs in gradients]
     roots = tuple(expr for _, exprs in gradients for expr in exprs)
-    return _Builder(loss, roots, target, seed).gradients(function, gradients)
+    return _Builder(loss, roots, target, seed, traced).gradients(function, gradients)
 
 
 def condition_function(loss: Loss, conditions: Sequence[Expr], function: str = "requirements") -> Function:
@@ -82,43 +69,18 @@ def static_condition(loss: Loss, condition: Expr) -> ast.expr:
     return tree
 
 
-def taken_in(loss: Loss, target: str, used: set[str]) -> list[ast.stmt]:
-    """What a function that a person calls does first with its arguments, as far as they are among the names `used`.
-
-    Labels become whole numbers, vectors and matrices arrays of the prediction's dtype; a vector that is one number is
-    stretched to the length of the last axis.
-    """
-    spell: Mapping[str, str] = _module(target).PRINTER.spell
-    prediction = loss.prediction
-    like = next((spec for spec in (prediction, *loss.inputs) if spec.is_real and LAST in spec.over), None)
-    found = []
-    for label in loss.inputs:
-        if label.is_label:
-            found.append((identifier(label.identifier, set()), "label", prediction))
-    for parameter in loss.parameters:
-        if parameter.name not in loss.settled and parameter.kind in ("vector", "matrix"):
-            kind = "matrix" if like is None else parameter.kind
-            found.append((identifier(parameter.name, set()), kind, like or prediction))
-    body: list[ast.stmt] = []
-    for argument, kind, model in found:
-        if argument in used:
-            tree: ast.expr = name(identifier(model.identifier, set()))
-            if kind == "vector" and len(model.nodes) > 1:
-                tree = fill(f"x[..., ::{len(model.nodes)}]", x=tree)
-            body.append(assign(argument, fill(spell[kind], a=name(argument), x=tree)))
-    return body
-
-
 class _Builder:
-    def __init__(self, loss: Loss, roots: tuple[Expr, ...], target: str, seed: Input | None = None) -> None:
+    def __init__(
+        self, loss: Loss, roots: tuple[Expr, ...], target: str, seed: Input | None = None, traced: bool = False
+    ) -> None:
         self.loss = loss
-        leaves = {node.name: identifier(node.name, set()) for spec in loss.inputs for node in spec.nodes}
+        leaves = {node.name: user(node.name) for spec in loss.inputs for node in spec.nodes}
         for parameter in loss.parameters:
-            leaves[parameter.name] = identifier(parameter.name, set())
+            leaves[parameter.name] = user(parameter.name)
         if seed is not None:
-            leaves[seed.name] = identifier(seed.name, set(leaves.values()))
-        self.arguments = [identifier(spec.identifier, set()) for spec in loss.inputs]
-        self.printer: Printer = _module(target).PRINTER(roots, leaves, loss.names, taken=(*self.arguments, "shape"))
+            leaves[seed.name] = "upstream"
+        self.arguments = [user(spec.identifier) for spec in loss.inputs]
+        self.printer: Printer = target_module(target).PRINTER(roots, leaves, loss.names, traced)
         self.printer.sizes.update(_measures(loss))
         self.target = target
         self.parameters = [leaves[p.name] for p in loss.parameters if p.name not in loss.settled]
@@ -141,22 +103,25 @@ class _Builder:
             tree = self.printer.reshape(tree, name("shape"))
         return self._function(function, [ast.Return(tree)], {"shape": leading} if leading is not None else {})
 
-    def gradients(self, function: str, gradients: Sequence[tuple[InputSpec, tuple[Expr, ...]]]) -> Function:
+    def gradients(
+        self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
+    ) -> Function:
         trees = iter(self.printer.print())
         results: list[ast.expr] = []
         before: dict[str, ast.expr] = {}
         flexible = self.printer.layout.flexible
         for spec, exprs in gradients:
-            parts = [self._like(next(trees), expr, node) for expr, node in zip(exprs, spec.nodes, strict=True)]
+            nodes: tuple[Input | Param, ...] = spec.nodes
+            parts = [self._like(next(trees), expr, node) for expr, node in zip(exprs, nodes, strict=True)]
             tree = parts[0] if len(parts) == 1 else self.printer.joined(parts)
             if not flexible and SPACE in spec.nodes[0].axes:
-                kept = identifier(f"{spec.identifier}_shape", self.printer.taken)
+                kept = f"{spec.identifier}_shape"
                 before[kept] = self.printer.shape(name(self._argument(spec)))
                 tree = self.printer.reshape(tree, name(kept))
             results.append(tree)
         return self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
 
-    def _like(self, tree: ast.expr, expr: Expr, node: Input) -> ast.expr:
+    def _like(self, tree: ast.expr, expr: Expr, node: Input | Param) -> ast.expr:
         """A gradient in the shape of its input."""
         plain = self.printer.is_plain(expr)
         if expr.axes == node.axes and not plain:
@@ -165,8 +130,8 @@ class _Builder:
             tree = self.printer.meet(expr, node.axes)
         return self.printer.filled(tree, self.printer.shape(name(self.printer.leaves[node.name])), plain)
 
-    def _argument(self, spec: InputSpec) -> str:
-        return identifier(spec.identifier, set())
+    def _argument(self, spec: Argument) -> str:
+        return user(spec.identifier)
 
     def _function(self, function: str, end: list[ast.stmt], before: dict[str, ast.expr]) -> Function:
         printer = self.printer
@@ -224,22 +189,83 @@ def _measures(loss: Loss) -> dict[Axis, Input | Param]:
     return found
 
 
-def module(functions: Sequence[Function], target: str, doc: str = "") -> ast.Module:
-    """A module with its imports, the helpers that are called, and the functions."""
-    texts: dict[str, str] = _module(target).HELPERS
-    helpers: dict[str, list[ast.stmt]] = {}
-    waiting = sorted({helper for function in functions for helper in function.helpers}, reverse=True)
+def settle(
+    functions: Sequence[Function], target: str, marked: Sequence[str] = (), blocked: Iterable[str] = ()
+) -> Renaming:
+    """Settles every name in the functions of a module, in place, and those `marked` elsewhere in it.
+
+    A user's name can be none of those `blocked`.
+    """
+    trees = [function.tree for function in functions]
+    home = target_module(target)
+    found = renaming([*trees, *map(name, marked)], home.IMPORTS, {*blocked, *_outside(target)})
+    found.apply(trees)
+    return found
+
+
+def surroundings(
+    functions: Sequence[Function], target: str, names: Renaming, texts: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """The lines of imports and the texts of helpers that functions need, and other texts of the module."""
+    home = target_module(target)
+    known: Mapping[str, str] = home.HELPERS
+    modules: Mapping[str, str] = home.IMPORTS
+    back = {new: old for old, new in names.own.items()}
+    used = {back.get(each, each) for each in _names_in([*(f.tree for f in functions), *map(ast.parse, texts)])}
+    helpers: list[str] = []
+    waiting = sorted({*(helper for function in functions for helper in function.helpers), *(used & known.keys())})
     while waiting:
-        helper = waiting.pop()
+        helper = waiting.pop(0)
         if helper not in helpers:
-            helpers[helper] = statements(texts[helper])
-            called = _names_in(helpers[helper]) & texts.keys()
-            waiting.extend(sorted(called - helpers.keys()))
-    body: list[ast.stmt] = [part for parts in helpers.values() for part in parts]
-    body += [function.tree for function in functions]
-    used = _names_in(body)
-    imports = [part for key, text in _IMPORTS.items() if key in used for part in statements(text)]
-    head: list[ast.stmt] = [ast.Expr(literal(doc))] if doc else []
-    return ast.fix_missing_locations(ast.Module([*head, *imports, *body], []))
+            helpers.append(helper)
+            inside = _names_of(known[helper])
+            used |= inside
+            waiting += sorted(inside & known.keys() - {*helpers})
+    imports = [_as(line, names.own.get(alias, alias), alias) for alias, line in modules.items() if alias in used]
+    return imports, [names.text(known[helper].strip("\n")) for helper in helpers]
 
 
+def carried(target: str, arguments: Sequence[str]) -> str:
+    """The text of `_carried(arguments)`, which makes one of `_value` and `_VJPS`; none for numpy."""
+    text: str = getattr(target_module(target), "CARRIED", "").strip("\n")
+    lines: list[str] = []
+    for line in text.split("\n"):
+        head, every, tail = line.partition("(EVERY)")
+        word = head.lstrip()
+        lines += source.signature(word, arguments, tail, len(head) - len(word)) if every else [line]
+    return "\n".join(lines)
+
+
+def kernel_text(target: str, slopes: Sequence[str | None], parameters: int) -> str:
+    """The text that makes one function of `value` and gradients, tuples of one; parameters have none."""
+    text = carried(target, [f"a{place}" for place in range(len(slopes) + parameters)])
+    of_inputs = [slope and f"lambda *given: {slope}(*given)[0]" for slope in slopes]
+    table = ", ".join(map(str, [*of_inputs, *[None] * parameters]))
+    return f"_VJPS = ({table},)\n" + text.replace("_value(", "value(") if text else ""
+
+
+@cache
+def _names_of(text: str) -> frozenset[str]:
+    return frozenset(_names_in([ast.parse(text)]))
+
+
+@cache
+def _outside(target: str) -> frozenset[str]:
+    """What modules of a target refer to: builtins, and helper functions."""
+    home = target_module(target)
+    texts = (*home.HELPERS.values(), getattr(home, "CARRIED", ""), "ValueError, len, max, super, isinstance, tuple")
+    used = {name for text in texts for name in _names_of(text)} & {*dir(builtins)}
+    return frozenset({*used, *home.HELPERS})
+
+
+def _as(line: str, new: str, old: str) -> str:
+    return line if new == old else f"{line.removesuffix(f' as {old}')} as {new}"
+
+
+def module(functions: Sequence[Function], target: str, text: str = "") -> ast.Module:
+    """A module with its imports, the helpers that are called, the functions, and at its end what a text defines."""
+    names = settle(functions, target)
+    imports, helpers = surroundings(functions, target, names, (text,))
+    body = statements("\n".join([*imports, *helpers]))
+    body += [*(function.tree for function in functions), *statements(names.text(text))]
+    return ast.fix_missing_locations(ast.Module(body, []))

@@ -3,56 +3,52 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import keyword
+import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from lossdsl.ir.axes import names
-from lossdsl.ir.expr import Expr
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.axes import BATCH, names
+from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.loss import Argument, InputSpec, Loss
+from lossdsl.ir.meets import Home
 from lossdsl.ir.text import definitions
-from lossdsl.targets import code
-from lossdsl.targets.printer import identifier
-from lossdsl.targets.template import literal, statements
+from lossdsl.source import normal_name
+from lossdsl.targets import code, layout, source, target_module
+from lossdsl.targets.arguments import Arguments
+from lossdsl.targets.names import user
+from lossdsl.targets.printer import constant
 
-_WIDTH = 100
+_PRIVATE = ("_value", "_arguments", "_carried", "_VJPS")
 
 
-def emitted(
-    loss: Loss,
-    value: Expr,
-    gradients: Sequence[tuple[InputSpec, tuple[Expr, ...]]],
-    requirements: Sequence[tuple[str, Expr]],
-    target: str,
-    defaults: Mapping[str, object],
-    keeps_source: str,
-) -> str:
-    """The text of a module.
+@dataclass(frozen=True)
+class Emission:
+    """What a module is made of: guarded expressions, and what the author requires.
 
-    `value` and `gradients` are the guarded expressions; `requirements` pairs each condition with its text; `defaults`
-    are the values of the parameters, as the module shall have them. For the target `keras` the module has a class to
-    give to `model.compile`, and its gradient is left to the backend; for the others it has the gradient as well.
+    `gradients` has expressions for each real input, and, where there is a `seed`, for each parameter; with it they are
+    those of the sum of all values, each times its own seed. `requirements` pairs each condition with its text;
+    `defaults` are the values of the parameters, as the module shall have them.
     """
-    name = identifier(loss.name, set())
-    functions = [code.value_function(loss, value, target, name)]
-    if target != "keras":
-        functions += [
-            code.gradient_function(loss, [(spec, exprs)], target, _gradient_name(name, loss, spec))
-            for spec, exprs in gradients
-        ]
-    module = code.module(functions, target)
-    own = {function.tree.name for function in functions}
-    tests = _tests(loss, requirements)
-    for node in module.body:
-        if isinstance(node, ast.FunctionDef) and node.name in own:
-            _finish(node, loss, target, defaults, tests if node.name == name else [], name)
-    extra = _keras_class(loss, name, defaults) if target == "keras" else []
-    head = ast.Expr(literal(_doc(loss, keeps_source)))
-    body = [head, *module.body, *extra]
-    if extra:
-        body.insert(1, statements("import keras")[0])
-    seen: set[str] = set()
-    unique = [n for n in body if not isinstance(n, ast.Import | ast.ImportFrom) or _once(ast.unparse(n), seen)]
-    return ast.unparse(ast.fix_missing_locations(ast.Module(unique, []))) + "\n"
+
+    loss: Loss
+    value: Expr
+    gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
+    requirements: Sequence[tuple[str, Expr]]
+    meetings: Sequence[frozenset[Home]]
+    defaults: Mapping[str, object]
+    seed: Input | None = None
+
+
+def emitted(given: Emission, target: str) -> str:
+    """The text of a module: the loss and its gradients, and for torch and keras a class that keeps its parameters.
+
+    Where the target differentiates, what it finds is our gradient.
+    """
+    return _Module(given, target).text()
 
 
 def gradient_alone(
@@ -64,16 +60,20 @@ def gradient_alone(
     is_elementwise: bool,
 ) -> str:
     """The text of a module with one function, the gradient in an input, in guarded expressions."""
-    name = _gradient_name(identifier(loss.name, set()), loss, spec)
-    module = code.module([code.gradient_function(loss, [(spec, exprs)], target, name)], target)
-    (tree,) = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    _take_in(tree, loss, target, defaults)
-    _unpack_single(tree)
+    function = code.gradient_function(loss, [(spec, exprs)], target, user(_gradient_name(loss.name, loss, spec)))
+    _unpack_single(function.tree)
+    settled = code.settle([function], target, _marked(loss))
+    arguments = Arguments(loss, target, settled, ())
     value = loss.value if is_elementwise else loss.result
     lines = [gradient_title(loss, spec, is_elementwise), "", *definitions(value, loss.names), "", *_shapes(loss)]
-    doc = "\n".join(f"    {line}" if line else "" for line in lines).strip()
-    tree.body.insert(0, ast.Expr(literal(f"{doc}\n    ")))
-    return ast.unparse(ast.fix_missing_locations(module)) + "\n"
+    used = {node.id for node in ast.walk(function.tree) if isinstance(node, ast.Name)}
+    first = [line for line in arguments.settings() if line.split()[0] in used]
+    imports, helpers = code.surroundings([function], target, settled, [textwrap.dedent("\n".join(first))])
+    head = source.signature(
+        f"def {function.tree.name}", _signature(arguments.every, _defaults(loss, arguments, defaults)), ":"
+    )
+    text = "\n".join([*head, *_docstring(lines, 4), *first, *source.body(function.tree)])
+    return _joined(["\n".join(_sorted(imports)), text, *helpers])
 
 
 def gradient_title(loss: Loss, spec: InputSpec, is_elementwise: bool) -> str:
@@ -83,23 +83,195 @@ def gradient_title(loss: Loss, spec: InputSpec, is_elementwise: bool) -> str:
     return f"The gradient of {loss.name} in {spec.name}: of the sum of its values."
 
 
-def _once(text: str, seen: set[str]) -> bool:
-    fresh = text not in seen
-    seen.add(text)
-    return fresh
+class _Module:
+    """The parts of a module, in the order in which they are read."""
+
+    def __init__(self, given: Emission, target: str) -> None:
+        self.given, self.target, self.loss = given, target, given.loss
+        self.home = target_module(target)
+        self.traced = traced = given.seed is not None
+        word = "vjp" if traced else "slope"
+        self.slopes = {spec: f"_{word}_{spec.identifier}" for spec, _ in given.gradients}
+        functions = [code.value_function(self.loss, given.value, target, "_value", traced)]
+        for spec, exprs in given.gradients:
+            made = code.gradient_function(
+                self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced
+            )
+            _unpack_single(made.tree)
+            functions.append(made)
+        self.functions = functions
+        roots = (given.value, *(expr for _, exprs in given.gradients for expr in exprs))
+        self.is_flexible = all(layout.is_flexible((root,)) for root in roots)
+        blocked = {*_PRIVATE, *self.slopes.values()}
+        self.names = code.settle(functions, target, _marked(self.loss), blocked)
+        self.arguments = Arguments(self.loss, target, self.names, given.meetings)
+        self.name = self.names.users[user(self.loss.name)]
+        self.every = ", ".join(self.arguments.every)
+        self.is_single = not self.is_flexible and self.arguments.batched() != []
+
+    def text(self) -> str:
+        own = [self._public(), *(self._gradient(spec) for spec in self.slopes if isinstance(spec, InputSpec))]
+        if hasattr(self.home, "class_text"):
+            own.append(self._class())
+        own.append(self._arguments())
+        carried = []
+        if self.traced:
+            every: list[Argument] = [*self.loss.inputs, *self.arguments.open]
+            table = [self.slopes.get(one, "None") for one in every]
+            carried = [*source.tuple_lines("_VJPS = ", table)]
+            carried = ["\n".join(carried), self.names.text(code.carried(self.target, self.arguments.every))]
+        imports, helpers = code.surroundings(self.functions, self.target, self.names, [*own, *carried])
+        bodies = [source.function(function.tree) for function in self.functions]  # after which the trees are others
+        doc = "\n".join(_docstring(_documentation(self.loss), 0))
+        head = "\n\n".join(filter(None, [doc, "\n".join(_sorted(imports))]))
+        return _joined([head, *own, *bodies, *carried, *map(source.laid_out, helpers)])
+
+    # --- functions
+
+    def _public(self) -> str:
+        loss = self.loss
+        lines = [_title(loss), "", *definitions(loss.result, loss.names), "", *_shapes(loss), ""]
+        axes = names(loss.result.axes)
+        lines.append(f"Returns one value for each of: {axes}." if loss.result.axes else "Returns one number.")
+        run = "_carried" if self.traced else "_value"
+        if not self.is_single:
+            body = [f"    return {run}(*_arguments({self.every}))"]
+        else:
+            given, single = self.arguments.own("arguments"), self.arguments.own("is_single")
+            body = source.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
+            value = f"{run}(*{given})"
+            first = f"{value}[0] if {single} else " if BATCH in loss.result.axes else ""
+            body.append(f"    return {first}{value}")
+        return self._defined(self.name, lines, body)
+
+    def _gradient(self, spec: InputSpec) -> str:
+        arguments, prediction = self.arguments, self.arguments.prediction
+        shape = arguments.own("shape")
+        body = [f"    {shape} = {arguments.spelled('given shape', a=arguments.of(spec))}"]
+        first = f"{arguments.own('_is_single')}, " if self.is_single else ""
+        body += source.signature(f"{first}{self.every} = _arguments", arguments.every, "", 4)
+        parts = list(arguments.every)
+        if self.traced:
+            upstream = arguments.own("upstream")
+            lengths = arguments.value_shape(arguments.spelled("shape", a=prediction))
+            body.append(f"    {upstream} = {arguments.spelled('ones', s=lengths, x=prediction)}")
+            parts.append(upstream)
+        slope = arguments.own("slope")
+        body += source.signature(f"{slope} = {self.slopes[spec]}", parts, "", 4)
+        body.append(f"    return {arguments.spelled('reshape', a=slope, s=shape)}")
+        title = f"The derivative of the sum of all values of `{self.name}` in {spec.name}."
+        return self._defined(_gradient_name(self.name, self.loss, spec), [title], body)
+
+    def _arguments(self) -> str:
+        found = self.arguments
+        body = found.requirements(self.given.requirements)
+        body += [*found.conversions(), *found.alignment()]
+        last = self.every
+        if self.is_single:
+            single = found.own("is_single")
+            test, *led = found.batched()
+            body += [f"    {single} = {test.strip().removeprefix('if ').removesuffix(':')}", f"    if {single}:", *led]
+            last = f"{single}, {last}"
+        body += [f"    return {last}{',' if ',' not in last else ''}"]
+        head = source.signature("def _arguments", found.every, ":")
+        title = "The arguments as the loss wants them: of one dtype, in shapes that agree."
+        return "\n".join([*head, *_docstring([title], 4), *body])
+
+    def _defined(self, function: str, doc: Sequence[str], body: Sequence[str]) -> str:
+        head = source.signature(f"def {function}", _signature(self.arguments.every, self._defaults()), ":")
+        return "\n".join([*head, *_docstring(doc, 4), *body])
+
+    def _defaults(self) -> dict[str, str]:
+        return _defaults(self.loss, self.arguments, self.given.defaults)
+
+    # --- the class
+
+    def _class(self) -> str:
+        attributes = {one: _attribute(one, self.home.ATTRIBUTES) for one in self.arguments.parameters}
+        defaults = {attributes[one]: text for one, text in self._defaults().items()}
+        text: str = self.home.class_text(
+            loss=self.loss,
+            function=self.name,
+            name=_class_name(self.loss, {self.name, *self.home.IMPORTS, *self.names.own.values()}),
+            title=_title(self.loss),
+            signature=lambda *more: _signature([*attributes.values()], defaults, more),
+            parameters=[*attributes.values()],
+        )
+        return self.names.text(text)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "\n\n\n".join(part for part in parts if part) + "\n"
+
+
+def _marked(loss: Loss) -> list[str]:
+    """The names of a user's that a module has outside of generated functions."""
+    parameters = [one.name for one in loss.parameters if one.name not in loss.settled]
+    return [user(text) for text in (loss.name, *(one.identifier for one in loss.inputs), *parameters)]
+
+
+def _defaults(loss: Loss, arguments: Arguments, values: Mapping[str, object]) -> dict[str, str]:
+    """The defaults of parameters, as Python text, by argument."""
+    return {arguments.of(one): _number(values[one.name]) for one in arguments.open if one.name in values}
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_number, value))}{',' if len(value) == 1 else ''})"
+    return repr(value) if isinstance(value, int) or math.isfinite(value) else source.expression(constant(value))
+
+
+def _signature(every: Sequence[str], defaults: Mapping[str, str], more: Sequence[str] = ()) -> list[str]:
+    """Arguments with their defaults; behind one that has a default, those without can be given by name alone."""
+    found: list[str] = []
+    is_open = True
+    for one in every:
+        if one not in defaults and is_open and any(before in defaults for before in every[: every.index(one)]):
+            found.append("*")
+            is_open = False
+        found.append(f"{one}={defaults[one]}" if one in defaults else one)
+    return [*found, *more]
+
+
+def _attribute(argument: str, taken: Container[str]) -> str:
+    """What an argument is called in a class, whose base has names of its own."""
+    found = f"p{argument}" if argument.startswith("_") else argument
+    return f"{found}_" if found in taken else found
+
+
+def _class_name(loss: Loss, taken: set[str]) -> str:
+    text = normal_name("".join(part.capitalize() for part in loss.name.split("_")))
+    if not text.isidentifier() or keyword.iskeyword(text) or text in taken or hasattr(builtins, text):
+        text = f"Loss{text}" if f"Loss{text}".isidentifier() else "Loss"
+    return text
 
 
 def _gradient_name(name: str, loss: Loss, spec: InputSpec) -> str:
     return f"{name}_gradient" if spec is loss.prediction else f"{name}_gradient_{spec.identifier}"
 
 
-def _doc(loss: Loss, source: str) -> str:
+def _docstring(lines: Sequence[str], indent: int) -> list[str]:
+    """Lines of text as a docstring."""
+    pad = " " * indent
+    shown = [f"{pad}{_escaped(line)}".rstrip() for line in lines]
+    shown[0] = f'{pad}"""{shown[0].strip()}'
+    if len(lines) == 1 and not shown[0].endswith(('"', "\\")):
+        return [f'{shown[0]}"""']
+    return [*shown, f'{pad}"""']
+
+
+def _escaped(line: str) -> str:
+    text = line.replace("\\", "\\\\").replace('"""', r"\"\"\"").replace("\t", "    ")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def _documentation(loss: Loss) -> list[str]:
     """Title, reference, formula and shapes."""
-    body = source.strip()
+    body = loss.source.text.strip()
     if body.startswith('"""') and body.count('"""') == 2:
         body = body.rsplit('"""', 1)[1].strip()  # the documentation stands above already
     parts = [loss.doc or f"The loss {loss.name}.", "In the language of lossdsl:", textwrap.indent(body, "    ")]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts).split("\n")
 
 
 def _shapes(loss: Loss) -> list[str]:
@@ -116,50 +288,6 @@ def _shapes(loss: Loss) -> list[str]:
     return lines
 
 
-def _tests(loss: Loss, requirements: Sequence[tuple[str, Expr]]) -> list[ast.stmt]:
-    """`if not delta > 0: raise ValueError(…)` for what is required of plain parameters."""
-    found: list[ast.stmt] = []
-    for text, condition in requirements:
-        if not condition.is_static:
-            continue
-        tree = code.static_condition(loss, condition)
-        message = f"{loss.name} requires {text}"
-        raising = statements(f"raise ValueError({message!r})")
-        found.append(ast.If(ast.UnaryOp(ast.Not(), tree), raising, []))
-    return found
-
-
-def _finish(
-    tree: ast.FunctionDef,
-    loss: Loss,
-    target: str,
-    defaults: Mapping[str, object],
-    tests: list[ast.stmt],
-    name: str,
-) -> None:
-    """Gives a function its defaults, its documentation and its tests."""
-    _take_in(tree, loss, target, defaults)
-    if tree.name == name:
-        lines = [_title(loss), "", *definitions(loss.result, loss.names), "", *_shapes(loss), ""]
-        axes = names(loss.result.axes)
-        lines.append(f"Returns one value for each of: {axes}." if loss.result.axes else "Returns one number.")
-    else:
-        lines = [f"The derivative of the sum of all values of `{name}`."]
-        _unpack_single(tree)
-    doc = "\n".join(f"    {line}" if line else "" for line in lines).strip()
-    tree.body = [ast.Expr(literal(f"{doc}\n    " if len(lines) > 1 else doc)), *tests, *tree.body]
-
-
-def _take_in(tree: ast.FunctionDef, loss: Loss, target: str, defaults: Mapping[str, object]) -> None:
-    """Defaults for the parameters, if all of them have one; and what is done to arguments before they are used."""
-    used = {node.id for statement in tree.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    tree.body[:0] = code.taken_in(loss, target, used)
-    names = [p.name for p in loss.parameters if p.name not in loss.settled]
-    if all(name in defaults for name in names):
-        values = [defaults[name] for name in names]
-        tree.args.defaults = [literal(list(v) if isinstance(v, tuple) else v) for v in values]
-
-
 def _title(loss: Loss) -> str:
     return loss.doc.split("\n", 1)[0] if loss.doc else f"The loss {loss.name}."
 
@@ -171,37 +299,13 @@ def _unpack_single(tree: ast.FunctionDef) -> None:
         last.value = last.value.elts[0]
 
 
-def _keras_class(loss: Loss, name: str, defaults: Mapping[str, object]) -> list[ast.stmt]:
-    """A serializable `keras.losses.Loss` around the function."""
-    class_name = "".join(part.capitalize() for part in loss.name.split("_"))
-    parameters = [identifier(p.name, set()) for p in loss.parameters if p.name not in loss.settled]
-    signature = "".join(
-        f"{p}={list(v) if isinstance(v, tuple) else v!r}, " if (v := defaults.get(p)) is not None else f"{p}, "
-        for p in parameters
-    )
-    values = "".join(f", self.{p}" for p in parameters)
-    config = "".join(f", {p!r}: self.{p}" for p in parameters)
-    target = loss.target
-    arguments = "y_pred"
-    if target is not None:
-        arguments = "y_true, y_pred"
-        if len(loss.inputs) > 2:
-            arguments = "y_true[0], y_pred, *y_true[1:]"
-    assigns = "\n        ".join(f"self.{p} = {p}" for p in parameters) or "pass"
-    doc = f"{_title(loss)} For `model.compile`; saved with its parameters."
-    text = f'''
-@keras.saving.register_keras_serializable(package={loss.name!r})
-class {class_name}(keras.losses.Loss):
-    {doc!r}
-
-    def __init__(self, {signature}name={loss.name!r}, reduction='sum_over_batch_size', dtype=None):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        {assigns}
-
-    def call(self, y_true, y_pred):
-        return {name}({arguments}{values})
-
-    def get_config(self):
-        return {{**super().get_config(){config}}}
-'''
-    return statements(text)
+def _sorted(imports: Sequence[str]) -> list[str]:
+    """Imports in order: Python's own, then those of packages, whole modules first."""
+    own = sorted(line for line in imports if line.split()[1] in ("math", "numbers"))
+    others = sorted(line for line in imports if line not in own and line.startswith("import"))
+    members: dict[str, list[str]] = {}
+    for line in imports:
+        if line.startswith("from"):
+            members.setdefault(line.split()[1], []).append(line.partition(" import ")[2])
+    others += [f"from {package} import {', '.join(sorted(found))}" for package, found in sorted(members.items())]
+    return [*own, *([""] if own and others else []), *others]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,9 +15,10 @@ _NAMES = {"np": "jnp", "special": "jsp"}
 
 class JaxPrinter(NumpyPrinter):
     target = "jax"
-    module_names = ("jax", "jnp", "jsp", "math")
     spell: ClassVar[Mapping[str, str]] = {
-        key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items()
+        **{key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items()},
+        "number": "jnp.asarray(a, x.dtype)",
+        "ones": "jnp.ones(s, x.dtype)",
     }
 
     def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
@@ -32,9 +34,8 @@ def renamed(tree: ast.AST) -> None:
 
 
 def _helper(text: str) -> str:
-    tree = ast.parse(text.replace(', kind="stable"', ""))
-    renamed(tree)
-    return ast.unparse(tree)
+    text = re.sub(r"\bspecial\.", "jsp.", re.sub(r"\bnp\.", "jnp.", text))
+    return text.replace(', kind="stable"', "")
 
 
 _BLOCKS = '''
@@ -47,21 +48,74 @@ def _in_blocks(function, combined, joined, lengths, *arrays):
     count, more = divmod(first.shape[axis], step)
 
     def part(start, step=step):
-        return function(*(jax.lax.dynamic_slice_in_dim(a, start, step, k) for a, k in arrays))
+        return function(
+            *(jax.lax.dynamic_slice_in_dim(a, start, step, k) for a, k in arrays)
+        )
 
     rest = [part(count * step, more)] if more else []
     if combined:
-        found = jax.lax.fori_loop(1, count, lambda k, found: combined(found, part(k * step)), part(0))
+        found = jax.lax.fori_loop(
+            1, count, lambda k, found: combined(found, part(k * step)), part(0)
+        )
         return combined(found, rest[0]) if rest else found
     found = jnp.moveaxis(jax.lax.map(part, step * jnp.arange(count)), 0, joined)
-    found = found.reshape(*found.shape[:joined], count * step, *found.shape[joined + 2 :])
+    found = found.reshape(
+        *found.shape[:joined], count * step, *found.shape[joined + 2 :]
+    )
     return jnp.concatenate([found, *rest], axis=joined)
 '''
 
 
+CARRIED = '''
+@jax.custom_jvp
+def _carried(*arguments):
+    """The loss with its own gradient, in each mode of differentiation."""
+    return _value(*arguments)
+
+
+def _tangent(arguments, tangents):
+    """The VJP, which is linear in what comes after, transposed."""
+    value = _carried(*arguments)
+    pairs = [
+        (vjp, tangent)
+        for vjp, tangent in zip(_VJPS, tangents)
+        if vjp and not isinstance(tangent, jax.custom_derivatives.SymbolicZero)
+    ]
+    if not pairs:
+        return value, jnp.zeros_like(value)
+
+    def gradients(upstream):
+        return [vjp(*arguments, upstream) for vjp, _ in pairs]
+
+    transposed = jax.linear_transpose(gradients, value)
+    return value, transposed([tangent for _, tangent in pairs])[0]
+
+
+_carried.defjvp(_tangent, symbolic_zeros=True)
+'''
+_KNOWN = '''
+def _is_known(*numbers):
+    """Whether numbers can be compared now; under jit, those that it traces cannot."""
+    return not any(isinstance(a, jax.core.Tracer) for a in numbers)
+'''
+_REAL = '''
+def _real(a):
+    """An array of floating numbers."""
+    a = jnp.asarray(a)
+    return a if jnp.issubdtype(a.dtype, jnp.floating) else a.astype(float)
+'''
+
 PRINTER = JaxPrinter
+IMPORTS = {
+    "math": "import math",
+    "jax": "import jax",
+    "jnp": "import jax.numpy as jnp",
+    "jsp": "import jax.scipy.special as jsp",
+}
 HELPERS = {
     **{name: _helper(text) for name, text in numpy.HELPERS.items()},
     "_in_blocks": _BLOCKS,
+    "_is_known": _KNOWN,
+    "_real": _REAL,
     **special.helpers(special.JAX),
 }

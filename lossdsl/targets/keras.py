@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lossdsl.targets import special
+from lossdsl.ir.axes import BATCH, LAST, SPACE
+from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec, Loss
+from lossdsl.targets import arguments, source, special
 from lossdsl.targets.printer import Printer
 
 
 class KerasPrinter(Printer):
     target = "keras"
-    module_names = ("keras", "ops", "math")
     lifts_all = True
     counts_plainly = False
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "ops.cast(a, dtype)",
         "dtype": "keras.backend.standardize_dtype(a.dtype)",
-        "label": "ops.cast(a, 'int32')",
-        "vector": "ops.broadcast_to(ops.convert_to_tensor(a, x.dtype), ops.shape(x)[-1:])",
+        "real": "_real(a)",
+        "like": "ops.convert_to_tensor(a, x.dtype)",
+        "number": "ops.convert_to_tensor(a, x.dtype)",
+        "given shape": "ops.shape(a)",
+        "ones": "ops.ones(s, x.dtype)",
+        "label": "ops.cast(ops.convert_to_tensor(a), 'int32')",
+        "vector": "_vector(ops.convert_to_tensor(a, x.dtype), x)",
         "matrix": "ops.convert_to_tensor(a, x.dtype)",
         "split": "ops.split(a, n, axis=-1)",
         "joined": "ops.concatenate(parts, axis=-1)",
@@ -46,25 +52,88 @@ class KerasPrinter(Printer):
 
 
 PRINTER = KerasPrinter
-HELPERS = special.helpers(special.KERAS) | {
+IMPORTS = {
+    "math": "import math",
+    "numbers": "import numbers",
+    "keras": "import keras",
+    "ops": "from keras import ops",
+    "get_keras_mask": "from keras.src.backend import get_keras_mask",
+    "set_keras_mask": "from keras.src.backend import set_keras_mask",
+}
+CARRIED = '''
+@ops.custom_gradient
+def _carried(*arguments):
+    """The loss with its own gradient, which is worked out from the arguments again."""
+
+    def gradient(*more, upstream=None):
+        upstream = more[-1] if upstream is None else upstream
+        return tuple(vjp and vjp(*arguments, upstream) for vjp in _VJPS)
+
+    return _value(*arguments), gradient
+'''
+HELPERS = special.helpers(special.KERAS) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return ops.broadcast_to(a, ops.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
+    "_masked": '''
+def _masked(a, mask, harmless):
+    """`a` with a harmless number wherever the mask is off."""
+    a = ops.convert_to_tensor(a)
+    while len(mask.shape) > len(a.shape) or len(mask.shape) == len(a.shape) > 1:
+        if mask.shape[-1] != 1:
+            break
+        mask = ops.squeeze(mask, -1)
+    if len(mask.shape) > len(a.shape):
+        return a
+    while len(mask.shape) < len(a.shape):
+        mask = ops.expand_dims(mask, -1)
+    return ops.where(mask, a, ops.cast(harmless, a.dtype))
+''',
+    "_is_known": '''
+def _is_known(*values):
+    """Whether all are plain numbers; what a backend computes is not waited for."""
+    return all(isinstance(a, numbers.Real) for a in values)
+''',
+    "_real": '''
+def _real(a):
+    """A tensor of floating numbers."""
+    a = ops.convert_to_tensor(a)
+    is_real = keras.backend.is_float_dtype(keras.backend.standardize_dtype(a.dtype))
+    return a if is_real else ops.cast(a, keras.config.floatx())
+''',
     "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *tensors):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
-    (first, axis), known = tensors[0], all(isinstance(length, int) for length in lengths)
+    (first, axis), known = (
+        tensors[0],
+        all(isinstance(length, int) for length in lengths),
+    )
     if not known or math.prod(lengths) <= 2**22:
         return function(*(a for a, _ in tensors))
     step = max(1, first.shape[axis] * 2**20 // math.prod(lengths))
     found = []
     for start in range(0, first.shape[axis], step):
-        part = function(*(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in tensors))
-        found = [part] if not found else [combined(found[0], part)] if combined else [*found, part]
+        part = function(
+            *(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in tensors)
+        )
+        found = (
+            [part]
+            if not found
+            else [combined(found[0], part)]
+            if combined
+            else [*found, part]
+        )
     return found[0] if combined else ops.concatenate(found, axis=joined)
 ''',
     "_mean": '''
 def _mean(a, axis):
     """ops.mean; 0 over nothing, as in an empty batch."""
     mean = ops.mean(a, axis=axis)
-    return mean if all(a.shape) else ops.where(ops.size(a) > 0, mean, ops.zeros_like(mean))
+    return (
+        mean if all(a.shape) else ops.where(ops.size(a) > 0, mean, ops.zeros_like(mean))
+    )
 ''',
     "_flat": '''
 def _flat(a, has_last):
@@ -82,7 +151,9 @@ def _take_along(a, index, axis):
     shape = [max(m, n) for m, n in zip(ops.shape(a), ops.shape(index))]
     length = ops.shape(a)[axis]
     a = ops.broadcast_to(a, [length if k == axis else n for k, n in enumerate(shape)])
-    index = ops.broadcast_to(index, [1 if k == axis else n for k, n in enumerate(shape)])
+    index = ops.broadcast_to(
+        index, [1 if k == axis else n for k, n in enumerate(shape)]
+    )
     return ops.squeeze(ops.take_along_axis(a, index, axis=axis), axis)
 ''',
     "_unslice": '''
@@ -96,15 +167,27 @@ def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
     shape = [max(lengths) for lengths in zip(*(ops.shape(a) for a in tensors))]
     first = first % len(shape)
-    joined = (*shape[:first], math.prod(shape[first : first + count]), *shape[first + count :])
-    moved = [ops.moveaxis(ops.reshape(ops.broadcast_to(a, shape), joined), first, -1) for a in tensors]
+    joined = (
+        *shape[:first],
+        math.prod(shape[first : first + count]),
+        *shape[first + count :],
+    )
+    moved = [
+        ops.moveaxis(ops.reshape(ops.broadcast_to(a, shape), joined), first, -1)
+        for a in tensors
+    ]
     return ops.reshape(ops.moveaxis(function(*moved), -1, first), shape)
 ''',
     "_cumsum": '''
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
-        return _along(lambda a: ops.flip(ops.cumsum(ops.flip(a, -1), axis=-1), -1), [a], first, count)
+        return _along(
+            lambda a: ops.flip(ops.cumsum(ops.flip(a, -1), axis=-1), -1),
+            [a],
+            first,
+            count,
+        )
     return _along(lambda a: ops.cumsum(a, axis=-1), [a], first, count)
 ''',
     "_rank": '''
@@ -117,12 +200,111 @@ def _rank(a, first, count):
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: ops.argsort(key, axis=-1)
-    return _along(lambda a, key: ops.take_along_axis(a, order(key), axis=-1), [a, key], first, count)
+    return _along(
+        lambda a, key: ops.take_along_axis(a, order(key), axis=-1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
     "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
     order = lambda key: ops.argsort(ops.argsort(key, axis=-1), axis=-1)
-    return _along(lambda a, key: ops.take_along_axis(a, order(key), axis=-1), [a, key], first, count)
+    return _along(
+        lambda a, key: ops.take_along_axis(a, order(key), axis=-1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
 }
+
+ATTRIBUTES = frozenset({"call", "dtype", "from_config", "get_config", "keras", "name", "ops", "reduction", "self"})
+"""What a loss of Keras's has already, so that no parameter of a loss can be called so in one."""
+
+
+def class_text(
+    *,
+    loss: Loss,
+    function: str,
+    name: str,
+    title: str,
+    signature: Callable[..., list[str]],
+    parameters: Sequence[str],
+) -> str:
+    """A loss of Keras's around the function of a loss; it can be saved, and knows of masks and weights."""
+    prediction = loss.prediction
+    rank = 1 + (SPACE in loss.result.axes)
+    call = ["y_true", "y_pred"] if loss.target is not None else ["y_pred"]
+    if len(loss.inputs) > 2:
+        call = ["y_true[0]", "y_pred", "*y_true[1:]"]
+    call = [*call, *(f"self.{one}" for one in parameters)]
+    more = [f'name="{loss.name}"', 'reduction="sum_over_batch_size"', "dtype=None"]
+    head = "\n".join(source.signature("def __init__", ["self", *signature(*more)], ":", 4))
+    assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
+    config = "".join(f'\n            "{one}": self.{one},' for one in parameters)
+    batch = ""
+    if prediction.over == ELEMENT:
+        batch = '''
+        y_pred = ops.convert_to_tensor(y_pred)
+        if len(y_pred.shape) == 1:
+            y_pred = y_pred[:, None]'''
+    shape = "ops.shape(y_pred)"
+    shape += "[:1]" if rank < 2 else "[:-1]" if LAST in prediction.over else ""
+    targets = []
+    for place, one in enumerate(one for one in loss.inputs if one is not prediction):
+        item = f"y_true[{place}]" if len(loss.inputs) > 2 else "y_true"
+        targets.append(f"_masked({item}, mask, {_harmless(one)})" if BATCH in one.over else item)
+    masked = f"\n            y_true = {targets[0]}" if len(targets) == 1 else ""
+    if len(targets) > 1:
+        masked = "".join(f"\n                {one}," for one in targets)
+        masked = f"\n            y_true = ({masked}\n            )"
+    values = "\n".join(source.signature(f"values = {function}", call, "", 8))
+    spread = "values"
+    if BATCH not in loss.result.axes:  # one for the whole batch stands once for each sample
+        spread = "values * ops.ones((ops.shape(y_pred)[0], *[1] * len(values.shape)), values.dtype)"
+    places = "" if rank == 2 else '''
+            while len(mask.shape) > 1:
+                mask = ops.any(mask, axis=-1)'''
+    registered = source.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
+    return f'''{chr(10).join(registered)}
+class {name}(keras.losses.Loss):
+    """{title}
+
+    For `model.compile`: one value a sample, under masks and weights. Saved with its parameters.
+    """
+
+{head}
+        super().__init__(name=name, reduction=reduction, dtype=dtype){assigned}
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        mask = get_keras_mask(y_pred){batch}
+        shape = {shape}
+        if mask is not None:
+            # What is masked must not reach the loss: 0 times nan is nan.
+            mask = ops.cast(mask, "bool"){masked}
+            y_pred = _masked(y_pred, mask, {_harmless(prediction)}){places}
+            set_keras_mask(y_pred, mask)
+        if sample_weight is not None:
+            # Weights belong to the first axes.
+            sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
+            while len(sample_weight.shape) < len(shape):
+                sample_weight = ops.expand_dims(sample_weight, -1)
+            sample_weight = sample_weight * ops.ones(shape, self.dtype)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+{values}
+        return {spread}
+
+    def get_config(self):
+        return {{
+            **super().get_config(),
+            "dtype": self.dtype,{config}
+        }}'''
+
+
+def _harmless(spec: InputSpec) -> float:
+    """A number that every loss of such an input takes."""
+    return 0.0 if spec.is_label else HARMLESS.get(spec.domain, 0.0)

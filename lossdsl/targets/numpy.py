@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import special
+from lossdsl.targets import arguments, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -17,8 +17,11 @@ class NumpyPrinter(Printer):
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "np.asarray(a, dtype)",
         "dtype": "a.dtype",
+        "real": "_real(a)",
+        "like": "np.asarray(a, x.dtype)",
+        "given shape": "np.shape(a)",
         "label": "np.asarray(a, int)",
-        "vector": "np.broadcast_to(np.asarray(a, x.dtype), x.shape[-1:])",
+        "vector": "_vector(np.asarray(a, x.dtype), x)",
         "matrix": "np.asarray(a, x.dtype)",
         "split": "np.split(a, n, axis=-1)",
         "joined": "np.concatenate(parts, axis=-1)",
@@ -53,7 +56,19 @@ class NumpyPrinter(Printer):
 
 
 PRINTER = NumpyPrinter
-HELPERS = special.helpers(special.NUMPY) | {
+IMPORTS = {"math": "import math", "np": "import numpy as np", "special": "from scipy import special"}
+HELPERS = special.helpers(special.NUMPY) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return np.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
+    "_real": '''
+def _real(a):
+    """An array of floating numbers."""
+    a = np.asarray(a)
+    return a if a.dtype.kind == "f" else a.astype(float)
+''',
     "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *arrays):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
@@ -63,8 +78,16 @@ def _in_blocks(function, combined, joined, lengths, *arrays):
     step = max(1, first.shape[axis] * 2**20 // size)
     found = []
     for start in range(0, first.shape[axis], step):
-        part = function(*(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in arrays))
-        found = [part] if not found else [combined(found[0], part)] if combined else [*found, part]
+        part = function(
+            *(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in arrays)
+        )
+        found = (
+            [part]
+            if not found
+            else [combined(found[0], part)]
+            if combined
+            else [*found, part]
+        )
     return found[0] if combined else np.concatenate(found, axis=joined)
 ''',
     "_mean": '''
@@ -75,7 +98,11 @@ def _mean(a, axis):
     "_position": '''
 def _position(function, a, axis):
     """np.argmax or np.argmin; 0 over nothing."""
-    return function(a, axis=axis) if a.shape[axis] else np.zeros(np.sum(a, axis=axis).shape, int)
+    return (
+        function(a, axis=axis)
+        if a.shape[axis]
+        else np.zeros(np.sum(a, axis=axis).shape, int)
+    )
 ''',
     "_take_along": '''
 def _take_along(a, index, axis):
@@ -95,7 +122,11 @@ def _along(function, arrays, first, count):
     arrays = np.broadcast_arrays(*arrays)
     shape = arrays[0].shape
     first = first % len(shape)
-    joined = (*shape[:first], math.prod(shape[first : first + count]), *shape[first + count :])
+    joined = (
+        *shape[:first],
+        math.prod(shape[first : first + count]),
+        *shape[first + count :],
+    )
     moved = [np.moveaxis(a.reshape(joined), first, -1) for a in arrays]
     return np.moveaxis(function(*moved), -1, first).reshape(shape)
 ''',
@@ -103,25 +134,41 @@ def _along(function, arrays, first, count):
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
-        return _along(lambda a: np.flip(np.cumsum(np.flip(a, -1), axis=-1), -1), [a], first, count)
+        return _along(
+            lambda a: np.flip(np.cumsum(np.flip(a, -1), axis=-1), -1), [a], first, count
+        )
     return _along(lambda a: np.cumsum(a, axis=-1), [a], first, count)
 ''',
     "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
-    order = lambda a: np.argsort(np.argsort(-a, axis=-1, kind="stable"), axis=-1, kind="stable")
+    order = lambda a: np.argsort(
+        np.argsort(-a, axis=-1, kind="stable"), axis=-1, kind="stable"
+    )
     return _along(lambda a: (order(a) + 1).astype(a.dtype), [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: np.argsort(key, axis=-1, kind="stable")
-    return _along(lambda a, key: np.take_along_axis(a, order(key), axis=-1), [a, key], first, count)
+    return _along(
+        lambda a, key: np.take_along_axis(a, order(key), axis=-1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
     "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
-    order = lambda key: np.argsort(np.argsort(key, axis=-1, kind="stable"), axis=-1, kind="stable")
-    return _along(lambda a, key: np.take_along_axis(a, order(key), axis=-1), [a, key], first, count)
+    order = lambda key: np.argsort(
+        np.argsort(key, axis=-1, kind="stable"), axis=-1, kind="stable"
+    )
+    return _along(
+        lambda a, key: np.take_along_axis(a, order(key), axis=-1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
 }

@@ -10,7 +10,6 @@ has its axis keeps one of length 1.
 from __future__ import annotations
 
 import ast
-import keyword
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import ClassVar
@@ -35,29 +34,23 @@ from lossdsl.ir.expr import (
     is_whole,
     walk,
 )
-from lossdsl.ir.op import TARGETS, Kind
+from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
-from lossdsl.targets import blocks
+from lossdsl.targets import TARGETS, blocks, listed
 from lossdsl.targets.layout import Layout, is_flexible, kept
+from lossdsl.targets.names import distinct, user
 from lossdsl.targets.template import assign, defined, fill, literal, name, repeated
 
 _INLINE = 8
 """How deeply trees nest before a part gets a name: for readers, and for Python's own parser."""
 
 
-def identifier(text: str, taken: set[str]) -> str:
-    """A Python name for a name of the language, not among those taken."""
-    found = f"{text}_" if keyword.iskeyword(text) else text
-    while found in taken:
-        found += "_"
-    return found
-
-
 class Printer:
     """Statements for the expressions of one function.
 
-    `leaves` gives the Python names of inputs and parameters, `names` what the author called the parts. Afterwards
-    `body` holds the statements and `helpers` the names of the helper functions that they call.
+    `leaves` gives the names of inputs and parameters, `names` what the author called the parts; a user's names are
+    marked (see `names`). Where parameters are `traced`, they are arrays of the working dtype instead of plain numbers.
+    Afterwards `body` holds the statements and `helpers` the names of the helper functions that they call.
     """
 
     target: ClassVar[str]
@@ -66,20 +59,19 @@ class Printer:
     counts_plainly: ClassVar[bool] = True
     mixes_plain: ClassVar[bool] = False
     keeps_dimensions: ClassVar[bool] = True
-    module_names: ClassVar[tuple[str, ...]] = ("np", "tf", "special", "math")
 
     def __init__(
         self,
         roots: tuple[Expr, ...],
         leaves: Mapping[str, str],
         names: Mapping[Expr, str] | None = None,
-        taken: tuple[str, ...] = (),
+        traced: bool = False,
     ) -> None:
         self.roots = roots
         self.leaves = dict(leaves)
         self.names = dict(names or {})
-        own = {"dtype", "device", "float", "max", "min", "abs", "round", *self.module_names}
-        self.taken = {*taken, *self.leaves.values(), *own}
+        self.traced = traced
+        self.taken = set(self.leaves.values())
         self.layout = Layout(is_flexible(roots))
         self.kept = kept(roots) if self.keeps_dimensions else set[Expr]()
         self.body: list[ast.stmt] = []
@@ -132,11 +124,9 @@ class Printer:
         return self.uses[node] > 1 or node in self.names or self.depth[node] > _INLINE
 
     def _name(self, node: Expr) -> str:
-        wanted = self.names.get(node)
-        if wanted is None:
-            self.counter += 1
-            wanted = f"v{self.counter}"
-        found = identifier(wanted, self.taken)
+        if node not in self.names:
+            return self._temporary("v")
+        found = distinct(user(self.names[node]), self.taken)
         self.taken.add(found)
         return found
 
@@ -177,7 +167,7 @@ class Printer:
                 self.plain.add(node)
                 return ast.Constant(value)
             case Input(key) | Param(key):
-                if node.is_static:
+                if node.is_static and not self.traced:
                     self.plain.add(node)
                 return name(self.leaves[key])
             case Call():
@@ -206,9 +196,8 @@ class Printer:
     def _call(self, node: Call) -> ast.expr:
         op, args = node.op, node.args
         if not op.spelling[self.target] and not ("python" in op.spelling and node.is_static):
-            *most, last = [target for target in TARGETS if op.spelling[target]] or ["no target"]
-            have = f"{', '.join(most)} and {last} have it" if most else f"{last} has it"
-            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, have)
+            have = listed([target for target in TARGETS if op.spelling[target]] or ["no target"])
+            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, f"{have} have it")
         if op.name == "pow":
             short = self._short_power(node)
             if short is not None:
@@ -349,10 +338,11 @@ class Printer:
                 found = other
             given[leaf] = found
         leaves.update({leaf.name: found for leaf, found in given.items()})
-        inner = type(self)((block.root,), leaves, taken=tuple(self.taken))
+        inner = type(self)((block.root,), leaves, traced=self.traced)
         inner.blocks, inner.hidden, inner.counter = {}, set(), self.counter
         (tree,) = inner.print()
         self.helpers |= inner.helpers
+        self.counter = inner.counter
         function = self._temporary("block")
         cut = [leaves[leaf.name] for leaf in block.cut]
         self.body.append(defined(function, cut, [*inner.body, ast.Return(tree)]))
@@ -393,9 +383,7 @@ class Printer:
 
     def _temporary(self, word: str) -> str:
         self.counter += 1
-        found = identifier(f"{word}{self.counter}", self.taken)
-        self.taken.add(found)
-        return found
+        return f"{word}{self.counter}"
 
     def _rename(self, arg: Expr, old: Axis, new: Axis, node: Rename) -> ast.expr:
         dims = self.layout.dims(arg.axes)

@@ -58,7 +58,6 @@ def statements(text: str) -> list[ast.stmt]:
 
 def defined(identifier: str, arguments: list[str], body: list[ast.stmt]) -> ast.FunctionDef:
     """A function of plain arguments."""
-    found = ast.parse(f"def {identifier}({', '.join(arguments)}): ...").body[0]
-    assert isinstance(found, ast.FunctionDef)
-    found.body = body
-    return found
+    own = [ast.arg(argument) for argument in arguments]
+    signature = ast.arguments(posonlyargs=[], args=own, kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.FunctionDef(name=identifier, args=signature, body=body, decorator_list=[])

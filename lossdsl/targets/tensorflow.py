@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lossdsl.ir.expr import Call, Expr
-from lossdsl.targets import special
+from lossdsl.targets import arguments, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -26,9 +26,14 @@ class TensorFlowPrinter(Printer):
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "tf.constant(a, dtype)",
         "dtype": "a.dtype",
+        "real": "_real(a)",
+        "like": "_like(a, x)",
+        "number": "_like(a, x)",
+        "given shape": "tf.shape(a)",
+        "ones": "tf.ones(s, x.dtype)",
         "label": "tf.cast(a, tf.int32)",
-        "vector": "tf.broadcast_to(tf.cast(a, x.dtype), tf.shape(x)[-1:])",
-        "matrix": "tf.cast(a, x.dtype)",
+        "vector": "_vector(_like(a, x), x)",
+        "matrix": "_like(a, x)",
         "split": "tf.split(a, n, axis=-1)",
         "joined": "tf.concat(parts, axis=-1)",
         "shape": "tf.shape(a)",
@@ -82,7 +87,39 @@ class TensorFlowPrinter(Printer):
 
 
 PRINTER = TensorFlowPrinter
-HELPERS = special.helpers(special.TENSORFLOW) | {
+IMPORTS = {"math": "import math", "tf": "import tensorflow as tf"}
+CARRIED = '''
+@tf.custom_gradient
+def _carried(*arguments):
+    """The loss with its own gradient, which is worked out from the arguments again."""
+
+    def gradient(upstream):
+        return [vjp and vjp(*arguments, upstream) for vjp in _VJPS]
+
+    return _value(*arguments), gradient
+'''
+HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return tf.broadcast_to(a, tf.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
+    "_is_known": '''
+def _is_known(*numbers):
+    """Whether numbers can be compared now; in a graph, those that it computes cannot."""
+    return tf.executing_eagerly() or not any(tf.is_tensor(a) for a in numbers)
+''',
+    "_real": '''
+def _real(a):
+    """A tensor of floating numbers."""
+    a = tf.convert_to_tensor(a)
+    return a if a.dtype.is_floating else tf.cast(a, tf.float32)
+''',
+    "_like": '''
+def _like(a, x):
+    """A tensor with the dtype of another."""
+    return tf.cast(tf.convert_to_tensor(a, dtype_hint=x.dtype), x.dtype)
+''',
     "_moved": '''
 def _moved(a, old, new):
     """`a` with one axis at another place."""
@@ -109,12 +146,19 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
             more = [a[1:] for a in rows]
             add = plain(lambda found, row: combined(found, part(row)))
             return tf.foldl(add, more, first, parallel_iterations=1)
-        found = tf.map_fn(plain(lambda row: tf.squeeze(part(row), joined)), rows, first.dtype, parallel_iterations=1)
+        found = tf.map_fn(
+            plain(lambda row: tf.squeeze(part(row), joined)),
+            rows,
+            first.dtype,
+            parallel_iterations=1,
+        )
         return _moved(found, 0, joined)
 
     if all(isinstance(length, int) for length in lengths):
         return whole() if math.prod(lengths) <= 2**22 else by_row()
-    return tf.cond(tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole)
+    return tf.cond(
+        tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole
+    )
 ''',
     "_excess": '''
 def _excess(a, axis=None):
@@ -127,24 +171,34 @@ def _excess(a, axis=None):
 
     @tf.custom_gradient
     def seldom(a):
-        still, total = tf.stop_gradient(a), tf.stop_gradient(tf.math.reduce_sum(a, axis=axis))
+        still, total = (
+            tf.stop_gradient(a),
+            tf.stop_gradient(tf.math.reduce_sum(a, axis=axis)),
+        )
         near = total < 2.0
 
         def exact(_, found):
             others = tf.math.reduce_sum(tf.where(still < 1.0, still, 0.0), axis=axis)
-            return False, tf.where(near, others + (tf.math.round(total - others) - 1.0), found)
+            return False, tf.where(
+                near, others + (tf.math.round(total - others) - 1.0), found
+            )
 
         start = tf.math.reduce_any(near), total - 1.0
         _, found = tf.while_loop(plain(lambda again, _: again), plain(exact), start)
 
         def slope(upstream):
-            return tf.broadcast_to(upstream if axis is None else tf.expand_dims(upstream, axis), tf.shape(a))
+            return tf.broadcast_to(
+                upstream if axis is None else tf.expand_dims(upstream, axis),
+                tf.shape(a),
+            )
 
         return found, slope
 
     if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
         ones = tf.math.floor(a)
-        return tf.math.reduce_sum(a - ones, axis=axis) + (tf.math.reduce_sum(ones, axis=axis) - 1.0)
+        return tf.math.reduce_sum(a - ones, axis=axis) + (
+            tf.math.reduce_sum(ones, axis=axis) - 1.0
+        )
     return seldom(a)
 ''',
     "_mean": '''
@@ -173,7 +227,9 @@ def _flat(a, has_last):
         return tf.expand_dims(a, 1)
     shape = tf.shape(a)
     if has_last:
-        return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:-1]), a.shape[-1] or shape[-1]])
+        return tf.reshape(
+            a, [shape[0], tf.reduce_prod(shape[1:-1]), a.shape[-1] or shape[-1]]
+        )
     return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:])])
 ''',
     "_turned": '''
@@ -188,9 +244,14 @@ def _contract(text, a, b):
     """tf.einsum of two arrays. Dimensions of length 1 that go through stay out of it: a plain product is left."""
     first, second, result = text.replace("->", ",").split(",")
     shared = [k for k in result if k in first and k in second]
-    single = [k for k in shared if a.shape[first.index(k)] == b.shape[second.index(k)] == 1]
+    single = [
+        k for k in shared if a.shape[first.index(k)] == b.shape[second.index(k)] == 1
+    ]
     if single:
-        a, b = tf.squeeze(a, [first.index(k) for k in single]), tf.squeeze(b, [second.index(k) for k in single])
+        a, b = (
+            tf.squeeze(a, [first.index(k) for k in single]),
+            tf.squeeze(b, [second.index(k) for k in single]),
+        )
     c = tf.einsum("".join(k for k in text if k not in single), a, b)
     for place in sorted(result.index(k) for k in single):
         c = tf.expand_dims(c, place)
@@ -238,31 +299,52 @@ def _along(function, tensors, first, count):
     size = tf.reduce_prod(shape[first : first + count], keepdims=True)
     joined = tf.concat([shape[:first], size, shape[first + count :]], 0)
     others = [k for k in range(rank - count + 1) if k != first]
-    back = [others.index(k) if k != first else rank - count for k in range(rank - count + 1)]
-    moved = [tf.transpose(tf.reshape(tf.broadcast_to(a, shape), joined), [*others, first]) for a in tensors]
+    back = [
+        others.index(k) if k != first else rank - count for k in range(rank - count + 1)
+    ]
+    moved = [
+        tf.transpose(tf.reshape(tf.broadcast_to(a, shape), joined), [*others, first])
+        for a in tensors
+    ]
     return tf.reshape(tf.transpose(function(*moved), back), shape)
 ''',
     "_cumsum": '''
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
-    return _along(lambda a: tf.math.cumsum(a, axis=-1, reverse=reverse), [a], first, count)
+    return _along(
+        lambda a: tf.math.cumsum(a, axis=-1, reverse=reverse), [a], first, count
+    )
 ''',
     "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
-    order = lambda a: tf.argsort(tf.argsort(-a, axis=-1, stable=True), axis=-1, stable=True)
+    order = lambda a: tf.argsort(
+        tf.argsort(-a, axis=-1, stable=True), axis=-1, stable=True
+    )
     return _along(lambda a: tf.cast(order(a) + 1, a.dtype), [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: tf.argsort(key, axis=-1, stable=True)
-    return _along(lambda a, key: tf.gather(a, order(key), batch_dims=len(a.shape) - 1), [a, key], first, count)
+    return _along(
+        lambda a, key: tf.gather(a, order(key), batch_dims=len(a.shape) - 1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
     "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
-    order = lambda key: tf.argsort(tf.argsort(key, axis=-1, stable=True), axis=-1, stable=True)
-    return _along(lambda a, key: tf.gather(a, order(key), batch_dims=len(a.shape) - 1), [a, key], first, count)
+    order = lambda key: tf.argsort(
+        tf.argsort(key, axis=-1, stable=True), axis=-1, stable=True
+    )
+    return _along(
+        lambda a, key: tf.gather(a, order(key), batch_dims=len(a.shape) - 1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
 }

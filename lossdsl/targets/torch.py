@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from lossdsl.ir.expr import Call
+from lossdsl.ir.loss import ELEMENT, Loss
 from lossdsl.ir.op import Kind
-from lossdsl.targets import special
+from lossdsl.targets import arguments, source, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -18,13 +20,17 @@ _BOUND = {"max": "min", "min": "max"}
 
 class TorchPrinter(Printer):
     target = "torch"
-    module_names = ("torch", "math")
     lifts_all = True
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "torch.tensor(a, dtype=dtype, device=device)",
         "dtype": "a.dtype",
+        "real": "_real(a)",
+        "like": "torch.as_tensor(a, dtype=x.dtype, device=x.device)",
+        "number": "torch.as_tensor(a, dtype=x.dtype, device=x.device)",
+        "given shape": "torch.as_tensor(a).shape",
+        "ones": "torch.ones(s, dtype=x.dtype, device=x.device)",
         "label": "torch.as_tensor(a, device=x.device).long()",
-        "vector": "torch.broadcast_to(torch.as_tensor(a, dtype=x.dtype, device=x.device), x.shape[-1:])",
+        "vector": "_vector(torch.as_tensor(a, dtype=x.dtype, device=x.device), x)",
         "matrix": "torch.as_tensor(a, dtype=x.dtype, device=x.device)",
         "split": "torch.chunk(a, n, dim=-1)",
         "joined": "torch.cat(parts, dim=-1)",
@@ -82,7 +88,72 @@ class TorchPrinter(Printer):
 
 
 PRINTER = TorchPrinter
-HELPERS = special.helpers(special.TORCH) | {
+IMPORTS = {"math": "import math", "torch": "import torch"}
+# torch.compile counts the arguments of `forward`: EVERY stands for their names.
+CARRIED = '''
+class _Function(torch.autograd.Function):
+    """The loss with its own gradient, which is worked out from the arguments again."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(EVERY):
+        return _value(EVERY)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return tuple(
+            vjp(*ctx.saved_tensors, upstream) if vjp is not None and needed else None
+            for vjp, needed in zip(_VJPS, ctx.needs_input_grad)
+        )
+
+
+class _ForwardToo(_Function):
+    """The same with a forward mode, which torch.compile does not take."""
+
+    @staticmethod
+    def jvp(ctx, *tangents):
+        *arguments, value = ctx.saved_tensors
+        pairs = [
+            (vjp, tangent)
+            for vjp, tangent in zip(_VJPS, tangents)
+            if vjp is not None and tangent is not None
+        ]
+
+        def gradients(upstream):
+            return tuple(vjp(*arguments, upstream) for vjp, _ in pairs)
+
+        _, transposed = torch.func.vjp(gradients, torch.zeros_like(value))
+        return transposed(tuple(tangent for _, tangent in pairs))[0]
+
+
+def _carried(*arguments):
+    """The loss of tensors, with its own gradient in each mode of differentiation."""
+    compiling = torch.compiler.is_compiling()
+    return (_Function if compiling else _ForwardToo).apply(*arguments)
+'''
+HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+    "_vector": '''
+def _vector(a, x):
+    """A vector; one number stands for all of the last axis."""
+    return torch.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
+''',
+    "_is_known": '''
+def _is_known(*numbers):
+    """Whether all are plain numbers; a tensor is not waited for."""
+    return not any(isinstance(a, torch.Tensor) for a in numbers)
+''',
+    "_real": '''
+def _real(a):
+    """A tensor of floating numbers."""
+    a = torch.as_tensor(a)
+    return a if a.is_floating_point() else a.to(torch.get_default_dtype())
+''',
     "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *tensors):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
@@ -92,8 +163,16 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
     step = max(1, first.shape[axis] * 2**22 // size)
     found = []
     for start in range(0, first.shape[axis], step):
-        part = function(*(a.narrow(k, start, min(step, a.shape[k] - start)) for a, k in tensors))
-        found = [part] if not found else [combined(found[0], part)] if combined else [*found, part]
+        part = function(
+            *(a.narrow(k, start, min(step, a.shape[k] - start)) for a, k in tensors)
+        )
+        found = (
+            [part]
+            if not found
+            else [combined(found[0], part)]
+            if combined
+            else [*found, part]
+        )
     return found[0] if combined else torch.cat(found, dim=joined)
 ''',
     "_mean": '''
@@ -116,8 +195,12 @@ def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
     axis = axis % a.ndim
     index = torch.clamp(index, 0, a.shape[axis] - 1).long()
-    shape = list(torch.broadcast_shapes([n for k, n in enumerate(a.shape) if k != axis],
-                                        [n for k, n in enumerate(index.shape) if k != axis]))
+    shape = list(
+        torch.broadcast_shapes(
+            [n for k, n in enumerate(a.shape) if k != axis],
+            [n for k, n in enumerate(index.shape) if k != axis],
+        )
+    )
     a = a.expand(*shape[:axis], a.shape[axis], *shape[axis:])
     index = index.expand(*shape[:axis], 1, *shape[axis:])
     return torch.squeeze(torch.take_along_dim(a, index, dim=axis), axis)
@@ -134,7 +217,11 @@ def _along(function, tensors, first, count):
     tensors = torch.broadcast_tensors(*tensors)
     shape = tensors[0].shape
     first = first % len(shape)
-    joined = (*shape[:first], math.prod(shape[first : first + count]), *shape[first + count :])
+    joined = (
+        *shape[:first],
+        math.prod(shape[first : first + count]),
+        *shape[first + count :],
+    )
     moved = [torch.movedim(a.reshape(joined), first, -1) for a in tensors]
     return torch.movedim(function(*moved), -1, first).reshape(shape)
 ''',
@@ -142,25 +229,101 @@ def _along(function, tensors, first, count):
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
-        return _along(lambda a: torch.flip(torch.cumsum(torch.flip(a, [-1]), dim=-1), [-1]), [a], first, count)
+        return _along(
+            lambda a: torch.flip(torch.cumsum(torch.flip(a, [-1]), dim=-1), [-1]),
+            [a],
+            first,
+            count,
+        )
     return _along(lambda a: torch.cumsum(a, dim=-1), [a], first, count)
 ''',
     "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
-    order = lambda a: torch.argsort(torch.argsort(-a, dim=-1, stable=True), dim=-1, stable=True)
+    order = lambda a: torch.argsort(
+        torch.argsort(-a, dim=-1, stable=True), dim=-1, stable=True
+    )
     return _along(lambda a: (order(a) + 1).to(a.dtype), [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: torch.argsort(key, dim=-1, stable=True)
-    return _along(lambda a, key: torch.take_along_dim(a, order(key), dim=-1), [a, key], first, count)
+    return _along(
+        lambda a, key: torch.take_along_dim(a, order(key), dim=-1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
     "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
-    order = lambda key: torch.argsort(torch.argsort(key, dim=-1, stable=True), dim=-1, stable=True)
-    return _along(lambda a, key: torch.take_along_dim(a, order(key), dim=-1), [a, key], first, count)
+    order = lambda key: torch.argsort(
+        torch.argsort(key, dim=-1, stable=True), dim=-1, stable=True
+    )
+    return _along(
+        lambda a, key: torch.take_along_dim(a, order(key), dim=-1),
+        [a, key],
+        first,
+        count,
+    )
 ''',
 }
+
+ATTRIBUTES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half input ipu
+    load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
+    reduction register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ self set_extra_state set_submodule share_memory state_dict target
+    to to_empty torch train training type xpu zero_grad
+    """,
+    )
+)
+"""What a module of torch's has already, so that no parameter of a loss can be called so in one."""
+
+
+def class_text(
+    *,
+    loss: Loss,
+    function: str,
+    name: str,
+    title: str,
+    signature: Callable[..., list[str]],
+    parameters: Sequence[str],
+) -> str:
+    """A module of torch's around the function of a loss."""
+    target = ["target", "*others"][: len(loss.inputs) - 1]
+    given = [*target[:1], "input", *target[1:], *(f"self.{one}" for one in parameters)]
+    batch = ""
+    if loss.prediction.over == ELEMENT:
+        batch = '''
+        input = torch.as_tensor(input)
+        if input.ndim == 1:
+            input = input[:, None]'''
+    head = source.signature("def __init__", ["self", *signature('reduction="mean"')], ":", 4)
+    assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
+    values = "\n".join(source.signature(f"values = {function}", given, "", 8))
+    return f'''class {name}(torch.nn.Module):
+    """{title}
+
+    Takes the prediction first, as torch's losses do; its first axis is the batch.
+    """
+
+{chr(10).join(head)}
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"reduction is mean, sum or none, not {{reduction}}"){assigned}
+        self.reduction = reduction
+
+    def forward(self, {", ".join(["input", *target])}):{batch}
+{values}
+        if self.reduction == "none":
+            return values
+        return values.mean() if self.reduction == "mean" else values.sum()'''

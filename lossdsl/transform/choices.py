@@ -31,7 +31,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import conjuncts
 
 CHOICES = ("where", "max", "min", "relu")
-SEED = "upstream"
+SEED = "?upstream"
 """The name of the input that stands for what comes after: see `gradient.seed_for`."""
 
 Masks = Set[Expr]

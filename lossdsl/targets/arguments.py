@@ -1,0 +1,236 @@
+"""What an emitted function does with its arguments first: arrays of one dtype, shapes that agree, values as required.
+
+The rules are those of `runtime/shapes.py`, written out for one loss: up to a trailing axis of length 1 nothing is
+broadcast.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
+from lossdsl.ir.expr import Expr
+from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
+from lossdsl.ir.meets import Home
+from lossdsl.targets import code, source, target_module
+from lossdsl.targets.names import Renaming, user
+from lossdsl.targets.template import fill
+from lossdsl.targets.template import name as named
+
+HELPERS = {
+    "_aligned": '''
+def _aligned(what, a, b, rank, grows):
+    """`a` with so many axes: one of length 1 at its end may go, or come if it `grows`."""
+    if len(a.shape) == rank + 1 and a.shape[-1] == 1:
+        return a[..., 0]
+    if len(a.shape) == rank - 1 and grows:
+        return a[..., None]
+    if len(a.shape) != rank:
+        shapes = f"{tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"{what} have shapes {shapes}, which do not agree")
+    return a
+''',
+    "_agree": '''
+def _agree(what, a, b):
+    """Refuses lengths that differ; one that a graph does not know yet is None."""
+    if any(None not in (m, n) and m != n for m, n in zip(a, b)) or len(a) != len(b):
+        shapes = f"{tuple(a)} and {tuple(b)}"
+        raise ValueError(f"{what} have lengths {shapes}, which do not agree")
+''',
+    "_cut": '''
+def _cut(length, start, stop):
+    """What a slice leaves of a length, which may be None."""
+    return None if length is None else len(range(length)[start:stop])
+''',
+}
+
+
+class Arguments:
+    """The names of the arguments of an emitted loss, and the lines that prepare them."""
+
+    def __init__(self, loss: Loss, target: str, names: Renaming, meetings: Sequence[frozenset[Home]]) -> None:
+        self.loss, self.target, self.meetings = loss, target, meetings
+        self.spell: Mapping[str, str] = target_module(target).PRINTER.spell
+        self.renaming = names
+        self.open = [one for one in loss.parameters if one.name not in loss.settled]
+        self.inputs = [names.users[user(one.identifier)] for one in loss.inputs]
+        self.parameters = [names.users[user(one.name)] for one in self.open]
+        self.every = [*self.inputs, *self.parameters]
+
+    def of(self, spec: Argument) -> str:
+        """What an input or parameter is called."""
+        return self.renaming.users[user(spec.identifier)]
+
+    @property
+    def prediction(self) -> str:
+        return self.of(self.loss.prediction)
+
+    def own(self, text: str) -> str:
+        """A name for a local of ours that none of the arguments has."""
+        while text in self.every:
+            text = f"_{text}"
+        return text
+
+    # --- lines
+
+    def requirements(self, requirements: Sequence[tuple[str, Expr]]) -> list[str]:
+        """`if not delta > 0: raise ValueError(…)` for what is required of numbers, where these are known."""
+        lines: list[str] = []
+        for text, condition in requirements:
+            if not condition.is_static:
+                continue
+            tree = code.static_condition(self.loss, condition)
+            self.renaming.apply([tree])
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            given = [name for name in self.parameters if name in used]
+            guard = f"_is_known({', '.join(given)})" if self.target != "numpy" else ""
+            message = f"{self.loss.name} requires {' '.join(text.split())}"
+            lines += source.refusal(tree, message, guard)
+        return lines
+
+    def conversions(self) -> list[str]:
+        """Arrays of the prediction's dtype; labels as whole numbers."""
+        loss, x = self.loss, named(user(self.loss.prediction.identifier))
+        pairs = [(loss.prediction, "label" if loss.prediction.is_label else "real")]
+        pairs += [(one, "label" if one.is_label else "like") for one in loss.inputs if one is not loss.prediction]
+        return [self._converted(one, key, x) for one, key in pairs]
+
+    def settings(self) -> list[str]:
+        """Parameters as arrays; a vector given as one number gets the length of the last axis."""
+        loss = self.loss
+        model = next((one for one in (loss.prediction, *loss.inputs) if one.is_real and LAST in one.over), None)
+        lines = []
+        for one in self.open:
+            like: ast.expr = named(user((model or loss.prediction).identifier))
+            if one.kind == "vector" and model is not None:
+                like = fill(f"x[..., ::{len(model.nodes)}]", x=like) if len(model.nodes) > 1 else like
+                lines.append(self._converted(one, "vector", like))
+            elif one.kind in ("vector", "matrix"):
+                lines.append(self._converted(one, "matrix", like))
+            elif "number" in self.spell:
+                lines.append(self._converted(one, "number", like))
+        return lines
+
+    def _converted(self, one: Argument, key: str, like: ast.expr) -> str:
+        tree = fill(self.spell[key], a=named(user(one.identifier)), x=like)
+        self.renaming.apply([tree])
+        return "\n".join(source.assigned(self.of(one), tree, 4))
+
+    def spelled(self, key: str, **parts: str) -> str:
+        """What the target has under a key, with texts for letters."""
+        tree = fill(self.spell[key], **{letter: named(f"?{letter}") for letter in parts})
+        self.renaming.apply([tree])
+        text = source.expression(tree)
+        for letter, part in parts.items():
+            text = text.replace(f"?{letter}", part)
+        return text
+
+    def alignment(self) -> list[str]:
+        """The ranks that inputs must have beside the prediction, the parameters, and the lengths that must agree."""
+        loss, x = self.loss, self.prediction
+        over = loss.prediction.over
+        lines = []
+        if over == ELEMENT:
+            lines += [f"    if len({x}.shape) == 0:", f"        {x} = {x}[None]"]
+        elif over == SAMPLE:
+            elements = [self.of(one) for one in loss.inputs if one.over == ELEMENT]
+            rank = f"max({', '.join(f'len({one}.shape)' for one in elements)})" if len(elements) > 1 else ""
+            most = rank or (f"len({elements[0]}.shape)" if elements else "")
+            test = f"len({x}.shape) == {most}" if most else f"len({x}.shape) > 1"
+            lines += [f"    if {test} and {x}.shape[-1:] == (1,):", f"        {x} = {x}[..., 0]"]
+        for one in loss.inputs:
+            if one is not loss.prediction:
+                lines += self._ranked(one)
+        return [*lines, *self.settings(), *self._compared()]
+
+    def _ranked(self, one: InputSpec) -> list[str]:
+        loss, x, argument = self.loss, self.prediction, self.of(one)
+        over = loss.prediction.over
+        rank, grows = str(len(one.over)), "False"
+        if BATCH in one.over and BATCH in over:
+            more = (LAST in one.over) - (LAST in over)
+            rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
+            if LAST in one.over:
+                grows = "True" if LAST not in over else f"{x}.shape[-1] == {len(loss.prediction.nodes)}"
+        what = source.quoted(f"{loss.name}: {one.name} and {loss.prediction.name}")
+        arguments = [what, argument, x, rank, grows]
+        return source.signature(f"{argument} = _aligned", arguments, "", 4)
+
+    def _compared(self) -> list[str]:
+        loss = self.loss
+        arguments: list[Argument] = [*loss.inputs, *self.open]
+        by_node: dict[str, Argument] = {node.name: one for one in arguments for node in one.nodes}
+        lines: dict[str, None] = {}
+        together: dict[Argument, set[Axis]] = {}
+        for group in self.meetings:
+            places = sorted(
+                (place for place in group if place[0] in by_node),
+                key=lambda place: (by_node[place[0]] is not loss.prediction, len(place), str(place)),
+            )
+            for place in places[1:]:
+                first, one, other = places[0], by_node[places[0][0]], by_node[place[0]]
+                if one is loss.prediction and len(first) == len(place) == 2 and other is not one:
+                    together.setdefault(other, set()).add(place[1])
+                elif one is not other or first != place:
+                    lines.update(self._checked(other, self._length(place, other), one, self._length(first, one)))
+        for other, axes in together.items():
+            for mine, theirs in self._shapes(other, frozenset(axes)):
+                lines.update(self._checked(other, mine, loss.prediction, theirs))
+        return list(lines)
+
+    def _checked(
+        self, one: Argument, mine: str, other: Argument, theirs: str
+    ) -> dict[str, None]:
+        what = source.quoted(f"{self.loss.name}: {one.name} and {other.name}")
+        return {"\n".join(source.signature("_agree", [what, mine, theirs], "", 4)): None}
+
+    def _shapes(self, one: Argument, axes: Axes) -> list[tuple[str, str]]:
+        """Pairs of what must be equal where an input meets the prediction along axes."""
+        first = self.loss.prediction
+        mine, theirs = f"{self.of(one)}.shape", f"{self.prediction}.shape"
+        if axes >= SAMPLE:
+            if LAST not in axes or len(one.nodes) != len(first.nodes):
+                pairs = [(mine + "[:-1]" * (LAST in one.over), theirs + "[:-1]" * (LAST in first.over))]
+                return pairs + ([(self._part(one, LAST), self._part(first, LAST))] if LAST in axes else [])
+            return [(mine, theirs)]
+        return [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
+
+    def _part(self, one: Argument, axis: Axis) -> str:
+        shape = f"{self.of(one)}.shape"
+        if axis == LAST and len(one.nodes) > 1:
+            return f"({shape}[-1] // {len(one.nodes)},)"
+        if axis == LAST:
+            return f"{shape}[-1:]"
+        if axis == SPACE:
+            return f"{shape}[1:-1]" if LAST in one.over else f"{shape}[1:]"
+        return f"{shape}[:1]"
+
+    def _length(self, place: Home, one: Argument) -> str:
+        part = self._part(one, place[1])
+        if len(place) == 2:
+            return part
+        length = part[1:-2] if part.startswith("(") else f"{self.of(one)}.shape[-1]"
+        for start, stop in place[2]:
+            length = f"_cut({length}, {start}, {stop})"
+        return f"({length},)"
+
+    def batched(self) -> list[str]:
+        """One sample as a batch of one, for code that needs the axis."""
+        loss, x = self.loss, self.prediction
+        if loss.prediction.over not in (ELEMENT, SAMPLE):
+            return []
+        rank = 1 if loss.prediction.over == ELEMENT else 0
+        led = [self.of(one) for one in loss.inputs if BATCH in one.over]
+        return [f"    if len({x}.shape) == {rank}:", *(f"        {one} = {one}[None]" for one in led)]
+
+    def value_shape(self, shape: str) -> str:
+        """The shape of the loss's values, from that of the prepared prediction."""
+        axes, over = self.loss.result.axes, self.loss.prediction.over
+        if not axes:
+            return "()"
+        if axes == SAMPLE:
+            return f"{shape}[:-1]" if LAST in over else shape
+        if axes == frozenset({BATCH}):
+            return f"{shape}[:1]"
+        return f"{shape}[1:-1]" if LAST in over else f"{shape}[1:]"

@@ -1,0 +1,319 @@
+"""Generated functions as text, laid out as `ruff format` lays out Python.
+
+Lines are kept short by giving names to parts, as a person would, so that nothing has to be broken but calls of many
+arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Any
+
+WIDTH = 88
+
+_BINARY = {
+    ast.Add: ("+", 12),
+    ast.Sub: ("-", 12),
+    ast.Mult: ("*", 13),
+    ast.Div: ("/", 13),
+    ast.FloorDiv: ("//", 13),
+    ast.Mod: ("%", 13),
+    ast.BitOr: ("|", 8),
+    ast.BitXor: ("^", 9),
+    ast.BitAnd: ("&", 10),
+    ast.Pow: ("**", 15),
+}
+_UNARY = {ast.USub: ("-", 14), ast.Not: ("not ", 6), ast.Invert: ("~", 14), ast.UAdd: ("+", 14)}
+_COMPARE = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+_ATOM = 20
+
+
+def function(tree: ast.FunctionDef) -> str:
+    """The text of a function."""
+    return "\n".join(_function(tree, 0, _fresh(tree)))
+
+
+def body(tree: ast.FunctionDef) -> list[str]:
+    """The lines of its body."""
+    return _block(tree.body, 4, _fresh(tree))
+
+
+def _fresh(tree: ast.FunctionDef) -> Iterator[str]:
+    """Names for parts that a function does not have."""
+    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    taken |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return (name for number in count(1) if (name := f"v{number}") not in taken)
+
+
+def quoted(text: str) -> str:
+    """A string in double quotes."""
+    return f'"{text}"' if not set(text) & {'"', "\\", "\n"} and text.isprintable() else repr(text)
+
+
+def signature(head: str, arguments: Sequence[str], tail: str, indent: int = 0) -> list[str]:
+    """`HEAD(ARGUMENTS)TAIL` on one line, on three, or with one argument a line."""
+    pad = " " * indent
+    flat = f"{pad}{head}({', '.join(arguments)}){tail}"
+    if len(flat) <= WIDTH or not arguments:
+        return [flat]
+    inner = f"{pad}    {', '.join(arguments)}"
+    if len(inner) <= WIDTH and not any(argument.startswith("*") for argument in arguments):
+        return [f"{pad}{head}(", inner, f"{pad}){tail}"]
+    return [f"{pad}{head}(", *(f"{pad}    {argument}," for argument in arguments), f"{pad}){tail}"]
+
+
+def tuple_lines(head: str, items: Sequence[str]) -> list[str]:
+    """`HEAD(ITEMS)`, a tuple."""
+    if len(items) == 1:
+        return [f"{head}({items[0]},)"]
+    flat = f"{head}({', '.join(items)})"
+    return [flat] if len(flat) <= WIDTH else [f"{head}(", *(f"    {item}," for item in items), ")"]
+
+
+def laid_out(text: str) -> str:
+    """The text of a helper function, set anew where a line is too long."""
+    (tree,) = ast.parse(text).body
+    assert isinstance(tree, ast.FunctionDef)
+    lines = text[text.index(":\n") :].split('"""')[-1].split("\n")
+    return function(tree) if max(map(len, lines)) > WIDTH else text
+
+
+def refusal(condition: ast.expr, message: str, guard: str) -> list[str]:
+    """`if GUARD and not CONDITION: raise ValueError(MESSAGE)` in a function's body, for each part if it is long."""
+    parts = list(_conjuncts(condition))
+    together = parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
+    heads = [_refusing(together, guard)]
+    if len(heads[0]) > 1 or len(heads[0][0]) > WIDTH:
+        heads = [_refusing(part, guard) for part in parts]
+    raised = signature("raise ValueError", [quoted(message)], "", 8)
+    return [line for head in heads for line in (*head, *raised)]
+
+
+def _refusing(condition: ast.expr, guard: str) -> list[str]:
+    test = ast.UnaryOp(ast.Not(), condition)
+    if not guard:
+        return [f"    if {expression(test)}:"]
+    flat = f"    if {guard} and {_at(test, 5)}:"
+    return [flat] if len(flat) <= WIDTH else ["    if (", f"        {guard}", f"        and {_at(test, 5)}", "    ):"]
+
+
+def _conjuncts(tree: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        for value in tree.values:
+            yield from _conjuncts(value)
+    else:
+        yield tree
+
+
+def _function(tree: ast.FunctionDef, indent: int, fresh: Iterator[str]) -> list[str]:
+    arguments = [argument.arg for argument in tree.args.args]
+    if tree.args.kwarg:
+        arguments.append(f"**{tree.args.kwarg.arg}")
+    plain = len(tree.args.args) - len(tree.args.defaults)
+    for place, default in enumerate(tree.args.defaults, plain):
+        arguments[place] += f"={expression(default)}"
+    lines = signature(f"def {tree.name}", arguments, ":", indent)
+    return lines + _block(tree.body, indent + 4, fresh)
+
+
+def _block(body: Sequence[ast.stmt], indent: int, fresh: Iterator[str]) -> list[str]:
+    lines: list[str] = []
+    for place, statement in enumerate(body):
+        nested = isinstance(statement, ast.FunctionDef)
+        if nested and place and lines[-1]:
+            lines.append("")
+        lines += _statement(statement, indent, fresh)
+        if nested:
+            lines.append("")
+    return lines
+
+
+def _statement(statement: ast.stmt, indent: int, fresh: Iterator[str]) -> list[str]:
+    pad = " " * indent
+    match statement:
+        case ast.Expr(ast.Constant(str(text))):
+            return [f'{pad}"""{text}"""']
+        case ast.FunctionDef():
+            return _function(statement, indent, fresh)
+        case ast.For(target, over, body):
+            return [f"{pad}for {expression(target)} in {expression(over)}:", *_block(body, indent + 4, fresh)]
+        case ast.Assign([target], value):
+            return _simple(f"{pad}{_targets(target)} = ", value, indent, fresh)
+        case ast.Return(value) if value is not None:
+            return _simple(f"{pad}return ", value, indent, fresh)
+    raise AssertionError(f"no layout for {type(statement).__name__}")
+
+
+def _targets(target: ast.expr) -> str:
+    return ", ".join(map(expression, target.elts)) if isinstance(target, ast.Tuple) else expression(target)
+
+
+def _simple(head: str, value: ast.expr, indent: int, fresh: Iterator[str]) -> list[str]:
+    """A statement of one expression, after those that name its parts."""
+    before: list[str] = []
+    while len(head) + len(expression(value)) > WIDTH:
+        part = _widest(value, WIDTH - indent - 8)
+        if part is None:
+            break
+        found = next(fresh)
+        before += _simple(f"{' ' * indent}{found} = ", part, indent, fresh)
+        value = _replaced(value, part, ast.Name(found, ast.Load()))
+    return [*before, *_last(head, value, indent)]
+
+
+def assigned(name: str, value: ast.expr, indent: int) -> list[str]:
+    """`NAME = VALUE`, where a call may be broken."""
+    return _last(f"{' ' * indent}{name} = ", value, indent)
+
+
+def _last(head: str, value: ast.expr, indent: int) -> list[str]:
+    flat = f"{head}{expression(value)}"
+    if len(flat) <= WIDTH or not isinstance(value, ast.Call):
+        return [flat]
+    arguments = [*map(expression, value.args), *(f"{key.arg}={expression(key.value)}" for key in value.keywords)]
+    text = f"{head.strip()} {expression(value.func)}"
+    return signature(text, arguments, "", indent)
+
+
+def _inside(tree: ast.expr) -> Iterator[ast.expr]:
+    """The parts that are worked out whenever the whole is."""
+    match tree:
+        case ast.IfExp(test, _, _):
+            below = [test]
+        case ast.BoolOp(_, [first, *_]):
+            below = [first]
+        case ast.Lambda():
+            below = []
+        case ast.Call(function, args, keywords):
+            owner = [function.value] if isinstance(function, ast.Attribute) else []
+            below = [*owner, *args, *(keyword.value for keyword in keywords)]
+        case ast.Starred():
+            below = []
+        case ast.Subscript(owner, _):
+            below = [owner]
+        case _:
+            below = [child for child in ast.iter_child_nodes(tree) if isinstance(child, ast.expr)]
+    for part in below:
+        yield part
+        yield from _inside(part)
+
+
+def _widest(tree: ast.expr, room: int) -> ast.expr | None:
+    """The widest part that fits on a line of its own, and is more than a name, a number or a module's function."""
+    found, widest = None, 11
+    for part in _inside(tree):
+        if isinstance(part, ast.Call | ast.BinOp | ast.Compare | ast.IfExp | ast.Subscript | ast.Tuple):
+            width = len(expression(part))
+            if widest < width <= room:
+                found, widest = part, width
+    return found
+
+
+def _replaced(tree: ast.expr, part: ast.expr, other: ast.expr) -> ast.expr:
+    """The tree with another wherever it has a part, but where it may not be worked out."""
+    text = ast.dump(part)
+
+    class Change(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> Any:
+            if isinstance(node, ast.Lambda | ast.IfExp) and node is not tree:
+                return node
+            return other if isinstance(node, type(part)) and ast.dump(node) == text else super().visit(node)
+
+    changed: ast.expr = Change().visit(tree)
+    return changed
+
+
+def expression(tree: ast.expr) -> str:
+    """An expression on one line."""
+    return _text(tree)[0]
+
+
+def _at(tree: ast.expr, least: int) -> str:
+    text, strength = _text(tree)
+    return text if strength >= least else f"({text})"
+
+
+def _text(tree: ast.expr) -> tuple[str, int]:
+    """The text, and how strongly it holds together."""
+    match tree:
+        case ast.Name(text):
+            return text, _ATOM
+        case ast.Constant(str(text)):
+            return quoted(text), _ATOM
+        case ast.Constant(value):
+            return ("..." if value is ... else repr(value)), _ATOM
+        case ast.Attribute(value, attribute):
+            return f"{_at(value, 17)}.{attribute}", _ATOM
+        case ast.Call(called, args, keywords):
+            parts = [*map(expression, args)]
+            parts += [f"{key.arg}=" * bool(key.arg) + "**" * (not key.arg) + expression(key.value) for key in keywords]
+            return f"{_at(called, 17)}({', '.join(parts)})", 18
+        case ast.Subscript(value, index):
+            return f"{_at(value, 17)}[{_index(index)}]", 18
+        case ast.Starred(value):
+            return f"*{_at(value, 8)}", 1
+        case ast.Tuple(parts):
+            return f"({', '.join(map(expression, parts))}{',' if len(parts) == 1 else ''})", _ATOM
+        case ast.List(parts):
+            return f"[{', '.join(map(expression, parts))}]", _ATOM
+        case ast.UnaryOp(op, operand):
+            sign, strength = _UNARY[type(op)]
+            return f"{sign}{_at(operand, strength)}", strength
+        case ast.BinOp(left, ast.Pow(), right):
+            space = "" if _hugs(left) and _hugs(right) else " "
+            return f"{_at(left, 16)}{space}**{space}{_at(right, 14)}", 15
+        case ast.BinOp(left, op, right):
+            sign, strength = _BINARY[type(op)]
+            return f"{_at(left, strength)} {sign} {_at(right, strength + 1)}", strength
+        case ast.Compare(left, ops, rights):
+            rest = "".join(f" {_COMPARE[type(op)]} {_at(right, 8)}" for op, right in zip(ops, rights, strict=True))
+            return f"{_at(left, 8)}{rest}", 7
+        case ast.BoolOp(ast.And(), [ast.Compare() as one, ast.Compare() as two, *rest]) if (
+            ast.dump(one.comparators[-1]) == ast.dump(two.left)
+        ):
+            chain = ast.Compare(one.left, [*one.ops, *two.ops], [*one.comparators, *two.comparators])
+            return _text(ast.BoolOp(ast.And(), [chain, *rest]) if rest else chain)
+        case ast.BoolOp(op, values):
+            word, strength = ("and", 5) if isinstance(op, ast.And) else ("or", 4)
+            return f" {word} ".join(_at(value, strength + 1) for value in values), strength
+        case ast.IfExp(test, body, other):
+            return f"{_at(body, 4)} if {_at(test, 4)} else {_at(other, 3)}", 3
+        case ast.Lambda(args, body):
+            return f"lambda {', '.join(argument.arg for argument in args.args)}: {_at(body, 3)}", 2
+    raise AssertionError(f"no layout for {type(tree).__name__}")
+
+
+def _hugs(tree: ast.expr) -> bool:
+    """Whether `**` stands beside an operand without spaces."""
+    if isinstance(tree, ast.UnaryOp):
+        tree = tree.operand
+    if isinstance(tree, ast.Attribute):
+        return _is_dotted(tree)
+    return isinstance(tree, ast.Name) or (isinstance(tree, ast.Constant) and isinstance(tree.value, int | float))
+
+
+def _is_dotted(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Name) or (isinstance(tree, ast.Attribute) and _is_dotted(tree.value))
+
+
+def _index(tree: ast.expr) -> str:
+    if isinstance(tree, ast.Tuple) and len(tree.elts) > 1:
+        return ", ".join(map(_index, tree.elts))
+    if not isinstance(tree, ast.Slice):
+        return expression(tree)
+    lower, upper = (("" if end is None else expression(end)) for end in (tree.lower, tree.upper))
+    step = f":{expression(tree.step)}" if tree.step is not None else ""
+    return f"{lower}:{upper}{step}"
