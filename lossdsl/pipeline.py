@@ -131,9 +131,11 @@ class Program:
         return self._stabilized(masked(self.loss.result, self.known))
 
     def _stabilized(self, expr: Expr) -> Expr:
-        """The early rules, and logarithms that descend."""
-        early = stable(descended(stable((expr,), self.known), self.known), self.known)
-        return canonical(linked(early))[0]
+        """The early rules, logarithms that descend, and probabilities with the slope of their logarithm."""
+        return canonical(linked(self._descended(expr)))[0]
+
+    def _descended(self, expr: Expr) -> tuple[Expr, ...]:
+        return stable(descended(stable((expr,), self.known), self.known), self.known)
 
     def _lowered(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
         """What the targets know: complements by their own forms, and no whole functions any more."""
@@ -197,16 +199,17 @@ class Program:
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
         value = self.loss.value if self.is_elementwise else self.loss.result
-        slopes, _ = simplified(canonical(self._slopes(self._stabilized(value), b.ONE)), self.known)
+        (plain,) = canonical(self._descended(value))
+        slopes, _ = simplified(canonical(self._slopes(plain, b.ONE, guards=False)), self.known)
         return self._by_input(readable(slopes, self.loss.names))
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
         return self._by_input(self._refined(*self._slopes(self.stable, seed)))
 
-    def _slopes(self, value: Expr, seed: Expr) -> tuple[Expr, ...]:
+    def _slopes(self, value: Expr, seed: Expr, *, guards: bool = True) -> tuple[Expr, ...]:
         """The derivative in each component of each real input."""
         leaves = [node for spec in self.loss.inputs if spec.is_real for node in spec.nodes]
-        slopes = gradient(value, leaves, seed)
+        slopes = gradient(value, leaves, seed, guards=guards)
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:

@@ -46,7 +46,7 @@ FORMULAS = [
     (["kl_divergence"], "kl_divergence in x", SUM,
      ["q = min(max(x, 1e-7), 1)", "p = min(max(t, 1e-7), 1)", "where(x == q, -p/q, 0)"]),
     (["categorical_crossentropy", "--param", "from_logits=true", "--param", "label_smoothing=0"],
-     "categorical_crossentropy in x", SUM, ["softmax(x)*sum(t) - t"]),
+     "categorical_crossentropy in x", SUM, ["sum(t)*softmax(x) - t"]),
     (["sparse_categorical_crossentropy"], "sparse_categorical_crossentropy in x", SUM,
      ["u1 = x[t]", "u2 = sum(x)", "u3 = u1/u2", "u4 = not t == -1 and u3 >= 1e-7 and u3 <= 0.9999999",
       "where(u4, 1/u2, 0) - where(onehot(t) == 1 and u4, 1/u1, 0)"]),
@@ -91,7 +91,7 @@ def test_latex(grad):
         r"\frac{\partial \ell_{i}}{\partial x_{i}} = 2 \, \left(x_{i} - t_{i}\right)",
     ]
     text = grad("categorical_crossentropy", "--param", "from_logits=true", "--as", "latex")[1]
-    assert r"\operatorname{softmax}\left(x\right)_{i} \, \sum_{k} y_{k} - y_{i}" in text
+    assert r"\left(\sum_{k} y_{k}\right) \, \operatorname{softmax}\left(x\right)_{i} - y_{i}" in text
     assert r"\frac{\partial \mathcal{L}}{\partial x_{i}} &= " in text
 
 

@@ -39,7 +39,8 @@ class Op:
     `defined` has an interval an argument in which there is a value at all, `holds` a condition on several arguments, as
     a text. `ulps` states the largest errors of value and slope in float32 for each target, and in float64, in units in
     the last place of the result, or of `scale` of the arguments where the result is a difference that cancels; a slope
-    that is no loss's gradient may be off by anything (inf). A row that lacks something is refused.
+    that is no loss's gradient may be off by anything (inf). `written` is the text in the language by which readers see
+    an operation that is not public. A row that lacks something is refused.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Op:
     infix: str = ""
     precedence: int = 100
     public: bool = True
+    written: str = ""
 
     def __post_init__(self) -> None:
         for what, is_there in (

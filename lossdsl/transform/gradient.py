@@ -41,11 +41,16 @@ def seed_for(value: Expr) -> Input:
     return Input(SEED, value.axes)
 
 
-def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE) -> dict[Expr, Expr]:
-    """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`."""
+def gradient(
+    value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True
+) -> dict[Expr, Expr]:
+    """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`.
+
+    Readers do without `guards`, by which 0 times an infinite slope is 0, and what is nearly 0 is no difference.
+    """
     wanted = tuple(wrt)
     active = _active(value, wanted)
-    flow = Flow(active, masks(value))
+    flow = Flow(active, masks(value), guards)
     adjoints = _Adjoints(_counted_axes(value))
     adjoints.add(value, seed)
     for node in reversed(list(walk(value))):
@@ -132,7 +137,7 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             for child, slope in zip(args, slopes_of(node), strict=True):
                 if child in active and slope is not None:
                     product = times(adjoint, slope, flow.masks, steep=growth(slope) > 1)
-                    adjoints.add(child, past_pole(node, adjoint, product), node)
+                    adjoints.add(child, past_pole(node, adjoint, product, flow), node)
         case Reduce(op, arg) | Along(op, (arg,)) if op.name in vjp.RULES:
             adjoints.add(arg, vjp.of_whole(node, adjoint, partial(times, known=flow.masks)))
         case Reduce(op, arg, over) if arg in active:
@@ -148,7 +153,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, Rename(adjoint, new, old) if new in adjoint.axes else adjoint)
         case Gather(arg, axis, index):
             label = _inside(arg, axis, index)
-            labelled = vjp.of_labelled(node, label, adjoint, partial(times, known=flow.masks))
+            rule = vjp.of_labelled if flow.guards else vjp.of_labelled_for_readers
+            labelled = rule(node, label, adjoint, partial(times, known=flow.masks))
             if labelled is None:
                 labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
             adjoints.add(*labelled)

@@ -11,20 +11,32 @@ from fractions import Fraction
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
-from lossdsl.ir.expr import Call, Const, Expr
+from lossdsl.ir.expr import Along, Call, Const, Expr, Reduce
+from lossdsl.ir.whole import definition
 from lossdsl.transform.cancellation import Count, Part, Parts
 from lossdsl.transform.canonical import Canonical, Product
 from lossdsl.transform.choice_rules import is_choice
 from lossdsl.transform.factors import multiplied, powered
+from lossdsl.transform.language import expression
 
 
 def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr, ...]:
     """`-(2*(t - x))` as `2*(x - t)`, `-(y/p)` as `-y/p`, `where(c, 0, 1)*u` as `where(c, 0, u)`,
     `where(not c, u, v)` as `where(c, v, u)`.
 
-    A part in `named`, which has a name, stays what it is.
+    A part in `named`, which has a name, stays what it is; an operation that is not public is written out.
     """
-    return b.mapped(_Fractions(named)(tuple(roots)), lambda node: node if node in named else _signed(node, named))
+    plain = b.mapped(roots, lambda node: node if node in named else _public(node))
+    return b.mapped(_Fractions(named)(plain), lambda node: node if node in named else _signed(node, named))
+
+
+def _public(node: Expr) -> Expr:
+    """A node in operations that the language has."""
+    if isinstance(node, Call) and node.op.written:
+        return expression(node.op.written, dict(zip(node.op.args, node.args, strict=True)))
+    if isinstance(node, Along | Reduce) and not node.op.public:
+        return definition(node) or node
+    return node
 
 
 class _Fractions(Canonical):

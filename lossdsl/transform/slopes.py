@@ -14,17 +14,21 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Reduce, Unslice, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import DEFINITIONS
-from lossdsl.transform.choices import CHOICES, Masks, degree, is_plain_factor, selected, times
+from lossdsl.transform.choices import CHOICES, SEED, Masks, degree, selected, times
 from lossdsl.transform.factors import factored
 from lossdsl.transform.language import expression
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The nodes through which a gradient flows, and the conditions that may leave out what is nan."""
+    """The nodes through which a gradient flows, and the conditions that may leave out what is nan.
+
+    `guards` asks for choices where the slope of a root may be infinite.
+    """
 
     active: Set[Expr]
     masks: Masks
+    guards: bool = True
 
 
 def slopes_of(node: Call) -> list[Expr | None]:
@@ -59,7 +63,7 @@ def _rooted(node: Call, slope: Expr) -> Expr:
     return b.where(inside, slope, b.ZERO)
 
 
-def past_pole(node: Call, adjoint: Expr, product: Expr) -> Expr:
+def past_pole(node: Call, adjoint: Expr, product: Expr, flow: Flow) -> Expr:
     """The product of an adjoint and the slope of a root, 0 where the adjoint is 0 though the slope may be infinite.
 
     `(1 - p)^0.5*log(p)` has the slope 0 at p = 1: the root's factor is 0 there.
@@ -69,7 +73,10 @@ def past_pole(node: Call, adjoint: Expr, product: Expr) -> Expr:
         has_pole = node.args[1].is_static and (exponent is None or 0 < exponent < 1)
     else:
         has_pole = node.op.name in ("sqrt", "cbrt")
-    if not has_pole or is_plain_factor(adjoint):
+    moves = any(isinstance(part, Input) and part.name != SEED for part in walk(adjoint))
+    if not (flow.guards and has_pole and moves) or Ranges()[node.args[0]].is_positive:
+        return product
+    if any(isinstance(part, Reduce) for part in walk(node.args[0])):
         return product
     return b.where(b.call("ne", adjoint, b.ZERO), product, b.ZERO)
 
@@ -169,7 +176,7 @@ def _worked_out(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapp
         else:
             for child, partial in zip(node.args, slopes_of(node), strict=True):
                 if child in active and partial is not None:
-                    _accumulate(found, child, past_pole(node, slope, times(slope, partial, flow.masks)))
+                    _accumulate(found, child, past_pole(node, slope, times(slope, partial, flow.masks), flow))
     return {leaf: found[leaf] for leaf in cut if leaf in found}
 
 

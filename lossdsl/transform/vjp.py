@@ -112,4 +112,16 @@ def of_labelled(node: Gather, label: Expr, adjoint: Expr, times: Times) -> tuple
     return arg, times(times(adjoint, at_label("softmax")), b.where(is_class, b.const(-1), others))
 
 
+def of_labelled_for_readers(node: Gather, label: Expr, adjoint: Expr, times: Times) -> tuple[Expr, Expr] | None:
+    """The same by `onehot(t) - softmax(x)`, as papers have it."""
+    whole = node.arg
+    if not (isinstance(whole, Along) and whole.op.name in ("softmax", "log_softmax") and len(whole.over) == 1):
+        return None
+    if node.axis not in whole.over or not label.axes <= whole.axes - whole.over:
+        return None
+    share = along("softmax", whole.args[0], whole.over)
+    slope = b.sub(b.number(b.call("eq", Position(node.axis), label)), share)
+    return whole.args[0], times(adjoint if whole.op.name == "log_softmax" else times(adjoint, node), slope)
+
+
 _LABELLED = ("log_softmax", "log_softmax_rest")
