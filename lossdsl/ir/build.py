@@ -175,8 +175,6 @@ def _fold_sub(a: Expr, b: Expr) -> Expr | None:
         return _folded(x - y)
     if x == 0:
         return neg(b)
-    if isinstance(b, Call) and b.op.name == "neg":
-        return add(a, b.args[0])
     return a if y == 0 else None
 
 

@@ -112,7 +112,12 @@ def _expm1(domain: LogDomain, node: Call) -> Expr | None:
 
 def _sum(domain: LogDomain, node: Call) -> Expr | None:
     found = paired(node, domain.known.units)
-    return None if found is node else found
+    if found is not node:
+        return found
+    left, right = node.args
+    if node.op.name == "sub" and isinstance(right, Call) and right.op.name == "neg":
+        return b.add(left, right.args[0])  # as the rules know it
+    return None
 
 
 def _quotient_near_one(arg: Expr) -> Expr | None:
