@@ -29,20 +29,17 @@ from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
-from lossdsl.transform.complement import complemented
-from lossdsl.transform.descent import descended
 from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
-from lossdsl.transform.lower import lowered
-from lossdsl.transform.masks import masked
+from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, VALUE, through
 from lossdsl.transform.places import placeless, whole
-from lossdsl.transform.probabilities import linked
-from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
+from lossdsl.transform.products import affine_choices
 from lossdsl.transform.readable import readable
-from lossdsl.transform.rules import stable
 from lossdsl.transform.simplify import Proposal, simplified
 
-STAGES = ("text", "tree", "loss", "latex", "stable", "proposals", "gradient", *TARGETS)
+_VALUE_PASSES = tuple(one.name for one in VALUE)
+STAGES = ("text", "tree", "loss", "latex", *_VALUE_PASSES, "stable", "proposals", "gradient", *TARGETS)
+"""What `lossdsl show` prints: of the passes (see `transform.passes`), the value after each."""
 
 
 @lru_cache(64)
@@ -128,23 +125,17 @@ class Program:
     @cached_property
     def stable(self) -> Expr:
         """The loss in the form that keeps its digits, and from which the gradient is taken."""
-        return self._stabilized(masked(self.loss.result, self.known))
+        return self._stabilized(self.loss.result)
 
     def _stabilized(self, expr: Expr) -> Expr:
-        """The early rules, logarithms that descend, and probabilities with the slope of their logarithm."""
-        return canonical(linked(self._descended(expr)))[0]
-
-    def _descended(self, expr: Expr) -> tuple[Expr, ...]:
-        return stable(descended(stable((expr,), self.known), self.known), self.known)
-
-    def _lowered(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
-        """What the targets know: complements by their own forms, and no whole functions any more."""
-        return lowered(complemented(exprs, self.known))
+        (found,) = through((*MASKS, *STABILIZE, *LINK), (expr,), self.known)
+        return found
 
     @cached_property
     def value(self) -> Expr:
         """The form in which the value is computed: the late rules have been used too."""
-        return canonical(stable(self._lowered((self.stable,)), self.known, late=True))[0]
+        (found,) = through(LOWER, (self.stable,), self.known)
+        return found
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -167,12 +158,11 @@ class Program:
         """The same for the numbers, vectors and matrices that the loss takes, which a model may learn."""
         open_ones = [one for one in self.loss.parameters if one.name not in self.loss.settled]
         found = gradient(self.stable, [one.node for one in open_ones], seed_for(self.stable))
-        return {one: self._in_few_passes((found[one.node],)) for one in open_ones}
+        return {one: self._in_few_passes(through(LOWER, (found[one.node],), self.known)) for one in open_ones}
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        """Gradients as they are computed on large tensors. Some rules match only once signs have been pulled out."""
-        small = small_first(doubled(stable(canonical(exprs), self.known, late=True)), self.known)
-        return affine_choices(shared_choices(small))
+        """Gradients as they are computed on large tensors."""
+        return through(COMPUTE, exprs, self.known)
 
     @cached_property
     def written_slopes(self) -> tuple[Expr, ...]:
@@ -192,14 +182,14 @@ class Program:
         """The gradient of the loss of each element, before the average; if the loss is not elementwise, `gradients`."""
         if not self.is_elementwise:
             return self.gradients
-        value = self._stabilized(masked(self.loss.value, self.known))
+        value = self._stabilized(self.loss.value)
         return self._by_input(self._refined(*self._slopes(value, b.ONE)))
 
     @cached_property
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
         value = self.loss.value if self.is_elementwise else self.loss.result
-        (plain,) = canonical(self._descended(value))
+        (plain,) = canonical(through(STABILIZE, (value,), self.known))
         slopes, _ = simplified(canonical(self._slopes(plain, b.ONE, guards=False)), self.known)
         return self._by_input(readable(slopes, self.loss.names))
 
@@ -213,19 +203,16 @@ class Program:
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return canonical(simplified(self._improved(self._lowered(slopes)), self.known)[0])
+        return canonical(simplified(through(LOWER, slopes, self.known), self.known)[0])
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)
         return {spec: tuple(next(found) for _ in spec.nodes) for spec in self.loss.inputs if spec.is_real}
 
-    def _improved(self, exprs: Iterable[Expr]) -> tuple[Expr, ...]:
-        return canonical(stable(exprs, self.known, late=True))
-
     @cached_property
     def proposals(self) -> list[Proposal]:
         """What sympy proposed for the gradients, and what became of it."""
-        return simplified(self._improved(self._lowered(self._slopes(self.stable, b.ONE))), self.known)[1]
+        return simplified(through(LOWER, self._slopes(self.stable, b.ONE), self.known), self.known)[1]
 
     @cached_property
     def meetings(self) -> list[frozenset[Home]]:
@@ -319,6 +306,10 @@ class Program:
             return self.latex
         if stage == "stable":
             return "\n".join(definitions(self.value, self.loss.names))
+        if stage in _VALUE_PASSES:
+            passes = VALUE[: _VALUE_PASSES.index(stage) + 1]
+            (found,) = through(passes, (self.loss.result,), self.known)
+            return "\n".join(definitions(found, self.loss.names))
         if stage == "proposals":
             return "\n\n".join(map(str, self.proposals)) or "none"
         if stage == "gradient":
