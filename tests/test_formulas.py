@@ -28,6 +28,7 @@ from lossdsl.runtime.execute import functions
 from lossdsl.source import Source
 from lossdsl.targets import code
 from lossdsl.transform.guard import guarded
+from lossdsl.transform.lower import lowered
 
 HEADER = "loss random(t, x; a = 0.75, b = 1.5)"
 SHAPE = (2, 3)
@@ -195,7 +196,7 @@ def differentiated(function: Any, t: Any, x: Any) -> tuple[np.ndarray, np.ndarra
 
 def plain(loss: Loss) -> Any:
     """The formula as it was written, in TensorFlow, without stable forms and without our gradient."""
-    (value,) = guarded((loss.result,), ranges(loss))
+    (value,) = guarded(lowered((loss.result,)), ranges(loss))
     module = code.module([code.value_function(loss, value, "tensorflow")], "tensorflow")
     function = functions(module, "plain")["value"]
     return lambda t, x: function(t, x, *(parameter.default for parameter in loss.parameters))

@@ -21,6 +21,7 @@ from lossdsl.runtime import kernels
 from lossdsl.runtime.execute import functions
 from lossdsl.targets import code
 from lossdsl.transform.guard import guarded
+from lossdsl.transform.lower import lowered
 
 Array = np.ndarray
 MODES = ("eager", "graph", "xla")
@@ -190,7 +191,7 @@ def on_tensorflow(function: Callable[[Any, Any], Any], mode: str) -> Callable[[A
 def plain_formula(loss: Any) -> Callable[[Any, Any], Any]:
     """The formula as it was written, in TensorFlow, without stable forms and without our gradient."""
     program: pipeline.Program = loss.spec.program
-    (value,) = guarded((program.loss.result,), program.known)
+    (value,) = guarded(lowered((program.loss.result,)), program.known)
     module = code.module([code.value_function(program.loss, value, "tensorflow")], "tensorflow")
     function = functions(module, "plain")["value"]
     settings = loss.spec.arguments(5)

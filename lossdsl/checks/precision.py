@@ -30,8 +30,8 @@ LOST = Row(
     "warning",
     "In float32, for inputs of everyday sizes, the value or the gradient has no correct digit, though numbers next to "
     "the inputs have nearly the same one.",
-    "1 - cos(t - x)",
-    "2*sin((t - x)/2)^2",
+    "(1 + (t - x)^2)^0.25 - 1",
+    "expm1(0.25*log1p((t - x)^2))",
 )
 OVERFLOW = Row(
     "overflow",
@@ -39,8 +39,8 @@ OVERFLOW = Row(
     "warning",
     "In float32, for inputs of everyday sizes, the value or the gradient is infinite or nan, though the true one is an "
     "ordinary number.",
-    "log(2 + exp(abs(t - x)))",
-    "abs(t - x) + log1p(2*exp(-abs(t - x)))",
+    "log(1 + cosh(t - x))",
+    "abs(t - x) + 2*log1p(exp(-abs(t - x))) - log(2)",
 )
 
 ROWS = (LOST, OVERFLOW)

@@ -172,7 +172,7 @@ _KNOWN: dict[str, Trait] = {
     "truth": Trait(is_continuous=False, image=Bounds(Fraction(0), Fraction(1))),
     "stop": Trait(lambda a: a, direction=1),
     "log_softplus": Trait(lambda a: a.exp().log1p().log(), direction=1, limits=(-INF, INF)),
-    "softplus_share": Trait(image=Bounds(Fraction(0), Fraction(1))),
+    "softplus_share": Trait(),
 }  # fmt: skip
 
 

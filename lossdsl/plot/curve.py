@@ -18,6 +18,7 @@ from lossdsl.plot.view import REMEDY, Array, View
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.targets import code
+from lossdsl.transform.lower import lowered
 
 POINTS, FEW = 801, 101
 
@@ -138,8 +139,8 @@ class _Pieces:
         conditions = {_condition(node): None for node in walk(checked.result)}
         wanted = [expr for expr in conditions if expr is not None and not expr.is_static and _is_at_hand(expr)]
         made = [
-            code.value_function(checked, b.number(expr), "numpy", f"choice_{number}")
-            for number, expr in enumerate(wanted)
+            code.value_function(checked, expr, "numpy", f"choice_{number}")
+            for number, expr in enumerate(lowered(map(b.number, wanted)))
         ]
         label = f"{checked.name} choices"
         found = functions(code.module(made, "numpy"), label) if made else {}

@@ -15,6 +15,7 @@ from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.targets import code
 from lossdsl.transform.guard import guarded
+from lossdsl.transform.lower import lowered
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def derivative(program: Program, backend: str) -> Callable[[Sequence[Any], Seque
     There is one for each input, None for a label. Raises LossConfigError if the backend is not installed.
     """
     check_installed(backend)
-    (value,) = guarded((program.stable,), program.known)
+    (value,) = guarded(lowered((program.stable,)), program.known)
     module = code.module([code.value_function(program.loss, value, backend)], backend)
     made = functions(module, program.loss.name)["value"]
     return _BACKENDS[backend](made, [spec.is_real for spec in program.loss.inputs])

@@ -38,8 +38,8 @@ def _softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times
 def _log_softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     """By way of log p: dlog(1 - p) is -p/(1 - p)*dlog p."""
     share, rest = along("softmax", arg, over), along("softmax_rest", arg, over)
-    odds = b.where(b.call("gt", rest, b.ZERO), b.div(share, rest), b.ZERO)
-    return _log_softmax(node, arg, over, b.neg(times(adjoint, odds)), times)
+    weight = b.where(b.call("gt", rest, b.ZERO), b.div(times(adjoint, share), rest), b.ZERO)
+    return _log_softmax(node, arg, over, b.neg(weight), times)
 
 
 def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
