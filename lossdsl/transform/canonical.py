@@ -39,8 +39,8 @@ from lossdsl.transform.factors import (
     with_powers,
 )
 
-WIDEST = 24
-"""The largest product or sum that is looked into where it is part of another."""
+SHORT, WIDEST = 8, 24
+"""The largest product, or sum, that is taken apart, or looked into, where it is part of another."""
 _UNIT = Fraction(1)
 
 
@@ -160,10 +160,11 @@ class Canonical:
         return sign, constants, factors
 
     def _is_plain(self, quotient: Expr) -> bool:
-        """Whether a quotient is a reciprocal, or one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
+        """Whether a quotient is a reciprocal, or a short one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
         known = self.products.get(quotient)
-        is_reciprocal = known is not None and all(power < 0 for _, power in known.factors)
-        return is_reciprocal or is_length(quotient.children[1])
+        if known is None or all(power < 0 for _, power in known.factors):
+            return known is not None
+        return len(known.factors) <= SHORT and is_length(quotient.children[1])
 
     def written(self, product: Product) -> Expr:
         """A product as an expression, of which it is kept what it is made of."""
