@@ -103,6 +103,8 @@ class Canonical:
             return self._sum(node) if name_of(node) in _SUMS and node.kind is Kind.REAL else node
         if name in _PRODUCTS and node.kind is Kind.REAL:
             return self._product(node)
+        if name == "pow":
+            self.bases_of(node)  # while those of its base are known: no recursion later
         if name == "where":
             return simpler_choice(node)
         return self._pulled(node) if isinstance(node, Reduce) and node.op.name in ("sum", "mean") else node
@@ -340,7 +342,8 @@ def _opened_all(
     for base, count in parts:
         for inner, each in ({base: 1} if base is part else contents(base, count)).items():
             found[inner] = found.get(inner, 0) + count * each
-    return found if len(found) <= WIDEST else {part: 1}
+    is_small = len(found) <= WIDEST and all(size(count) <= LARGEST_POWER for count in found.values())
+    return found if is_small else {part: 1}
 
 
 def _added_and_taken(base: Expr, counts: list[Count], is_open: bool) -> Count:
