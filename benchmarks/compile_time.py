@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from functools import reduce
 
 import numpy as np
 
@@ -31,8 +30,8 @@ KINDS: dict[str, tuple[Callable[[int], str], tuple[int, ...]]] = {
     "a chain of definitions": (lambda n: definitions(n // 2, "{0}*0.5 + {1}"), (300, 1000, 3000)),
     "a chain of squares": (lambda n: definitions(n, "{0}^2"), (10, 20, 40)),
     "a chain of products": (lambda n: definitions(n, "{0}*{0}"), (10, 20, 40)),
-    "nested choices": (lambda n: reduce(lambda inner, i: f"where(x > {i}, {inner}, x*{i})", range(n), "x"), (4, 8, 16)),
-    "a tower of functions": (lambda n: reduce(lambda inner, _: f"tanh({inner})", range(n), "x"), (30, 60, 90)),
+    "nested choices": (lambda n: definitions(n, "where({0} > {1}, {0}^2, x*{0})"), (8, 16, 32)),
+    "a tower of functions": (lambda n: definitions(n, "tanh({0})"), (300, 1000, 3000)),
 }
 
 

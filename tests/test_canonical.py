@@ -18,6 +18,7 @@ from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import float32_numbers, mp_numbers
 from lossdsl.source import Source
 from lossdsl.transform.canonical import Canonical, canonical
+from lossdsl.transform.gradient import gradient
 from lossdsl.transform.language import expression
 from lossdsl.transform.readable import readable
 
@@ -260,4 +261,13 @@ def test_the_work_grows_with_what_is_written(step):
     for size in (100, 400, 1600):
         form = Canonical()
         form((chain(step, size),))
+        assert form.visits <= 60 * size, (step, size, form.visits)
+
+
+@pytest.mark.parametrize("step", ["a*(x + {0})", "a*(x/(t + {0}))", "a + sin(x*{0})", "tanh(a)", "a^2"])
+def test_the_work_for_a_gradient_grows_with_what_is_written(step):
+    for size in (100, 400):
+        value = b.average(chain(step, size))
+        form = Canonical()
+        form(tuple(gradient(value, [LETTERS["x"]]).values()))
         assert form.visits <= 60 * size, (step, size, form.visits)

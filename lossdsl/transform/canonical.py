@@ -39,8 +39,8 @@ from lossdsl.transform.factors import (
     with_powers,
 )
 
-WIDEST = 24
-"""The largest product or sum that is looked into where it is part of another."""
+SHORT, WIDEST = 8, 24
+"""The largest product, or sum, that is taken apart, or looked into, where it is part of another."""
 _UNIT = Fraction(1)
 
 
@@ -103,6 +103,8 @@ class Canonical:
             return self._sum(node) if name_of(node) in _SUMS and node.kind is Kind.REAL else node
         if name in _PRODUCTS and node.kind is Kind.REAL:
             return self._product(node)
+        if name == "pow":
+            self.bases_of(node)  # while those of its base are known: no recursion later
         if name == "where":
             return simpler_choice(node)
         return self._pulled(node) if isinstance(node, Reduce) and node.op.name in ("sum", "mean") else node
@@ -160,10 +162,11 @@ class Canonical:
         return sign, constants, factors
 
     def _is_plain(self, quotient: Expr) -> bool:
-        """Whether a quotient is a reciprocal, or one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
+        """Whether a quotient is a reciprocal, or a short one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
         known = self.products.get(quotient)
-        is_reciprocal = known is not None and all(power < 0 for _, power in known.factors)
-        return is_reciprocal or is_length(quotient.children[1])
+        if known is None or all(power < 0 for _, power in known.factors):
+            return known is not None
+        return len(known.factors) <= SHORT and is_length(quotient.children[1])
 
     def written(self, product: Product) -> Expr:
         """A product as an expression, of which it is kept what it is made of."""
@@ -339,7 +342,8 @@ def _opened_all(
     for base, count in parts:
         for inner, each in ({base: 1} if base is part else contents(base, count)).items():
             found[inner] = found.get(inner, 0) + count * each
-    return found if len(found) <= WIDEST else {part: 1}
+    is_small = len(found) <= WIDEST and all(size(count) <= LARGEST_POWER for count in found.values())
+    return found if is_small else {part: 1}
 
 
 def _added_and_taken(base: Expr, counts: list[Count], is_open: bool) -> Count:
