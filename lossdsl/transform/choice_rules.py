@@ -19,6 +19,8 @@ def indicator(factor: Expr) -> Expr | None:
 
 def simpler_choice(node: Expr) -> Expr:
     """`where(c, 0, e)` as `where(not c, e, 0)`, one choice in another as one, and a sign outside."""
+    if not is_choice(node):  # it may have been folded
+        return node
     condition, first, second = node.children
     if first is b.ZERO:
         condition, first, second = b.call("not", condition), second, first

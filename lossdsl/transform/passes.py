@@ -60,7 +60,7 @@ LINK = (
 LOWER = (
     Pass("complements", "1 - F without the subtraction", lambda exprs, known: complemented(exprs, known)),
     Pass("lowered", "functions of whole axes as sums, shifts and guards", lambda exprs, known: lowered(exprs)),
-    Pass("late-rules", "rules whose left side has the simpler slope",
+    Pass("late", "rules whose left side has the simpler slope",
          lambda exprs, known: canonical(stable(exprs, known, late=True))),
 )  # fmt: skip
 """Of values and gradients alike, after differentiation."""
