@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 from choices import drawn, poisoned, sources
+from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from test_published import LOSSES, arguments, arrays, same_slope, same_value
@@ -568,7 +569,26 @@ def compiled_training(rng):
     assert history[1] < history[0]
 
 
+def digits(_):
+    """What papers write with probabilities, at logits of any size, in float32."""
+
+    def on_backend(text, t, x):
+        loss = lossdsl.compile(text, reduction=None, dtype="float32")
+        found = []
+        for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
+            value, slope = derived(loss, mode)([t, x])
+            found.append([*map(float, np.ravel(keras.ops.convert_to_numpy(value))),
+                          *map(float, np.ravel(keras.ops.convert_to_numpy(slope)))])
+        worst = np.array(found)
+        assert np.allclose(worst, worst[0], rtol=1e-5, atol=1e-35), f"{text}: {found}"
+        return found[-1]
+
+    for body, label, row in WRITTEN:
+        check(body, label, row, on_backend)
+
+
 PARTS = {
+    "digits": (digits,),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),
     "values": (values, kinks),

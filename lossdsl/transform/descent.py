@@ -148,7 +148,11 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
         return odds
     if dividend.is_plain:
         return None
-    quotient = b.mul(b.div(dividend.factor, divisor.factor), b.call("exp", b.sub(dividend.power, divisor.power)))
+    plain = b.sub(dividend.power, divisor.power)
+    power = paired(plain)
+    quotient = b.mul(b.div(dividend.factor, divisor.factor), b.call("exp", power))
+    if power is not plain:  # as of the odds p/(1 - p)
+        return quotient
     is_well = b.call("and", b.call("gt", below, b.const(LEAST)), b.call("lt", below, b.const(MOST)))
     return b.where(is_well, node, quotient)
 

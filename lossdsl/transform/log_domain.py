@@ -76,14 +76,13 @@ class LogDomain:
     def scale(self, expr: Expr) -> Scaled:
         """An expression as `factor*exp(power)`; its own factor where nothing is gained."""
         if expr not in self._done:
-            found = self._of(expr)
-            if not found.is_plain and _name(expr) in ("add", "sub", "sum", "mean") and self._is_bounded(expr):
-                found = self._chosen(expr, found)
-            self._done[expr] = found
+            self._done[expr] = self._of(expr)
         return self._done[expr]
 
     def _chosen(self, expr: Expr, scaled: Scaled) -> Scaled:
         """A sum that cannot overflow by itself, unless it is too small: one of its terms may be 0 and still move it."""
+        if scaled.is_plain or not self._is_bounded(expr):
+            return scaled
         is_large = b.call("gt", expr, b.const(LEAST))
         return Scaled(b.ONE, b.where(is_large, b.call("log", expr), scaled.log))
 
@@ -159,7 +158,9 @@ class LogDomain:
         if name not in ("sum", "mean"):
             return Scaled(expr)
         found = self._sum(inner, over)
-        return found if name == "sum" else Scaled(b.div(found.factor, b.length(arg, over)), found.power)
+        if name == "mean":
+            found = Scaled(b.div(found.factor, b.length(arg, over)), found.power)
+        return self._chosen(expr, found)
 
     def _sum(self, inner: Scaled, over: Axes) -> Scaled:
         factor, power = inner.factor, inner.power
@@ -462,7 +463,7 @@ def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
         known = d._log_complement(pair[1])
         if known is not None:
             return Scaled(b.ONE, known)
-    return d.added(expr)
+    return d._chosen(expr, d.added(expr))
 
 
 _CALLS: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {

@@ -1,0 +1,121 @@
+"""Values and slopes of one sample in float32 against the formula as it was written, at 400 digits.
+
+An error counts as far as it is beyond what moving the logits by half a unit in their last place would do. Errors of
+slopes are in units in the last place of the largest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lossdsl import pipeline
+from lossdsl.oracle.interpreter import evaluate, filled
+from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.source import Source
+
+DIGITS = 400
+STEP = mp_numbers(DIGITS).mpf(10) ** -120
+ULPS = 16.0
+"""As many roundings as a dozen operations make."""
+TINY = 1e-30
+"""Below it a factor of what is computed may have fewer digits in float32."""
+HEADER = "loss f(t: label, x)\n"
+
+WRITTEN = (
+    # formula, label, logits
+    ("-log(softmax(x)[t])", 0, (-110.0, 0.0, 1.0)),
+    ("p = exp(x)/sum(exp(x))\n-log(p[t])", 0, (-110.0, 0.0, 1.0)),
+    ("log(sum(exp(x)))", 0, (100.0, 100.0, -100.0)),
+    ("log(sum(exp(x)))", 0, (-200.0, -200.0, -300.0)),
+    ("log(where(t == 1, sigmoid(x[0]), 1 - sigmoid(x[0])))", 1, (-110.0, 0.0, 0.0)),
+    ("p = softmax(x)[t]\n-(1 - p)^0.5*log(p)", 0, (17.0, 0.0, 0.5)),
+    ("p = softmax(x)[t]\n-(1 - p)^2*log(p)", 0, (40.0, 0.0, 0.5)),
+    ("-log(1 - softmax(x)[t])", 0, (200.0, 1.0, 2.0)),
+    ("logsumexp(x) - x[t]", 0, (30.0, 0.0, -3.0)),
+    ("logsumexp(x) - 0.9*x[t] - 0.1*mean(x)", 1, (1000000.0, 1000001.0, 999998.0)),
+    ("log(sigmoid(x[0]) - sigmoid(x[1]))", 0, (60.0, 59.0, 0.0)),
+    ("log(norm_cdf(x[0]) - norm_cdf(x[1]))", 0, (-9.0, -10.0, 0.0)),
+    ("log(1 - norm_cdf(x[0]))", 0, (9.0, 0.0, 0.0)),
+    ("-log(1 - prod(1 - sigmoid(x)))", 0, (-110.0, -120.0, -130.0)),
+    ("1 - prod(1 - sigmoid(x))", 0, (-30.0, -20.0, -25.0)),
+    ("-log(sum(0.3*exp(-abs(x))))", 0, (200.0, 210.0, 190.0)),
+    ("log(sum[j if j != 1](exp(x[j])))", 0, (-150.0, 3.0, -151.0)),
+    ("sum[j if j < 2](log(1 - sigmoid(x[j])))", 0, (100.0, -100.0, 3.0)),
+    ("-log(softmax(x)[t] + 1e-7)", 0, (12.0, 0.0, 0.5)),
+    ("sigmoid(x[0])/sigmoid(x[1])", 0, (-200.0, -201.0, 0.0)),
+    ("log(sigmoid(x[0])/(1 - sigmoid(x[0])))", 0, (0.0001, 0.0, 0.0)),
+    ("softplus(x[0]) - x[0]", 0, (20.0, 0.0, 0.0)),
+    ("abs(x[0]) - log(1 + abs(x[0]))", 0, (0.0001, 0.0, 0.0)),
+    ("exp(x[0]) - x[0] - 1", 0, (0.0001, 0.0, 0.0)),
+    ("sqrt(1 - sigmoid(x[0]))", 0, (60.0, 0.0, 0.0)),
+)
+"""What papers write, at logits where the plain form has no digit left, or is infinite."""
+
+
+class Truth:
+    """The value of a loss of one sample, and its difference quotients, at any logits."""
+
+    def __init__(self, text: str, label: int) -> None:
+        self.loss = pipeline.program(pipeline.parsed(Source(text))).loss
+        self.m = mp_numbers(DIGITS)
+        self.label = label
+
+    def value(self, row):
+        m = self.m
+        (t,), (x,) = (spec.nodes for spec in self.loss.inputs)
+        logits = np.empty((1, 1, len(row)), dtype=object)
+        logits[0, 0, :] = row
+        given = {t: filled([[self.label]], m), x: logits}
+        done = evaluate([self.loss.result], given, m, {"batch": 1, "space": 1, "last": len(row)})
+        return done[self.loss.result].ravel()[0]
+
+    def at(self, row):
+        """Value and slopes, as mpmath's numbers."""
+        m = self.m
+        exact = [m.mpf(float(one)) for one in row]
+        value, slopes = self.value(exact), []
+        for place in range(len(row)):
+            above, below = list(exact), list(exact)
+            above[place] += STEP
+            below[place] -= STEP
+            right, left = self.value(above) - value, value - self.value(below)
+            is_kink = abs(right - left) > abs(right + left) * m.mpf(10) ** -40 + STEP * m.mpf(10) ** -60
+            slopes.append(m.nan if is_kink else (right + left) / (2 * STEP))
+        return [value, *slopes]
+
+
+def reach(truth, row, true):
+    """How far value and slopes move if the logits do by half a unit in their last place."""
+    found = np.zeros(len(true))
+    for signs in ((1, 1, 1), (1, -1, 1), (-1, 1, 1)):
+        moved = [float(one) * (1 + sign * 2.0**-24) for one, sign in zip(row, signs, strict=True)]
+        near = [abs(float(a - c)) for a, c in zip(truth.at(moved), true, strict=True)]
+        found = np.maximum(found, near)
+    return found
+
+
+def errors(got, true, room):
+    """Errors in units in the last place of float32, of slopes in those of the largest, beyond what is excused."""
+    found = []
+    largest = max(abs(float(slope)) for slope in true[1:])
+    for place, (one, exact, far) in enumerate(zip(got, true, room, strict=True)):
+        size = max(largest if place else abs(float(exact)), TINY)
+        gap = abs(float(one) - float(exact)) - 2 * far
+        found.append(np.inf if np.isnan(float(one)) else gap / float(np.spacing(np.float32(size))))
+    return found
+
+
+def check(body: str, label: int, row: Sequence[float], value_and_slope: Callable[[str, Any, Any], list[Any]]) -> str:
+    """What a function that takes a text, labels and logits gives, held against the truth; in words, for a report."""
+    truth = Truth(HEADER + body, label)
+    true = truth.at(row)
+    if not all(truth.m.isfinite(one) and abs(one) < 1e37 for one in true):
+        return "a kink, or no value that float32 holds"
+    got = value_and_slope(HEADER + body, np.array([label], np.int32), np.array([row], np.float32))
+    worst = errors(got, true, reach(truth, row, true))
+    told = f"got {got}, right {[float(one) for one in true]}, ulps {worst}"
+    assert max(worst) <= ULPS, f"{body} at {list(row)}: {told}"
+    return told
