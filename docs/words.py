@@ -39,7 +39,7 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def line(row: foreign.Row) -> str:
+def line(row: foreign.ForeignWord) -> str:
     """A row of a table."""
     words = " ".join(code(word) for word in row.words.split())
     return f"| {words} | {code(row.here) if row.here else ''} | {row.more.replace('|', chr(92) + '|')} |"

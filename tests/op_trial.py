@@ -29,7 +29,7 @@ from lossdsl.ir.ops import OPS
 from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
-from lossdsl.targets import code
+from lossdsl.targets import code, target_module
 from lossdsl.targets.template import assign, defined, fill, name
 from lossdsl.transform.language import expression
 from lossdsl.transform.slopes import slopes_of
@@ -127,7 +127,7 @@ def _condition(op: Op) -> Callable[[list[float]], bool]:
 
 def compiled(target: str, inputs: tuple[Input, ...], root: Expr) -> Callable[..., Any]:
     """A function of the arguments as the target's printer writes it."""
-    printer = code._module(target).PRINTER((root,), {leaf.name: leaf.name for leaf in inputs})
+    printer = target_module(target).PRINTER((root,), {leaf.name: leaf.name for leaf in inputs})
     (tree,) = printer.print()
     body = [*printer.body]
     body.insert(0, assign("dtype", printer.dtype_of(name(inputs[0].name))))

@@ -15,7 +15,7 @@ from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.checks import Report
-    from lossdsl.cli.selection import Selection
+    from lossdsl.cli.selection import RowSelection
 
 BACKENDS = ("tensorflow", "jax", "torch")
 _FORMATS = "text, compact, json, github or sarif"
@@ -146,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
     return FOUND if checked.counted and not options.exit_zero else CLEAN
 
 
-def _again(selection: Selection, asked: Mapping[str, Any], text: Source) -> Report:
+def _again(selection: RowSelection, asked: Mapping[str, Any], text: Source) -> Report:
     """The report of a text that has been mended."""
     from lossdsl.cli.jobs import report
 

@@ -22,7 +22,7 @@ UNREADABLE = frozenset(row.id for row in FAMILIES["texts"].ROWS)
 
 
 @dataclass(frozen=True)
-class Selection:
+class RowSelection:
     """What is told of a file, by id; which of that has to be asked for; and whether remarks count."""
 
     ids: frozenset[str]
@@ -34,7 +34,7 @@ class Selection:
         return replace(report, findings=tuple(found for found in report.findings if found.id in self.ids))
 
 
-def selections(items: Sequence[Named], options: argparse.Namespace) -> list[Selection]:
+def selections(items: Sequence[Named], options: argparse.Namespace) -> list[RowSelection]:
     """What is told of each loss. Raises WrongUse."""
     files = [_file(item) for item in items]
     try:
@@ -52,7 +52,7 @@ def _file(item: Named) -> str:
     return item.span.source.name if item.span is not None else item.source.name
 
 
-def _selection(options: argparse.Namespace, settings: Settings, file: str) -> Selection:
+def _selection(options: argparse.Namespace, settings: Settings, file: str) -> RowSelection:
     named = ids(options.select or settings.select)
     ignored = ids(options.ignore) | (set() if options.select else ids(settings.ignore))
     if kept := sorted(ignored & UNREADABLE):
@@ -61,10 +61,10 @@ def _selection(options: argparse.Namespace, settings: Settings, file: str) -> Se
     unasked = {row.id for row in FINDINGS.values() if not row.asked or options.properties}
     asked = {id for id in named if FINDINGS[id].asked} - ignored
     told = ((named or unasked) - ignored) | UNREADABLE
-    return Selection(frozenset(told), frozenset(asked), options.strict or settings.strict)
+    return RowSelection(frozenset(told), frozenset(asked), options.strict or settings.strict)
 
 
-def asked_of(options: argparse.Namespace, found: Iterable[Selection]) -> dict[str, Any]:
+def asked_of(options: argparse.Namespace, found: Iterable[RowSelection]) -> dict[str, Any]:
     """What is asked of `lossdsl.check` beyond what it does anyway."""
     wanted = frozenset[str]().union(*(each.asked for each in found))
     asked = {

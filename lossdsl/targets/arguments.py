@@ -13,8 +13,8 @@ from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
 from lossdsl.ir.meets import Home
-from lossdsl.targets import code, source, target_module
-from lossdsl.targets.names import Renaming, user
+from lossdsl.targets import code, source_layout, target_module
+from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.template import fill
 from lossdsl.targets.template import name as named
 
@@ -86,7 +86,7 @@ class Arguments:
             given = [name for name in self.parameters if name in used]
             guard = f"_is_known({', '.join(given)})" if self.target != "numpy" else ""
             message = f"{self.loss.name} requires {' '.join(text.split())}"
-            lines += source.refusal(tree, message, guard)
+            lines += source_layout.refusal(tree, message, guard)
         return lines
 
     def conversions(self) -> list[str]:
@@ -115,13 +115,13 @@ class Arguments:
     def _converted(self, one: Argument, key: str, like: ast.expr) -> str:
         tree = fill(self.spell[key], a=named(user(one.identifier)), x=like)
         self.renaming.apply([tree])
-        return "\n".join(source.assigned(self.of(one), tree, 4))
+        return "\n".join(source_layout.assigned(self.of(one), tree, 4))
 
     def spelled(self, key: str, **parts: str) -> str:
         """What the target has under a key, with texts for letters."""
         tree = fill(self.spell[key], **{letter: named(f"?{letter}") for letter in parts})
         self.renaming.apply([tree])
-        text = source.expression(tree)
+        text = source_layout.expression(tree)
         for letter, part in parts.items():
             text = text.replace(f"?{letter}", part)
         return text
@@ -153,9 +153,9 @@ class Arguments:
             rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
             if LAST in one.over:
                 grows = "True" if LAST not in over else f"{x}.shape[-1] == {len(loss.prediction.nodes)}"
-        what = source.quoted(f"{loss.name}: {one.name} and {loss.prediction.name}")
+        what = source_layout.quoted(f"{loss.name}: {one.name} and {loss.prediction.name}")
         arguments = [what, argument, x, rank, grows]
-        return source.signature(f"{argument} = _aligned", arguments, "", 4)
+        return source_layout.signature(f"{argument} = _aligned", arguments, "", 4)
 
     def _compared(self) -> list[str]:
         loss = self.loss
@@ -182,8 +182,8 @@ class Arguments:
     def _checked(
         self, one: Argument, mine: str, other: Argument, theirs: str
     ) -> dict[str, None]:
-        what = source.quoted(f"{self.loss.name}: {one.name} and {other.name}")
-        return {"\n".join(source.signature("_agree", [what, mine, theirs], "", 4)): None}
+        what = source_layout.quoted(f"{self.loss.name}: {one.name} and {other.name}")
+        return {"\n".join(source_layout.signature("_agree", [what, mine, theirs], "", 4)): None}
 
     def _shapes(self, one: Argument, axes: Axes) -> list[tuple[str, str]]:
         """Pairs of what must be equal where an input meets the prediction along axes."""

@@ -11,9 +11,9 @@ from functools import cache
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, Loss
-from lossdsl.targets import source, target_module
+from lossdsl.targets import source_layout, target_module
 from lossdsl.targets.blocks import split_means
-from lossdsl.targets.names import Renaming, renaming, user
+from lossdsl.targets.identifiers import Renaming, renaming, user
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import assign, fill, literal, name, statements
 
@@ -232,7 +232,7 @@ def carried(target: str, arguments: Sequence[str]) -> str:
     for line in text.split("\n"):
         head, every, tail = line.partition("(EVERY)")
         word = head.lstrip()
-        lines += source.signature(word, arguments, tail, len(head) - len(word)) if every else [line]
+        lines += source_layout.signature(word, arguments, tail, len(head) - len(word)) if every else [line]
     return "\n".join(lines)
 
 

@@ -17,9 +17,9 @@ from lossdsl.ir.loss import Argument, InputSpec, Loss
 from lossdsl.ir.meets import Home
 from lossdsl.ir.text import definitions
 from lossdsl.source import normal_name
-from lossdsl.targets import code, layout, source, target_module
+from lossdsl.targets import code, layout, source_layout, target_module
 from lossdsl.targets.arguments import Arguments
-from lossdsl.targets.names import user
+from lossdsl.targets.identifiers import user
 from lossdsl.targets.printer import constant
 
 _PRIVATE = ("_value", "_arguments", "_carried", "_VJPS")
@@ -69,10 +69,10 @@ def gradient_alone(
     used = {node.id for node in ast.walk(function.tree) if isinstance(node, ast.Name)}
     first = [line for line in arguments.settings() if line.split()[0] in used]
     imports, helpers = code.surroundings([function], target, settled, [textwrap.dedent("\n".join(first))])
-    head = source.signature(
+    head = source_layout.signature(
         f"def {function.tree.name}", _signature(arguments.every, _defaults(loss, arguments, defaults)), ":"
     )
-    text = "\n".join([*head, *_docstring(lines, 4), *first, *source.body(function.tree)])
+    text = "\n".join([*head, *_docstring(lines, 4), *first, *source_layout.body(function.tree)])
     return _joined(["\n".join(_sorted(imports)), text, *helpers])
 
 
@@ -118,13 +118,14 @@ class _Module:
         if self.traced:
             every: list[Argument] = [*self.loss.inputs, *self.arguments.open]
             table = [self.slopes.get(one, "None") for one in every]
-            carried = [*source.tuple_lines("_VJPS = ", table)]
+            carried = [*source_layout.tuple_lines("_VJPS = ", table)]
             carried = ["\n".join(carried), self.names.text(code.carried(self.target, self.arguments.every))]
         imports, helpers = code.surroundings(self.functions, self.target, self.names, [*own, *carried])
-        bodies = [source.function(function.tree) for function in self.functions]  # after which the trees are others
+        # after which the trees are others
+        bodies = [source_layout.function(function.tree) for function in self.functions]
         doc = "\n".join(_docstring(_documentation(self.loss), 0))
         head = "\n\n".join(filter(None, [doc, "\n".join(_sorted(imports))]))
-        return _joined([head, *own, *bodies, *carried, *map(source.laid_out, helpers)])
+        return _joined([head, *own, *bodies, *carried, *map(source_layout.laid_out, helpers)])
 
     # --- functions
 
@@ -138,7 +139,7 @@ class _Module:
             body = [f"    return {run}(*_arguments({self.every}))"]
         else:
             given, single = self.arguments.own("arguments"), self.arguments.own("is_single")
-            body = source.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
+            body = source_layout.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
             value = f"{run}(*{given})"
             first = f"{value}[0] if {single} else " if BATCH in loss.result.axes else ""
             body.append(f"    return {first}{value}")
@@ -149,7 +150,7 @@ class _Module:
         shape = arguments.own("shape")
         body = [f"    {shape} = {arguments.spelled('given shape', a=arguments.of(spec))}"]
         first = f"{arguments.own('_is_single')}, " if self.is_single else ""
-        body += source.signature(f"{first}{self.every} = _arguments", arguments.every, "", 4)
+        body += source_layout.signature(f"{first}{self.every} = _arguments", arguments.every, "", 4)
         parts = list(arguments.every)
         if self.traced:
             upstream = arguments.own("upstream")
@@ -157,7 +158,7 @@ class _Module:
             body.append(f"    {upstream} = {arguments.spelled('ones', s=lengths, x=prediction)}")
             parts.append(upstream)
         slope = arguments.own("slope")
-        body += source.signature(f"{slope} = {self.slopes[spec]}", parts, "", 4)
+        body += source_layout.signature(f"{slope} = {self.slopes[spec]}", parts, "", 4)
         body.append(f"    return {arguments.spelled('reshape', a=slope, s=shape)}")
         title = f"The derivative of the sum of all values of `{self.name}` in {spec.name}."
         return self._defined(_gradient_name(self.name, self.loss, spec), [title], body)
@@ -173,12 +174,12 @@ class _Module:
             body += [f"    {single} = {test.strip().removeprefix('if ').removesuffix(':')}", f"    if {single}:", *led]
             last = f"{single}, {last}"
         body += [f"    return {last}{',' if ',' not in last else ''}"]
-        head = source.signature("def _arguments", found.every, ":")
+        head = source_layout.signature("def _arguments", found.every, ":")
         title = "The arguments as the loss wants them: of one dtype, in shapes that agree."
         return "\n".join([*head, *_docstring([title], 4), *body])
 
     def _defined(self, function: str, doc: Sequence[str], body: Sequence[str]) -> str:
-        head = source.signature(f"def {function}", _signature(self.arguments.every, self._defaults()), ":")
+        head = source_layout.signature(f"def {function}", _signature(self.arguments.every, self._defaults()), ":")
         return "\n".join([*head, *_docstring(doc, 4), *body])
 
     def _defaults(self) -> dict[str, str]:
@@ -218,7 +219,7 @@ def _defaults(loss: Loss, arguments: Arguments, values: Mapping[str, object]) ->
 def _number(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_number, value))}{',' if len(value) == 1 else ''})"
-    return repr(value) if isinstance(value, int) or math.isfinite(value) else source.expression(constant(value))
+    return repr(value) if isinstance(value, int) or math.isfinite(value) else source_layout.expression(constant(value))
 
 
 def _signature(every: Sequence[str], defaults: Mapping[str, str], more: Sequence[str] = ()) -> list[str]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec, Loss
-from lossdsl.targets import arguments, source, special
+from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
 
 
@@ -241,7 +241,7 @@ def class_text(
         call = ["y_true[0]", "y_pred", "*y_true[1:]"]
     call = [*call, *(f"self.{one}" for one in parameters)]
     more = [f'name="{loss.name}"', 'reduction="sum_over_batch_size"', "dtype=None"]
-    head = "\n".join(source.signature("def __init__", ["self", *signature(*more)], ":", 4))
+    head = "\n".join(source_layout.signature("def __init__", ["self", *signature(*more)], ":", 4))
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
     config = "".join(f'\n            "{one}": self.{one},' for one in parameters)
     batch = ""
@@ -260,14 +260,14 @@ def class_text(
     if len(targets) > 1:
         masked = "".join(f"\n                {one}," for one in targets)
         masked = f"\n            y_true = ({masked}\n            )"
-    values = "\n".join(source.signature(f"values = {function}", call, "", 8))
+    values = "\n".join(source_layout.signature(f"values = {function}", call, "", 8))
     spread = "values"
     if BATCH not in loss.result.axes:  # one for the whole batch stands once for each sample
         spread = "values * ops.ones((ops.shape(y_pred)[0], *[1] * len(values.shape)), values.dtype)"
     places = "" if rank == 2 else '''
             while len(mask.shape) > 1:
                 mask = ops.any(mask, axis=-1)'''
-    registered = source.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
+    registered = source_layout.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
     return f'''{chr(10).join(registered)}
 class {name}(keras.losses.Loss):
     """{title}

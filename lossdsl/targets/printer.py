@@ -37,8 +37,8 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import TARGETS, blocks, listed
+from lossdsl.targets.identifiers import distinct, user
 from lossdsl.targets.layout import Layout, is_flexible, kept
-from lossdsl.targets.names import distinct, user
 from lossdsl.targets.template import assign, defined, fill, literal, name, repeated
 
 _INLINE = 8

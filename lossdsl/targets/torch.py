@@ -10,7 +10,7 @@ from typing import ClassVar
 from lossdsl.ir.expr import Call
 from lossdsl.ir.loss import ELEMENT, Loss
 from lossdsl.ir.op import Kind
-from lossdsl.targets import arguments, source, special
+from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -307,9 +307,9 @@ def class_text(
         input = torch.as_tensor(input)
         if input.ndim == 1:
             input = input[:, None]'''
-    head = source.signature("def __init__", ["self", *signature('reduction="mean"')], ":", 4)
+    head = source_layout.signature("def __init__", ["self", *signature('reduction="mean"')], ":", 4)
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
-    values = "\n".join(source.signature(f"values = {function}", given, "", 8))
+    values = "\n".join(source_layout.signature(f"values = {function}", given, "", 8))
     return f'''class {name}(torch.nn.Module):
     """{title}
 

@@ -116,7 +116,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return b.where(condition, *(piece for piece in found if piece is not None))
         case ("max" | "min"), (one, other):
             pieces = [one_minus(piece, domain) for piece in args]
-            if pieces == [None, None]:
+            if pieces == [None, None] or not domain.is_made_of_exponentials(share):  # a late rule has plain clips
                 return None
             found = [piece or b.sub(b.ONE, arg) for piece, arg in zip(pieces, args, strict=True)]
             return b.call(_OPPOSITE[name], *(piece for piece in found if piece is not None))

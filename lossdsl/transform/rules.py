@@ -58,6 +58,7 @@ RULES = (
     Rule("root-minus-one", "sqrt(1 + a) - 1", "where(a < 1, a/(sqrt(1 + a) + 1), sqrt(1 + a) + (-1))",
          point=(("a", 1e-6),), late=True),
     Rule("exp-of-expm1", "1 + expm1(a)", "exp(a)", point=(("a", -20.0),)),
+    Rule("exp-of-complement", "1 - (-expm1(a))", "exp(a)", point=(("a", -20.0),)),
     Rule("complement-of-complement", "1 - (1 - a)", "a", point=(("a", 1e-9),)),
     Rule("complement-of-clip", "1 - min(max(a, b), c)", "max(1 - max(a, b), 1 - c)", constants="bc", rounded="c",
          point=(("a", 1.0), ("b", 1e-7), ("c", 1 - 1e-7)), late=True),
