@@ -225,7 +225,8 @@ class Printer:
         text = op.spelling[self.target]
         self._need(text)
         numbers = [i for i, arg in enumerate(args) if arg.kind is not Kind.BOOL]
-        if self.lifts_all and "(" in text and len(numbers) > 1 and not self.mixes(node):
+        is_ours = text.startswith("_")  # helper functions choose and compare: they take arrays of one dtype
+        if (is_ours or self.lifts_all) and "(" in text and len(numbers) > 1 and not self.mixes(node):
             for i in numbers:
                 trees[i] = self.lift(trees[i]) if self.is_plain(args[i]) else trees[i]
         elif "(" in text and len(numbers) > 1 and self.is_plain(args[numbers[0]]):

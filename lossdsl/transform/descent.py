@@ -29,7 +29,7 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
             return node
         rule = _RULES.get(node.op.name)
         found = None if rule is None else rule(domain, node)
-        return node if found is None else found
+        return node if found is None or found.axes != node.axes else found  # of x - x, the axes would be lost
 
     return b.mapped(roots, change)
 
