@@ -30,7 +30,7 @@ CANCELLING = {"lgamma", "log_bessel_i", "log_i0"}
 # Bessel functions of any order are good to some 30 units; log_i0 is a difference near 0.
 ULPS = {"log_bessel_i": 64, "log_i0": 64}
 REAL_ROWS = [op for op in OPS.values() if op.arity and op.gives is Kind.REAL and set(op.takes) <= {Kind.REAL}]
-SLOPED = [op for op in REAL_ROWS if any(op.derivative)]
+SLOPED = [op for op in REAL_ROWS if any(op.derivative) and op.name != "via"]  # which is told its slope
 STEPS = [op for op in REAL_ROWS if not any(op.derivative) and op.name not in LAST_OF_ITS_KIND | {"stop"}]
 
 
