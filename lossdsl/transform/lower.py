@@ -159,7 +159,8 @@ def _softmax_rest(p: _Parts) -> Expr:
     own = p.element(p.powers)
     if len(p.over) > 1:
         return b.div(b.sub(p.total, own), p.divisor)
-    return b.div(b.where(b.call("eq", own, b.ONE), p.excess, b.sub(p.total, own)), p.divisor)
+    without = b.add(p.excess, b.sub(b.ONE, own))  # adds 0, whose slope is not: excess takes the largest for constant
+    return b.div(b.where(b.call("eq", own, b.ONE), without, b.sub(p.total, own)), p.divisor)
 
 
 def _log_softmax_rest(p: _Parts) -> Expr:
