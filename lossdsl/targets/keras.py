@@ -56,6 +56,10 @@ class KerasPrinter(Printer):
         if function == "ops.mean":
             self.helpers.add("_mean")
             return fill("_mean(a, k, keepdims=True)" if keep else "_mean(a, k)", a=tree, k=axis)
+        first = {"ops.max": "-math.inf", "ops.min": "math.inf"}.get(function)
+        if first is not None:  # a batch may be empty, and has no largest
+            kept = ", keepdims=True" if keep else ""
+            return fill(f"{function}(a, axis=k{kept}, initial={first})", a=tree, k=axis)
         return super().reduced(function, tree, axis, keep)
 
 
