@@ -69,7 +69,7 @@ class Arguments:
     def own(self, text: str) -> str:
         """A name for a local of ours that none of the arguments has."""
         while text in self.every:
-            text = f"_{text}"
+            text += "_"
         return text
 
     # --- lines

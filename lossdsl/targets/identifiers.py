@@ -70,7 +70,9 @@ def renaming(trees: Sequence[ast.AST], modules: Iterable[str] = (), blocked: Ite
     users: dict[str, str] = {}
     for name in marked:
         found = name.removeprefix(_MARK)
-        while found in fixed or found in users.values() or _DUNDER.fullmatch(found):
+        if _DUNDER.fullmatch(found):  # Python's own
+            found = f"name{found}"
+        while found in fixed or found in users.values():
             found += "_"
         users[name] = found
     taken = {*own, *users.values()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from lossdsl.ir.axes import BATCH, LAST, SPACE
 from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec, Loss
 from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
+from lossdsl.targets.template import fill
 
 
 class KerasPrinter(Printer):
@@ -16,7 +18,7 @@ class KerasPrinter(Printer):
     lifts_all = True
     counts_plainly = False
     spell: ClassVar[Mapping[str, str]] = {
-        "lift": "ops.cast(a, dtype)",
+        "lift": "ops.convert_to_tensor(a, dtype)",
         "dtype": "keras.backend.standardize_dtype(a.dtype)",
         "real": "_real(a)",
         "like": "ops.convert_to_tensor(a, x.dtype)",
@@ -32,7 +34,7 @@ class KerasPrinter(Printer):
         "reshape": "ops.reshape(a, s)",
         "flat with last": "_flat(a, True)",
         "flat": "_flat(a, False)",
-        "filled with number": "ops.broadcast_to(ops.cast(a, dtype), s)",
+        "filled with number": "ops.broadcast_to(ops.convert_to_tensor(a, dtype), s)",
         "filled": "ops.broadcast_to(a, s)",
         "length": "ops.cast(ops.shape(a)[k], dtype)",
         "count": "ops.shape(a)[k]",
@@ -49,6 +51,16 @@ class KerasPrinter(Printer):
         "take": "ops.take(a, ops.clip(i, 0, ops.shape(a)[k] - 1), axis=k)",
         "take last": "_take_along(a, i[..., None], -1)",
     }
+
+    def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
+        if function == "ops.mean":
+            self.helpers.add("_mean")
+            return fill("_mean(a, k, keepdims=True)" if keep else "_mean(a, k)", a=tree, k=axis)
+        first = {"ops.max": "-math.inf", "ops.min": "math.inf"}.get(function)
+        if first is not None:  # a batch may be empty, and has no largest
+            kept = ", keepdims=True" if keep else ""
+            return fill(f"{function}(a, axis=k{kept}, initial={first})", a=tree, k=axis)
+        return super().reduced(function, tree, axis, keep)
 
 
 PRINTER = KerasPrinter
@@ -128,12 +140,14 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
     return found[0] if combined else ops.concatenate(found, axis=joined)
 ''',
     "_mean": '''
-def _mean(a, axis):
-    """ops.mean; 0 over nothing, as in an empty batch."""
-    mean = ops.mean(a, axis=axis)
-    return (
-        mean if all(a.shape) else ops.where(ops.size(a) > 0, mean, ops.zeros_like(mean))
-    )
+def _mean(a, axis, keepdims=False):
+    """The mean, which ops.mean takes in float32 on torch; over an empty batch 0."""
+    axes = range(len(a.shape)) if axis is None else axis
+    axes = (axes,) if isinstance(axes, int) else axes
+    dtype = keras.backend.standardize_dtype(a.dtype)
+    count = ops.cast(math.prod(ops.shape(a)[k] for k in axes), dtype)
+    count = count if axis == -1 else ops.maximum(count, ops.ones_like(count))
+    return ops.sum(a, axis=axis, keepdims=keepdims) / count
 ''',
     "_flat": '''
 def _flat(a, has_last):

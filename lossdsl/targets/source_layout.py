@@ -39,6 +39,8 @@ _COMPARE = {
     ast.NotIn: "not in",
 }
 _ATOM = 20
+_NOT_LAID_OUT = (ast.comprehension, ast.If, ast.With, ast.JoinedStr)
+"""What only texts of helpers have."""
 
 
 def function(tree: ast.FunctionDef) -> str:
@@ -88,7 +90,8 @@ def laid_out(text: str) -> str:
     (tree,) = ast.parse(text).body
     assert isinstance(tree, ast.FunctionDef)
     lines = text[text.index(":\n") :].split('"""')[-1].split("\n")
-    return function(tree) if max(map(len, lines)) > WIDTH else text
+    is_plain = not any(isinstance(node, _NOT_LAID_OUT) for node in ast.walk(tree))
+    return function(tree) if is_plain and max(map(len, lines)) > WIDTH else text
 
 
 def refusal(condition: ast.expr, message: str, guard: str) -> list[str]:
