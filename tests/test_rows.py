@@ -11,7 +11,7 @@ from lossdsl.cli import main
 from lossdsl.ir.interval import Interval
 from lossdsl.ir.op import DOUBLE, TARGETS, Kind, Op
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
-from lossdsl.targets.code import TARGETS as PRINTED
+from lossdsl.targets import TARGETS as PRINTED
 
 PRIVATE = sorted({row.name for table in (OPS, AGGREGATES) for row in table.values() if not row.public})
 WORDS = [name for name in PRIVATE if name.isidentifier() and name not in ("and", "or", "not", "pi")]
