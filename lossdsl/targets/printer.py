@@ -196,8 +196,9 @@ class Printer:
     def _call(self, node: Call) -> ast.expr:
         op, args = node.op, node.args
         if not op.spelling[self.target] and not ("python" in op.spelling and node.is_static):
-            have = listed([target for target in TARGETS if op.spelling[target]] or ["no target"])
-            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, f"{have} have it")
+            have = [target for target in TARGETS if op.spelling[target]] or ["no target"]
+            hint = f"{listed(have)} {'have' if len(have) > 1 else 'has'} it"
+            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, hint)
         if op.name == "pow":
             short = self._short_power(node)
             if short is not None:

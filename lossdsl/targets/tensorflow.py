@@ -72,6 +72,16 @@ class TensorFlowPrinter(Printer):
             return fill("tf.where(c, False, True)", c=self.meet(condition, self.has(node)))
         return super()._call(node)
 
+    def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
+        """Without the negated comparisons that no choice reads any more."""
+        read = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+        names = [(line, line.targets[0]) for line in tree.body if isinstance(line, ast.Assign)]
+        idle = [line for line, target in names if isinstance(target, ast.Name) and target.id not in read]
+        if idle:
+            tree.body = [line for line in tree.body if line not in idle]
+            return self.finished(tree)
+        return super().finished(tree)
+
     def subscript(self, tree: ast.expr, index: list[object]) -> ast.expr:
         """One new dimension has an operation of its own, which is quicker than a slice."""
         if index.count(None) == 1 and all(item in (None, ...) or item == slice(None) for item in index):

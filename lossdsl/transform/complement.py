@@ -123,7 +123,9 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "mul", (one, other):
             return _of_product(one, other, domain)
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
-            log = domain.log(base)
+            whole = b.exact(exponent)
+            is_even = whole is not None and whole.denominator == 1 and whole % 2 == 0
+            log = domain.log(base) or (domain.log(b.neg(base)) if is_even else None)
             return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
         case "neg", (Call(op, (a,)),) if op.name == "expm1":
             return b.call("exp", a)
