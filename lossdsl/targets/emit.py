@@ -150,7 +150,7 @@ class _Module:
         shape = arguments.own("shape")
         body = [f"    {shape} = {arguments.spelled('given shape', a=arguments.of(spec))}"]
         first = f"{arguments.own('_is_single')}, " if self.is_single else ""
-        body += source_layout.signature(f"{first}{self.every} = _arguments", arguments.every, "", 4)
+        body += source_layout.signature(f"{_tuple(first + self.every)} = _arguments", arguments.every, "", 4)
         parts = list(arguments.every)
         if self.traced:
             upstream = arguments.own("upstream")
@@ -173,7 +173,7 @@ class _Module:
             test, *led = found.batched()
             body += [f"    {single} = {test.strip().removeprefix('if ').removesuffix(':')}", f"    if {single}:", *led]
             last = f"{single}, {last}"
-        body += [f"    return {last}{',' if ',' not in last else ''}"]
+        body += [f"    return {_tuple(last)}"]
         head = source_layout.signature("def _arguments", found.every, ":")
         title = "The arguments as the loss wants them: of one dtype, in shapes that agree."
         return "\n".join([*head, *_docstring([title], 4), *body])
@@ -310,3 +310,8 @@ def _sorted(imports: Sequence[str]) -> list[str]:
             members.setdefault(line.split()[1], []).append(line.partition(" import ")[2])
     others += [f"from {package} import {', '.join(sorted(found))}" for package, found in sorted(members.items())]
     return [*own, *([""] if own and others else []), *others]
+
+
+def _tuple(items: str) -> str:
+    """The text of several items, or of one, as a tuple."""
+    return items if "," in items else f"({items},)"
