@@ -149,7 +149,9 @@ class _Module:
         shape = arguments.own("shape")
         body = [f"    {shape} = {arguments.spelled('given shape', a=arguments.of(spec))}"]
         first = f"{arguments.own('_is_single')}, " if self.is_single else ""
-        body += source.signature(f"{first}{self.every} = _arguments", arguments.every, "", 4)
+        targets = f"{first}{self.every}"
+        targets = targets if "," in targets else f"({targets},)"
+        body += source.signature(f"{targets} = _arguments", arguments.every, "", 4)
         parts = list(arguments.every)
         if self.traced:
             upstream = arguments.own("upstream")
@@ -172,7 +174,7 @@ class _Module:
             test, *led = found.batched()
             body += [f"    {single} = {test.strip().removeprefix('if ').removesuffix(':')}", f"    if {single}:", *led]
             last = f"{single}, {last}"
-        body += [f"    return {last}{',' if ',' not in last else ''}"]
+        body += [f"    return {last}" if "," in last else f"    return ({last},)"]
         head = source.signature("def _arguments", found.every, ":")
         title = "The arguments as the loss wants them: of one dtype, in shapes that agree."
         return "\n".join([*head, *_docstring([title], 4), *body])

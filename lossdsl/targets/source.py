@@ -172,8 +172,10 @@ def _simple(head: str, value: ast.expr, indent: int, fresh: Iterator[str]) -> li
         if part is None:
             break
         found = next(fresh)
-        before += _simple(f"{' ' * indent}{found} = ", part, indent, fresh)
+        before.append(f"{' ' * indent}{found} = {expression(part)}")
+        before_it = len(expression(value))
         value = _replaced(value, part, ast.Name(found, ast.Load()))
+        assert len(expression(value)) < before_it, "a part that has a name is still there"
     return [*before, *_last(head, value, indent)]
 
 
@@ -231,9 +233,15 @@ def _replaced(tree: ast.expr, part: ast.expr, other: ast.expr) -> ast.expr:
 
     class Change(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> Any:
-            if isinstance(node, ast.Lambda | ast.IfExp) and node is not tree:
+            if isinstance(node, type(part)) and ast.dump(node) == text:
+                return other
+            if isinstance(node, ast.IfExp):
+                return ast.IfExp(self.visit(node.test), node.body, node.orelse)
+            if isinstance(node, ast.BoolOp):
+                return ast.BoolOp(node.op, [self.visit(node.values[0]), *node.values[1:]])
+            if isinstance(node, ast.Lambda):
                 return node
-            return other if isinstance(node, type(part)) and ast.dump(node) == text else super().visit(node)
+            return super().visit(node)
 
     changed: ast.expr = Change().visit(tree)
     return changed
