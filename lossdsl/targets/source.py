@@ -74,7 +74,24 @@ def signature(head: str, arguments: Sequence[str], tail: str, indent: int = 0) -
     inner = f"{pad}    {', '.join(arguments)}"
     if len(inner) <= WIDTH and not any(argument.startswith("*") for argument in arguments):
         return [f"{pad}{head}(", inner, f"{pad}){tail}"]
-    return [f"{pad}{head}(", *(f"{pad}    {argument}," for argument in arguments), f"{pad}){tail}"]
+    lines = [line for argument in arguments for line in _argument(argument, f"{pad}    ")]
+    return [f"{pad}{head}(", *lines, f"{pad}){tail}"]
+
+
+def _argument(text: str, pad: str) -> list[str]:
+    """An argument on lines of its own, where its default may be a long tuple."""
+    name, equals, value = text.partition("=(")
+    if not equals or len(f"{pad}{text},") <= WIDTH:
+        return [f"{pad}{text},"]
+    return _broken(f"{pad}{name}=", ast.parse(f"({value}", mode="eval").body, pad)
+
+
+def _broken(head: str, tree: ast.expr, pad: str) -> list[str]:
+    flat = f"{head}{expression(tree)},"
+    if len(flat) <= WIDTH or not isinstance(tree, ast.Tuple):
+        return [flat]
+    inner = f"{pad}    "
+    return [f"{head}(", *(line for part in tree.elts for line in _broken(inner, part, inner)), f"{pad}),"]
 
 
 def tuple_lines(head: str, items: Sequence[str]) -> list[str]:
