@@ -230,3 +230,15 @@ def test_generated_modules_go_with_the_losses_that_they_are_of():
     assert held() > before
     del kept
     assert held() == before
+
+
+def test_what_is_required_is_believed():
+    """A divisor that `require` keeps from 0 needs no look at all elements for one that is not thrown away."""
+    text = "loss f(t: label, x; cap = 30.0)\nrequire cap > 0\n"
+    text += "z = cap*tanh(x/cap)\nwhere(t >= 0, logsumexp(z) - z[t], 0)"
+
+    def gradient(text):
+        return lossdsl.load(text).program.emitted("torch", {}).split("def _vjp_x")[1].split("def ")[0]
+
+    assert "any(" in gradient(text.replace("require cap > 0\n", ""))
+    assert "any(" not in gradient(text)
