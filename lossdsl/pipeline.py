@@ -196,7 +196,8 @@ class Program:
         def change(node: Expr) -> Expr:
             if isinstance(node, Call) and node.op.name == "div" and isinstance(node.args[1], Call):
                 op, divisor = node.args[1].op, node.args[1].args
-                if op.name == "where" and divisor[2] is b.ONE and divisor[1].is_static and self.known[divisor[1]].is_nonzero:
+                is_guard = op.name == "where" and divisor[2] is b.ONE and divisor[1].is_static
+                if is_guard and self.known[divisor[1]].is_nonzero:
                     return b.div(node.args[0], divisor[1])
             return node
 
