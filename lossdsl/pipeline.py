@@ -18,7 +18,7 @@ from lossdsl.frontend.parse import parse
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
-from lossdsl.ir.expr import Expr
+from lossdsl.ir.expr import Call, Expr
 from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
@@ -158,7 +158,9 @@ class Program:
         """The same for the numbers, vectors and matrices that the loss takes, which a model may learn."""
         open_ones = [one for one in self.loss.parameters if one.name not in self.loss.settled]
         found = gradient(self.stable, [one.node for one in open_ones], seed_for(self.stable))
-        return {one: self._in_few_passes(through(LOWER, (found[one.node],), self.known)) for one in open_ones}
+        slopes = self._believing(tuple(found[one.node] for one in open_ones))
+        pairs = zip(open_ones, slopes, strict=True)
+        return {one: self._in_few_passes(through(LOWER, (slope,), self.known)) for one, slope in pairs}
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors."""
@@ -200,7 +202,20 @@ class Program:
         """The derivative in each component of each real input."""
         leaves = [node for spec in self.loss.inputs if spec.is_real for node in spec.nodes]
         slopes = gradient(value, leaves, seed, guards=guards)
-        return tuple(slopes[leaf] for leaf in leaves)
+        return self._believing(tuple(slopes[leaf] for leaf in leaves))
+
+    def _believing(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """The expressions without the guards of divisors that parameters alone make, where `require` excludes 0."""
+
+        def change(node: Expr) -> Expr:
+            if isinstance(node, Call) and node.op.name == "div" and isinstance(node.args[1], Call):
+                op, divisor = node.args[1].op, node.args[1].args
+                is_guard = op.name == "where" and divisor[2] is b.ONE and divisor[1].is_static
+                if is_guard and self.known[divisor[1]].is_nonzero:
+                    return b.div(node.args[0], divisor[1])
+            return node
+
+        return b.mapped(exprs, change)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
         return canonical(simplified(through(LOWER, slopes, self.known), self.known)[0])

@@ -155,7 +155,9 @@ WIDE += "mean[i in batch](norm(x - x[i]))*q + sum(weights)*(logsumexp(z) - z[t])
 
 
 def test_modules_are_laid_out_as_ruff_lays_out_python(tmp_path):
-    for name in ("huber", "categorical_focal_crossentropy", "sparse_categorical_crossentropy", "circle", WIDE):
+    entropy = "loss entropy(x: prob)\n-sum(x*log(x))"
+    labels = "sparse_categorical_crossentropy"
+    for name in ("huber", "categorical_focal_crossentropy", labels, "circle", WIDE, entropy):
         loss = lossdsl.load(name, **({"weights": [1.0]} if name is WIDE else {}))
         for target in TARGETS:
             text = loss.program.emitted(target, loss.parameters)
@@ -238,3 +240,15 @@ def test_generated_modules_go_with_the_losses_that_they_are_of():
     assert held() > before
     del kept
     assert held() == before
+
+
+def test_what_is_required_is_believed():
+    """A divisor that `require` keeps from 0 needs no look at all elements for one that is not thrown away."""
+    text = "loss f(t: label, x; cap = 30.0)\nrequire cap > 0\n"
+    text += "z = cap*tanh(x/cap)\nwhere(t >= 0, logsumexp(z) - z[t], 0)"
+
+    def gradient(text):
+        return lossdsl.load(text).program.emitted("torch", {}).split("def _vjp_x")[1].split("def ")[0]
+
+    assert "any(" in gradient(text.replace("require cap > 0\n", ""))
+    assert "any(" not in gradient(text)

@@ -138,10 +138,11 @@ class _Module:
         if not self.is_single:
             body = [f"    return {run}(*_arguments({self.every}))"]
         else:
-            given, single = self.arguments.own("arguments"), self.arguments.own("is_single")
+            by_sample = BATCH in loss.result.axes
+            given, single = map(self.arguments.own, ("arguments", "is_single" if by_sample else "_is_single"))
             body = source_layout.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
             value = f"{run}(*{given})"
-            first = f"{value}[0] if {single} else " if BATCH in loss.result.axes else ""
+            first = f"{value}[0] if {single} else " if by_sample else ""
             body.append(f"    return {first}{value}")
         return self._defined(self.name, lines, body)
 
@@ -155,7 +156,8 @@ class _Module:
         if self.traced:
             upstream = arguments.own("upstream")
             lengths = arguments.value_shape(arguments.spelled("shape", a=prediction))
-            body.append(f"    {upstream} = {arguments.spelled('ones', s=lengths, x=prediction)}")
+            ones = ast.parse(arguments.spelled("ones", s=lengths, x=prediction), mode="eval").body
+            body += source_layout.assigned(upstream, ones, 4)
             parts.append(upstream)
         slope = arguments.own("slope")
         body += source_layout.signature(f"{slope} = {self.slopes[spec]}", parts, "", 4)

@@ -35,7 +35,14 @@ def renamed(tree: ast.AST) -> None:
 
 def _helper(text: str) -> str:
     text = re.sub(r"\bspecial\.", "jsp.", re.sub(r"\bnp\.", "jnp.", text))
-    return text.replace(', kind="stable"', "")
+    text = text.replace(', kind="stable"', "")
+    return re.sub(r"^(.*)\(\n +(.*\w.*[^,])\n +\)$", _on_one_line, text, flags=re.MULTILINE)
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    """A call without its line breaks, if a line has room for it."""
+    flat = f"{found[1]}({found[2]})"
+    return flat if len(flat) <= source.WIDTH else found[0]
 
 
 _BLOCKS = '''

@@ -275,9 +275,11 @@ def class_text(
         masked = "".join(f"\n                {one}," for one in targets)
         masked = f"\n            y_true = ({masked}\n            )"
     values = "\n".join(source_layout.signature(f"values = {function}", call, "", 8))
-    spread = "values"
+    spread = ""
     if BATCH not in loss.result.axes:  # one for the whole batch stands once for each sample
-        spread = "values * ops.ones((ops.shape(y_pred)[0], *[1] * len(values.shape)), values.dtype)"
+        spread = """
+        samples = (ops.shape(y_pred)[0], *[1] * len(values.shape))
+        values = values * ops.ones(samples, values.dtype)"""
     places = "" if rank == 2 else '''
             while len(mask.shape) > 1:
                 mask = ops.any(mask, axis=-1)'''
@@ -309,8 +311,8 @@ class {name}(keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
-{values}
-        return {spread}
+{values}{spread}
+        return values
 
     def get_config(self):
         return {{

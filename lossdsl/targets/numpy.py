@@ -135,7 +135,10 @@ def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
         return _along(
-            lambda a: np.flip(np.cumsum(np.flip(a, -1), axis=-1), -1), [a], first, count
+            lambda a: np.flip(np.cumsum(np.flip(a, -1), axis=-1), -1),
+            [a],
+            first,
+            count,
         )
     return _along(lambda a: np.cumsum(a, axis=-1), [a], first, count)
 ''',

@@ -74,7 +74,24 @@ def signature(head: str, arguments: Sequence[str], tail: str, indent: int = 0) -
     inner = f"{pad}    {', '.join(arguments)}"
     if len(inner) <= WIDTH and not any(argument.startswith("*") for argument in arguments):
         return [f"{pad}{head}(", inner, f"{pad}){tail}"]
-    return [f"{pad}{head}(", *(f"{pad}    {argument}," for argument in arguments), f"{pad}){tail}"]
+    lines = [line for argument in arguments for line in _argument(argument, f"{pad}    ")]
+    return [f"{pad}{head}(", *lines, f"{pad}){tail}"]
+
+
+def _argument(text: str, pad: str) -> list[str]:
+    """An argument on lines of its own, where its default may be a long tuple."""
+    name, equals, value = text.partition("=(")
+    if not equals or len(f"{pad}{text},") <= WIDTH:
+        return [f"{pad}{text},"]
+    return _broken(f"{pad}{name}=", ast.parse(f"({value}", mode="eval").body, pad)
+
+
+def _broken(head: str, tree: ast.expr, pad: str) -> list[str]:
+    flat = f"{head}{expression(tree)},"
+    if len(flat) <= WIDTH or not isinstance(tree, ast.Tuple):
+        return [flat]
+    inner = f"{pad}    "
+    return [f"{head}(", *(line for part in tree.elts for line in _broken(inner, part, inner)), f"{pad}),"]
 
 
 def tuple_lines(head: str, items: Sequence[str]) -> list[str]:
@@ -172,8 +189,10 @@ def _simple(head: str, value: ast.expr, indent: int, fresh: Iterator[str]) -> li
         if part is None:
             break
         found = next(fresh)
-        before += _simple(f"{' ' * indent}{found} = ", part, indent, fresh)
+        before.append(f"{' ' * indent}{found} = {expression(part)}")
+        before_it = len(expression(value))
         value = _replaced(value, part, ast.Name(found, ast.Load()))
+        assert len(expression(value)) < before_it, "a part that has a name is still there"
     return [*before, *_last(head, value, indent)]
 
 
@@ -231,9 +250,15 @@ def _replaced(tree: ast.expr, part: ast.expr, other: ast.expr) -> ast.expr:
 
     class Change(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> Any:
-            if isinstance(node, ast.Lambda | ast.IfExp) and node is not tree:
+            if isinstance(node, type(part)) and ast.dump(node) == text:
+                return other
+            if isinstance(node, ast.IfExp):
+                return ast.IfExp(self.visit(node.test), node.body, node.orelse)
+            if isinstance(node, ast.BoolOp):
+                return ast.BoolOp(node.op, [self.visit(node.values[0]), *node.values[1:]])
+            if isinstance(node, ast.Lambda):
                 return node
-            return other if isinstance(node, type(part)) and ast.dump(node) == text else super().visit(node)
+            return super().visit(node)
 
     changed: ast.expr = Change().visit(tree)
     return changed
