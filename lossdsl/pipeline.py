@@ -158,9 +158,8 @@ class Program:
         """The same for the numbers, vectors and matrices that the loss takes, which a model may learn."""
         open_ones = [one for one in self.loss.parameters if one.name not in self.loss.settled]
         found = gradient(self.stable, [one.node for one in open_ones], seed_for(self.stable))
-        slopes = self._believing(tuple(found[one.node] for one in open_ones))
-        pairs = zip(open_ones, slopes, strict=True)
-        return {one: self._in_few_passes(through(LOWER, (slope,), self.known)) for one, slope in pairs}
+        slopes = {one: through(LOWER, (found[one.node],), self.known) for one in open_ones}
+        return {one: self._in_few_passes(self._believing(exprs)) for one, exprs in slopes.items()}
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors."""
@@ -202,7 +201,7 @@ class Program:
         """The derivative in each component of each real input."""
         leaves = [node for spec in self.loss.inputs if spec.is_real for node in spec.nodes]
         slopes = gradient(value, leaves, seed, guards=guards)
-        return self._believing(tuple(slopes[leaf] for leaf in leaves))
+        return tuple(slopes[leaf] for leaf in leaves)
 
     def _believing(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """The expressions without the guards of divisors that parameters alone make, where `require` excludes 0."""
@@ -218,7 +217,7 @@ class Program:
         return b.mapped(exprs, change)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return canonical(simplified(through(LOWER, slopes, self.known), self.known)[0])
+        return canonical(self._believing(simplified(through(LOWER, slopes, self.known), self.known)[0]))
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)

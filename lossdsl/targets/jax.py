@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import numpy, special
+from lossdsl.targets import numpy, source_layout, special
 from lossdsl.targets.numpy import NumpyPrinter
 
 _NAMES = {"np": "jnp", "special": "jsp"}
@@ -42,7 +42,7 @@ def _helper(text: str) -> str:
 def _on_one_line(found: re.Match[str]) -> str:
     """A call without its line breaks, if a line has room for it."""
     flat = f"{found[1]}({found[2]})"
-    return flat if len(flat) <= source.WIDTH else found[0]
+    return flat if len(flat) <= source_layout.WIDTH else found[0]
 
 
 _BLOCKS = '''

@@ -145,7 +145,10 @@ def _sum(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split
         inner = b.add(one, other)
     else:
         sign, inner = 1, b.sub(one, other) if sign < 0 else b.sub(other, one)
-    return Split(sign, tuple(above), tuple(below), reduce(b.mul, shared, inner))
+    core = reduce(b.mul, shared, inner)
+    if (above or below or shared) and (left_over := Canonical().visited(inner)) is not inner:  # terms cancel
+        core = Canonical().visited(reduce(b.mul, shared, left_over))
+    return Split(sign, tuple(above), tuple(below), core)
 
 
 def _opened(node: Expr, full: Axes, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split:
