@@ -102,7 +102,7 @@ def test_a_spelling_has_the_value_of_the_meaning(op, target, rng):
 
 @pytest.mark.parametrize("op", REAL_ROWS, ids=lambda op: op.name)
 def test_values_lie_in_the_bounds(op, rng):
-    bounds = op.bounds(*(op.sample_of(position) for position in range(op.arity)))
+    bounds = op.image(*(op.sample_of(position) for position in range(op.arity)))
     for value in at(op, drawn(op, rng)):
         slack = 1e-12 * (1 + abs(float(value)))
         assert bounds.low - slack <= float(value) <= bounds.high + slack, (op.name, bounds)

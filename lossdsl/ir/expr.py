@@ -168,8 +168,8 @@ class Call(Expr):
 
 def _kind_of(op: Op, args: tuple[Expr, ...]) -> Kind:
     """Whole numbers stay whole under + - * and a choice; everything else is as the row says."""
-    if op.name in ("add", "sub", "mul", "neg", "where", "max", "min", "stop"):
-        values = args[1:] if op.name == "where" else args
+    if op.whole:
+        values = [arg for arg in args if arg.kind is not Kind.BOOL]
         if all(is_whole(arg) for arg in values) and any(arg.kind is Kind.INT for arg in values):
             return Kind.INT
     return op.gives

@@ -13,8 +13,8 @@ import numpy as np
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import LAST, ROWS, ordered
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
-from lossdsl.ir.interval import Interval
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
 from lossdsl.ir.ranges import Ranges
@@ -141,7 +141,7 @@ def _parameter(spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, ran
     return np.frompyfunc(lambda value: Fraction(round(value)), 1, 1)(drawn) if spec.kind == "int" else drawn
 
 
-def in_interval(interval: Interval, random: Random, usual: Fraction | None = None) -> Fraction:
+def in_interval(interval: Bounds, random: Random, usual: Fraction | None = None) -> Fraction:
     """A number inside an interval, near `usual` where one side is infinite."""
     low, high = interval.low, interval.high
     if low == high:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
-from lossdsl.ir.ops import NONZERO
 from lossdsl.ir.ranges import Ranges, shifted_where
+from lossdsl.ir.rows.writing import NONZERO
 
 
 def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:

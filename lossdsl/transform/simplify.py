@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, valued, walk
-from lossdsl.ir.interval import Interval
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
@@ -165,7 +165,7 @@ def _tried(
     return b.substitute(best, back)
 
 
-_Facts = tuple[tuple[Expr, Interval], ...]
+_Facts = tuple[tuple[Expr, Bounds], ...]
 """What is known of each symbol."""
 
 
