@@ -39,6 +39,8 @@ class Trait:
 
     def over(self, bounds: Bounds) -> Bounds:
         """Every value that the function takes on an interval."""
+        if self.elsewhere and not bounds.within(self.domain):
+            return REALS
         inner = bounds.meet(self.domain)
         if inner.is_empty or self.ball is None or not self.is_continuous:
             return self.image
