@@ -231,7 +231,8 @@ class Printer:
             for i in numbers:
                 trees[i] = self.lift(trees[i]) if self.is_plain(args[i]) else trees[i]
         elif "(" in text and len(numbers) > 1 and self.is_plain(args[numbers[0]]):
-            trees[numbers[0]] = self.lift(trees[numbers[0]], args[numbers[-1]])
+            all_plain = all(self.is_plain(args[i]) for i in numbers)  # of which an array would be made in any dtype
+            trees[numbers[0]] = self.lift(trees[numbers[0]], None if all_plain else args[numbers[-1]])
         return self._spelled_once(text, op.args, trees)
 
     def _spelled_once(self, text: str, letters: str, trees: list[ast.expr]) -> ast.expr:
