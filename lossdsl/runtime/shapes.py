@@ -51,32 +51,33 @@ def plan(
     functions and in `example` lines); with `rank_one_is_batch` it is a batch of samples with one element each (as in
     `fit`, where the first axis is always the batch).
     """
-    steps: dict[str, Step] = {}
-    rank = len(shapes[prediction.identifier])
-    lead = False
-    if LAST in prediction.over and BATCH in prediction.over:
-        if rank == 0:
-            steps[prediction.identifier] = Step(expand=True, lead=True)
-            lead = True
-        elif rank == 1:
-            lead = not rank_one_is_batch
-            steps[prediction.identifier] = Step(lead=True) if lead else Step(expand=True)
-        else:
-            steps[prediction.identifier] = Step()
-        places = max(rank - 1, 0) if not (rank == 1 and rank_one_is_batch) else 1
-    else:
-        others = [len(shapes[s.identifier]) for s in inputs if LAST in s.over and BATCH in s.over]
-        squeeze = rank >= 1 and shapes[prediction.identifier][-1] == 1 and bool(others) and rank == max(others)
-        squeeze = squeeze or (not others and rank > 1 and shapes[prediction.identifier][-1] == 1)
-        places = rank - squeeze
-        lead = places == 0
-        steps[prediction.identifier] = Step(squeeze=squeeze, lead=lead)
+    step, places = _prediction_step(inputs, prediction, shapes, rank_one_is_batch)
+    steps = {prediction.identifier: step}
     for spec in inputs:
         if spec is not prediction:
-            steps[spec.identifier] = _step(spec, shapes, prediction, places, lead, loss)
-    result = Plan(steps, lead)
-    _compare(inputs, prediction, shapes, result, meetings, loss, parameters)
+            steps[spec.identifier] = _step(spec, shapes, prediction, places, step.lead, loss)
+    result = Plan(steps, step.lead)
+    _check_components(inputs, shapes, loss)
+    _check_meetings(inputs, prediction, shapes, result, meetings, loss, parameters)
     return result
+
+
+def _prediction_step(
+    inputs: Sequence[InputSpec], prediction: InputSpec, shapes: Mapping[str, Shape], rank_one_is_batch: bool
+) -> tuple[Step, int]:
+    """What is done to the prediction, and how many sample axes (batch and space) it was given with."""
+    shape = shapes[prediction.identifier]
+    rank = len(shape)
+    if prediction.over >= {BATCH, LAST}:
+        if rank == 0:
+            return Step(expand=True, lead=True), 0
+        if rank > 1:
+            return Step(), rank - 1
+        return (Step(expand=True), 1) if rank_one_is_batch else (Step(lead=True), 0)
+    others = [len(shapes[spec.identifier]) for spec in inputs if spec.over >= {BATCH, LAST}]
+    squeeze = shape[-1:] == (1,) and rank == max(others, default=max(rank, 2))
+    places = rank - squeeze
+    return Step(squeeze=squeeze, lead=places == 0), places
 
 
 def joined(
@@ -106,16 +107,21 @@ def joined(
     if len(places) == rank and any(BATCH in spec.over and LAST not in spec.over for spec in inputs):
         raise LossShapeError(f"{loss} has inputs without a last axis, so that not all axes together can be its `last`")
     for spec in inputs:
-        given = shapes[spec.identifier]
-        shape = given[:-1] if len(given) == rank + 1 else (*given, 1) if len(given) == rank - 1 else given
-        meets = any({(spec.nodes[0].name, LAST), (prediction.nodes[0].name, LAST)} <= group for group in meetings)
-        if not meets or BATCH not in spec.over or LAST not in spec.over:
-            continue
-        if len(shape) != rank or any(
-            None not in (shape[place], first[place]) and shape[place] != first[place] for place in places
-        ):
-            raise mismatch((spec.name, given), (prediction.name, first), loss)
+        if spec.over >= {BATCH, LAST} and _meet_along_last(spec, prediction, meetings):
+            given = shapes[spec.identifier]
+            shape = given[:-1] if len(given) == rank + 1 else (*given, 1) if len(given) == rank - 1 else given
+            if len(shape) != rank or not _agree([shape[place] for place in places], [first[place] for place in places]):
+                raise mismatch((spec.name, given), (prediction.name, first), loss)
     return places
+
+
+def _meet_along_last(one: InputSpec, other: InputSpec, meetings: Sequence[frozenset[Home]]) -> bool:
+    return any({(one.nodes[0].name, LAST), (other.nodes[0].name, LAST)} <= group for group in meetings)
+
+
+def _agree(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Whether lengths are equal; one that is not known yet is equal to any."""
+    return len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
 
 
 def _step(
@@ -166,7 +172,30 @@ def _last(shapes: Mapping[str, Shape], prediction: InputSpec) -> int | None:
     return None if last is None else last // len(prediction.nodes)
 
 
-def _compare(
+def _check_components(inputs: Sequence[InputSpec], shapes: Mapping[str, Shape], loss: str) -> None:
+    """Refuses a last axis that is no multiple of the number of an input's components."""
+    for spec in inputs:
+        last = shapes[spec.identifier][-1] if shapes[spec.identifier] else None
+        if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
+            raise LossShapeError(
+                f"{loss}: the last axis of `{spec.name}` has length {last}, "
+                f"which is no multiple of its {len(spec.nodes)} components",
+                None,
+                "a packed input has all of the first component, then all of the second",
+            )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The lengths of a tensor along an axis; `name` and `shape` are for a reader, `spec` is that of an input."""
+
+    name: str
+    shape: Shape
+    length: Shape
+    spec: InputSpec | None = None
+
+
+def _check_meetings(
     inputs: Sequence[InputSpec],
     prediction: InputSpec,
     shapes: Mapping[str, Shape],
@@ -177,41 +206,37 @@ def _compare(
 ) -> None:
     """Refuses lengths that differ where tensors meet."""
     by_node = {node.name: spec for spec in inputs for node in spec.nodes}
-    for spec in inputs:
-        last = shapes[spec.identifier][-1] if shapes[spec.identifier] else None
-        if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
-            raise LossShapeError(
-                f"{loss}: the last axis of `{spec.name}` has length {last}, "
-                f"which is no multiple of its {len(spec.nodes)} components",
-                None,
-                "a packed input has all of the first component, then all of the second",
-            )
+
+    def measured(home: Home) -> _Measured | None:
+        spec = by_node.get(home[0])
+        if spec is not None:
+            return _measured(home, spec, shapes[spec.identifier], found.steps[spec.identifier])
+        if home[0] not in parameters:
+            return None  # a vector given as one number
+        shape = parameters[home[0]]
+        return _Measured(home[0], shape, shape[-1:] if home[1] == LAST else shape[:1])
+
     for group in meetings:
-        lengths: dict[tuple[int | None, ...], tuple[str, Shape]] = {}
-        for place in sorted(group, key=lambda place: (by_node.get(place[0]) is not prediction, len(place), str(place))):
-            name, axis = place[:2]
-            if name in by_node:
-                spec = by_node[name]
-                who = spec.name, shapes[spec.identifier]
-                length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
-                if len(place) == 3 and length[0] is not None:
-                    length = (length_of(place, length[0]),)
-                    who = called(place, spec.name), (*shapes[spec.identifier][:-1], *length)
-            elif name in parameters:
-                who = name, parameters[name]
-                length = parameters[name][-1:] if axis == LAST else parameters[name][:1]
-            else:
-                continue  # a vector given as one number
-            for known, other in lengths.items():
-                if len(known) != len(length) or any(
-                    a is not None and b is not None and a != b for a, b in zip(known, length, strict=True)
-                ):
-                    hint = _label_hint(by_node[name], who[1], prediction, other[1]) if name in by_node else None
-                    raise mismatch(who, other, loss, hint)
-            lengths.setdefault(length, who)
+        order = sorted(group, key=lambda home: (by_node.get(home[0]) is not prediction, len(home), str(home)))
+        before: list[_Measured] = []
+        for one in filter(None, map(measured, order)):
+            other = next((each for each in before if not _agree(each.length, one.length)), None)
+            if other is not None:
+                hint = None if one.spec is None else _label_hint(one.spec, one.shape, prediction, other.shape)
+                raise mismatch((one.name, one.shape), (other.name, other.shape), loss, hint)
+            before.append(one)
 
 
-def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int | None, ...]:
+def _measured(home: Home, spec: InputSpec, shape: Shape, step: Step) -> _Measured:
+    """An input, or what slices leave of it."""
+    length = _length(shape, spec, step, home[1])
+    if len(home) == 2 or length[0] is None:
+        return _Measured(spec.name, shape, length, spec)
+    length = (length_of(home, length[0]),)
+    return _Measured(called(home, spec.name), (*shape[:-1], *length), length, spec)
+
+
+def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> Shape:
     """The lengths of a tensor along an axis, after its step."""
     if step.squeeze:
         shape = shape[:-1]

@@ -95,24 +95,20 @@ class Twin:
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
         loss = self._spec.program.loss
-        given: dict[str, ArrayLike] = {}
+        hint = f"its inputs are {', '.join(one.name for one in loss.inputs)}"
+        if len(loss.inputs) == 1 and len(inputs) == 2:
+            inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
         if len(inputs) > len(loss.inputs):
-            if len(loss.inputs) == 1 and len(inputs) == 2:
-                inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
-            else:
-                raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
-        for spec, value in zip(loss.inputs, inputs, strict=False):
-            given[spec.identifier] = value
+            raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
+        given = {spec.identifier: value for spec, value in zip(loss.inputs, inputs, strict=False)}
         for name, value in named.items():
             found = loss.input(name)
             if found is None or found.identifier in given:
-                names = ", ".join(one.name for one in loss.inputs)
-                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, f"its inputs are {names}")
+                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, hint)
             given[found.identifier] = value
         missing = [one.name for one in loss.inputs if one.identifier not in given]
         if missing:
-            names = ", ".join(one.name for one in loss.inputs)
-            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, f"its inputs are {names}")
+            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, hint)
         return _Call(self._spec, given)
 
 
@@ -125,9 +121,7 @@ class _Call:
         prediction = raw[loss.prediction.identifier]
         dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
         self.shapes = {name: array.shape for name, array in raw.items()}
-        self.places = joined(
-            loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name
-        )
+        self.places = joined(loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name)
         moved: dict[str, Array] = {}
         for one in loss.inputs:
             array = raw[one.identifier]
