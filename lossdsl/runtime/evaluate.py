@@ -21,7 +21,7 @@ from lossdsl.ir.loss import HARMLESS, InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
-from lossdsl.runtime.shapes import Plan, Shape, Step, joined, plan, show
+from lossdsl.runtime.shapes import Plan, Shape, Shapes, Step, show
 from lossdsl.runtime.spec import LoadedLoss
 
 
@@ -76,7 +76,7 @@ def evaluate(
     tensors = _tensors(spec, y_true, y_pred, dtype, label)
     raw = tensors[loss.prediction.identifier]
     rank = len(raw.shape)
-    joins = joined(loss.inputs, loss.prediction, spec.axis, _shapes(tensors), spec.program.meetings, label)
+    joins = Shapes(spec, _shapes(tensors), label).joined()
     is_whole = joins is not None and len(joins) == rank
     if joins is not None:
         tensors = {
@@ -116,16 +116,8 @@ def _shapes(tensors: Mapping[str, Any]) -> dict[str, Shape]:
 
 @lru_cache(maxsize=512)
 def _planned(spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str) -> Plan:
-    """`plan`, once for the same loss and shapes."""
-    return plan(
-        spec.program.loss.inputs,
-        spec.program.loss.prediction,
-        dict(shapes),
-        spec.program.meetings,
-        rank_one_is_batch=rank_one_is_batch,
-        loss=label,
-        parameters=spec.parameter_shapes,
-    )
+    """What is done to the inputs, settled once for the same loss and shapes."""
+    return Shapes(spec, dict(shapes), label).plan(rank_one_is_batch=rank_one_is_batch)
 
 
 # --- the tensors ----------------------------------------------------------------------------------------------------
