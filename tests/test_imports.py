@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "oracle": "source errors ir",
     "transform": "source errors ir frontend oracle",
     "targets": "source errors ir",
-    "pipeline": "source errors catalog ir frontend oracle transform targets",
+    "stages": "source errors ir frontend transform targets pipeline",  # of the pipeline a type alone
+    "pipeline": "source errors catalog ir frontend oracle transform targets stages",
     "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
     "prove": "source errors ir transform",  # of transform what reads the texts of tables
     "refute": "source errors ir oracle pipeline",
