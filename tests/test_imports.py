@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "frontend": "source errors ir",
     "oracle": "source errors ir",
     "transform": "source errors ir frontend oracle",
-    "targets": "source errors ir",
-    "pipeline": "source errors catalog ir frontend oracle transform targets",
+    "targets": "source errors ir transform",  # of transform what reads the texts of tables
+    "stages": "source errors ir frontend transform targets pipeline",  # of the pipeline a type alone
+    "pipeline": "source errors catalog ir frontend oracle transform targets stages",
     "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
     "prove": "source errors ir transform",  # of transform what reads the texts of tables
     "refute": "source errors ir oracle pipeline",

@@ -35,8 +35,7 @@ def both_sides(loss: Loss, roots: Sequence[Expr], points: Sequence[Point]) -> It
             far = {node: other.values[node] if node in moving else array for node, array in one.values.items()}
             turn = _turn(level, one.values, far, one.sizes)
             if turn is not None:
-                for part in (turn - _ASIDE, turn + _ASIDE):
-                    yield Point(_between(one.values, far, part), one.sizes)
+                yield from (Point(_between(one.values, far, turn + aside), one.sizes) for aside in (-_ASIDE, _ASIDE))
                 break
 
 

@@ -159,43 +159,52 @@ class _Writer:
                 return self._named(name, node, places), _ATOM
             case Position(axis):
                 return places.get(axis) or self._letter(axis, {}), _ATOM
-            case Length(arg, over):
-                if any(isinstance(part, Slice) for part in walk(arg)):
-                    text, _ = yield arg, _without(places, over)
-                    return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
-                return self._count(over), _ATOM if len(over) == 1 else _PRODUCT
+            case Length():
+                return (yield from self._length(node, places))
             case Call(op, args) if op.name in ("add", "sub", "mul", "div", "neg", "pow"):
                 return (yield from self._arithmetic(op.name, args, places))
             case Call(op, args):
                 return (yield from self._call(op, args, places))
             case Reduce():
                 return (yield from self._reduce(node, places))
-            case Along(op, args, over):
-                texts = []
-                for arg in args[:1] if args[-1] is args[0] else args:
-                    text, _ = yield arg, _without(places, over)
-                    texts.append(text)
-                below = ",".join(places[axis] for axis in ordered(over) if axis in places)
-                function = rf"\operatorname{{{_escaped(op.name)}}}{_fenced(', '.join(texts))}"
-                return (f"{function}_{{{below}}}" if below else function), _ATOM
+            case Along():
+                return (yield from self._along(node, places))
             case Rename(arg, old, new):
                 letter = places.get(new) or self._letter(new, {})
                 return (yield arg, {**places, old: letter})
             case Gather(arg, axis, index):
                 text, _ = yield index, places
                 return (yield arg, {**places, axis: text})
-            case Slice(arg, start, stop):
-                if LAST in places and (start is None or start >= 0):
-                    letter = places[LAST]
-                    return (yield arg, {**places, LAST: f"{letter}+{start}" if start else letter})
-                text, level = yield arg, _without(places, frozenset({LAST}))
-                base = text if level == _ATOM and "_" not in text else _fenced(text)
-                bounds = f"{'' if start is None else start}:{'' if stop is None else stop}"
-                return f"{base}_{{{bounds}}}", _ATOM
+            case Slice():
+                return (yield from self._slice(node, places))
             case Unslice(arg):
                 text, _ = yield arg, places
                 return rf"\operatorname{{pad}}{_fenced(text)}", _ATOM
         raise AssertionError(f"no LaTeX for {type(node).__name__}")
+
+    def _length(self, node: Length, places: Places) -> Steps:
+        if any(isinstance(part, Slice) for part in walk(node.arg)):
+            text, _ = yield node.arg, _without(places, node.over)
+            return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
+        return self._count(node.over), _ATOM if len(node.over) == 1 else _PRODUCT
+
+    def _along(self, node: Along, places: Places) -> Steps:
+        texts = []
+        for arg in node.args[:1] if node.args[-1] is node.args[0] else node.args:
+            text, _ = yield arg, _without(places, node.over)
+            texts.append(text)
+        below = ",".join(places[axis] for axis in ordered(node.over) if axis in places)
+        function = rf"\operatorname{{{_escaped(node.op.name)}}}{_fenced(', '.join(texts))}"
+        return (f"{function}_{{{below}}}" if below else function), _ATOM
+
+    def _slice(self, node: Slice, places: Places) -> Steps:
+        start, stop = node.start, node.stop
+        if LAST in places and (start is None or start >= 0):
+            letter = places[LAST]
+            return (yield node.arg, {**places, LAST: f"{letter}+{start}" if start else letter})
+        text, level = yield node.arg, _without(places, frozenset({LAST}))
+        base = text if level == _ATOM and "_" not in text else _fenced(text)
+        return f"{base}_{{{'' if start is None else start}:{'' if stop is None else stop}}}", _ATOM
 
     def _count(self, over: Axes) -> str:
         return r" \, ".join(self.lengths[axis.domain] for axis in ordered(over))
