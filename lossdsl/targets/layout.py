@@ -29,7 +29,7 @@ def is_flexible(roots: Iterable[Expr]) -> bool:
             return False
         if isinstance(node, Position) and node.axis != LAST:
             return False
-        if isinstance(node, Gather) and LAST in node.index.axes:
+        if isinstance(node, Gather) and (LAST in node.index.axes or not (node.index.axes or node.index.is_static)):
             return False
     return True
 
