@@ -28,7 +28,7 @@ from lossdsl.errors import (
 if TYPE_CHECKING:
     from lossdsl import losses
     from lossdsl.api import compile, load
-    from lossdsl.checks import check
+    from lossdsl.checks import check, properties
     from lossdsl.config import from_config, from_yaml
 
 __version__ = "0.1.0"
@@ -39,6 +39,7 @@ _LATE = {
     "from_config": "lossdsl.config",
     "from_yaml": "lossdsl.config",
     "load": "lossdsl.api",
+    "properties": "lossdsl.checks",
 }
 
 
@@ -75,4 +76,5 @@ __all__ = [
     "from_yaml",
     "load",
     "losses",
+    "properties",
 ]
