@@ -19,10 +19,10 @@ from choices import drawn, poisoned, sources
 from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from test_published import LOSSES, arguments, arrays, same_slope, same_value
+from shipped import PUBLISHED, THOROUGH
+from test_published import arguments, arrays, parameters, same_slope, same_value
 
 import lossdsl
-from lossdsl import catalog
 from lossdsl.runtime.keras_loss import CompiledLoss
 
 BACKEND = keras.backend.backend()
@@ -132,7 +132,7 @@ def refused(call, what, *shapes):
 
 
 class BuiltIn:
-    """A loss of the catalog, with what it is called with beside the prediction."""
+    """A built-in loss, with what it is called with beside the prediction."""
 
     def __init__(self, name):
         self.name = name
@@ -168,7 +168,7 @@ class BuiltIn:
             same(found, wanted, f"{kind} of {self.name} {what}", within)
 
 
-BUILT_INS = [BuiltIn(name) for name in catalog.names()]
+BUILT_INS = [BuiltIn(name) for name in THOROUGH]
 
 
 def values(rng):
@@ -218,26 +218,25 @@ def kinks(_):
 def published(_):
     """The 195 losses in `published/`, in float64: their values and gradients."""
     calls = []
-    for entry in LOSSES:
-        fixture = entry["fixture"]
-        wrt = fixture["grad_of_sum"]["wrt"]
-        loss = lossdsl.compile(entry["source"], dtype="float64", **fixture["params"])
-        given = arrays(fixture)
+    for entry in PUBLISHED:
+        wrt = entry["wrt"]
+        loss = lossdsl.compile(entry["loss"], dtype="float64", **parameters(entry))
+        given = arrays(entry)
 
-        def call(tensor, loss=loss, given=given, wrt=wrt, is_one=not fixture["axes"]):
+        def call(tensor, loss=loss, given=given, wrt=wrt, is_one=not entry["axes"]):
             value = loss.call(*arguments(loss, {**given, wrt: tensor}))
             return keras.ops.mean(value) if is_one else value  # one number stands once for each sample
 
         calls.append((call, given[wrt]))
-    for start in range(0, len(LOSSES), 15):
-        entries = LOSSES[start : start + 15]
+    for start in range(0, len(PUBLISHED), 15):
+        entries = PUBLISHED[start : start + 15]
         for entry, (value, slope) in zip(entries, several(calls[start : start + 15]), strict=True):
             try:
-                same_value(value, entry["fixture"])
-                same_slope(slope, entry["fixture"]["grad_of_sum"]["value"])
+                same_value(value, entry)
+                same_slope(slope, entry["gradient"])
             except AssertionError as error:
                 raise AssertionError(entry["id"]) from error
-    print(f"{BACKEND}: {len({entry['id'] for entry in LOSSES})} published losses")
+    print(f"{BACKEND}: {len({entry['id'] for entry in PUBLISHED})} published losses")
 
 
 # --- shapes and dtypes ----------------------------------------------------------------------------------------------
