@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lossdsl.errors import LossShapeError, LossTypeError
@@ -80,16 +80,18 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     return (*hidden[:-1], kernel[1])
 
 
-def arguments(spec: LoadedLoss, inputs: Mapping[str, Any]) -> list[Any]:
+def arguments(
+    spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]
+) -> list[Any]:
     """The flat list of `Steps`, with one axis of places."""
     found: list[Any] = []
     for one in spec.program.loss.inputs:
         value = inputs[one.identifier]
         if isinstance(value, Head):
-            found += [value.hidden.reshape(-1, value.hidden.shape[-1]), value.kernel]
+            found += [reshape(value.hidden, (-1, value.hidden.shape[-1])), value.kernel]
             found += [] if value.bias is None else [value.bias]
         elif BATCH in one.over:
-            found.append(value.reshape(-1, value.shape[-1]) if LAST in one.over else value.reshape(-1))
+            found.append(reshape(value, (-1, value.shape[-1]) if LAST in one.over else (-1,)))
         else:
             found.append(value)
     return found

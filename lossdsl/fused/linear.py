@@ -102,7 +102,7 @@ class FusedLinear:
         given = {one.identifier: self._input(one, named[one.identifier]) for one in loss.inputs}
         places, inputs = aligned(spec, given, label)
         of_loss, chunks = self._chunks(given)
-        flat = arguments(spec, inputs)
+        flat = arguments(spec, inputs, lambda tensor, shape: tensor.reshape(shape))
         if of_loss.rest is None and self.reduction != "none":
             count = math.prod(places) if self.reduction == "mean" else 1
             return chunks.weighted_total([self._weights(sample_weight, places, flat[0]).reshape(-1) / max(count, 1)], flat)
