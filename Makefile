@@ -61,7 +61,7 @@ if [ -e .venv/.unfinished ] || ! $(BIN)/python -c '$(SUITABLE)' 2>/dev/null || !
         if "$$each" -c '$(SUITABLE)' </dev/null >/dev/null 2>&1; then python=$$each; break; fi; \
     done; \
     if [ -z "$$python" ]; then \
-        echo "lossdsl needs Python 3.11, 3.12 or 3.13; tried: $(CANDIDATES). Name one with: make PYTHON=/path/to/python3" >&2; exit 1; \
+        echo "TensorFlow needs Python 3.11, 3.12 or 3.13; tried: $(CANDIDATES). Name one with: make PYTHON=/path/to/python3" >&2; exit 1; \
     fi; \
     if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
         echo "$$python has no ensurepip and so cannot make a virtual environment; on Debian and Ubuntu the package python3-venv brings it." >&2; exit 1; \

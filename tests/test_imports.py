@@ -17,6 +17,7 @@ _STAGES = "source errors catalog ir frontend oracle transform targets pipeline"
 MAY_IMPORT = {
     "source": "errors",
     "errors": "source",
+    "extras": "errors",
     "catalog": "source errors",
     "ir": "source errors",
     "frontend": "source errors ir",
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "transform": "source errors ir frontend oracle",
     "targets": "source errors ir",
     "pipeline": "source errors catalog ir frontend oracle transform targets",
-    "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
+    "runtime": f"{_STAGES} extras plot",  # by a loss that a notebook asks for its picture
     "prove": "source errors ir transform",  # of transform what reads the texts of tables
     "refute": "source errors ir oracle pipeline",
     "analyze": "source errors ir pipeline prove refute",
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "_registration": "runtime",
     "config": f"{_STAGES} runtime checks",
     "api": f"{_STAGES} runtime config",
-    "plot": f"{_STAGES} runtime checks",
+    "plot": f"{_STAGES} extras runtime checks",
     "losses": f"{_STAGES} runtime checks",
     "__init__": f"{_STAGES} runtime checks config plot losses api _registration",
     "cli": f"{_STAGES} runtime checks config plot losses api __init__",
