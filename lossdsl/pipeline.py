@@ -11,6 +11,7 @@ import ast
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from lossdsl import catalog
 from lossdsl.frontend import syntax
@@ -36,6 +37,9 @@ from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.products import affine_choices
 from lossdsl.transform.readable import readable
 from lossdsl.transform.simplify import Proposal, simplified
+
+if TYPE_CHECKING:
+    from lossdsl.targets.emit import Emission
 
 _VALUE_PASSES = tuple(one.name for one in VALUE)
 STAGES = ("text", "tree", "loss", "latex", *_VALUE_PASSES, "stable", "proposals", "gradient", *TARGETS)
@@ -277,23 +281,31 @@ class Program:
         """A module of its own for a target, with the parameters' values as defaults."""
         from lossdsl.targets import emit
 
+        return emit.emitted(self._emission(target, defaults), target)
+
+    def callable_module(self, target: str) -> ast.Module:
+        """The same to be run in place, as `loss(inputs, parameters)`; what is required of parameters is not tested."""
+        from lossdsl.targets import emit
+
+        return emit.callable_tree(replace(self._emission(target, {}), requirements=()), target)
+
+    def _emission(self, target: str, defaults: Mapping[str, object]) -> Emission:
+        from lossdsl.targets.emit import Emission
+
         # numpy differentiates nothing: there the gradient is a function, elsewhere it goes with the value.
         found: list[tuple[Argument, tuple[Expr, ...]]] = []
         if target == "numpy":
             found += self.gradients.items()
         else:
             found += [*self.pullbacks.items(), *self.parameter_pullbacks.items()]
-        return emit.emitted(
-            emit.Emission(
-                loss=self.loss,
-                value=guarded((self.value,), self.known)[0],
-                gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
-                requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
-                meetings=self.meetings,
-                defaults=defaults,
-                seed=None if target == "numpy" else seed_for(self.stable),
-            ),
-            target,
+        return Emission(
+            loss=self.loss,
+            value=guarded((self.value,), self.known)[0],
+            gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
+            requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
+            meetings=self.meetings,
+            defaults=defaults,
+            seed=None if target == "numpy" else seed_for(self.stable),
         )
 
     def emitted_gradient(self, spec: InputSpec, target: str, defaults: Mapping[str, object]) -> str:
