@@ -19,7 +19,7 @@ from lossdsl.frontend.parse import parse
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
-from lossdsl.ir.expr import Call, Expr
+from lossdsl.ir.expr import Call, Expr, Input
 from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
@@ -30,7 +30,7 @@ from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
-from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
+from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import guarded
 from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, VALUE, through
 from lossdsl.transform.places import placeless, whole
@@ -169,6 +169,20 @@ class Program:
         """Gradients as they are computed on large tensors."""
         return through(COMPUTE, exprs, self.known)
 
+    def second_derivatives(self, spec: InputSpec) -> tuple[tuple[Expr, ...], Input]:
+        """For each component of an input, the matrix of its second derivatives times a vector, and that vector.
+
+        The matrix is that of the sum of all values. Where the loss takes no elements together it is diagonal, and is
+        had by a vector of ones.
+        """
+        slopes = gradient(self.stable, spec.nodes)
+        direction = Input(DIRECTION, spec.nodes[0].axes)
+        products = [
+            gradient(b.mul(slopes[node], direction), [node])[node] if slopes[node] is not b.ZERO else b.ZERO
+            for node in spec.nodes
+        ]
+        return self._refined(*products), direction
+
     @cached_property
     def written_slopes(self) -> tuple[Expr, ...]:
         """The derivative in the prediction of the loss as its author wrote it: what errors are measured against."""
@@ -245,6 +259,12 @@ class Program:
     def value_module(self, target: str) -> ast.Module:
         """The same with `value` alone: the gradient is not worked out for it."""
         return code.module([self._value_function(target)], target)
+
+    def second_module(self, target: str, spec: InputSpec) -> ast.Module:
+        """The same with `second`, the product of the second derivatives in an input with a last argument."""
+        found, direction = self.second_derivatives(spec)
+        made = code.gradient_function(self.loss, [(spec, guarded(found, self.known))], target, "second", direction)
+        return code.module([made], target)
 
     def gradient_module(self, target: str, spec: InputSpec) -> ast.Module:
         """The same with the gradient in one real input alone."""
