@@ -67,7 +67,9 @@ LOWER = (
 
 COMPUTE = (
     Pass("order", "small factors first, and once",
-         lambda exprs, known: settled_products(small_first(doubled(stable(canonical(exprs), known, late=True)), known))),
+         lambda exprs, known: small_first(doubled(stable(canonical(exprs), known, late=True)), known)),
+    Pass("settled", "products without factors that cancel or constants that meet",
+         lambda exprs, known: settled_products(exprs)),
     Pass("choices", "choices that are shared, or between two lines",
          lambda exprs, known: affine_choices(shared_choices(exprs))),
 )  # fmt: skip
