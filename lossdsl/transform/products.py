@@ -100,14 +100,13 @@ def _undivided(side: Split) -> Split:
 def _spread(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Expr | None:
     """A small factor times a sum, as a sum, where each term has a small factor already that takes it up."""
     for factor, terms in (node.args, node.args[::-1]):
-        if factor.axes < node.axes == terms.axes and isinstance(terms, Call) and terms.op.name in ("add", "sub"):
-            whole = splits[terms]
-            if whole.core is not done[terms]:
-                continue
-            sides = [splits[arg] for arg in terms.args]
-            if all(arg.axes == node.axes and side.above for arg, side in zip(terms.args, sides, strict=True)):
-                one, other = (_joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides)
-                return b.call(terms.op.name, one, other)
+        is_sum = isinstance(terms, Call) and terms.op.name in ("add", "sub")
+        if not (is_sum and factor.axes < node.axes == terms.axes and splits[terms].core is done[terms]):
+            continue
+        sides = [splits[arg] for arg in terms.children]
+        if all(arg.axes == node.axes and side.above for arg, side in zip(terms.children, sides, strict=True)):
+            taken = (_joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides)
+            return b.rebuild(terms, tuple(taken))
     return None
 
 
@@ -167,19 +166,15 @@ def _choice(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr], known
     is_narrow = bool(large) and inner.axes < node.axes and _may_leave(done[inner], many)
     if is_narrow or (small and _is_finite(piece.core, few, known)):
         factor = _joined(1, piece.above, piece.below, b.ONE)
-        above: tuple[Expr, ...] = (b.where(few, factor, b.ZERO),)
-        below: tuple[Expr, ...] = ()
+        return Split(piece.sign, (b.where(few, factor, b.ZERO),), (), b.where(many, piece.core, b.ZERO))
+    above = tuple(filter(is_plain_factor, piece.above))
+    below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
+    core = piece.without([*above], [*below])
+    if small and not large and deselects(few, piece.core) and core is not piece.core:
+        rest = _joined(1, _less(piece.above, [*above]), _less(piece.below, [*below]), b.ONE)
+        above += (b.where(few, rest, b.ZERO),)
         core = piece.core
-    else:
-        many = reduce(_both, tests)
-        above = tuple(factor for factor in piece.above if is_plain_factor(factor))
-        below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
-        core = piece.without(list(above), list(below))
-        if small and not large and deselects(few, piece.core) and core is not piece.core:
-            rest = _joined(1, _less(piece.above, [*above]), _less(piece.below, [*below]), b.ONE)
-            above += (b.where(few, rest, b.ZERO),)
-            core = piece.core
-    return Split(piece.sign, above, below, b.where(many, core, b.ZERO))
+    return Split(piece.sign, above, below, b.where(reduce(_both, tests), core, b.ZERO))
 
 
 def _may_leave(factor: Expr, condition: Expr) -> bool:
