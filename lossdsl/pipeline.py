@@ -86,6 +86,9 @@ class Program:
             self.loss,
             value=b.substitute(self.loss.value, put),
             result=b.substitute(self.loss.result, put),
+            requirements=tuple(
+                replace(one, condition=b.substitute(one.condition, put)) for one in self.loss.requirements
+            ),
             parameters=tuple(one for one in self.loss.parameters if one.name not in values),
         )
         return Program(self.file, loss)

@@ -168,7 +168,7 @@ def test_importing_lossdsl_loads_no_library(tmp_path):
 
 def test_check_on_the_command_line_loads_no_keras(tmp_path):
     file = tmp_path / "mine.loss"
-    file.write_bytes((PACKAGE / "catalog" / "huber.loss").read_bytes())
+    file.write_bytes((PACKAGE / "catalog" / "robust" / "huber.loss").read_bytes())
     main = """
 try:
     from lossdsl.cli import main

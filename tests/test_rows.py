@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import lossdsl
-from lossdsl import LossNameError, catalog, load
+from lossdsl import LossNameError, catalog, load, pipeline
 from lossdsl.cli import main
 from lossdsl.ir.bounds import REALS, Bounds
 from lossdsl.ir.op import DOUBLE, TARGETS, Kind, Op
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
 from lossdsl.ir.traits import Trait
+from lossdsl.source import Source
 from lossdsl.targets import TARGETS as PRINTED
 
 PRIVATE = sorted({row.name for table in (OPS, AGGREGATES) for row in table.values() if not row.public})
@@ -24,12 +25,14 @@ def test_no_built_in_loss_has_the_name_of_a_function():
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_a_built_in_loss_is_called_by_its_name(name):
-    spec = load(name).program.loss
+    spec = pipeline.program(pipeline.builtin(name)).loss
     words = [node.name for one in spec.inputs for node in one.nodes]
-    settings = [f"{p.name}=1.5" for p in spec.parameters if p.default is None]
-    call = f"{name}({', '.join(words)}{'; ' if settings else ''}{', '.join(settings)})"
+    open_ones = [one for one in spec.parameters if one.default is None]
     inputs = ", ".join(_declared(one) for one in spec.inputs)
-    assert load(f"loss mine({inputs})\n{call}").program.loss.result is not None
+    parameters = ", ".join(f"{one.name}: {one.kind}" for one in open_ones)
+    given = ", ".join(f"{one.name}={one.name}" for one in open_ones)
+    text = f"loss mine({inputs}{'; ' * bool(parameters)}{parameters})\n{name}({', '.join(words)}{'; ' * bool(given)}{given})"
+    assert pipeline.program(pipeline.parsed(Source(text))).loss.result is not None
 
 
 def _declared(one):

@@ -189,7 +189,7 @@ def _looks_like_loss(item: Item) -> bool:
     if isinstance(item.value, dict):
         from lossdsl import catalog
 
-        return any(key in ("file", "formula", *catalog.known()) for key in item.value)
+        return any(key in ("file", "formula") or catalog.full_name(key) is not None for key in item.value)
     return isinstance(item.value, str)
 
 

@@ -21,7 +21,7 @@ from lossdsl import catalog
 from lossdsl.config.document import NUMBER, Entry, Item, Tagged
 from lossdsl.config.habits import habit, reference_hint
 from lossdsl.errors import LossConfigError, LossError, LossFileError, LossParameterError, did_you_mean
-from lossdsl.runtime.sources import is_file, is_folder, read
+from lossdsl.runtime.sources import is_file, is_folder, is_name, read
 from lossdsl.source import Source, Span
 
 OPTIONS = ("reduction", "axis", "name", "dtype")
@@ -105,11 +105,10 @@ def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Desc
 def _way(item: Item, entries: dict[str, Entry]) -> str:
     """The one key that says which loss it is: `file`, `formula` or a built-in's name."""
     ways = [key for key in entries if key in ("file", "formula") or key not in WORDS]
-    known = [*WORDS, *catalog.known()]
     for key in ways:
-        if key not in known:
-            hint = _hint(key, entries, known)
-            raise LossConfigError(f"`{key}` is neither a built-in loss nor an option", entries[key].key, hint)
+        if key not in WORDS and catalog.full_name(key) is None:
+            message = f"`{key}` is neither a built-in loss nor an option"
+            raise LossConfigError(message, entries[key].key, _hint(key, entries))
     if not ways:
         raise LossConfigError("this describes no loss", item.span, _no_loss_hint(entries))
     if len(ways) > 1:
@@ -118,19 +117,19 @@ def _way(item: Item, entries: dict[str, Entry]) -> str:
     return ways[0]
 
 
-def _hint(key: str, entries: Mapping[str, Entry], known: list[str]) -> str | None:
+def _hint(key: str, entries: Mapping[str, Entry]) -> str | None:
     formula = entries.get("formula")
     if formula is not None and formula.item.in_braces and (key.count("(") != key.count(")")):
         return "a comma inside `{…}` ends the formula: put it in quotes"
     if (hint := habit(key)) is not None:
         return hint
-    way = next((each for each in entries if each in catalog.known()), None)
+    way = next((each for each in entries if catalog.full_name(each) is not None), None)
     if way is not None and key in _parameters_of(way):
         return f"a parameter stands under the name of its loss: `{way}: {{{key}: …}}`"
     if formula is not None or "file" in entries:
         near = did_you_mean(key, [*WORDS])
         return near or f"a parameter stands under `params`: `params: {{{key}: …}}`"
-    near = did_you_mean(key, known)
+    near = did_you_mean(key, [*WORDS, *catalog.known()])
     if near is not None:
         return near
     inner = entries[key].item
@@ -151,7 +150,7 @@ def _parameters_of(name: str) -> list[str]:
 
 def _no_loss_hint(entries: Mapping[str, Entry]) -> str:
     name = entries.get("name")
-    if name is not None and name.item.value in catalog.known():
+    if name is not None and isinstance(name.item.value, str) and catalog.full_name(name.item.value) is not None:
         return f"`name` is what Keras calls the loss; write `{name.item.value}: {{…}}`"
     return "add a built-in's name, `file: mine.loss` or `formula: …`"
 
@@ -215,7 +214,7 @@ def _named(item: Item, folder: Path | None) -> Source:
     if "\n" not in text and text.endswith(".loss"):
         builtin = catalog.read(text.removesuffix(".loss"))
         return builtin if builtin is not None and not is_file((folder or Path()) / text) else _path(item, folder)
-    if text.strip().isidentifier():
+    if is_name(text.strip()):
         found = _read(text, item)
         return item.text if found.text == text else found
     return item.text

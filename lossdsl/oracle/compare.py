@@ -37,7 +37,7 @@ _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of it: `how` is "proved", "tested", "wrong" or "unknown"; `points` counts the places tried.
+    """What came of it: `how` is "proved", "tested", "wrong" or "open"; `points` counts the places tried.
 
     Of a wrong one: where, as in an `example` line, what is given there and what is right; the constant factor by which
     all of it differs, and the condition under which it does, if there is one; whether it is right elsewhere.
@@ -73,7 +73,7 @@ def compared(loss: Loss, node: Input, ours: Expr, given: Expr, known: Ranges, na
         _look(plain, node, given, ours, trial, conditions, seen)
     count = len(trials)
     if not seen.agree and not seen.differ:
-        return Comparison("unknown")
+        return Comparison("open")
     if not seen.differ:
         if Derivative(plain, known).is_given_by(InputSpec((node,)), (given,)):
             return Comparison("proved", count)

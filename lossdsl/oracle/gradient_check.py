@@ -53,7 +53,7 @@ def judge(
     derivative = None
     for spec, exprs in gradients.items():
         verdict = _quotient_verdict(spec, exprs, trials)
-        if prove and not is_large and verdict.how in ("tested", "unknown"):
+        if prove and not is_large and verdict.how in ("tested", "open"):
             from lossdsl.oracle.proof import Derivative
 
             derivative = derivative or Derivative(loss, known)
@@ -138,7 +138,7 @@ def _value_verdict(value: Expr, trials: list[Trial]) -> Verdict:
         for ours, theirs in zip(got.ravel(), trial.values.ravel(), strict=True):
             if trial.m.isfinite(theirs) and not _agree(ours, theirs, abs(trial.total) + 1, trial.m):
                 return Verdict("refuted", points=len(trials), detail=_difference("the value", ours, theirs, trial))
-    return Verdict("tested", points=len(trials)) if trials else Verdict("unknown", detail=_NOWHERE)
+    return Verdict("tested", points=len(trials)) if trials else Verdict("open", detail=_NOWHERE)
 
 
 _NOWHERE = "no point was found at which the loss is finite"
@@ -156,7 +156,7 @@ def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Tri
         if wrong:
             return Verdict("refuted", points=tested + 1, detail=wrong)
         tested += bool(differences)
-    return Verdict("tested", points=tested) if tested else Verdict("unknown", detail=_NOWHERE)
+    return Verdict("tested", points=tested) if tested else Verdict("open", detail=_NOWHERE)
 
 
 def _agrees_along_one_direction(slopes: Mapping[Input, Array], trial: Trial, random: Random) -> bool:

@@ -15,7 +15,7 @@ from lossdsl.errors import LossParameterError, did_you_mean, format_value
 from lossdsl.frontend.foreign import is_foreign_name, name_hint
 from lossdsl.frontend.scripts import as_latin
 from lossdsl.frontend.syntax import FileText
-from lossdsl.ir.loss import ParameterSpec
+from lossdsl.ir.loss import Loss, ParameterSpec, Requirement
 from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
 from lossdsl.source import normal_name
@@ -200,15 +200,20 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
         held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
     for requirement, holds in zip(loss.requirements, held, strict=True):
         if not holds:
-            text = normal_name(requirement.span.text)
-            names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
-            shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
-            raise LossParameterError(
-                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
-                requirement.span,
-                "give a value that fulfils it",
-                names,
-            )
+            raise violated(loss, requirement, values)
+
+
+def violated(loss: Loss, requirement: Requirement, values: Mapping[str, Value]) -> LossParameterError:
+    """The error for a requirement that values break."""
+    text = normal_name(requirement.span.text)
+    names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
+    shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
+    return LossParameterError(
+        f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
+        requirement.span,
+        "give a value that fulfils it",
+        names,
+    )
 
 
 def _argument(value: Value) -> Any:

@@ -87,8 +87,8 @@ def evaluate(
     prediction = stepped[loss.prediction]
     inputs = [_checked_late(spec, one, tensor, prediction, label) for one, tensor in stepped.items()]
     if mask is not None:
-        mask = _aligned_mask(mask, prediction, loss.prediction, label)
-        inputs = [_masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
+        mask = aligned_mask(mask, prediction, loss.prediction, label)
+        inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
     is_one = found.single or is_whole
     values = _values(spec, inputs, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
@@ -128,8 +128,8 @@ def _tensors(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str, label: str)
     loss = spec.program.loss
     given: dict[str, Any] = {loss.prediction.identifier: y_pred}
     if loss.target is not None:
-        given.update(_targets(spec, y_true, label))
-    tensors = {one.identifier: _tensor(one, given[one.identifier], dtype, label) for one in loss.inputs}
+        given.update(given_targets(spec, y_true, label))
+    tensors = {one.identifier: input_tensor(one, given[one.identifier], dtype, label) for one in loss.inputs}
     prediction = tensors[loss.prediction.identifier]
     for one in loss.inputs:
         if not keras_internals.has_rank(tensors[one.identifier]):
@@ -141,7 +141,7 @@ def _tensors(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str, label: str)
     return tensors
 
 
-def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
+def given_targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
     """What Keras hands over as the target: the target alone, or with the extra inputs as a tuple or dict."""
     loss = spec.program.loss
     assert loss.target is not None
@@ -171,7 +171,7 @@ def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
     return found
 
 
-def _tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
+def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
     if not is_dense(value):  # some backends turn these into tensors, and fail where they are used
         raise no_tensor(label, spec.name, value)
     try:
@@ -244,7 +244,7 @@ def _last_of(spec: InputSpec, prediction: Any) -> int | None:
 # --- masks and weights ----------------------------------------------------------------------------------------------
 
 
-def _aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any:
+def aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any:
     """The mask as truth values over the sample axes of the prediction."""
     mask = ops.cast(mask, "bool")
     rank = len(prediction.shape) - (1 if LAST in spec.over else 0)
@@ -257,7 +257,7 @@ def _aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> An
     return mask
 
 
-def _masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
+def masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
     """The input with a harmless value wherever the mask is off."""
     if BATCH not in spec.over or len(tensor.shape) < len(mask.shape):
         return tensor

@@ -77,7 +77,8 @@ class Elementwise(Statements):
             for place in filter(lambda place: self.is_plain(args[place]), numbers):
                 trees[place] = self.lift(trees[place])
         elif self.is_plain(args[numbers[0]]):
-            trees[numbers[0]] = self.lift(trees[numbers[0]], args[numbers[-1]])
+            all_plain = all(self.is_plain(args[i]) for i in numbers)  # of which an array would be made in any dtype
+            trees[numbers[0]] = self.lift(trees[numbers[0]], None if all_plain else args[numbers[-1]])
         return trees
 
     def _spelled_once(self, text: str, letters: str, trees: list[ast.expr]) -> ast.expr:

@@ -33,7 +33,7 @@ def _serves_every_rank(node: Expr) -> bool:
         case Position(axis):
             fits = axis == LAST
         case Gather(index=index):
-            fits = LAST not in index.axes
+            fits = LAST not in index.axes and bool(index.axes or index.is_static)
         case _:
             fits = True
     return fits and node.axes in _FLEXIBLE

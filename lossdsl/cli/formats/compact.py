@@ -15,7 +15,7 @@ def lines(checked: Checked) -> Iterator[Line]:
         if checked.with_properties:
             for known in report.verdicts:
                 if not checked.told(report, known):
-                    more = f": {known.detail}" if known.detail else ""
+                    more = f": {known.more}" if known.more else ""
                     yield Line(f"{report.file or report.name}: {known.text}{more}")
 
 
