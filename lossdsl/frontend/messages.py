@@ -33,53 +33,65 @@ def check_brackets(source: Source, deepest: int) -> None:
     at = 0
     while at < len(text):
         char = text[at]
-        if char == "#":
-            at = _end_of_line(text, at)
-            continue
-        if text.startswith('"""', at):
-            end = text.find('"""', at + 3)
-            if end < 0:
-                raise LossSyntaxError(
-                    "the documentation is not closed", Span(source, at, at + 3), 'close it with another `"""`'
-                )
-            at = end + 3
-            continue
-        if char == '"' and not stack and _is_allow(text, at):
-            end = text.find('"', at + 1, _end_of_line(text, at))
-            if end < 0:
-                raise LossSyntaxError("the reason is not closed", Span(source, at, at + 1), 'close it with another `"`')
-            at = end + 1
-            continue
+        end = _end_of_words(source, at, is_outside=not stack)
         if char in "([":
             stack.append(at)
             if len(stack) > deepest:
-                raise LossLimitError(
-                    f"brackets are nested more than {deepest} deep",
-                    Span(source, at, at + 1),
-                    "give the inner parts names: `e = …` on a line of its own",
-                )
-        elif char in _SUPERSCRIPTS:
-            power = _SUPERSCRIPTS.index(char)
-            hint = f"write a power as `^(-{power})`" if text[at - 1 : at] == "⁻" else f"write a power as `^{power}`"
-            raise LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), hint)
-        elif char in _FRACTIONS:
-            raise LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), character_hint(char))
+                message = f"brackets are nested more than {deepest} deep"
+                hint = "give the inner parts names: `e = …` on a line of its own"
+                raise LossLimitError(message, Span(source, at, at + 1), hint)
         elif char in ")]":
-            if not stack:
-                raise LossSyntaxError(f"`{char}` closes nothing", Span(source, at, at + 1), "remove it")
-            opened = stack.pop()
-            if _PAIRS[text[opened]] != char:
-                raise LossSyntaxError(
-                    f"`{text[opened]}` is closed by `{char}`",
-                    Span(source, at, at + 1),
-                    f"write `{_PAIRS[text[opened]]}`",
-                )
-        at += 1
+            _check_closing(source, at, stack)
+        elif end == at:
+            _check_digit(source, at)
+        at = max(end, at + 1)
     if stack:
         opened = stack[-1]
         raise LossSyntaxError(
             f"`{text[opened]}` is never closed", Span(source, opened, opened + 1), f"add `{_PAIRS[text[opened]]}`"
         )
+
+
+def _end_of_words(source: Source, at: int, *, is_outside: bool) -> int:
+    """The end of a comment, documentation or reason that begins here; `at` where none does."""
+    text = source.text
+    if text[at] == "#":
+        return _end_of_line(text, at)
+    if text.startswith('"""', at):
+        sign, what, end = '"""', "documentation", text.find('"""', at + 3)
+    elif text[at] == '"' and is_outside and _is_allow(text, at):
+        sign, what, end = '"', "reason", text.find('"', at + 1, _end_of_line(text, at))
+    else:
+        return at
+    if end < 0:
+        raise LossSyntaxError(
+            f"the {what} is not closed", Span(source, at, at + len(sign)), f"close it with another `{sign}`"
+        )
+    return end + len(sign)
+
+
+def _check_closing(source: Source, at: int, stack: list[int]) -> None:
+    """Takes off the stack what a bracket closes."""
+    char, span = source.text[at], Span(source, at, at + 1)
+    if not stack:
+        raise LossSyntaxError(f"`{char}` closes nothing", span, "remove it")
+    opened = source.text[stack.pop()]
+    if _PAIRS[opened] != char:
+        raise LossSyntaxError(f"`{opened}` is closed by `{char}`", span, f"write `{_PAIRS[opened]}`")
+
+
+def _check_digit(source: Source, at: int) -> None:
+    """Refuses digits of a power or fraction, which are letters to the parser."""
+    char = source.text[at]
+    hint: str | None
+    if char in _SUPERSCRIPTS:
+        power = _SUPERSCRIPTS.index(char)
+        hint = f"write a power as `^(-{power})`" if source.text[at - 1 : at] == "⁻" else f"write a power as `^{power}`"
+    elif char in _FRACTIONS:
+        hint = character_hint(char)
+    else:
+        return
+    raise LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), hint)
 
 
 def _end_of_line(text: str, at: int) -> int:
@@ -312,28 +324,48 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
     """A word or sign that is known, in a place where the grammar has no use for it."""
     span = Span(source, start, max(end, start + 1))
     written = source.text[start:end]
-    starts_operand = "NUMBER" in expected
+    line = source.text[source.text.rfind("\n", 0, start) + 1 : start].strip()
     if _is_allow(source.text, start):
         return _explain_allow(source, start, end)
     if kind == "REASON":
         return LossSyntaxError("`\"` has no meaning here", span, character_hint('"'))
-    if kind == "$END":
-        last = max(0, len(source.text.rstrip()) - 1)
-        if not any(line.strip() and not line.lstrip().startswith("#") for line in source.text.split("\n")):
-            at = Span(source, 0, 0)
-            return LossSyntaxError("there is no loss in this text", at, "a formula such as `(t - x)^2` is a loss")
-        return LossSyntaxError("the text ends too early", Span(source, last, last + 1), _missing(expected))
-    line = source.text[source.text.rfind("\n", 0, start) + 1 : start].strip()
-    hint: str | None
-    if kind == "_NL":
-        last = max(0, len(source.text[:start].rstrip()) - 1)
-        return LossSyntaxError("the line ends too early", Span(source, last, last + 1), _line_hint(line, expected))
+    if kind in ("$END", "_NL"):
+        return _too_early(source, kind, start, line, expected)
+    found = _foreign_sign(source, span, line, expected)
+    if found is not None:
+        return found
+    if kind in ("NAME", "NUMBER") or (kind.isalpha() and written.isalpha()):
+        return _word(source, start, end)
+    if "NUMBER" in expected:
+        if written == ":" and source.text[start - 1 : start] == ":":
+            return LossSyntaxError("a slice has no step", span, "it has a start and an end, as in `x[1:5]`")
+        return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
+    is_call = kind in ("LPAR", "LSQB") and expected & {"SCALE", "SIGN"}
+    hint = _missing_operator_hint(line) if is_call else character_hint(written)
+    return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _line_hint(f"{line}{written}", expected))
+
+
+def _too_early(source: Source, kind: str, start: int, line: str, expected: set[str]) -> LossSyntaxError:
+    """A text or line that ends where more belongs."""
+    is_text = kind == "$END"
+    if is_text and not any(each.strip() and not each.lstrip().startswith("#") for each in source.text.split("\n")):
+        at = Span(source, 0, 0)
+        return LossSyntaxError("there is no loss in this text", at, "a formula such as `(t - x)^2` is a loss")
+    before = source.text if is_text else source.text[:start]
+    last = max(0, len(before.rstrip()) - 1)
+    what, hint = ("text", _missing(expected)) if is_text else ("line", _line_hint(line, expected))
+    return LossSyntaxError(f"the {what} ends too early", Span(source, last, last + 1), hint)
+
+
+def _foreign_sign(source: Source, span: Span, line: str, expected: set[str]) -> LossSyntaxError | None:
+    """A sign that means something else in another language."""
+    start, written = span.start, source.text[span.start : span.end]
+    starts_operand = "NUMBER" in expected
     if written == "=" and "EQUAL" not in expected:
-        hint = _equals_hint(source.text, start, line)
-        return LossSyntaxError("`=` cannot stand here", span, hint)
+        return LossSyntaxError("`=` cannot stand here", span, _equals_hint(source.text, start, line))
     if written == "/" and source.text[start - 1 : start] == "/":
         hint = "write `floor(a/b)`; a comment begins with `#`"
-        return LossSyntaxError("`//` has no meaning here", Span(source, start - 1, end), hint)
+        return LossSyntaxError("`//` has no meaning here", Span(source, start - 1, span.end), hint)
     if source.text.startswith("/*", start):
         return LossSyntaxError("`/*` has no meaning here", Span(source, start, start + 2), "a comment begins with `#`")
     if written == "[" and starts_operand:
@@ -342,23 +374,18 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
         return LossSyntaxError("`,` cannot stand here", Span(source, *number), "a decimal is written with a point")
     if written in ("<", ">", "<=", ">=", "==", "!=") and starts_operand:
         return LossSyntaxError(f"`{written}` has nothing on its left", span, "a comparison has a number on each side")
-    if kind == "NAME" or kind == "NUMBER" or (kind.isalpha() and written.isalpha()):
-        if (written.isalpha() and not starts_operand) or kind == "NUMBER":
-            return _word(source, start, end)
-        return _word(source, start, end)
-    if starts_operand and written == ":" and source.text[start - 1 : start] == ":":
-        return LossSyntaxError("a slice has no step", span, "it has a start and an end, as in `x[1:5]`")
-    if starts_operand:
-        return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
-    hint = character_hint(written)
-    if kind in ("LPAR", "LSQB") and expected & {"SCALE", "SIGN"}:
-        power = re.search(r"([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(-?\s*\d+)$", line)
-        hint = "an operator is missing before it; a product is written `a*b`"
-        if power and power[1] in function_names():
-            hint = f"a power stands behind the brackets: `{power[1]}(…)^{power[2]}`"
-            if power[2].replace(" ", "") == "-1" and f"a{power[1]}" in function_names():
-                hint = f"the inverse function is `a{power[1]}(…)`; {hint}"
-    return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _line_hint(f"{line}{written}", expected))
+    return None
+
+
+def _missing_operator_hint(line: str) -> str:
+    """What to do about a bracket behind a value, with so much of the line before it."""
+    hint = "an operator is missing before it; a product is written `a*b`"
+    power = re.search(r"([A-Za-z]\w*)\s*(?:\^|\*\*)\s*(-?\s*\d+)$", line)
+    if power and power[1] in function_names():
+        hint = f"a power stands behind the brackets: `{power[1]}(…)^{power[2]}`"
+        if power[2].replace(" ", "") == "-1" and f"a{power[1]}" in function_names():
+            hint = f"the inverse function is `a{power[1]}(…)`; {hint}"
+    return hint
 
 
 def _equals_hint(text: str, at: int, line: str) -> str:
