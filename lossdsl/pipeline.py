@@ -11,13 +11,14 @@ import ast
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from lossdsl import catalog
 from lossdsl.frontend import syntax
 from lossdsl.frontend.parse import parse
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Expr
+from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
@@ -29,13 +30,16 @@ from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
-from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
+from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import believing, guarded
 from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, through
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.products import affine_choices
 from lossdsl.transform.readable import readable
 from lossdsl.transform.simplify import Proposal, simplified
+
+if TYPE_CHECKING:
+    from lossdsl.targets.emit import Emission
 
 
 @lru_cache(64)
@@ -164,6 +168,20 @@ class Program:
         """Gradients as they are computed on large tensors."""
         return through(COMPUTE, exprs, self.known)
 
+    def second_derivatives(self, spec: InputSpec) -> tuple[tuple[Expr, ...], Input]:
+        """For each component of an input, the matrix of its second derivatives times a vector, and that vector.
+
+        The matrix is that of the sum of all values. Where the loss takes no elements together it is diagonal, and is
+        had by a vector of ones.
+        """
+        slopes = gradient(self.stable, spec.nodes)
+        direction = Input(DIRECTION, spec.nodes[0].axes)
+        products = [
+            gradient(b.mul(slopes[node], direction), [node])[node] if slopes[node] is not b.ZERO else b.ZERO
+            for node in spec.nodes
+        ]
+        return self._refined(*products), direction
+
     @cached_property
     def written_slopes(self) -> tuple[Expr, ...]:
         """The derivative in the prediction of the loss as its author wrote it: what errors are measured against."""
@@ -228,6 +246,12 @@ class Program:
         """The same with `value` alone: the gradient is not worked out for it."""
         return code.module([self._value_function(target)], target)
 
+    def second_module(self, target: str, spec: InputSpec) -> ast.Module:
+        """The same with `second`, the product of the second derivatives in an input with a last argument."""
+        found, direction = self.second_derivatives(spec)
+        made = code.gradient_function(self.loss, [(spec, guarded(found, self.known))], target, "second", direction)
+        return code.module([made], target)
+
     def gradient_module(self, target: str, spec: InputSpec) -> ast.Module:
         """The same with the gradient in one real input alone."""
         return code.module([self._gradient_function(spec, target)], target)
@@ -263,23 +287,31 @@ class Program:
         """A module of its own for a target, with the parameters' values as defaults."""
         from lossdsl.targets import emit
 
+        return emit.emitted(self._emission(target, defaults), target)
+
+    def callable_module(self, target: str) -> ast.Module:
+        """The same to be run in place, as `loss(inputs, parameters)`; what is required of parameters is not tested."""
+        from lossdsl.targets import emit
+
+        return emit.callable_tree(replace(self._emission(target, {}), requirements=()), target)
+
+    def _emission(self, target: str, defaults: Mapping[str, object]) -> Emission:
+        from lossdsl.targets.emit import Emission
+
         # numpy differentiates nothing: there the gradient is a function, elsewhere it goes with the value.
         found: list[tuple[Argument, tuple[Expr, ...]]] = []
         if target == "numpy":
             found += self.gradients.items()
         else:
             found += [*self.pullbacks.items(), *self.parameter_pullbacks.items()]
-        return emit.emitted(
-            emit.Emission(
-                loss=self.loss,
-                value=guarded((self.value,), self.known)[0],
-                gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
-                requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
-                meetings=self.meetings,
-                defaults=defaults,
-                seed=None if target == "numpy" else seed_for(self.stable),
-            ),
-            target,
+        return Emission(
+            loss=self.loss,
+            value=guarded((self.value,), self.known)[0],
+            gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
+            requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
+            meetings=self.meetings,
+            defaults=defaults,
+            seed=None if target == "numpy" else seed_for(self.stable),
         )
 
     def emitted_gradient(self, spec: InputSpec, target: str, defaults: Mapping[str, object]) -> str:

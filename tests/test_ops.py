@@ -18,7 +18,7 @@ from lossdsl.ir.ops import AGGREGATES, OPS, function_names
 from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
-from lossdsl.targets.numpy import HELPERS
+from lossdsl.targets.numpy_code import HELPERS
 from lossdsl.transform.slopes import slopes_of
 
 M = mp_numbers(60)

@@ -17,7 +17,6 @@ from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.runtime.compiled import Loss
-    from lossdsl.runtime.spec import LoadedLoss
 
 
 def from_config(config: Mapping[str, Any] | str) -> Loss:
@@ -52,14 +51,15 @@ def description(path_or_text: str | os.PathLike[str], key: str | None = None) ->
     return described(_at(item, key), folder)
 
 
-def load_mapping(
-    mapping: Mapping[str, Any], *, axis: int | tuple[int, ...] | None = -1, **parameters: Any
-) -> LoadedLoss:
-    """The loss that a mapping describes, without Keras; `parameters` join those of the mapping."""
-    from lossdsl.runtime.spec import LoadedLoss, axes_of
+def source_of_mapping(
+    mapping: Mapping[str, Any], axis: Any, parameters: Mapping[str, Any]
+) -> tuple[Source, tuple[int, ...], dict[str, Any]]:
+    """Text, axes and parameters of the loss that a mapping describes; `axis` and `parameters` join the mapping's."""
+    from lossdsl.runtime.sources import read
+    from lossdsl.runtime.spec import axes_of
 
     found = _joined(described(from_python(mapping)), {"axis": axis}, parameters)
-    return LoadedLoss(found.source, axes_of(found.options.get("axis", -1)), found.parameters)
+    return read(found.source), axes_of(found.options.get("axis", -1)), dict(found.parameters)
 
 
 def compile_mapping(mapping: Mapping[str, Any], *, parameters: Mapping[str, Any], **options: Any) -> Loss:
@@ -223,5 +223,5 @@ __all__ = [
     "from_config",
     "from_yaml",
     "keys_of_losses",
-    "load_mapping",
+    "source_of_mapping",
 ]

@@ -18,9 +18,10 @@ from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.evaluate import Evaluation, aligned_mask, given_targets, input_tensor, masked, own_weights, weights
-from lossdsl.runtime.kernels import kernel
 from lossdsl.runtime.keras_loss import CompiledLoss, default_name
+from lossdsl.runtime.kernels import kernel
 from lossdsl.runtime.spec import LoadedLoss
+
 
 @dataclass(frozen=True)
 class _Given:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
-from lossdsl.runtime.shapes import Shape, plan, show
+from lossdsl.runtime.shapes import Shape, Shapes, show
 from lossdsl.runtime.spec import LoadedLoss
 
 
@@ -41,15 +41,7 @@ def aligned(
     for one in loss.inputs:
         value = given[one.identifier]
         shapes[one.identifier] = _head_shape(one, value, label) if isinstance(value, Head) else tuple(value.shape)
-    found = plan(
-        loss.inputs,
-        loss.prediction,
-        shapes,
-        spec.program.meetings,
-        rank_one_is_batch=True,
-        loss=label,
-        parameters=spec.parameter_shapes,
-    )
+    found = Shapes(spec, shapes, label).plan(rank_one_is_batch=True)
     inputs: dict[str, Any] = {}
     for one in loss.inputs:
         value, step = given[one.identifier], found.steps[one.identifier]
@@ -66,7 +58,7 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     if len(hidden) < 2:
         message = f"{label}: the hidden states of `{spec.name}` have shape {show(hidden)}"
         raise LossShapeError(message, None, "they have an axis of places at least, and their own as the last")
-    if len(kernel) != 2 or None not in (hidden[-1], kernel[0]) and hidden[-1] != kernel[0]:
+    if len(kernel) != 2 or (None not in (hidden[-1], kernel[0]) and hidden[-1] != kernel[0]):
         raise LossShapeError(
             f"{label}: the hidden states of `{spec.name}` have shape {show(hidden)}, "
             f"and the kernel {show(kernel)} as (hidden, classes)",

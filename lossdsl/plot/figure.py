@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossdsl.errors import LossTypeError
+from lossdsl.extras import load
 from lossdsl.plot.curve import Curve, curves
 from lossdsl.plot.view import Array, View
 from lossdsl.runtime.spec import LoadedLoss
@@ -66,6 +67,7 @@ def figure(
     graded: bool = False,
 ) -> Figure:
     """The matplotlib figure that `draw` writes; `graded` colours are those of a scale instead of separate ones."""
+    load("matplotlib")
     from matplotlib.figure import Figure
 
     if not losses:

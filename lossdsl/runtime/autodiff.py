@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import compress
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.errors import LossConfigError, did_you_mean
+from lossdsl.extras import is_installed, missing
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.targets import code
@@ -22,13 +22,12 @@ Floats = NDArray[np.float64]
 
 
 def check_installed(backend: str) -> None:
-    """Raises LossConfigError where there is no such backend, or it is not installed."""
+    """Raises LossConfigError where there is no such backend, LossImportError where it is not installed."""
     if backend not in _BACKENDS:
         hint = did_you_mean(backend, _BACKENDS) or f"there are {', '.join(_BACKENDS)}"
         raise LossConfigError(f"there is no backend `{backend}`", None, hint)
-    if find_spec(backend) is None:
-        package = "tensorflow" if backend == "tensorflow" else f"'lossdsl[{backend}]'"
-        raise LossConfigError(f"{backend} is not installed", None, f"pip install {package}")
+    if not is_installed(backend):
+        raise missing(backend)
 
 
 def tensor_of(backend: str) -> Callable[[Any], Any]:
@@ -46,7 +45,7 @@ def tensor_of(backend: str) -> Callable[[Any], Any]:
 def derivative(program: Program, backend: str) -> Callable[[Sequence[Any], Sequence[Any]], list[Floats | None]]:
     """A function of inputs (float64; labels int32) and parameters: the derivatives of the sum of all values.
 
-    There is one for each input, None for a label. Raises LossConfigError if the backend is not installed.
+    There is one for each input, None for a label. Raises LossImportError if the backend is not installed.
     """
     check_installed(backend)
     (value,) = guarded(lowered((program.stable,)), program.known)

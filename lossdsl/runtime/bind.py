@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lossdsl.errors import LossParameterError, did_you_mean, format_value
 from lossdsl.frontend.foreign import is_foreign_name, name_hint
 from lossdsl.frontend.scripts import as_latin
 from lossdsl.frontend.syntax import FileText
+from lossdsl.ir.expr import walk
 from lossdsl.ir.loss import Loss, ParameterSpec, Requirement
 from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
@@ -24,14 +25,14 @@ Value = float | int | bool | tuple[float, ...] | tuple[tuple[float, ...], ...]
 """A parameter's value as plain Python: a vector is a tuple, a matrix a tuple of rows."""
 
 
-def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
-    """A value for each parameter of a file's loss, in order.
+def bound(file: FileText, given: Mapping[str, Any], live: Collection[str] = ()) -> dict[str, Value]:
+    """A value for each parameter of a file's loss, in order, but for those that are `live`: these come with each call.
 
     Raises LossParameterError for a name that is no parameter, a value of the wrong kind, and a parameter without one.
     """
-    values = known(file, given)
+    values = known(file, {**given, **dict.fromkeys(live)}, live)
     for spec in pipeline.parameters(file):
-        if spec.name not in values:
+        if spec.name not in values and spec.name not in live:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value",
                 spec.span,
@@ -41,8 +42,8 @@ def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
     return values
 
 
-def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
-    """A value for each parameter of a file's loss that is given or has a default, in order.
+def known(file: FileText, given: Mapping[str, Any], live: Collection[str] = ()) -> dict[str, Value]:
+    """A value for each parameter of a file's loss that is given or has a default and is not `live`, in order.
 
     Raises LossParameterError for a name that is no parameter, and for a value of the wrong kind.
     """
@@ -55,7 +56,11 @@ def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
         if name not in names:
             hint = did_you_mean(name, names) or (f"its parameters: {', '.join(names)}" if names else "it has none")
             raise LossParameterError(f"{label} has no parameter `{name}`", None, hint, (name,), is_unknown=True)
-    chosen = [spec for spec in specs if spec.name in given or spec.default is not None]
+    for spec in specs:
+        if spec.name in live and spec.kind in ("bool", "int"):
+            message = f"`{spec.name}` of {label} decides what is compiled: it cannot change afterwards"
+            raise LossParameterError(message, spec.span, f"give it as {_WANTED[spec.kind]}", (spec.name,))
+    chosen = [one for one in specs if one.name not in live and (one.name in given or one.default is not None)]
     return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
 
 
@@ -191,15 +196,20 @@ def _text_hint(spec: ParameterSpec, text: str) -> str:
 
 
 def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -> None:
-    """Raises LossParameterError for the first requirement that does not hold."""
+    """Raises LossParameterError for the first requirement that does not hold.
+
+    What is required of a parameter that has no value here, since it comes with each call, is not tested.
+    """
     loss = program.loss
     if not loss.requirements:
         return
-    arguments = [_argument(values[spec.name]) for spec in loss.parameters if spec.name not in loss.settled]
+    missing = {spec.node for spec in loss.parameters if spec.name not in values}
+    open_ones = [spec for spec in loss.parameters if spec.name not in loss.settled]
+    arguments = [_argument(values.get(spec.name, math.nan)) for spec in open_ones]
     with np.errstate(all="ignore"):
         held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
     for requirement, holds in zip(loss.requirements, held, strict=True):
-        if not holds:
+        if not holds and missing.isdisjoint(walk(requirement.condition)):
             raise violated(loss, requirement, values)
 
 

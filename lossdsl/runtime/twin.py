@@ -13,6 +13,7 @@ from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.given import no_tensor
+from lossdsl.runtime.hessian import Hessian
 from lossdsl.runtime.shapes import Shapes, Step
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Twin:
         self._spec = spec
         self._values: Callable[..., Any] | None = None
         self._slopes: dict[InputSpec, Callable[..., Any]] = {}
+        self._hessians: dict[InputSpec, Hessian] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as its loss."""
@@ -65,6 +67,28 @@ class Twin:
             value = call.leave(self._value(*arguments))
             (slope,) = self._slope(spec)(*arguments)
         return value, call.restore(spec, slope)
+
+    def hess(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
+        """The diagonal of the second derivative of the sum of all values in an input, by default the prediction.
+
+        It has the shape of the input. At a kink it is that of the piece which the gradient takes.
+
+        >>> import lossdsl
+        >>> lossdsl.load("huber", delta=1.0).numpy.hess([[0.0], [0.0]], [[0.5], [3.0]])
+        array([[1.],
+               [0.]])
+        """
+        spec = self._wrt(wrt)
+        call = self._prepared(inputs, named)
+        arguments = [*call.arguments, *self._spec.arguments(call.last)]
+        place = self._spec.program.loss.inputs.index(spec)
+        return call.restore(spec, self.hessian(spec).diagonal(arguments, call.arguments[place]))
+
+    def hessian(self, spec: InputSpec) -> Hessian:
+        """The second derivatives in an input, made once."""
+        if spec not in self._hessians:
+            self._hessians[spec] = Hessian(self._spec.program, spec)
+        return self._hessians[spec]
 
     def _wrt(self, wrt: str | None) -> InputSpec:
         loss = self._spec.program.loss

@@ -163,9 +163,10 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
 
 def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
     """The factors of a product in either order, the second with the sign; 1 is a factor of what is no product."""
-    pairs: list[tuple[Expr, ...]] = [(term, b.ONE)]
+    pairs: list[tuple[Expr, Expr]] = [(term, b.ONE)]
     if isinstance(term, Call) and term.op.name == "mul":
-        pairs += [term.args[:2], term.args[::-1]]
+        first, second = term.args
+        pairs += [(first, second), (second, first)]
     return [(one, other if sign > 0 else b.neg(other)) for one, other in pairs]
 
 
