@@ -23,9 +23,7 @@ class Head(NamedTuple):
     bias: Any = None
 
 
-def aligned(
-    spec: LoadedLoss, given: Mapping[str, Any], label: str
-) -> tuple[Shape, dict[str, Any]]:
+def aligned(spec: LoadedLoss, given: Mapping[str, Any], label: str) -> tuple[Shape, dict[str, Any]]:
     """The shape of the places, and the inputs with a trailing axis of length 1 more or less, as they need it.
 
     Args:
@@ -66,7 +64,7 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     if len(hidden) < 2:
         message = f"{label}: the hidden states of `{spec.name}` have shape {show(hidden)}"
         raise LossShapeError(message, None, "they have an axis of places at least, and their own as the last")
-    if len(kernel) != 2 or None not in (hidden[-1], kernel[0]) and hidden[-1] != kernel[0]:
+    if len(kernel) != 2 or (None not in (hidden[-1], kernel[0]) and hidden[-1] != kernel[0]):
         raise LossShapeError(
             f"{label}: the hidden states of `{spec.name}` have shape {show(hidden)}, "
             f"and the kernel {show(kernel)} as (hidden, classes)",
@@ -80,9 +78,7 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     return (*hidden[:-1], kernel[1])
 
 
-def arguments(
-    spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]
-) -> list[Any]:
+def arguments(spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]) -> list[Any]:
     """The flat list of `Steps`, with one axis of places."""
     found: list[Any] = []
     for one in spec.program.loss.inputs:
