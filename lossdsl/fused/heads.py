@@ -23,9 +23,7 @@ class Head(NamedTuple):
     bias: Any = None
 
 
-def aligned(
-    spec: LoadedLoss, given: Mapping[str, Any], label: str
-) -> tuple[Shape, dict[str, Any]]:
+def aligned(spec: LoadedLoss, given: Mapping[str, Any], label: str) -> tuple[Shape, dict[str, Any]]:
     """The shape of the places, and the inputs with a trailing axis of length 1 more or less, as they need it.
 
     Args:
@@ -72,9 +70,7 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     return (*hidden[:-1], kernel[1])
 
 
-def arguments(
-    spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]
-) -> list[Any]:
+def arguments(spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]) -> list[Any]:
     """The flat list of `Steps`, with one axis of places."""
     found: list[Any] = []
     for one in spec.program.loss.inputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,8 +84,10 @@ class Steps:
         return found
 
 
-def steps(spec: LoadedLoss, heads: Collection[str], has_bias: Sequence[bool], backend: str) -> Steps:
+def steps(spec: LoadedLoss, heads: Mapping[str, int], has_bias: Sequence[bool], backend: str) -> Steps:
     """The code of a loss for a backend; `heads` are the identifiers of inputs that come as a layer's product.
+
+    Each has the number of its classes; `has_bias` is in the order of the inputs.
 
     Raises:
         LossTypeError: the loss cannot be worked out a few places at a time, or its `last` is not the last axis.
@@ -95,11 +97,11 @@ def steps(spec: LoadedLoss, heads: Collection[str], has_bias: Sequence[bool], ba
         raise LossTypeError(message, None, "leave `axis` out")
     numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
     bound = spec.program.bound(numbers)
-    chosen = tuple(one for one in bound.loss.inputs if one.identifier in heads)
+    chosen = {one: heads[one.identifier] // len(one.nodes) for one in bound.loss.inputs if one.identifier in heads}
     apart = taken_apart(bound, chosen)
     codes = tuple(Code.of(spec.over(one), backend, Axes.PLACELESS) for one in apart.values)
     rest = None if apart.rest is None else spec.over(apart.rest)
-    return Steps(spec, chosen, tuple(has_bias), codes, rest, apart.names)
+    return Steps(spec, tuple(chosen), tuple(has_bias), codes, rest, apart.names)
 
 
 def chunk_of(chunk: int | None, classes: int) -> int:

@@ -114,9 +114,17 @@ class TensorFlowChunks:
             arrays = [array.write(place, one) for array, one in zip(arrays, own, strict=True)]
             return place + 1, arrays, [one + other for one, other in zip(sums, shared, strict=True)]
 
-        places = [each.shape[1:] for each, is_place, one in zip(arguments, are_places, needed, strict=True) if one and is_place]
+        places = [
+            each.shape[1:]
+            for each, is_place, one in zip(arguments, are_places, needed, strict=True)
+            if one and is_place
+        ]
         shapes = [tf.TensorShape([])] * len(self.steps.codes) + places
-        sums = [tf.zeros(tf.shape(each), dtype) for each, is_place, one in zip(arguments, are_places, needed, strict=True) if one and not is_place]
+        sums = [
+            tf.zeros(tf.shape(each), dtype)
+            for each, is_place, one in zip(arguments, are_places, needed, strict=True)
+            if one and not is_place
+        ]
         full, more = count // self.chunk, count % self.chunk
         pieces: list[list[Tensor]] = []
         if not (isinstance(full, int) and full == 0):
@@ -124,14 +132,18 @@ class TensorFlowChunks:
             _, arrays, sums = tf.while_loop(
                 lambda place, *_: place < full, step, (tf.constant(0), arrays, sums), parallel_iterations=1
             )
-            pieces.append([tf.reshape(array.stack(), [-1, *shape]) for array, shape in zip(arrays, shapes, strict=True)])
+            pieces.append(
+                [tf.reshape(array.stack(), [-1, *shape]) for array, shape in zip(arrays, shapes, strict=True)]
+            )
         if not (isinstance(more, int) and more == 0 and pieces):
             own, shared = part(full * self.chunk, more)
             sums = [one + other for one, other in zip(sums, shared, strict=True)]
             pieces.append(own)
         found = [tf.concat(both, 0) if len(both) > 1 else both[0] for both in zip(*pieces, strict=True)]
         values, rest, shared_sums = found[: len(self.steps.codes)], iter(found[len(self.steps.codes) :]), iter(sums)
-        made = [next(rest if is_place else shared_sums) for is_place, one in zip(are_places, needed, strict=True) if one]
+        made = [
+            next(rest if is_place else shared_sums) for is_place, one in zip(are_places, needed, strict=True) if one
+        ]
         return values, made
 
     def _part(

@@ -65,7 +65,9 @@ class TorchChunks:
     def run(self, arguments: list[Tensor], upstream: list[Tensor], wanted: Sequence[bool]) -> list[Tensor]:
         """The place values, and behind them the gradients that are wanted where there is a derivative `upstream`."""
         steps, dtype = self.steps, work_dtype(arguments)
-        arguments = [each.to(dtype) if _is_whole_real(each, is_place) else each for each, is_place in self._sided(arguments)]
+        arguments = [
+            each.to(dtype) if _is_whole_real(each, is_place) else each for each, is_place in self._sided(arguments)
+        ]
         count = self._count(arguments)
         values, made = self.results(arguments, bool(upstream), wanted)
         for start in range(0, count, self.chunk):
@@ -277,7 +279,16 @@ class _Slopes(torch.autograd.Function):
         _, pullback = torch.func.vjp(slopes, upstream, weights, reals)
         first, seconds, thirds = pullback(list(cotangents))
         rest = iter(thirds)
-        return None, None, None, None, first, *seconds, *[None] * ctx.made, *(next(rest) if one else None for one in is_real)
+        return (
+            None,
+            None,
+            None,
+            None,
+            first,
+            *seconds,
+            *[None] * ctx.made,
+            *(next(rest) if one else None for one in is_real),
+        )
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> Any:
@@ -287,4 +298,6 @@ class _Slopes(torch.autograd.Function):
 def _mixed(every: Sequence[Any], reals: Sequence[Tensor]) -> list[Any]:
     """A list in which the floating ones of `every` (or what is true in it) give way to those of `reals`, in order."""
     rest = iter(reals)
-    return [next(rest) if one is True or (isinstance(one, Tensor) and one.is_floating_point()) else one for one in every]
+    return [
+        next(rest) if one is True or (isinstance(one, Tensor) and one.is_floating_point()) else one for one in every
+    ]
