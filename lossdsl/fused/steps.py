@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from lossdsl.errors import LossTypeError, format_value
@@ -62,6 +63,21 @@ class Steps:
         for spec, group in zip(self.loss.inputs, self.grouped([None] * (3 * len(self.loss.inputs))), strict=True):
             found += [BATCH in spec.over, *[False] * (len(group) - 1)]
         return tuple(found)
+
+    def cut(self, arguments: Sequence[Any], rows: Callable[[Any], Any]) -> list[Any]:
+        """The arguments, or what there is for each, with some rows of what has places in front."""
+        pairs = zip(arguments, self.are_places, strict=True)
+        return [rows(each) if is_place and each is not None else each for each, is_place in pairs]
+
+    def parted(self, found: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """What there is for the arguments that have places in front, and for the others; None is left out."""
+        pairs = [pair for pair in zip(found, self.are_places, strict=True) if pair[0] is not None]
+        return [one for one, is_place in pairs if is_place], [one for one, is_place in pairs if not is_place]
+
+    def together(self, own: Iterable[Any], shared: Iterable[Any], wanted: Sequence[bool]) -> list[Any]:
+        """What `parted` made, for the arguments that are wanted, in their order again."""
+        sides = {True: iter(own), False: iter(shared)}
+        return [next(sides[is_place]) for is_place in compress(self.are_places, wanted)]
 
     def values(self, inputs: Sequence[Any], settings: Sequence[Sequence[Any]]) -> list[Any]:
         """The place values of some places, given the inputs of the loss."""

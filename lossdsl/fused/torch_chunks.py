@@ -9,7 +9,8 @@ and need the logits as a whole. There is no forward mode: torch says so.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -65,28 +66,37 @@ class TorchChunks:
     def run(self, arguments: list[Tensor], upstream: list[Tensor], wanted: Sequence[bool]) -> list[Tensor]:
         """The place values, and behind them the gradients that are wanted where there is a derivative `upstream`."""
         steps, dtype = self.steps, work_dtype(arguments)
-        arguments = [
-            each.to(dtype) if _is_whole_real(each, is_place) else each for each, is_place in self._sided(arguments)
-        ]
-        count = self._count(arguments)
+        pairs = zip(arguments, steps.are_places, strict=True)
+        arguments = [each.to(dtype) if _is_whole_real(each, is_place) else each for each, is_place in pairs]
         values, made = self.results(arguments, bool(upstream), wanted)
-        for start in range(0, count, self.chunk):
-            rows = slice(start, start + self.chunk)
-            given = [each[rows] if is_place else each for each, is_place in self._sided(arguments)]
-            parts = [each if each is None or not is_place else each[rows] for each, is_place in self._sided(made)]
-            inputs = self.inputs(given, dtype)
-            settings = self.settings(inputs)
-            for value, part in zip(values, steps.values(inputs, settings), strict=True):
-                value[rows] = part
-            if upstream:
-                groups = steps.grouped(parts)
-                needed = [any(part is not None for part in group) for group in groups]
-                slopes = steps.slopes(inputs, settings, [each[rows] for each in upstream], needed)
-                del inputs
-                for slope, group, into in zip(slopes, steps.grouped(given), groups, strict=True):
-                    if slope is not None:
-                        _accumulate(into, slope, group)
+        for start in range(0, self._count(arguments), self.chunk):
+            self._fill(slice(start, start + self.chunk), arguments, upstream, values, made)
         return [*values, *(each for each in made if each is not None)]
+
+    def _fill(
+        self,
+        rows: slice,
+        arguments: Sequence[Tensor],
+        upstream: Sequence[Tensor],
+        values: Sequence[Tensor],
+        made: Sequence[Tensor | None],
+    ) -> None:
+        """Puts the values of some places where they belong, and adds what these have of the gradients."""
+        steps = self.steps
+        given, parts = (steps.cut(every, itemgetter(rows)) for every in (arguments, made))
+        inputs = self.inputs(given, work_dtype(arguments))
+        settings = self.settings(inputs)
+        for value, part in zip(values, steps.values(inputs, settings), strict=True):
+            value[rows] = part
+        if not upstream:
+            return
+        groups = steps.grouped(parts)
+        needed = [any(part is not None for part in group) for group in groups]
+        slopes = steps.slopes(inputs, settings, [each[rows] for each in upstream], needed)
+        del inputs
+        for slope, group, into in zip(slopes, steps.grouped(given), groups, strict=True):
+            if slope is not None:
+                _accumulate(into, slope, group)
 
     def results(
         self, arguments: Sequence[Tensor], has_slopes: bool, wanted: Sequence[bool]
@@ -99,11 +109,9 @@ class TorchChunks:
         made = [torch.zeros_like(each, dtype=dtype) if one else None for each, one in pairs]
         return values, made
 
-    def _sided(self, arguments: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
-        return zip(arguments, self.steps.are_places, strict=True)
-
     def _count(self, arguments: Sequence[Tensor]) -> int:
-        return next(each.shape[0] for each, is_place in self._sided(arguments) if is_place)
+        """How many places there are."""
+        return len(self.steps.parted(arguments)[0][0])
 
 
 def work_dtype(arguments: Sequence[Tensor]) -> torch.dtype:
