@@ -471,7 +471,62 @@ def saving():
             keras.saving.deserialize_keras_object(config)
 
 
-PARTS = {"function": function, "layer": layer, "saving": saving}
+def modes():
+    """TensorFlow's own: eagerly, in graphs of known and unknown length, under XLA; first and second derivatives."""
+    import tensorflow as tf
+
+    from lossdsl.fused.steps import steps
+    from lossdsl.fused.tensorflow_chunks import TensorFlowChunks
+
+    text, parameters = LOSSES["cross-entropy"]
+    hidden, kernel, bias, target, _ = draw(text, parameters)
+    weight = np.random.default_rng(SEED).random(PLACES)
+    given = [tf.constant(one) for one in (hidden, kernel, bias, weight)]
+    label = tf.constant(target, tf.int32)
+    lengths = [
+        tf.TensorSpec([None, *one.shape[1:]] if place != 1 else one.shape, one.dtype) for place, one in enumerate(given)
+    ]
+    found = steps(lossdsl.load(text, **parameters), {"x": CLASSES}, [True], "tensorflow")
+
+    def plain(h, k, b, w):
+        values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=h @ k + b)
+        return tf.reduce_sum(w * values)
+
+    def first(function):
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            value = function(*given)
+        return value, tape.gradient(value, given)
+
+    def second(function):
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            _, slopes = first(function)
+            size = tf.add_n([tf.reduce_sum(one**2) for one in slopes])
+        return tape.gradient(size, given)
+
+    wanted, wanted_second = first(plain), second(plain)
+    for chunk in (1, 3, 11, 20):
+        chunks = TensorFlowChunks(found, chunk, CLASSES)
+
+        def total(h, k, b, w, chunks=chunks):
+            return chunks.weighted_total([w], [label, h, k, b])
+
+        def by_place(h, k, b, w, chunks=chunks):
+            return tf.reduce_sum(w * chunks.place_values([label, h, k, b])[0])
+
+        for function in (total, by_place):
+            plainly = tf.autograph.experimental.do_not_convert(function)
+            graph = tf.function(plainly)
+            for way in (function, graph, tf.function(plainly, lengths), tf.function(plainly, jit_compile=True)):
+                for one, other in zip(tf.nest.flatten(first(way)), tf.nest.flatten(wanted), strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+            for way in (function, graph):
+                for one, other in zip(second(way), wanted_second, strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+PARTS = {"modes": modes, "function": function, "layer": layer, "saving": saving}
 
 if __name__ == "__main__":
     PARTS[sys.argv[1]]()

@@ -133,7 +133,7 @@ def test_a_loss_of_single_samples_is_one_place_value(entry):
 
 
 PARTS = {
-    "tensorflow": ("layer", "saving"),
+    "tensorflow": ("modes", "layer", "saving"),
     "jax": ("function", "layer", "saving"),
     "torch": ("function", "layer", "saving"),
 }
