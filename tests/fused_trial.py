@@ -88,20 +88,25 @@ def function():
     if BACKEND == "torch":
         import torch
 
-        from lossdsl.fused.torch_linear import fused_linear
+        from lossdsl.torch import fused_linear
 
         run, turn, as_tensor = on_torch, lambda one: one.T, torch.tensor
     else:
         import jax
 
-        from lossdsl.fused.jax_linear import fused_linear
+        from lossdsl.jax import fused_linear
 
         run, turn, as_tensor = on_jax, lambda one: one, jax.numpy.asarray
     for (name, (text, parameters)), places in itertools.product(LOSSES.items(), [(PLACES,), (3, 4)]):
         hidden, kernel, bias, target, twin = draw(text, parameters, places)
         rng = np.random.default_rng(SEED)
         weight, upstream = rng.random(places), rng.normal(size=places)
-        for chunk, reduction in [(1, "none"), (4, "none"), (4, "mean"), (PLACES, "sum"), (100, "mean"), (5, "sum")]:
+        ways = [(4, "none"), (5, "mean")]
+        if name == "cross-entropy":  # chunks of one, that divide, that do not, and that are longer than all
+            ways = [(1, "none"), (4, "none"), (4, "mean"), (PLACES, "sum"), (100, "mean"), (5, "sum")]
+        elif places != (PLACES,):
+            continue
+        for chunk, reduction in ways:
             whole = np.ndim(twin(target, hidden @ kernel + bias)) == 0
             fused = fused_linear(text, reduction=reduction, chunk=chunk, **parameters)
 
@@ -156,7 +161,7 @@ def torch_modes(fused_linear):
     import torch
     from torch.nn import functional
 
-    from lossdsl.fused.heads import Head
+    from lossdsl.torch import Head
 
     text, parameters = LOSSES["cross-entropy"]
     hidden, kernel, bias, target, _ = draw(text, parameters)
@@ -218,7 +223,7 @@ def jax_modes(fused_linear):
     import jax
     import jax.numpy as jnp
 
-    from lossdsl.fused.heads import Head
+    from lossdsl.jax import Head
 
     text, parameters = LOSSES["cross-entropy"]
     hidden, kernel, bias, target, _ = draw(text, parameters)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
-from lossdsl.runtime.shapes import Shape, plan, show
+from lossdsl.runtime.shapes import Shape, Shapes, show
 from lossdsl.runtime.spec import LoadedLoss
 
 
@@ -23,7 +23,7 @@ class Head(NamedTuple):
     bias: Any = None
 
 
-def aligned(spec: LoadedLoss, given: Mapping[str, Any], label: str) -> tuple[Shape, dict[str, Any]]:
+def aligned(spec: LoadedLoss, given: Mapping[str, Any], label: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The shape of the places, and the inputs with a trailing axis of length 1 more or less, as they need it.
 
     Args:
@@ -39,15 +39,7 @@ def aligned(spec: LoadedLoss, given: Mapping[str, Any], label: str) -> tuple[Sha
     for one in loss.inputs:
         value = given[one.identifier]
         shapes[one.identifier] = _head_shape(one, value, label) if isinstance(value, Head) else tuple(value.shape)
-    found = plan(
-        loss.inputs,
-        loss.prediction,
-        shapes,
-        spec.program.meetings,
-        rank_one_is_batch=True,
-        loss=label,
-        parameters=spec.parameter_shapes,
-    )
+    found = Shapes(spec, shapes, label).plan(rank_one_is_batch=True)
     inputs: dict[str, Any] = {}
     for one in loss.inputs:
         value, step = given[one.identifier], found.steps[one.identifier]
@@ -103,7 +95,8 @@ def targets(spec: LoadedLoss, target: Any, label: str) -> dict[str, Any]:
     names = ", ".join(one.name for one in wanted) or "none"
     given: Sequence[Any] = [target]
     if isinstance(target, Mapping):
-        found = {one.identifier: value for name, value in target.items() if (one := loss.input(name)) in wanted and one}
+        by_name = {name: loss.input(name) for name in target}
+        found = {one.identifier: target[name] for name, one in by_name.items() if one is not None and one in wanted}
         if len(found) == len(target) == len(wanted):
             return found
         given = ()

@@ -63,8 +63,10 @@ class JaxChunks:
             sums = [one + other for one, other in zip(sums, shared, strict=True)]
             pieces.append((values, own))
         values, own = jax.tree.map(lambda *each: jnp.concatenate(each) if len(each) > 1 else each[0], *pieces)
-        rest, shared = iter(own), iter(sums)
-        made = [next(rest if is_place else shared) for is_place, one in zip(are_places, needed, strict=True) if one]
+        of_places, of_all = iter(own), iter(sums)
+        made = [
+            next(of_places if is_place else of_all) for is_place, one in zip(are_places, needed, strict=True) if one
+        ]
         return values, made
 
     def _part(
@@ -119,7 +121,7 @@ def _gradients(slope: Array, group: Sequence[Array], dtype: Any) -> list[Callabl
 def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
     """The place values; their gradient makes the logits again, with what comes after folded in place by place."""
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def values(arguments: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(chunks.run(arguments, [], [False] * len(arguments))[0])
 
@@ -134,7 +136,7 @@ def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array,
         return (_spread(made, given, wanted.flags),)
 
     values.defvjp(forward, backward, symbolic_zeros=True)
-    return values
+    return values  # type: ignore[no-any-return]
 
 
 def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Array]], Array]:
@@ -144,7 +146,7 @@ def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Ar
         products = [(weight * value).sum() for weight, value in zip(weights, values, strict=True)]
         return reduce(operator.add, products)
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def total(weights: Sequence[Array], arguments: Sequence[Array]) -> Array:
         return summed(weights, chunks.run(arguments, [], [False] * len(arguments))[0])
 
@@ -161,7 +163,7 @@ def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Ar
         return [upstream * value for value in values], _spread(scaled, given, wanted.flags)
 
     total.defvjp(forward, backward, symbolic_zeros=True)
-    return total
+    return total  # type: ignore[no-any-return]
 
 
 @jax.tree_util.register_static
