@@ -88,20 +88,25 @@ def function():
     if BACKEND == "torch":
         import torch
 
-        from lossdsl.fused.torch_linear import fused_linear
+        from lossdsl.torch import fused_linear
 
         run, turn, as_tensor = on_torch, lambda one: one.T, torch.tensor
     else:
         import jax
 
-        from lossdsl.fused.jax_linear import fused_linear
+        from lossdsl.jax import fused_linear
 
         run, turn, as_tensor = on_jax, lambda one: one, jax.numpy.asarray
     for (name, (text, parameters)), places in itertools.product(LOSSES.items(), [(PLACES,), (3, 4)]):
         hidden, kernel, bias, target, twin = draw(text, parameters, places)
         rng = np.random.default_rng(SEED)
         weight, upstream = rng.random(places), rng.normal(size=places)
-        for chunk, reduction in [(1, "none"), (4, "none"), (4, "mean"), (PLACES, "sum"), (100, "mean"), (5, "sum")]:
+        ways = [(4, "none"), (5, "mean")]
+        if name == "cross-entropy":  # chunks of one, that divide, that do not, and that are longer than all
+            ways = [(1, "none"), (4, "none"), (4, "mean"), (PLACES, "sum"), (100, "mean"), (5, "sum")]
+        elif places != (PLACES,):
+            continue
+        for chunk, reduction in ways:
             whole = np.ndim(twin(target, hidden @ kernel + bias)) == 0
             fused = fused_linear(text, reduction=reduction, chunk=chunk, **parameters)
 
@@ -156,7 +161,7 @@ def torch_modes(fused_linear):
     import torch
     from torch.nn import functional
 
-    from lossdsl.fused.heads import Head
+    from lossdsl.torch import Head
 
     text, parameters = LOSSES["cross-entropy"]
     hidden, kernel, bias, target, _ = draw(text, parameters)
@@ -218,7 +223,7 @@ def jax_modes(fused_linear):
     import jax
     import jax.numpy as jnp
 
-    from lossdsl.fused.heads import Head
+    from lossdsl.jax import Head
 
     text, parameters = LOSSES["cross-entropy"]
     hidden, kernel, bias, target, _ = draw(text, parameters)
@@ -471,7 +476,62 @@ def saving():
             keras.saving.deserialize_keras_object(config)
 
 
-PARTS = {"function": function, "layer": layer, "saving": saving}
+def modes():
+    """TensorFlow's own: eagerly, in graphs of known and unknown length, under XLA; first and second derivatives."""
+    import tensorflow as tf
+
+    from lossdsl.fused.steps import steps
+    from lossdsl.fused.tensorflow_chunks import TensorFlowChunks
+
+    text, parameters = LOSSES["cross-entropy"]
+    hidden, kernel, bias, target, _ = draw(text, parameters)
+    weight = np.random.default_rng(SEED).random(PLACES)
+    given = [tf.constant(one) for one in (hidden, kernel, bias, weight)]
+    label = tf.constant(target, tf.int32)
+    lengths = [
+        tf.TensorSpec([None, *one.shape[1:]] if place != 1 else one.shape, one.dtype) for place, one in enumerate(given)
+    ]
+    found = steps(lossdsl.load(text, **parameters), {"x": CLASSES}, [True], "tensorflow")
+
+    def plain(h, k, b, w):
+        values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=h @ k + b)
+        return tf.reduce_sum(w * values)
+
+    def first(function):
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            value = function(*given)
+        return value, tape.gradient(value, given)
+
+    def second(function):
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            _, slopes = first(function)
+            size = tf.add_n([tf.reduce_sum(one**2) for one in slopes])
+        return tape.gradient(size, given)
+
+    wanted, wanted_second = first(plain), second(plain)
+    for chunk in (1, 3, 11, 20):
+        chunks = TensorFlowChunks(found, chunk, CLASSES)
+
+        def total(h, k, b, w, chunks=chunks):
+            return chunks.weighted_total([w], [label, h, k, b])
+
+        def by_place(h, k, b, w, chunks=chunks):
+            return tf.reduce_sum(w * chunks.place_values([label, h, k, b])[0])
+
+        for function in (total, by_place):
+            plainly = tf.autograph.experimental.do_not_convert(function)
+            graph = tf.function(plainly)
+            for way in (function, graph, tf.function(plainly, lengths), tf.function(plainly, jit_compile=True)):
+                for one, other in zip(tf.nest.flatten(first(way)), tf.nest.flatten(wanted), strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+            for way in (function, graph):
+                for one, other in zip(second(way), wanted_second, strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+PARTS = {"modes": modes, "function": function, "layer": layer, "saving": saving}
 
 if __name__ == "__main__":
     PARTS[sys.argv[1]]()

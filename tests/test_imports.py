@@ -35,13 +35,13 @@ MAY_IMPORT = {
     "config": f"{_STAGES} runtime checks",
     "api": f"{_STAGES} runtime config",
     "plot": f"{_STAGES} extras runtime checks",
-    "fused": "source errors ir pipeline runtime config",
+    "fused": "source errors extras ir pipeline runtime api",
     "losses": f"{_STAGES} runtime checks",
     "__init__": f"{_STAGES} runtime checks config fused plot losses api _registration",
     "cli": f"{_STAGES} runtime checks config plot losses api __init__",
     "boosting": "source errors ir pipeline prove analyze runtime api",
-    "torch": "source errors extras runtime api",
-    "jax": "source errors extras pipeline runtime api",
+    "torch": "source errors extras runtime fused api",
+    "jax": "source errors extras pipeline runtime fused api",
     "__main__": "cli",
 }
 

@@ -112,7 +112,7 @@ def _gradients(slope: Array, group: Sequence[Array], dtype: Any) -> list[Callabl
 def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
     """The place values; their gradient makes the logits again, with what comes after folded in place by place."""
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def values(arguments: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(chunks.run(arguments, [], [False] * len(arguments))[0])
 
@@ -127,7 +127,7 @@ def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array,
         return (_spread(made, given, wanted.flags),)
 
     values.defvjp(forward, backward, symbolic_zeros=True)
-    return values
+    return values  # type: ignore[no-any-return]
 
 
 def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Array]], Array]:
@@ -137,7 +137,7 @@ def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Ar
         products = [(weight * value).sum() for weight, value in zip(weights, values, strict=True)]
         return reduce(operator.add, products)
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def total(weights: Sequence[Array], arguments: Sequence[Array]) -> Array:
         return summed(weights, chunks.run(arguments, [], [False] * len(arguments))[0])
 
@@ -154,7 +154,7 @@ def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Ar
         return [upstream * value for value in values], _spread(scaled, given, wanted.flags)
 
     total.defvjp(forward, backward, symbolic_zeros=True)
-    return total
+    return total  # type: ignore[no-any-return]
 
 
 @jax.tree_util.register_static

@@ -11,12 +11,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from lossdsl.api import named
 from lossdsl.errors import LossConfigError, LossTypeError
 from lossdsl.fused.fused_loss import RESTORED, FusedLoss
-from lossdsl.fused.linear import loaded
 from lossdsl.fused.steps import check_chunk
 from lossdsl.runtime.keras_loss import text_config
 from lossdsl.runtime.saved import check_config
+from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source
 
 _NEVER = ("self", "units", "activation", "use_bias", "lora_rank", "lora_alpha", "quantization_config", "kwargs")
@@ -40,8 +41,8 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         use_bias: whether there is a bias.
         chunk: how many places are worked out at a time; by default as many as have four million logits.
         reduction: that of the loss, as in Keras.
-        embedding_dim: the length of hidden states, where the kernel is the table of embeddings, too: `head.embed(tokens)`
-            begins a model that `head(hidden)` ends.
+        embedding_dim: the length of hidden states, where the kernel is the table of embeddings, too:
+            `head.embed(tokens)` begins a model that `head(hidden)` ends.
         target_head: a frozen layer with a kernel and a bias, such as the `Dense` that ends a teacher: the target is its
             hidden states, and its logits are never made either.
         parameters: values for parameters of the loss whose names are options of a layer.
@@ -77,7 +78,7 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         own = {name: value for name, value in options.items() if name in _OPTIONS}
         values = {name: value for name, value in options.items() if name not in _OPTIONS}
         check_chunk(chunk)
-        spec = loaded(loss, {**values, **(parameters or {})})
+        spec = LoadedLoss(*named(loss, -1, {**values, **(parameters or {})}))
         super().__init__(units, use_bias=use_bias, **own)
         self.mark = uuid.uuid4().hex  # by which a saved loss finds its layer
         self.chunk = chunk

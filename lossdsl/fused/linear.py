@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lossdsl.api import named
 from lossdsl.errors import LossConfigError, LossTypeError, format_value
 from lossdsl.fused.heads import Head, aligned, arguments, fitted_weight, targets
 from lossdsl.fused.steps import Steps, check_chunk, chunk_of, steps
@@ -14,8 +15,7 @@ from lossdsl.ir.axes import BATCH
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel
-from lossdsl.runtime.sources import read
-from lossdsl.runtime.spec import LoadedLoss, axes_of
+from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -63,7 +63,7 @@ class FusedLinear:
             known = ", ".join(f'"{one}"' for one in REDUCTIONS)
             raise LossConfigError(f"`reduction` is one of {known}, not {format_value(reduction)}")
         check_chunk(chunk)
-        self.spec = loaded(source, parameters)
+        self.spec = LoadedLoss(*named(source, -1, parameters))
         self.reduction = reduction
         self.chunk = chunk
         self._library = library
@@ -98,8 +98,8 @@ class FusedLinear:
     def _value(self, hidden: Any, weight: Any, target: Any, bias: Any, sample_weight: Any) -> Any:
         spec, label = self.spec, self.spec.name
         loss = spec.program.loss
-        named = {**targets(spec, target, label), loss.prediction.identifier: Head(hidden, weight, bias)}
-        given = {one.identifier: self._input(one, named[one.identifier]) for one in loss.inputs}
+        parts = {**targets(spec, target, label), loss.prediction.identifier: Head(hidden, weight, bias)}
+        given = {one.identifier: self._input(one, parts[one.identifier]) for one in loss.inputs}
         places, inputs = aligned(spec, given, label)
         of_loss, chunks = self._chunks(given)
         flat = arguments(spec, inputs, lambda tensor, shape: tensor.reshape(shape))
@@ -146,8 +146,8 @@ class FusedLinear:
     def _of_places(self, of_loss: Steps, values: list[Any], inputs: Mapping[str, Any]) -> Any:
         """The loss of the place values."""
         assert of_loss.rest is not None
-        named = {**inputs, **dict(zip(of_loss.names, values, strict=True))}
-        given = [named[one.identifier] for one in of_loss.rest.program.loss.inputs]
+        parts = {**inputs, **dict(zip(of_loss.names, values, strict=True))}
+        given = [parts[one.identifier] for one in of_loss.rest.program.loss.inputs]
         return kernel(of_loss.rest, self._library.backend)(given, of_loss.rest.arguments(None))
 
     def _reduced(self, values: Any, sample_weight: Any, of_loss: Steps) -> Any:
@@ -173,12 +173,3 @@ def _divisor(weights: Any) -> Any:
     """The sum of weights, by which a mean is divided; 1 where that is 0."""
     total = weights.sum()
     return total + (total == 0)
-
-
-def loaded(source: str | os.PathLike[str] | Source | Mapping[str, Any], parameters: Mapping[str, Any]) -> LoadedLoss:
-    """The loss that `lossdsl.load` gives."""
-    if isinstance(source, Mapping):
-        from lossdsl.config import load_mapping
-
-        return load_mapping(source, axis=-1, **parameters)
-    return LoadedLoss(read(source), axes_of(-1), parameters)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from lossdsl.errors import LossTypeError
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, LAST, SAMPLE
+from lossdsl.ir.axes import BATCH, LAST, SAMPLE, Axis
 from lossdsl.ir.expr import (
     Along,
     Expr,
@@ -61,8 +61,10 @@ def taken_apart(program: Program, heads: Mapping[InputSpec, int]) -> PlaceValues
             message = f"{program.loss.name}: `{spec.name}` has one number a place, so that there is no layer to fuse"
             raise LossTypeError(message, None, "a fused layer makes the logits of an input over the last axis")
     leaves = _leaves(heads)
-    lengths = {Length(node, frozenset({LAST})): b.const(count) for spec, count in heads.items() for node in spec.nodes}
-    result = b.substitute(program.loss.result, dict(lengths))
+    lengths: dict[Expr, Expr] = {
+        Length(node, frozenset({LAST})): b.const(count) for spec, count in heads.items() for node in spec.nodes
+    }
+    result = b.substitute(program.loss.result, lengths)
     loss = replace(program.loss, value=result, result=result)
     cuts = _cuts(loss, leaves)
     values = tuple(_program(program, loss, b.number(cut)) for cut in cuts)
@@ -79,13 +81,13 @@ def _with_rest(
     program: Program, heads: tuple[InputSpec, ...], cuts: list[Expr], values: tuple[Program, ...]
 ) -> PlaceValues:
     loss = program.loss
-    taken = {node.name for spec in (*loss.inputs, *loss.parameters) for node in spec.nodes}
+    taken = {node.name for one in loss.inputs for node in one.nodes} | {one.name for one in loss.parameters}
     names = _fresh_names(len(cuts), taken)
     made = [InputSpec((Input(name, SAMPLE),), layout="scalar") for name in names]
     put: dict[Expr, Expr] = {}
     for cut, spec in zip(cuts, made, strict=True):
-        node = spec.nodes[0]
-        put[cut] = node if cut.kind is Kind.REAL else b.call("gt", node, b.const(0.5))
+        value = spec.nodes[0]
+        put[cut] = value if cut.kind is Kind.REAL else b.call("gt", value, b.const(0.5))
     for node in walk(loss.result):
         if isinstance(node, Length) and node.over <= SAMPLE and b.depends(node, _leaves(heads)):
             put[node] = Length(made[0].nodes[0], node.over)
@@ -151,7 +153,7 @@ def _stays_in_place(node: Expr) -> bool:
     return not any(axis.domain in ("batch", "space") for axis in _crossed(node))
 
 
-def _crossed(node: Expr) -> Iterator[Expr]:
+def _crossed(node: Expr) -> Iterator[Axis]:
     match node:
         case Reduce() | Along() | Length():
             yield from node.over

@@ -182,7 +182,12 @@ def _unrecorded(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def _rows(tensor: Tensor, start: Any, length: Any) -> Tensor:
-    """Some places of a tensor, as XLA takes it too: the size is known where the start is not."""
+    """Some places of a tensor.
+
+    XLA compiles the loop for shapes in which it never runs, too, and takes no slice that is longer than its tensor.
+    """
+    if tensor.shape[0] is None and isinstance(length, int):
+        return tf.gather(tensor, start + tf.range(length))
     rest = [tf.shape(tensor)[1 + place] if one is None else one for place, one in enumerate(tensor.shape[1:])]
     return tf.slice(tensor, [start, *[0] * len(rest)], [length, *rest])
 

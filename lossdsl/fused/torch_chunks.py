@@ -11,14 +11,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import torch
 
 from lossdsl.fused.steps import Steps
 
-Tensor = torch.Tensor
+if TYPE_CHECKING:
+    Tensor = Any
+else:
+    Tensor = torch.Tensor  # operations of torch's read their signature
 
 _numbers = itertools.count()
 _known: WeakValueDictionary[int, TorchChunks] = WeakValueDictionary()
@@ -111,7 +114,7 @@ class TorchChunks:
 
     def _count(self, arguments: Sequence[Tensor]) -> int:
         """How many places there are."""
-        return len(self.steps.parted(arguments)[0][0])
+        return int(self.steps.parted(arguments)[0][0].shape[0])
 
 
 def work_dtype(arguments: Sequence[Tensor]) -> torch.dtype:
@@ -142,7 +145,7 @@ def _accumulate(into: Sequence[Tensor | None], slope: Tensor, group: Sequence[Te
             whole += part
 
 
-@torch.library.custom_op("lossdsl::places", mutates_args=())
+@torch.library.custom_op("lossdsl::places", mutates_args=())  # type: ignore[untyped-decorator]
 def _places(number: int, arguments: list[Tensor], upstream: list[Tensor], wanted: list[bool]) -> list[Tensor]:
     """`TorchChunks.run` as one operation, which `torch.compile` takes as it is."""
     return _known[number].run(arguments, upstream, wanted)
@@ -155,7 +158,7 @@ def _like_places(number: int, arguments: list[Tensor], upstream: list[Tensor], w
 
 
 def _keep(ctx: Any, number: int) -> None:
-    """Remembers the chunks of a number, and keeps them until the backward pass; compiled code has them in its closure."""
+    """Remembers the chunks of a number until the backward pass; compiled code has them in its closure."""
     ctx.number = number
     if not torch.compiler.is_compiling():
         ctx.chunks = _known[number]
@@ -166,13 +169,15 @@ def _mapped(function: Any, info: Any, in_dims: Sequence[Any], arguments: Sequenc
     results = []
     for place in range(info.batch_size):
         pairs = zip(arguments, in_dims, strict=True)
-        own = [one.select(dim, place) if isinstance(one, Tensor) and dim is not None else one for one, dim in pairs]
+        own = [
+            one.select(dim, place) if isinstance(one, torch.Tensor) and dim is not None else one for one, dim in pairs
+        ]
         results.append(function.apply(*own))
     found = tuple(map(torch.stack, zip(*results, strict=True)))
     return found, (0,) * len(found)
 
 
-class _PlaceValues(torch.autograd.Function):
+class _PlaceValues(torch.autograd.Function):  # type: ignore[misc]
     """The place values, which may have been made already.
 
     Their gradient makes the logits again, with what comes after folded in place by place.
@@ -205,7 +210,7 @@ class _PlaceValues(torch.autograd.Function):
         return _mapped(_PlaceValues, info, in_dims, arguments)
 
 
-class _WeightedTotal(torch.autograd.Function):
+class _WeightedTotal(torch.autograd.Function):  # type: ignore[misc]
     """The sum of place values under weights, and behind it the place values and gradients, which come with it."""
 
     @staticmethod
@@ -213,7 +218,7 @@ class _WeightedTotal(torch.autograd.Function):
         weights, arguments = list(tensors[:count]), list(tensors[count:])
         found = _places(number, arguments, weights if any(wanted) else [], list(wanted))
         total = sum((weight * value).sum() for weight, value in zip(weights, found, strict=False))
-        return total, *found  # type: ignore[return-value]
+        return total, *found
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -247,7 +252,7 @@ class _WeightedTotal(torch.autograd.Function):
         return _mapped(_WeightedTotal, info, in_dims, arguments)
 
 
-class _Slopes(torch.autograd.Function):
+class _Slopes(torch.autograd.Function):  # type: ignore[misc]
     """The gradients that are wanted of the sum of place values under weights, times one number.
 
     They may have been made already, without the number. Their own derivative takes the logits as a whole.
@@ -307,5 +312,6 @@ def _mixed(every: Sequence[Any], reals: Sequence[Tensor]) -> list[Any]:
     """A list in which the floating ones of `every` (or what is true in it) give way to those of `reals`, in order."""
     rest = iter(reals)
     return [
-        next(rest) if one is True or (isinstance(one, Tensor) and one.is_floating_point()) else one for one in every
+        next(rest) if one is True or (isinstance(one, torch.Tensor) and one.is_floating_point()) else one
+        for one in every
     ]
