@@ -12,10 +12,11 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.canonical import canonical, settled_products
 from lossdsl.transform.complement import complemented
 from lossdsl.transform.descent import descended
+from lossdsl.transform.fewer_passes import affine_choices, doubled, shared_choices
 from lossdsl.transform.lower import lowered
 from lossdsl.transform.masks import masked
 from lossdsl.transform.probabilities import linked
-from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
+from lossdsl.transform.products import small_first
 from lossdsl.transform.rules import stable
 
 Exprs = tuple[Expr, ...]
