@@ -448,15 +448,20 @@ def extra_inputs(rng):
 # --- what no condition selects --------------------------------------------------------------------------------------
 
 
-def derived(loss, mode):
-    """A function of all inputs that gives the values of a loss and their gradient in x; nothing is a constant to it."""
+def called(loss):
+    """A compiled loss as a function of all inputs."""
+    return lambda t, x, *rest: loss.call((t, *rest), x)
+
+
+def derived(values, mode):
+    """A function of all inputs that gives values and their gradient in x; nothing is a constant to it."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
         def on_tensors(t, x, *rest):
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                value = loss.call((t, *rest), x)
+                value = values(t, x, *rest)
             return value, tape.gradient(value, x, unconnected_gradients="zero")
 
         function = on_tensors if mode == "eager" else tf.function(on_tensors, jit_compile=mode == "xla")
@@ -465,7 +470,7 @@ def derived(loss, mode):
         import jax
 
         def on_arrays(t, x, *rest):
-            return loss.call((t, *rest), x), jax.grad(lambda x: loss.call((t, *rest), x).sum())(x)
+            return values(t, x, *rest), jax.grad(lambda x: values(t, x, *rest).sum())(x)
 
         function = jax.jit(on_arrays)
         return lambda inputs: function(*inputs)
@@ -474,7 +479,7 @@ def derived(loss, mode):
     def on_torch_tensors(inputs):
         t, x, *rest = map(torch.tensor, inputs)
         x.requires_grad_()
-        value = loss.call((t, *rest), x)
+        value = values(t, x, *rest)
         (slope,) = torch.autograd.grad(value.sum(), x, allow_unused=True)
         return value.detach(), torch.zeros_like(x) if slope is None else slope
 
@@ -491,8 +496,11 @@ def unselected(source, seed):
     cases = list(poisoned(source, inputs))
     assume(cases)
     loss = lossdsl.compile(source, reduction=None, dtype="float32")
-    for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
-        function = derived(loss, mode)
+    emitted = {"__name__": "emitted"}
+    exec(lossdsl.load(source).program.emitted(BACKEND, {}), emitted)  # noqa: S102 - what is emitted is tested
+    modes = ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES
+    for mode, values in itertools.product(modes, (called(loss), emitted["choices"])):
+        function = derived(values, mode)
         harmless = function(as_given(inputs))
         for poison, given_ in cases:
             for found, wanted in zip(function(as_given(given_)), harmless, strict=True):
@@ -575,7 +583,7 @@ def digits(_):
         loss = lossdsl.compile(text, reduction=None, dtype="float32")
         found = []
         for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
-            value, slope = derived(loss, mode)([t, x])
+            value, slope = derived(called(loss), mode)([t, x])
             found.append([*map(float, np.ravel(keras.ops.convert_to_numpy(value))),
                           *map(float, np.ravel(keras.ops.convert_to_numpy(slope)))])
         worst = np.array(found)

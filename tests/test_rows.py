@@ -8,9 +8,10 @@ import pytest
 import lossdsl
 from lossdsl import LossNameError, catalog, load, pipeline
 from lossdsl.cli import main
-from lossdsl.ir.interval import Interval
+from lossdsl.ir.bounds import REALS, Bounds
 from lossdsl.ir.op import DOUBLE, TARGETS, Kind, Op
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
+from lossdsl.ir.traits import Trait
 from lossdsl.source import Source
 from lossdsl.targets import TARGETS as PRINTED
 
@@ -64,6 +65,8 @@ def test_the_loss_of_a_private_rows_name_is_the_loss():
 
 # --- a row that is new ------------------------------------------------------------------------------------------------
 
+SIGNED = Bounds(-1, 1, True, True)
+
 
 def row(**changed):
     """A function that the language does not have: a/(1 + abs(a)), with all that a row must say."""
@@ -81,7 +84,7 @@ def row(**changed):
             "keras": "a / (1 + ops.abs(a))",
         },
         "ulps": dict.fromkeys((*TARGETS, DOUBLE), (2.0, 3.0)),
-        "bounds": lambda a: Interval(-1.0, 1.0, True, True),
+        "trait": Trait(lambda a: a / (1 + abs(a)), direction=1, bends_right=-1, limits=(-1, 1), image=SIGNED),
     }
     return Op(**{**plain, **changed})
 
@@ -92,7 +95,7 @@ def pair(**changed):
     return row(
         name="harmonic", args="ab", doc="2*a*b/(a + b)", exact=lambda m, a, b: 2 * a * b / (a + b),
         derivative=("2*(b/(a + b))^2", "2*(a/(a + b))^2"), spelling=dict.fromkeys((*TARGETS, "python"), text),
-        bounds=lambda a, b: Interval(), **changed,
+        trait=None, bounds=lambda a, b: REALS, **changed,
     )  # fmt: skip
 
 

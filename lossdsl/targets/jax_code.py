@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import numpy, source_layout, special
-from lossdsl.targets.numpy import NumpyPrinter
+from lossdsl.targets import numpy_code, source_layout, special
+from lossdsl.targets.numpy_code import NumpyPrinter
 
 _NAMES = {"np": "jnp", "special": "jsp"}
 
@@ -120,7 +120,7 @@ IMPORTS = {
     "jsp": "import jax.scipy.special as jsp",
 }
 HELPERS = {
-    **{name: _helper(text) for name, text in numpy.HELPERS.items()},
+    **{name: _helper(text) for name, text in numpy_code.HELPERS.items()},
     "_in_blocks": _BLOCKS,
     "_is_known": _KNOWN,
     "_real": _REAL,
