@@ -81,7 +81,7 @@ def named(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> dict[Expr, 
     return known
 
 
-def _is_onehot(node: Expr) -> TypeGuard[Call]:
+def is_onehot(node: Expr) -> TypeGuard[Call]:
     """Whether a node compares the number of the class at hand with a label."""
     if not (isinstance(node, Call) and node.op.name == "eq"):
         return False
@@ -93,7 +93,7 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
     def whole(child: Expr) -> tuple[str, int]:
         inner, precedence = done[child]
         # the language has it as a number
-        return (f"{inner} == 1", child.op.precedence) if _is_onehot(child) else (inner, precedence)
+        return (f"{inner} == 1", child.op.precedence) if is_onehot(child) else (inner, precedence)
 
     def text(child: Expr, above: int) -> str:
         inner, precedence = whole(child)
@@ -116,7 +116,7 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"len{_over(over)}({inside(arg)})", _ATOM
         case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
             return done[value]
-        case Call(_, (Position(), label)) if _is_onehot(node):
+        case Call(_, (Position(), label)) if is_onehot(node):
             return f"onehot({inside(label)})", _ATOM
         case Call(op, args) if op.infix:
             level = op.precedence
