@@ -88,8 +88,9 @@ class Properties(Mapping[str, Known]):
         return f"<properties of the loss {self._analyzers[0].program.loss.name}>"
 
     def _verdict(self, name: str) -> Verdict:
-        look = OTHERS.get(name, lambda analyzer: analyzer.decide(name))
-        verdict = jointly([(analyzer.program.loss, look(analyzer)) for analyzer in self._analyzers])
+        look = OTHERS.get(name)
+        found = [look(one) if look is not None else one.decide(name) for one in self._analyzers]
+        verdict = jointly([(one.program.loss, each) for one, each in zip(self._analyzers, found, strict=True)])
         if verdict.how == "proved" and not self._covers:
             scope = f"for {self._analyzers[0].program.loss.setting}"
             return Verdict("open", scope=scope)

@@ -69,16 +69,12 @@ def number(expr: Expr) -> Expr:
 def call(name: str, *args: Expr) -> Expr:
     """An elementwise operation, with its arguments brought to the kinds that it takes, and folded."""
     op = OPS[name]
-    if not op.takes and not (all(map(is_whole, args)) and _stays_whole(name)):
+    if not op.takes and not (all(map(is_whole, args)) and (op.whole or (op.infix and op.gives is Kind.BOOL))):
         args = tuple(map(number, args))
     elif name == "where" and not all(map(is_whole, args[1:])):
         args = (args[0], number(args[1]), number(args[2]))
     folded = _FOLDS[name](*args) if name in _FOLDS else None
     return Call(op, args) if folded is None else folded
-
-
-def _stays_whole(name: str) -> bool:
-    return name in ("add", "sub", "mul", "neg", "max", "min", "stop", "lt", "le", "gt", "ge", "eq", "ne")
 
 
 def add(a: Expr, b: Expr) -> Expr:

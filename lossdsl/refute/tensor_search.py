@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.bounds import Bounds, exactly
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import OPEN, Number, Verdict
@@ -47,7 +47,7 @@ def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
 
 def _far(program: Program, drawn: Sequence[Point]) -> Iterator[Point]:
     """Points with the parameters far from their defaults."""
-    leaves: dict[Expr, Bounds] = {spec.node: exactly(program.known[spec.node]) for spec in program.loss.parameters}
+    leaves: dict[Expr, Bounds] = {spec.node: program.known[spec.node] for spec in program.loss.parameters}
     found = ParameterValues(program.loss, leaves).far()
     for values, point in zip(islice(found, FAR_COUNT), cycle(drawn), strict=False):
         yield _moved(point, {node: np.full_like(point.values[node], value) for node, value in values.items()})
