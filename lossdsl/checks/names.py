@@ -29,7 +29,7 @@ PARAMETER = Row(
     "warning",
     "A parameter of the header has no influence on the loss.",
     "loss mine(t, x; a = 1.0, b = 2.0)\na*(t - x)^2",
-    "loss mine(t, x; a = 1.0)\na*(t - x)^2",
+    "loss mine(t, x; a = 1.0)\nrequire a > 0\na*(t - x)^2",
     "remove the parameter, or use it",
 )
 INDEX = Row(
