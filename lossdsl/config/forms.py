@@ -1,10 +1,10 @@
 """What a value of YAML, or a mapping, says about a loss: its text, its parameters and options.
 
-    huber                                              a built-in's name
-    "abs(t - x)^2"                                     a formula
-    {huber: {delta: 0.5}, reduction: sum}              a built-in with parameters, options beside it
-    {file: mine.loss, params: {delta: 0.5}}            a file, relative to the YAML file
-    {formula: "abs(t - x)^p", params: {p: 2}, axis: 1} a formula with parameters
+huber                                              a built-in's name
+"abs(t - x)^2"                                     a formula
+{huber: {delta: 0.5}, reduction: sum}              a built-in with parameters, options beside it
+{file: mine.loss, params: {delta: 0.5}}            a file, relative to the YAML file
+{formula: "abs(t - x)^p", params: {p: 2}, axis: 1} a formula with parameters
 """
 
 from __future__ import annotations

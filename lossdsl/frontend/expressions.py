@@ -178,9 +178,7 @@ class Resolver:
         if isinstance(meaning, LocalFunction):
             return self._local(node, meaning, scope)
         if meaning is not None:
-            raise LossTypeError(
-                f"`{name}` is not a function", node.function.span, f"a product is written `{name}*(…)`"
-            )
+            raise LossTypeError(f"`{name}` is not a function", node.function.span, f"a product is written `{name}*(…)`")
         loss = self.call_loss(self, node, scope)
         if loss is not None:
             return loss

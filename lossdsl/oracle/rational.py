@@ -147,4 +147,3 @@ def _product(expr: Any, nodes: dict[Any, Expr]) -> Expr:
     for factor in below:
         result = b.div(result, factor)
     return b.neg(result) if scale < 0 else result
-

@@ -91,9 +91,7 @@ def _torch(value: Callable[..., Any], reals: list[bool]) -> Callable[..., list[F
     import torch
 
     def run(inputs: Sequence[Any], parameters: Sequence[Any]) -> list[Floats | None]:
-        tensors = [
-            torch.tensor(array, requires_grad=real) for array, real in zip(inputs, reals, strict=True)
-        ]
+        tensors = [torch.tensor(array, requires_grad=real) for array, real in zip(inputs, reals, strict=True)]
         settings = [torch.tensor(array) if np.ndim(array) else float(array) for array in parameters]
         total = value(*tensors, *settings).sum()
         wanted = [tensor for tensor, real in zip(tensors, reals, strict=True) if real]

@@ -111,9 +111,7 @@ def evaluate(
 
 
 @lru_cache(maxsize=512)
-def _planned(
-    spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str
-) -> Plan:
+def _planned(spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str) -> Plan:
     """`plan`, once for the same loss and shapes."""
     return plan(
         spec.program.loss.inputs,

@@ -164,9 +164,7 @@ def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
         like = inputs[code.prediction]
-        settings = code.settings(
-            parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device)
-        )
+        settings = code.settings(parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device))
         return code.carried(*inputs, *settings)
 
     return call
@@ -177,4 +175,3 @@ _MAKERS: dict[str, Callable[[LoadedLoss, bool], Kernel]] = {
     "jax": _jax,
     "torch": _torch,
 }
-

@@ -149,9 +149,7 @@ class _Call:
         prediction = raw[loss.prediction.identifier]
         dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
         self.shapes = {name: array.shape for name, array in raw.items()}
-        self.places = joined(
-            loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name
-        )
+        self.places = joined(loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name)
         moved: dict[str, Array] = {}
         for one in loss.inputs:
             array = raw[one.identifier]

@@ -86,9 +86,6 @@ def kept(roots: Iterable[Expr]) -> set[Expr]:
             found.add(node)
     rooted: set[Expr] = set()
     for node in order:
-        if node in found and (
-            isinstance(node, Reduce) or any(child in rooted for child in node.children)
-        ):
+        if node in found and (isinstance(node, Reduce) or any(child in rooted for child in node.children)):
             rooted.add(node)
     return rooted
-

@@ -320,8 +320,10 @@ class Printer:
 
     def _contraction(self, node: Reduce, left: Expr, right: Expr) -> ast.expr:
         letters = {axis: chr(ord("a") + place) for place, axis in enumerate(ordered(node.arg.axes))}
-        free = [min((letters[axis] for axis in part.axes & node.axes - other.axes), default="") for part, other in
-                ((left, right), (right, left))]
+        free = [
+            min((letters[axis] for axis in part.axes & node.axes - other.axes), default="")
+            for part, other in ((left, right), (right, left))
+        ]
         if free[0] > free[1]:  # the rows of the result come from the first factor: no transposition is left to do
             left, right = right, left
         shapes = ["".join(letters[axis] for axis in ordered(part.axes)) for part in (left, right, node)]
@@ -576,5 +578,3 @@ def constant(value: Fraction | float) -> ast.expr:
     except OverflowError:
         return fill("math.inf" if value > 0 else "-math.inf")
     return fill(repr(nearest))
-
-

@@ -19,6 +19,7 @@ from lossdsl.transform.pairs import paired
 
 Rule = Callable[[LogDomain, Call], Expr | None]
 
+
 def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every rule of this module used, from the leaves up."""
     roots = tuple(roots)

@@ -21,9 +21,7 @@ def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
         new = b.rebuild(node, tuple(done[child] for child in node.children))
         if isinstance(new, Call) and new.op.name == "where":
             condition, first, second = new.args
-            new = b.where(
-                condition, _safe(first, condition, known), _safe(second, b.call("not", condition), known)
-            )
+            new = b.where(condition, _safe(first, condition, known), _safe(second, b.call("not", condition), known))
         done[node] = new
     return tuple(done[root] for root in roots)
 

@@ -80,7 +80,9 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
             left = _less(rest, [(-sign, u), (-sign, b.ONE)])
             return None if left is None else [(sign, b.call("expm1mx", u)), *left]
         case Call(op, (a, Call(log, (Call(div, (above, below)),)))) if (op.name, log.name, div.name) == (
-            "mul", "log", "div"
+            "mul",
+            "log",
+            "div",
         ) and above is a:
             left = _less(rest, [(-sign, a), (sign, below)])
             return None if left is None else [(-sign, b.mul(a, _log_less(b.div(below, a)))), *left]

@@ -107,9 +107,7 @@ def _spread(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Ex
                 continue
             sides = [splits[arg] for arg in terms.args]
             if all(arg.axes == node.axes and side.above for arg, side in zip(terms.args, sides, strict=True)):
-                one, other = (
-                    _joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides
-                )
+                one, other = (_joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides)
                 return b.call(terms.op.name, one, other)
     return None
 
