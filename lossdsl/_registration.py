@@ -15,7 +15,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_REGISTERS = "lossdsl.losses"
+_REGISTERS = ("lossdsl.losses", "lossdsl.fused.keras_head")
 
 
 class _AfterKeras(MetaPathFinder):
@@ -51,7 +51,12 @@ class _Loader(Loader):
             sys.meta_path.insert(0, _AfterKeras())
             raise
         if not _is_under_way():
-            importlib.import_module(_REGISTERS)
+            _register()
+
+
+def _register() -> None:
+    for name in _REGISTERS:
+        importlib.import_module(name)
 
 
 def _is_under_way() -> bool:
@@ -63,6 +68,6 @@ def _is_under_way() -> bool:
 def register_with_keras() -> None:
     """Registers now if Keras is there already, else when it comes."""
     if sys.modules.get("keras") is not None:
-        importlib.import_module(_REGISTERS)
+        _register()
     elif not any(isinstance(finder, _AfterKeras) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterKeras())

@@ -88,7 +88,9 @@ def _command(name: str, text: str, parser: argparse.ArgumentParser) -> _Command:
         if action.option_strings
     )
     plain = [
-        each for each in parser._actions if not each.option_strings and not isinstance(each, argparse._SubParsersAction)
+        each
+        for each in parser._actions
+        if not each.option_strings and not isinstance(each, argparse._SubParsersAction)
     ]
     return _Command(name, text, options, _metavar(plain[0]) if plain else None)
 
@@ -109,6 +111,7 @@ def _words(metavar: str | None) -> list[str]:
     meaning: dict[str, Sequence[str]] = {
         "NAME": catalog.known(),
         "FILE": catalog.known(),
+        "FAMILY": catalog.families(),
         "TARGET": pipeline.TARGETS,
         "STAGE": pipeline.STAGES,
         "FORM": (*FORMS, *pipeline.TARGETS),

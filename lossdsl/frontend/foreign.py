@@ -259,13 +259,9 @@ KEYWORDS = (
 """Names of arguments in a call."""
 
 INPUT_KINDS = (
-    ForeignWord(
-        "float double number tensor array vector_ float32 Tensor ndarray", "", "leave it out: an input is a real number"
-    ),
+    ForeignWord("float double number tensor array vector_ float32 Tensor ndarray", "", "leave it out: an input is a real number"),
     ForeignWord("labels int integer int64 int32 long class class_id sparse categorical index", "label"),
-    ForeignWord(
-        "probability probabilities probs proba softmax", "prob", "a whole distribution along `last` is a `simplex`"
-    ),
+    ForeignWord("probability probabilities probs proba softmax", "prob", "a whole distribution along `last` is a `simplex`"),
     ForeignWord("distribution dist softlabels", "simplex"),
     ForeignWord("one_hot one-hot onehots", "onehot"),
     ForeignWord("bool boolean", "binary"),
@@ -296,9 +292,7 @@ LATEX = (
     ForeignWord("lVert rVert Vert", "norm(a)"),
     ForeignWord("left right big Big bigl bigr", "", "brackets are plain round ones: `(a)`"),
     ForeignWord("begin end", "cases(c1: a, c2: b, else: c)"),
-    ForeignWord(
-        "text mathrm mathbf mathcal mathbb operatorname boldsymbol bm", "", "a name is a word, as `loss` or `x_hat`"
-    ),
+    ForeignWord("text mathrm mathbf mathcal mathbb operatorname boldsymbol bm", "", "a name is a word, as `loss` or `x_hat`"),
     ForeignWord("hat tilde bar overline widehat", "x_hat", "that is a name like any other"),
     ForeignWord("leq le leqslant", "a <= b"),
     ForeignWord("geq ge geqslant", "a >= b"),
@@ -330,9 +324,7 @@ CHARACTERS = (
     ForeignWord("?", "where(condition, a, b)"),
     ForeignWord("~", "not a"),
     ForeignWord("'", "", "only documentation is text, and it stands in triple double quotes"),
-    ForeignWord(
-        '" “ ” „ ‟ « »', "", 'only documentation is text, and it stands in triple double quotes, """like this"""'
-    ),
+    ForeignWord('" “ ” „ ‟ « »', "", 'only documentation is text, and it stands in triple double quotes, """like this"""'),
     ForeignWord("‘ ’ ‚ ′ ″ `", "", "remove it: a name has letters, digits and `_`, as in `x_1`"),
     ForeignWord("$", "", "remove the `$`: a formula stands as it is"),
     ForeignWord("\\", "", "remove it: functions are written as plain words"),

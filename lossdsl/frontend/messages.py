@@ -92,7 +92,7 @@ def _is_allow(text: str, at: int) -> bool:
     return text[text.rfind("\n", 0, at) + 1 : at].split()[:1] == ["allow"]
 
 
-_ALLOW = 'as in `allow unused-parameter "kept for old configurations"`'
+_ALLOW = "as in `allow unused-parameter \"kept for old configurations\"`"
 
 
 def _explain_allow(source: Source, start: int, end: int) -> LossSyntaxError:
@@ -316,7 +316,7 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
     if _is_allow(source.text, start):
         return _explain_allow(source, start, end)
     if kind == "REASON":
-        return LossSyntaxError('`"` has no meaning here', span, character_hint('"'))
+        return LossSyntaxError("`\"` has no meaning here", span, character_hint('"'))
     if kind == "$END":
         last = max(0, len(source.text.rstrip()) - 1)
         if not any(line.strip() and not line.lstrip().startswith("#") for line in source.text.split("\n")):

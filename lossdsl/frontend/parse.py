@@ -23,23 +23,8 @@ from lossdsl.frontend.foreign import character_hint
 from lossdsl.frontend.messages import check_brackets, explain_character, explain_token
 from lossdsl.source import Source, Span, normal_name
 
-_WORDS = (
-    "loss",
-    "require",
-    "expect",
-    "allow",
-    "example",
-    "if",
-    "in",
-    "and",
-    "or",
-    "not",
-    "self",
-    "true",
-    "false",
-    "cases",
-    "else",
-)
+_WORDS = ("loss", "require", "expect", "allow", "example", "if", "in", "and", "or", "not", "self", "true", "false",
+          "cases", "else")
 MAX_LENGTH = 200_000
 MAX_NESTING = 60
 MAX_EXPONENT = 4000

@@ -232,7 +232,9 @@ class _Main:
                 for item in items:
                     bound = new_index(item, inner)
                     if bound is None:
-                        raise LossSyntaxError("a definition has index names in brackets", item.span, "`s[i, j] = …`")
+                        raise LossSyntaxError(
+                            "a definition has index names in brackets", item.span, "`s[i, j] = …`"
+                        )
                     inner, axis = bound
                     resolver.sized(axis, item.span)
                     indices.append(axis)

@@ -66,7 +66,9 @@ class Scope:
         if word.text in self.names:
             raise LossNameError(f"`{word.text}` has a meaning already", word.span, f"give the {what} another name")
         if word.text in function_names() or word.text in WORDS:
-            raise LossNameError(f"`{word.text}` is a name of the language", word.span, f"give the {what} another name")
+            raise LossNameError(
+                f"`{word.text}` is a name of the language", word.span, f"give the {what} another name"
+            )
 
     def hint(self, name: str) -> str | None:
         """The near miss among the names in reach, else those names."""

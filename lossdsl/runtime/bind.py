@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from lossdsl.frontend.foreign import is_foreign_name, name_hint
 from lossdsl.frontend.scripts import as_latin
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.expr import walk
-from lossdsl.ir.loss import ParameterSpec
+from lossdsl.ir.loss import Loss, ParameterSpec, Requirement
 from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
 from lossdsl.source import normal_name
@@ -91,7 +91,6 @@ _WANTED = {
     "vector": "a vector of numbers",
     "matrix": "a matrix: rows of numbers, of one length",
 }
-_RANKS = {"vector": 1, "matrix": 2}
 MAX_WHOLE = 2**53
 """The largest whole number that a parameter may be: those below it are floating-point numbers, too."""
 
@@ -101,7 +100,7 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
         value = value.item()
     try:
-        found = _of_kind(spec.kind, value)
+        found = _OF_KIND[spec.kind](value)
     except OverflowError:
         message = f"`{spec.name}` is too large for a floating-point number: {format_value(value)}"
         raise LossParameterError(message, spec.span, None, (spec.name,)) from None
@@ -111,43 +110,57 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
     return found
 
 
-def _of_kind(kind: str, value: Any) -> Value | None:
-    """A value as plain Python, None if it is of another kind. Raises OverflowError for a number that is too large."""
-    if kind == "bool":
-        return value if isinstance(value, bool) else None
-    if kind == "int":
-        if not _is_number(value) or value != value or value % 1 != 0:
-            return None
-        if abs(value) > MAX_WHOLE:
-            raise OverflowError
-        return int(value)
-    if kind == "real" or (kind == "vector" and _is_number(value)):
-        number = float(value) if _is_number(value) else math.nan
-        return None if math.isnan(number) else (number,) if kind == "vector" else number
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real | np.number) and not isinstance(value, bool)
+
+
+def _whole(value: Any) -> int | None:
+    if not _is_number(value) or value != value or value % 1 != 0:
+        return None
+    if abs(value) > MAX_WHOLE:
+        raise OverflowError
+    return int(value)
+
+
+def _real(value: Any) -> float | None:
+    number = float(value) if _is_number(value) else math.nan
+    return None if math.isnan(number) else number
+
+
+def _vector(value: Any) -> tuple[float, ...] | None:
+    """A number alone is a vector of one."""
+    array = _array([value] if _is_number(value) else value, 1)
+    return None if array is None else tuple(map(float, array))
+
+
+def _matrix(value: Any) -> tuple[tuple[float, ...], ...] | None:
+    array = _array(value, 2)
+    return None if array is None else tuple(tuple(map(float, row)) for row in array)
+
+
+def _array(value: Any, rank: int) -> Any:
+    """An array of numbers that is not empty and holds no nan, else None."""
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         return None
-    if array.ndim != _RANKS[kind] or array.size == 0 or np.isnan(array).any():
-        return None
-    return tuple(map(float, array)) if kind == "vector" else tuple(tuple(map(float, row)) for row in array)
+    return None if array.ndim != rank or array.size == 0 or np.isnan(array).any() else array
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real | np.number) and not isinstance(value, bool)
+_OF_KIND: Mapping[str, Callable[[Any], Value | None]] = {
+    "bool": lambda value: value if isinstance(value, bool) else None,
+    "int": _whole,
+    "real": _real,
+    "vector": _vector,
+    "matrix": _matrix,
+}
+"""A value as plain Python, None if it is of another kind. Raises OverflowError for a number that is too large."""
 
 
 def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
     """What to do about a value of another kind."""
     if isinstance(value, str):
-        if spec.kind == "bool" and value.lower() in ("true", "false", "yes", "no", "on", "off", "0", "1"):
-            return f"leave out the quotes: `{spec.name}={value.lower() in ('true', 'yes', 'on', '1')}`"
-        if "${" in value or "{{" in value:
-            return "a reference like this is filled in by the library that reads it: give lossdsl what it resolves to"
-        is_plain = re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", value)
-        if is_plain and len(value) < 40:
-            return f"leave out the quotes: `{spec.name}={value.strip()}`"
-        return f"as in `{spec.name}={_example(spec)}`"
+        return _text_hint(spec, value)
     if isinstance(value, bool):
         return "write 1 or 0 for a number"
     if spec.kind == "bool" and _is_number(value) and value in (0, 1):
@@ -162,9 +175,24 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return "a parameter is a plain number: give `float(…)` of a tensor, or declare an input for it"
     if spec.kind in ("vector", "matrix"):
         return f"as in `{spec.name}={_example(spec)}`"
-    if callable(value):
-        return "a parameter is a plain number: call a schedule for its value, or declare an input for it"
-    return None
+    is_schedule = callable(value)
+    return (
+        "a parameter is a plain number: call a schedule for its value, or declare an input for it"
+        if is_schedule
+        else None
+    )
+
+
+def _text_hint(spec: ParameterSpec, text: str) -> str:
+    """What to do about a text in the place of a value."""
+    if spec.kind == "bool" and text.lower() in ("true", "false", "yes", "no", "on", "off", "0", "1"):
+        return f"leave out the quotes: `{spec.name}={text.lower() in ('true', 'yes', 'on', '1')}`"
+    if "${" in text or "{{" in text:
+        return "a reference like this is filled in by the library that reads it: give lossdsl what it resolves to"
+    is_plain = re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text)
+    if is_plain and len(text) < 40:
+        return f"leave out the quotes: `{spec.name}={text.strip()}`"
+    return f"as in `{spec.name}={_example(spec)}`"
 
 
 def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -> None:
@@ -182,15 +210,20 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
         held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
     for requirement, holds in zip(loss.requirements, held, strict=True):
         if not holds and missing.isdisjoint(walk(requirement.condition)):
-            text = normal_name(requirement.span.text)
-            names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
-            shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
-            raise LossParameterError(
-                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
-                requirement.span,
-                "give a value that fulfils it",
-                names,
-            )
+            raise violated(loss, requirement, values)
+
+
+def violated(loss: Loss, requirement: Requirement, values: Mapping[str, Value]) -> LossParameterError:
+    """The error for a requirement that values break."""
+    text = normal_name(requirement.span.text)
+    names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
+    shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
+    return LossParameterError(
+        f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
+        requirement.span,
+        "give a value that fulfils it",
+        names,
+    )
 
 
 def _argument(value: Value) -> Any:

@@ -65,7 +65,9 @@ def _told(function: Callable[..., Any], label: str, use: _Use) -> Callable[..., 
             raise LossShapeError(message, None, _AXIS) from None
         except ValueError as error:
             if str(error).startswith(("math domain error", "expected a ")):
-                raise LossParameterError(f"{label}: the parameters leave the domain of a function ({error})") from None
+                raise LossParameterError(
+                    f"{label}: the parameters leave the domain of a function ({error})"
+                ) from None
             if "broadcast" in str(error):
                 raise LossShapeError(f"{label}: tensors meet whose lengths do not agree ({error})") from None
             raise

@@ -18,7 +18,7 @@ from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec, ParameterSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
-from lossdsl.runtime.shapes import Shape, joined, plan, show
+from lossdsl.runtime.shapes import Shape, Shapes, show
 from lossdsl.runtime.spec import LoadedLoss
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -154,19 +154,11 @@ def reduced(values: Any, weights: Any, reduction: str, label: str) -> Any:
 def _check_shapes(spec: LoadedLoss, shapes: tuple[Shape, ...], is_elementwise: bool) -> None:
     loss = spec.program.loss
     given = {one.identifier: shape for one, shape in zip(loss.inputs, shapes, strict=True)}
-    places = joined(loss.inputs, loss.prediction, spec.axis, given, spec.program.meetings, spec.name)
+    places = Shapes(spec, given, spec.name).joined()
     if places is not None:
         rank = len(given[loss.prediction.identifier])
         given = {one.identifier: _moved_shape(one, given[one.identifier], places, rank) for one in loss.inputs}
-    plan(
-        loss.inputs,
-        loss.prediction,
-        given,
-        spec.program.meetings,
-        rank_one_is_batch=is_elementwise and bool(spec.axis),
-        loss=spec.name,
-        parameters=spec.parameter_shapes,
-    )
+    Shapes(spec, given, spec.name).plan(rank_one_is_batch=is_elementwise and bool(spec.axis))
 
 
 def _places(axis: tuple[int, ...], rank: int) -> list[int]:

@@ -101,6 +101,12 @@ class LoadedLoss:
                 found.append(value)
         return found
 
+    def over(self, program: pipeline.Program) -> LoadedLoss:
+        """The same values of the parameters over another program that was made of this one's."""
+        found = object.__new__(LoadedLoss)
+        found.origin, found.axis, found.parameters, found.program = self.origin, self.axis, self.parameters, program
+        return found
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as what it was made of."""
         return LoadedLoss, (self.origin, self.axis, dict(self.parameters), (), self.live)

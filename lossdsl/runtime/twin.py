@@ -14,7 +14,7 @@ from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
-from lossdsl.runtime.shapes import Plan, Step, joined, plan
+from lossdsl.runtime.shapes import Shapes, Step
 
 if TYPE_CHECKING:
     from lossdsl.runtime.spec import LoadedLoss
@@ -119,24 +119,20 @@ class Twin:
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
         loss = self._spec.program.loss
-        given: dict[str, ArrayLike] = {}
+        hint = f"its inputs are {', '.join(one.name for one in loss.inputs)}"
+        if len(loss.inputs) == 1 and len(inputs) == 2:
+            inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
         if len(inputs) > len(loss.inputs):
-            if len(loss.inputs) == 1 and len(inputs) == 2:
-                inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
-            else:
-                raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
-        for spec, value in zip(loss.inputs, inputs, strict=False):
-            given[spec.identifier] = value
+            raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
+        given = {spec.identifier: value for spec, value in zip(loss.inputs, inputs, strict=False)}
         for name, value in named.items():
             found = loss.input(name)
             if found is None or found.identifier in given:
-                names = ", ".join(one.name for one in loss.inputs)
-                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, f"its inputs are {names}")
+                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, hint)
             given[found.identifier] = value
         missing = [one.name for one in loss.inputs if one.identifier not in given]
         if missing:
-            names = ", ".join(one.name for one in loss.inputs)
-            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, f"its inputs are {names}")
+            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, hint)
         return _Call(self._spec, given)
 
 
@@ -149,22 +145,14 @@ class _Call:
         prediction = raw[loss.prediction.identifier]
         dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
         self.shapes = {name: array.shape for name, array in raw.items()}
-        self.places = joined(loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name)
+        self.places = Shapes(spec, self.shapes, loss.name).joined()
         moved: dict[str, Array] = {}
         for one in loss.inputs:
             array = raw[one.identifier]
             array = array.astype(np.int64, copy=False) if one.is_label else array.astype(dtype, copy=False)
             moved[one.identifier] = self._last(one, array, prediction.ndim)
         self.moved_shapes = {name: array.shape for name, array in moved.items()}
-        self.plan: Plan = plan(
-            loss.inputs,
-            loss.prediction,
-            self.moved_shapes,
-            spec.program.meetings,
-            rank_one_is_batch=False,
-            loss=loss.name,
-            parameters=spec.parameter_shapes,
-        )
+        self.plan = Shapes(spec, self.moved_shapes, loss.name).plan(rank_one_is_batch=False)
         self.arguments = [_stepped(moved[one.identifier], self.plan.steps[one.identifier]) for one in loss.inputs]
         self.last = _last_length(loss.inputs, loss.prediction, self.arguments)
         self.dtype = dtype

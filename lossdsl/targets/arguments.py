@@ -179,7 +179,9 @@ class Arguments:
                 lines.update(self._checked(other, mine, loss.prediction, theirs))
         return list(lines)
 
-    def _checked(self, one: Argument, mine: str, other: Argument, theirs: str) -> dict[str, None]:
+    def _checked(
+        self, one: Argument, mine: str, other: Argument, theirs: str
+    ) -> dict[str, None]:
         what = source_layout.quoted(f"{self.loss.name}: {one.name} and {other.name}")
         return {"\n".join(source_layout.signature("_agree", [what, mine, theirs], "", 4)): None}
 

@@ -26,7 +26,9 @@ class Function:
     helpers: frozenset[str]
 
 
-def value_function(loss: Loss, value: Expr, target: str, function: str = "value", traced: bool = False) -> Function:
+def value_function(
+    loss: Loss, value: Expr, target: str, function: str = "value", traced: bool = False
+) -> Function:
     """`function(inputs, parameters)` with one value a sample (and place), or one number.
 
     Numbers among the parameters are plain ones, or, where they are `traced`, arrays of the prediction's dtype.
@@ -101,7 +103,9 @@ class _Builder:
             tree = self.printer.reshape(tree, name("shape"))
         return self._function(function, [ast.Return(tree)], {"shape": leading} if leading is not None else {})
 
-    def gradients(self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]) -> Function:
+    def gradients(
+        self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
+    ) -> Function:
         trees = iter(self.printer.print())
         results: list[ast.expr] = []
         before: dict[str, ast.expr] = {}

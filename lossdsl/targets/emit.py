@@ -102,7 +102,9 @@ class _Module:
         self.slopes = {spec: f"_{word}_{spec.identifier}" for spec, _ in given.gradients}
         functions = [code.value_function(self.loss, given.value, target, "_value", traced)]
         for spec, exprs in given.gradients:
-            made = code.gradient_function(self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced)
+            made = code.gradient_function(
+                self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced
+            )
             _unpack_single(made.tree)
             functions.append(made)
         self.functions = functions

@@ -83,16 +83,13 @@ def _carried(*arguments):
 
     return _value(*arguments), gradient
 '''
-HELPERS = (
-    special.helpers(special.KERAS)
-    | arguments.HELPERS
-    | {
-        "_vector": '''
+HELPERS = special.helpers(special.KERAS) | arguments.HELPERS | {
+    "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
     return ops.broadcast_to(a, ops.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
 ''',
-        "_masked": '''
+    "_masked": '''
 def _masked(a, mask, harmless):
     """`a` with a harmless number wherever the mask is off."""
     a = ops.convert_to_tensor(a)
@@ -106,19 +103,19 @@ def _masked(a, mask, harmless):
         mask = ops.expand_dims(mask, -1)
     return ops.where(mask, a, ops.cast(harmless, a.dtype))
 ''',
-        "_is_known": '''
+    "_is_known": '''
 def _is_known(*values):
     """Whether all are plain numbers; what a backend computes is not waited for."""
     return all(isinstance(a, numbers.Real) for a in values)
 ''',
-        "_real": '''
+    "_real": '''
 def _real(a):
     """A tensor of floating numbers."""
     a = ops.convert_to_tensor(a)
     is_real = keras.backend.is_float_dtype(keras.backend.standardize_dtype(a.dtype))
     return a if is_real else ops.cast(a, keras.config.floatx())
 ''',
-        "_in_blocks": '''
+    "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *tensors):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
     (first, axis), known = (
@@ -142,7 +139,7 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         )
     return found[0] if combined else ops.concatenate(found, axis=joined)
 ''',
-        "_mean": '''
+    "_mean": '''
 def _mean(a, axis, keepdims=False):
     """The mean, which ops.mean takes in float32 on torch; over an empty batch 0."""
     axes = range(len(a.shape)) if axis is None else axis
@@ -152,7 +149,7 @@ def _mean(a, axis, keepdims=False):
     count = count if axis == -1 else ops.maximum(count, ops.ones_like(count))
     return ops.sum(a, axis=axis, keepdims=keepdims) / count
 ''',
-        "_flat": '''
+    "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""
     shape = ops.shape(a)
@@ -160,7 +157,7 @@ def _flat(a, has_last):
         return ops.reshape(a, (shape[0], math.prod(shape[1:-1]), shape[-1]))
     return ops.reshape(a, (shape[0], math.prod(shape[1:])))
 ''',
-        "_take_along": '''
+    "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
     axis = axis % len(a.shape)
@@ -173,13 +170,13 @@ def _take_along(a, index, axis):
     )
     return ops.squeeze(ops.take_along_axis(a, index, axis=axis), axis)
 ''',
-        "_unslice": '''
+    "_unslice": '''
 def _unslice(a, like, start, stop):
     """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
     first, last, _ = slice(start, stop).indices(like.shape[-1])
     return ops.pad(a, [(0, 0)] * (len(a.shape) - 1) + [(first, like.shape[-1] - last)])
 ''',
-        "_along": '''
+    "_along": '''
 def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
     shape = [max(lengths) for lengths in zip(*(ops.shape(a) for a in tensors))]
@@ -195,7 +192,7 @@ def _along(function, tensors, first, count):
     ]
     return ops.reshape(ops.moveaxis(function(*moved), -1, first), shape)
 ''',
-        "_cumsum": '''
+    "_cumsum": '''
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
@@ -207,13 +204,13 @@ def _cumsum(a, first, count, reverse):
         )
     return _along(lambda a: ops.cumsum(a, axis=-1), [a], first, count)
 ''',
-        "_rank": '''
+    "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
     order = lambda a: ops.argsort(ops.argsort(-a, axis=-1), axis=-1)
     return _along(lambda a: ops.cast(order(a) + 1, a.dtype), [a], first, count)
 ''',
-        "_sort": '''
+    "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: ops.argsort(key, axis=-1)
@@ -224,7 +221,7 @@ def _sort(a, key, first, count):
         count,
     )
 ''',
-        "_unsort": '''
+    "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
     order = lambda key: ops.argsort(ops.argsort(key, axis=-1), axis=-1)
@@ -235,8 +232,7 @@ def _unsort(a, key, first, count):
         count,
     )
 ''',
-    }
-)
+}
 
 ATTRIBUTES = frozenset({"call", "dtype", "from_config", "get_config", "keras", "name", "ops", "reduction", "self"})
 """What a loss of Keras's has already, so that no parameter of a loss can be called so in one."""
@@ -264,10 +260,10 @@ def class_text(
     config = "".join(f'\n            "{one}": self.{one},' for one in parameters)
     batch = ""
     if prediction.over == ELEMENT:
-        batch = """
+        batch = '''
         y_pred = ops.convert_to_tensor(y_pred)
         if len(y_pred.shape) == 1:
-            y_pred = y_pred[:, None]"""
+            y_pred = y_pred[:, None]'''
     shape = "ops.shape(y_pred)"
     shape += "[:1]" if rank < 2 else "[:-1]" if LAST in prediction.over else ""
     targets = []
@@ -284,13 +280,9 @@ def class_text(
         spread = """
         samples = (ops.shape(y_pred)[0], *[1] * len(values.shape))
         values = values * ops.ones(samples, values.dtype)"""
-    places = (
-        ""
-        if rank == 2
-        else """
+    places = "" if rank == 2 else '''
             while len(mask.shape) > 1:
-                mask = ops.any(mask, axis=-1)"""
-    )
+                mask = ops.any(mask, axis=-1)'''
     registered = source_layout.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
     return f'''{chr(10).join(registered)}
 class {name}(keras.losses.Loss):

@@ -309,9 +309,9 @@ def _text(tree: ast.expr) -> tuple[str, int]:
         case ast.Compare(left, ops, rights):
             rest = "".join(f" {_COMPARE[type(op)]} {_at(right, 8)}" for op, right in zip(ops, rights, strict=True))
             return f"{_at(left, 8)}{rest}", 7
-        case ast.BoolOp(ast.And(), [ast.Compare() as one, ast.Compare() as two, *rest]) if ast.dump(
-            one.comparators[-1]
-        ) == ast.dump(two.left):
+        case ast.BoolOp(ast.And(), [ast.Compare() as one, ast.Compare() as two, *rest]) if (
+            ast.dump(one.comparators[-1]) == ast.dump(two.left)
+        ):
             chain = ast.Compare(one.left, [*one.ops, *two.ops], [*one.comparators, *two.comparators])
             return _text(ast.BoolOp(ast.And(), [chain, *rest]) if rest else chain)
         case ast.BoolOp(op, values):

@@ -108,38 +108,35 @@ def _carried(*arguments):
 
     return _value(*arguments), gradient
 '''
-HELPERS = (
-    special.helpers(special.TENSORFLOW)
-    | arguments.HELPERS
-    | {
-        "_vector": '''
+HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | {
+    "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
     return tf.broadcast_to(a, tf.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
 ''',
-        "_is_known": '''
+    "_is_known": '''
 def _is_known(*numbers):
     """Whether numbers can be compared now; in a graph, those that it computes cannot."""
     return tf.executing_eagerly() or not any(tf.is_tensor(a) for a in numbers)
 ''',
-        "_real": '''
+    "_real": '''
 def _real(a):
     """A tensor of floating numbers."""
     a = tf.convert_to_tensor(a)
     return a if a.dtype.is_floating else tf.cast(a, tf.float32)
 ''',
-        "_like": '''
+    "_like": '''
 def _like(a, x):
     """A tensor with the dtype of another."""
     return tf.cast(tf.convert_to_tensor(a, dtype_hint=x.dtype), x.dtype)
 ''',
-        "_moved": '''
+    "_moved": '''
 def _moved(a, old, new):
     """`a` with one axis at another place."""
     order = [k for k in range(a.shape.rank) if k != old]
     return a if old == new else tf.transpose(a, [*order[:new], old, *order[new:]])
 ''',
-        "_in_blocks": '''
+    "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *tensors):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
     plain = tf.autograph.experimental.do_not_convert
@@ -173,7 +170,7 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole
     )
 ''',
-        "_excess": '''
+    "_excess": '''
 def _excess(a, axis=None):
     """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves.
 
@@ -214,26 +211,26 @@ def _excess(a, axis=None):
         )
     return seldom(a)
 ''',
-        "_mean": '''
+    "_mean": '''
 def _mean(a, axis):
     """tf.math.reduce_mean; 0 over nothing, as in an empty batch."""
     mean = tf.math.reduce_mean(a, axis=axis)
     count = a.shape.num_elements()
     return mean if count else tf.where(tf.size(a) > 0, mean, tf.zeros_like(mean))
 ''',
-        "_position": '''
+    "_position": '''
 def _position(function, a, axis):
     """tf.math.argmax or tf.math.argmin; 0 over nothing, as in an empty batch."""
     if a.shape[axis] == 0:
         return tf.zeros_like(tf.math.reduce_sum(a, axis=axis), dtype=tf.int32)
     return function(a, axis=axis, output_type=tf.int32)
 ''',
-        "_count": '''
+    "_count": '''
 def _count(a, axis):
     """The length of an axis: a number if it is known beforehand."""
     return tf.shape(a)[axis] if a.shape[axis] is None else a.shape[axis]
 ''',
-        "_flat": '''
+    "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""
     if a.shape.rank == 1 + has_last:
@@ -245,14 +242,14 @@ def _flat(a, has_last):
         )
     return tf.reshape(a, [shape[0], tf.reduce_prod(shape[1:])])
 ''',
-        "_turned": '''
+    "_turned": '''
 def _turned(a, b):
     """The product of the transposed `a` and `b`. An einsum turns large matrices quicker, but takes 0.1 ms to start."""
     if a.shape.is_fully_defined() and a.shape.num_elements() <= 2**16:
         return tf.linalg.matmul(a, b, transpose_a=True)
     return tf.einsum("ab,ac->bc", a, b)
 ''',
-        "_contract": '''
+    "_contract": '''
 def _contract(text, a, b):
     """tf.einsum of two arrays. Dimensions of length 1 that go through stay out of it: a plain product is left."""
     first, second, result = text.replace("->", ",").split(",")
@@ -270,18 +267,18 @@ def _contract(text, a, b):
         c = tf.expand_dims(c, place)
     return c
 ''',
-        "_take": '''
+    "_take": '''
 def _take(a, index, axis):
     """The parts of `a` at positions of an axis, held inside its range."""
     return tf.gather(a, tf.clip_by_value(index, 0, tf.shape(a)[axis] - 1), axis=axis)
 ''',
-        "_take_last": '''
+    "_take_last": '''
 def _take_last(a, index):
     """One element of the last axis of `a` for each place of the others, its position held inside the range."""
     index = tf.minimum(tf.maximum(index, 0), _count(a, -1) - 1)
     return tf.gather(a, index, batch_dims=a.shape.rank - 1)
 ''',
-        "_take_along": '''
+    "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
     rank = a.shape.rank
@@ -295,13 +292,13 @@ def _take_along(a, index, axis):
     index = tf.broadcast_to(index, shape)
     return tf.transpose(tf.gather(a, index, axis=-1, batch_dims=rank - 1), back)
 ''',
-        "_unslice": '''
+    "_unslice": '''
 def _unslice(a, like, start, stop):
     """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
     first, last, _ = slice(start, stop).indices(like.shape[-1])
     return tf.pad(a, [(0, 0)] * (a.shape.rank - 1) + [(first, like.shape[-1] - last)])
 ''',
-        "_along": '''
+    "_along": '''
 def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
     shape = tf.shape(tensors[0])
@@ -321,14 +318,14 @@ def _along(function, tensors, first, count):
     ]
     return tf.reshape(tf.transpose(function(*moved), back), shape)
 ''',
-        "_cumsum": '''
+    "_cumsum": '''
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     return _along(
         lambda a: tf.math.cumsum(a, axis=-1, reverse=reverse), [a], first, count
     )
 ''',
-        "_rank": '''
+    "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
     order = lambda a: tf.argsort(
@@ -336,7 +333,7 @@ def _rank(a, first, count):
     )
     return _along(lambda a: tf.cast(order(a) + 1, a.dtype), [a], first, count)
 ''',
-        "_sort": '''
+    "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: tf.argsort(key, axis=-1, stable=True)
@@ -347,7 +344,7 @@ def _sort(a, key, first, count):
         count,
     )
 ''',
-        "_unsort": '''
+    "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
     order = lambda key: tf.argsort(
@@ -360,5 +357,4 @@ def _unsort(a, key, first, count):
         count,
     )
 ''',
-    }
-)
+}

@@ -137,27 +137,24 @@ def _carried(*arguments):
     compiling = torch.compiler.is_compiling()
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
-HELPERS = (
-    special.helpers(special.TORCH)
-    | arguments.HELPERS
-    | {
-        "_vector": '''
+HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+    "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
     return torch.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
 ''',
-        "_is_known": '''
+    "_is_known": '''
 def _is_known(*numbers):
     """Whether all are plain numbers; a tensor is not waited for."""
     return not any(isinstance(a, torch.Tensor) for a in numbers)
 ''',
-        "_real": '''
+    "_real": '''
 def _real(a):
     """A tensor of floating numbers."""
     a = torch.as_tensor(a)
     return a if a.is_floating_point() else a.to(torch.get_default_dtype())
 ''',
-        "_in_blocks": '''
+    "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *tensors):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
     size, (first, axis) = math.prod(lengths), tensors[0]
@@ -178,22 +175,22 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         )
     return found[0] if combined else torch.cat(found, dim=joined)
 ''',
-        "_mean": '''
+    "_mean": '''
 def _mean(a, axis):
     """torch.mean; 0 over nothing, as in an empty batch."""
     return torch.mean(a, dim=axis) if a.numel() else torch.sum(a, dim=axis)
 ''',
-        "_extreme": '''
+    "_extreme": '''
 def _extreme(function, a, axis, nothing):
     """torch.amax or torch.amin; `nothing` over nothing, as in an empty batch."""
     return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis) + nothing
 ''',
-        "_position": '''
+    "_position": '''
 def _position(function, a, axis):
     """torch.argmax or torch.argmin; 0 over nothing."""
     return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis).long()
 ''',
-        "_take_along": '''
+    "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
     axis = axis % a.ndim
@@ -208,13 +205,13 @@ def _take_along(a, index, axis):
     index = index.expand(*shape[:axis], 1, *shape[axis:])
     return torch.squeeze(torch.take_along_dim(a, index, dim=axis), axis)
 ''',
-        "_unslice": '''
+    "_unslice": '''
 def _unslice(a, like, start, stop):
     """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
     first, last, _ = slice(start, stop).indices(like.shape[-1])
     return torch.nn.functional.pad(a, (first, like.shape[-1] - last))
 ''',
-        "_along": '''
+    "_along": '''
 def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
     tensors = torch.broadcast_tensors(*tensors)
@@ -228,7 +225,7 @@ def _along(function, tensors, first, count):
     moved = [torch.movedim(a.reshape(joined), first, -1) for a in tensors]
     return torch.movedim(function(*moved), -1, first).reshape(shape)
 ''',
-        "_cumsum": '''
+    "_cumsum": '''
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
@@ -240,7 +237,7 @@ def _cumsum(a, first, count, reverse):
         )
     return _along(lambda a: torch.cumsum(a, dim=-1), [a], first, count)
 ''',
-        "_rank": '''
+    "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
     order = lambda a: torch.argsort(
@@ -248,7 +245,7 @@ def _rank(a, first, count):
     )
     return _along(lambda a: (order(a) + 1).to(a.dtype), [a], first, count)
 ''',
-        "_sort": '''
+    "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: torch.argsort(key, dim=-1, stable=True)
@@ -259,7 +256,7 @@ def _sort(a, key, first, count):
         count,
     )
 ''',
-        "_unsort": '''
+    "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
     order = lambda key: torch.argsort(
@@ -272,8 +269,7 @@ def _unsort(a, key, first, count):
         count,
     )
 ''',
-    }
-)
+}
 
 ATTRIBUTES = frozenset(
     re.findall(
@@ -307,10 +303,10 @@ def class_text(
     given = [*target[:1], "input", *target[1:], *(f"self.{one}" for one in parameters)]
     batch = ""
     if loss.prediction.over == ELEMENT:
-        batch = """
+        batch = '''
         input = torch.as_tensor(input)
         if input.ndim == 1:
-            input = input[:, None]"""
+            input = input[:, None]'''
     head = source_layout.signature("def __init__", ["self", *signature('reduction="mean"')], ":", 4)
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
     values = "\n".join(source_layout.signature(f"values = {function}", given, "", 8))

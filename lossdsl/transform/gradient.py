@@ -45,7 +45,9 @@ DIRECTION = "the direction"
 """The name of the input that a second derivative is multiplied by; no user can write it."""
 
 
-def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True) -> dict[Expr, Expr]:
+def gradient(
+    value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True
+) -> dict[Expr, Expr]:
     """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`.
 
     Readers do without `guards`, by which 0 times an infinite slope is 0, and what is nearly 0 is no difference.
@@ -168,7 +170,9 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, Slice(adjoint, start, stop))
 
 
-def _push_quotient(node: Call, above: Expr, below: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
+def _push_quotient(
+    node: Call, above: Expr, below: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints
+) -> None:
     """A quotient by something that many elements share, such as `x/sum(x)`.
 
     Where a choice throws away what all of them contribute, it throws away the divisor as well, which may be 0 there.
@@ -235,7 +239,9 @@ def _inside(arg: Expr, axis: Axis, index: Expr) -> Expr:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, known: Masks, counted: Axes) -> Expr:
+def _reduction(
+    node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, known: Masks, counted: Axes
+) -> Expr:
     if name == "sum":
         return adjoint
     if name == "mean":
