@@ -12,10 +12,9 @@ import sys
 
 import numpy as np
 import pytest
-from emit_trial import drawn, same
+from emit_trial import THOROUGH, drawn, same
 
 import lossdsl
-from lossdsl import catalog
 from lossdsl.errors import LossConfigError, LossNameError, LossParameterError, LossShapeError, LossTypeError
 
 LIBRARY = sys.argv[1] if __name__ == "__main__" else "torch"
@@ -32,8 +31,8 @@ def weighted(values, weight, reduction):
 
 
 def catalogue(call, rng):
-    """Value and gradient of each built-in; under weights; of one sample; and each reduction of one of them."""
-    for name in catalog.names():
+    """Value and gradient of built-ins; under weights; of one sample; and each reduction of one of them."""
+    for name in THOROUGH:
         loss = lossdsl.load(name)
         if len(loss.program.loss.inputs) > 2:
             continue
