@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from lossdsl.api import named
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
-from lossdsl.runtime.native import NativeLoss, check_parameter, check_reduction, reduced
+from lossdsl.runtime.native import NativeLoss, check_parameter
+from lossdsl.runtime.reductions import check_reduction, reduced
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source, normal_name
 
