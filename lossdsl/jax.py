@@ -111,7 +111,7 @@ def loss(
     [0.25, 1.0]
     """
     check_reduction(reduction)
-    origin, axes, given = named(source, axis, parameters)
+    origin, axes, given = named(source, axis, parameters, ("reduction", "name", "dtype"))
     given = {normal_name(name): value for name, value in given.items()}
     specs = pipeline.parameters(pipeline.parsed(origin))
     lacking = [one for one in specs if one.name not in given and one.default is None]

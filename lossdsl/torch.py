@@ -66,7 +66,7 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         given = {normal_name(name): value for name, value in parameters.items()}
         live = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
         plain = {name: value for name, value in given.items() if name not in live}
-        self.spec = LoadedLoss(*named(source, axis, plain), live=frozenset(live))
+        self.spec = LoadedLoss(*named(source, axis, plain, ("reduction", "name", "dtype")), live=frozenset(live))
         specs = {one.name: one for one in self.spec.program.loss.parameters}
         self._attributes = {}
         for name, value in live.items():
