@@ -20,8 +20,8 @@ PAGE = ROOT / "docs" / "api.md"
 HEAD = """\
 # What users import
 
-Written by `python docs/api.py` from the docstrings. `lossdsl.losses` has the names of `keras.losses`, whose arguments its
-functions and classes have. Submodules are imported when they are asked for.
+Written by `python docs/api.py` from the docstrings. `lossdsl.losses` has the names and arguments of `keras.losses`.
+Submodules are imported when they are asked for.
 """
 MODULES = ("lossdsl.torch", "lossdsl.jax", "lossdsl.boosting", "lossdsl.plot")
 TWIN = ("lossdsl.runtime.spec.LoadedLoss", "lossdsl.runtime.twin.Twin")
