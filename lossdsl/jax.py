@@ -15,7 +15,8 @@ from lossdsl import pipeline
 from lossdsl.api import named
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
-from lossdsl.runtime.native import NativeLoss, check_reduction, reduced
+from lossdsl.runtime.native import NativeLoss
+from lossdsl.runtime.reductions import check_reduction, reduced
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source, normal_name
 
@@ -113,7 +114,7 @@ def loss(
     [0.25, 1.0]
     """
     check_reduction(reduction)
-    origin, axes, given = named(source, axis, parameters)
+    origin, axes, given = named(source, axis, parameters, ("reduction", "name", "dtype"))
     given = {normal_name(name): value for name, value in given.items()}
     specs = pipeline.parameters(pipeline.parsed(origin))
     lacking = [one for one in specs if one.name not in given and one.default is None]
