@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import index_cases
 import keras
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from test_published import LOSSES, arguments, arrays, same_slope, same_value
 
 import lossdsl
 from lossdsl import catalog
+from lossdsl.ir.axes import BATCH
 from lossdsl.runtime.keras_loss import CompiledLoss
 
 BACKEND = keras.backend.backend()
@@ -587,7 +589,31 @@ def digits(_):
         check(body, label, row, on_backend)
 
 
+def indices(_):
+    """Random index expressions, values and slopes, against loops over numpy arrays."""
+    tried = 0
+    for seed in range(60):
+        one, arrays = index_cases.case(seed, smooth=True), index_cases.drawn(seed)
+        if one.asks:
+            continue
+        loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
+        wanted = one.value(arrays)
+        axes = loss.spec.program.loss.result.axes
+        for mode in MODES if tried % 6 == 0 else (QUICK,):
+            found, gradient = both(lambda x, loss=loss, t=arrays["t"]: loss.call(t, x), arrays["x"], mode)
+            if BATCH not in axes:  # what is one for the batch stands once for each sample
+                found, gradient = found[0], gradient / len(wanted)
+            placed = index_cases.placed(np.asarray(found), axes, wanted.shape)
+            same(placed, wanted, f"{one.source} ({mode})", 1e-9)
+            weights = np.full(wanted.shape, np.size(found) / wanted.size)
+            slope = index_cases.slope(one.value, arrays, weights)
+            assert np.allclose(gradient, slope, rtol=1e-6, atol=1e-6), f"{one.source} ({mode}): {gradient}, {slope}"
+        tried += 1
+    assert tried > 40
+
+
 PARTS = {
+    "indices": (indices,),
     "digits": (digits,),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes
+from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.interval import NONNEGATIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval
 from lossdsl.source import Source, Span, normal_name
@@ -198,6 +198,18 @@ class Loss:
     def target(self) -> InputSpec | None:
         """The first of several inputs; None for a loss of the prediction alone."""
         return self.inputs[0] if len(self.inputs) > 1 else None
+
+    @property
+    def measures(self) -> dict[Axis, Input | Param]:
+        """For each axis an input, the prediction first, or a parameter, on which its positions are counted."""
+        order = self.inputs[1:2] + self.inputs[:1] + self.inputs[2:]
+        leaves: list[Input | Param] = [node for spec in order for node in spec.nodes]
+        leaves += [one.node for one in self.parameters if one.over]
+        found: dict[Axis, Input | Param] = {}
+        for leaf in leaves:
+            for axis in ordered(leaf.axes):
+                found.setdefault(axis, leaf)
+        return found
 
     @property
     def setting(self) -> str:

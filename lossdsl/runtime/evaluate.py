@@ -123,6 +123,7 @@ def _planned(
         rank_one_is_batch=rank_one_is_batch,
         loss=label,
         parameters=spec.parameter_shapes,
+        needs=spec.program.needs,
     )
 
 

@@ -6,6 +6,7 @@ length is not known yet (None, in a graph), it is not compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
 from lossdsl.ir.loss import InputSpec
-from lossdsl.ir.meets import Home, called, length_of
+from lossdsl.ir.meets import Home, Need, called, length_of
 
 Shape = tuple[int | None, ...]
 
@@ -44,6 +45,7 @@ def plan(
     rank_one_is_batch: bool,
     loss: str,
     parameters: Mapping[str, Shape] = MappingProxyType({}),
+    needs: Sequence[Need] = (),
 ) -> Plan:
     """How the tensors are brought to the axes of their inputs; `parameters` are the shapes of vectors and matrices.
 
@@ -76,6 +78,7 @@ def plan(
             steps[spec.identifier] = _step(spec, shapes, prediction, places, lead, loss)
     result = Plan(steps, lead)
     _compare(inputs, prediction, shapes, result, meetings, loss, parameters)
+    _count(inputs, shapes, result, needs, loss)
     return result
 
 
@@ -194,9 +197,10 @@ def _compare(
                 spec = by_node[name]
                 who = spec.name, shapes[spec.identifier]
                 length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
-                if len(place) == 3 and length[0] is not None:
-                    length = (length_of(place, length[0]),)
-                    who = called(place, spec.name), (*shapes[spec.identifier][:-1], *length)
+                if len(place) == 3:
+                    length = (_left(place, length),)
+                    if axis == LAST:
+                        who = called(place, spec.name), (*shapes[spec.identifier][:-1], *length)
             elif name in parameters:
                 who = name, parameters[name]
                 length = parameters[name][-1:] if axis == LAST else parameters[name][:1]
@@ -209,6 +213,31 @@ def _compare(
                     hint = _label_hint(by_node[name], who[1], prediction, other[1]) if name in by_node else None
                     raise mismatch(who, other, loss, hint)
             lengths.setdefault(length, who)
+
+
+def _left(place: Home, lengths: Shape) -> int | None:
+    """What slices leave of an axis; of several places, of all of them as one."""
+    return None if None in lengths else length_of(place, math.prod(n for n in lengths if n is not None))
+
+
+def _count(
+    inputs: Sequence[InputSpec], shapes: Mapping[str, Shape], found: Plan, needs: Sequence[Need], loss: str
+) -> None:
+    """Refuses tensors that have fewer elements than a slice or a mean takes."""
+    by_node = {node.name: spec for spec in inputs for node in spec.nodes}
+    for need in needs:
+        name, axis = need.place[:2]
+        if name not in by_node:
+            continue
+        spec = by_node[name]
+        shape = shapes[spec.identifier]
+        left = _left(need.place, _length(shape, spec, found.steps[spec.identifier], axis))
+        if left is not None and left < need.least:
+            part = called(need.place, spec.name)
+            of = f"{loss}: `{spec.name}` has shape {show(shape)}"
+            message = f"{of}, and so `{part}` has {left} elements along `{axis.name}`"
+            hint = f"the formula takes at least {need.least} of them: give longer rows, or cut off less"
+            raise LossShapeError(message, None, hint)
 
 
 def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int | None, ...]:

@@ -142,6 +142,7 @@ class _Call:
             rank_one_is_batch=False,
             loss=loss.name,
             parameters=spec.parameter_shapes,
+            needs=spec.program.needs,
         )
         self.arguments = [_stepped(moved[one.identifier], self.plan.steps[one.identifier]) for one in loss.inputs]
         self.last = _last_length(loss.inputs, loss.prediction, self.arguments)

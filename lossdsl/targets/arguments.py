@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
-from lossdsl.ir.meets import Home
+from lossdsl.ir.meets import Home, called, cuts_of, needs
 from lossdsl.targets import code, source_layout, target_module
 from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.template import fill
@@ -39,9 +39,16 @@ def _agree(what, a, b):
         raise ValueError(f"{what} have lengths {shapes}, which do not agree")
 ''',
     "_cut": '''
-def _cut(length, start, stop):
-    """What a slice leaves of a length, which may be None."""
-    return None if length is None else len(range(length)[start:stop])
+def _cut(lengths, start, stop):
+    """What a slice leaves of an axis, or of several that are one; a length may be None."""
+    left = None if None in lengths else len(range(math.prod(lengths))[start:stop])
+    return (left,)
+''',
+    "_enough": '''
+def _enough(what, lengths, least):
+    """Refuses an axis of which the formula takes more than there is; a length may be None."""
+    if None not in lengths and math.prod(lengths) < least:
+        raise ValueError(f"{what} has {lengths[0]} elements, and {least} are taken")
 ''',
 }
 
@@ -177,6 +184,12 @@ class Arguments:
         for other, axes in together.items():
             for mine, theirs in self._shapes(other, frozenset(axes)):
                 lines.update(self._checked(other, mine, loss.prediction, theirs))
+        for need in needs(loss.result):
+            if need.place[0] in by_node:
+                one = by_node[need.place[0]]
+                what = source_layout.quoted(f"{loss.name}: {called(need.place, one.name)}")
+                given = [what, self._length(need.place, one), str(need.least)]
+                lines["\n".join(source_layout.signature("_enough", given, "", 4))] = None
         return list(lines)
 
     def _checked(
@@ -208,12 +221,9 @@ class Arguments:
 
     def _length(self, place: Home, one: Argument) -> str:
         part = self._part(one, place[1])
-        if len(place) == 2:
-            return part
-        length = part[1:-2] if part.startswith("(") else f"{self.of(one)}.shape[-1]"
-        for start, stop in place[2]:
-            length = f"_cut({length}, {start}, {stop})"
-        return f"({length},)"
+        for start, stop in cuts_of(place):
+            part = f"_cut({part}, {start}, {stop})"
+        return part
 
     def batched(self) -> list[str]:
         """One sample as a batch of one, for code that needs the axis."""

@@ -40,6 +40,8 @@ class KerasPrinter(Printer):
         "count": "ops.shape(a)[k]",
         "size": "ops.cast(ops.size(a), dtype)",
         "arange": "ops.arange(ops.shape(a)[k])",
+        "range": "ops.arange(n)",
+        "shorter range": "ops.arange(ops.shape(a)[k])[n:] - n",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "F(a, axis=k)",
@@ -171,10 +173,12 @@ def _take_along(a, index, axis):
     return ops.squeeze(ops.take_along_axis(a, index, axis=axis), axis)
 ''',
     "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return ops.pad(a, [(0, 0)] * (len(a.shape) - 1) + [(first, like.shape[-1] - last)])
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    first = ops.shape(ops.arange(count)[:start])[0]
+    widths = [(0, 0)] * len(a.shape)
+    widths[axis] = first, count - first - ops.shape(a)[axis]
+    return ops.pad(a, widths)
 ''',
     "_along": '''
 def _along(function, tensors, first, count):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator, Iterable, Mapping
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, Axes, Axis, ordered
+from lossdsl.ir.axes import Axes, Axis, ordered
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -158,10 +158,8 @@ class _Writer:
             case Position(axis):
                 return places.get(axis) or self._letter(axis, {}), _ATOM
             case Length(arg, over):
-                if any(isinstance(part, Slice) for part in walk(arg)):
-                    text, _ = yield arg, _without(places, over)
-                    return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
-                return self._count(over), _ATOM if len(over) == 1 else _PRODUCT
+                is_short = len(over) == 1 and any(axis.cut for axis in over)
+                return self._count(over), _SUM if is_short else _ATOM if len(over) == 1 else _PRODUCT
             case Call(op, args) if op.name in ("add", "sub", "mul", "div", "neg", "pow", "square"):
                 return (yield from self._arithmetic(op.name, args, places))
             case Call(op, args):
@@ -182,13 +180,13 @@ class _Writer:
             case Gather(arg, axis, index):
                 text, _ = yield index, places
                 return (yield arg, {**places, axis: text})
-            case Slice(arg, start, stop):
-                if LAST in places and (start is None or start >= 0):
-                    letter = places[LAST]
-                    return (yield arg, {**places, LAST: f"{letter}+{start}" if start else letter})
-                text, level = yield arg, _without(places, frozenset({LAST}))
+            case Slice(arg, old, new, start):
+                letter = places.get(new) or (self._letter(new, {}) if new.is_index else "")
+                if letter and start >= 0:
+                    return (yield arg, {**places, old: f"{letter}+{start}" if start else letter})
+                text, level = yield arg, _without(places, frozenset({old, new}))
                 base = text if level == _ATOM and "_" not in text else _fenced(text)
-                bounds = f"{'' if start is None else start}:{'' if stop is None else stop}"
+                bounds = ":".join("" if end is None else str(end) for end in node.bounds)
                 return f"{base}_{{{bounds}}}", _ATOM
             case Unslice(arg):
                 text, _ = yield arg, places
@@ -196,7 +194,15 @@ class _Writer:
         raise AssertionError(f"no LaTeX for {type(node).__name__}")
 
     def _count(self, over: Axes) -> str:
-        return r" \, ".join(self.lengths[axis.domain] for axis in ordered(over))
+        several = len(over) > 1
+        return r" \, ".join(self._length(axis, several) for axis in ordered(over))
+
+    def _length(self, axis: Axis, is_factor: bool) -> str:
+        if axis.size is not None:
+            return str(axis.size)
+        whole = self.lengths[axis.domain]
+        less = f"{whole} - {axis.cut}"
+        return whole if not axis.cut else _fenced(less) if is_factor else less
 
     def _arithmetic(self, name: str, args: tuple[Expr, ...], places: Places) -> Steps:
         left, level = yield args[0], places
@@ -284,9 +290,7 @@ class _Writer:
             return rf"{quantifier} {below} : {_held(text, level, 30)}", 15
         body = _held(text, level, _OPEN, inner=True)
         if name == "mean":
-            counted = not any(isinstance(part, Slice) for part in walk(arg))
-            mark = rf"\frac{{1}}{{{self._count(node.over)}}} \sum" if counted else r"\operatorname*{mean}"
-            return rf"{mark}_{{{below}}} {body}", _OPEN
+            return rf"\frac{{1}}{{{self._count(node.over)}}} \sum_{{{below}}} {body}", _OPEN
         return rf"{BIG[name]}_{{{below}}} {body}", _OPEN
 
 

@@ -10,27 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lossdsl.ir.axes import LAST, NONE, SAMPLE, Axes, Axis, ordered
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, walk
-
-_FLEXIBLE: tuple[Axes, ...] = (NONE, frozenset({LAST}), SAMPLE, SAMPLE | {LAST})
+from lossdsl.ir.axes import NONE, SAMPLE, Axes, Axis, is_along_last, last_of, ordered, without_last
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, walk
 
 
 def is_flexible(roots: Iterable[Expr]) -> bool:
     """Whether one code serves every rank of the inputs."""
     for node in walk(*roots):
-        if node.axes not in _FLEXIBLE or isinstance(node, Rename):
+        if without_last(node.axes) not in (NONE, SAMPLE):
             return False
-        if isinstance(node, Reduce) and not (node.over == frozenset({LAST}) or node.over == node.arg.axes):
-            return False
-        if isinstance(node, Along) and node.over != frozenset({LAST}):
-            return False
-        if isinstance(node, Length) and node.over != frozenset({LAST}) and node.over != node.arg.axes:
-            return False
-        if isinstance(node, Position) and node.axis != LAST:
-            return False
-        if isinstance(node, Gather) and LAST in node.index.axes:
-            return False
+        match node:
+            case Rename(_, old, new) | Slice(_, old, new) if not (old.is_last and new.is_last):
+                return False
+            case Reduce(_, arg, over) | Length(arg, over) if not (is_along_last(over) or over == arg.axes):
+                return False
+            case Along(_, _, over) if not is_along_last(over):
+                return False
+            case Gather(_, axis, index) if not axis.is_last or last_of(index.axes) is not None:
+                return False
     return True
 
 
@@ -55,7 +52,7 @@ class Layout:
         The items are `None` for a new dimension, `...` and `:` for those that stay.
         """
         if self.flexible:
-            return [..., None] if have == SAMPLE and LAST in want else None
+            return [..., None] if have == SAMPLE and last_of(want) is not None else None
         target = self.dims(want | have)
         present = [axis in have for axis in target]
         if True not in present:
@@ -76,13 +73,13 @@ def kept(roots: Iterable[Expr]) -> set[Expr]:
             users.setdefault(child, []).append(node)
     found: set[Expr] = set()
     for node in reversed(order):
-        if node in roots or node.is_static or LAST in node.axes or not node.axes:
+        if node in roots or node.is_static or last_of(node.axes) is not None or not node.axes:
             continue
-        is_reduction = isinstance(node, Reduce) and node.over == frozenset({LAST})
+        is_reduction = isinstance(node, Reduce) and is_along_last(node.over)
         if not (is_reduction or isinstance(node, Call)):
             continue
         above = users.get(node, [])
-        if above and all(isinstance(user, Call) and (LAST in user.axes or user in found) for user in above):
+        if above and all(isinstance(u, Call) and (last_of(u.axes) is not None or u in found) for u in above):
             found.add(node)
     rooted: set[Expr] = set()
     for node in order:

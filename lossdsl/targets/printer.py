@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from lossdsl.errors import LossTypeError
-from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis, ordered
+from lossdsl.ir.axes import DOMAINS, LAST, NONE, Axes, Axis, is_along_last, last_of, ordered
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -139,7 +139,8 @@ class Printer:
         tree = self.done[node]
         if node.is_static or not node.axes:
             return tree
-        index = self.layout.index(self.has(node), want)
+        kept = {last_of(want) or LAST} if node in self.kept else NONE  # of length 1, it meets what a slice leaves, too
+        index = self.layout.index(node.axes | kept, want)
         return tree if index is None else self.subscript(tree, index)
 
     def subscript(self, tree: ast.expr, index: list[object]) -> ast.expr:
@@ -179,14 +180,13 @@ class Printer:
             case Position(axis):
                 return self.arange(axis)
             case Rename(arg, old, new):
-                return self._rename(arg, old, new, node)
+                return self._rename(self.done[arg], arg, old, new)
             case Gather():
                 return self._gather(node)
-            case Slice(arg, start, stop):
-                return self.subscript(self.done[arg], [..., slice(start, stop)])
-            case Unslice(arg, like, start, stop):
-                self.helpers.add("_unslice")
-                return fill("_unslice(a, like, i, j)", a=self.done[arg], like=self.done[like], i=start, j=stop)
+            case Slice():
+                return self._slice(node)
+            case Unslice():
+                return self._unslice(node)
             case Along():
                 return self._along(node)
         raise AssertionError(f"no code for {type(node).__name__}")
@@ -295,7 +295,7 @@ class Printer:
                 return literal(0)
             place = self.argument(node)
             return self.subscript(place, [..., None]) if node in self.kept else place
-        if node.over == frozenset({LAST}):
+        if is_along_last(node.over):
             keep = node in self.kept
             return self.reduced(node.op.spelling[self.target], tree, -1, keep)
         if node.over >= node.arg.axes or (self.layout.flexible and node.over == node.arg.axes):
@@ -387,17 +387,32 @@ class Printer:
         self.counter += 1
         return f"{word}{self.counter}"
 
-    def _rename(self, arg: Expr, old: Axis, new: Axis, node: Rename) -> ast.expr:
+    def _rename(self, tree: ast.expr, arg: Expr, old: Axis, new: Axis) -> ast.expr:
+        """An array of the axes of `arg`, but that `old` is called `new`, in the order of arrays."""
         dims = self.layout.dims(arg.axes)
-        tree = self.done[arg]
-        if node.is_diagonal:
+        if new in arg.axes:
             tree = self.diagonal(tree, len(dims), dims.index(old), dims.index(new))
             dims = (*(axis for axis in dims if axis not in (old, new)), new)
         else:
             dims = tuple(new if axis == old else axis for axis in dims)
-        target = self.layout.dims(node.axes)
-        order = tuple(dims.index(axis) for axis in target)
+        order = tuple(dims.index(axis) for axis in self.layout.dims(frozenset(dims)))
         return tree if order == tuple(range(len(order))) else self.transpose(tree, order)
+
+    def _slice(self, node: Slice) -> ast.expr:
+        dims = self.layout.dims(node.arg.axes)
+        part = slice(*node.bounds)
+        before: list[object] = [...] if node.old.is_last else [slice(None)] * dims.index(node.old)
+        index = [*before, part]
+        return self._rename(self.subscript(self.done[node.arg], index), node.arg, node.old, node.new)
+
+    def _unslice(self, node: Unslice) -> ast.expr:
+        self.helpers.add("_unslice")
+        dims = self.layout.dims(node.arg.axes)
+        like, at = self.shape_of(node.like, node.new)
+        count = self.spelled("count", a=like, k=at)
+        place = dims.index(node.old) - len(dims)
+        tree = fill("_unslice(a, k, n, i)", a=self.done[node.arg], k=place, n=count, i=node.start)
+        return self._rename(tree, node.arg, node.old, node.new)
 
     def _gather(self, node: Gather) -> ast.expr:
         arg, axis, index = node.arg, node.axis, node.index
@@ -405,11 +420,11 @@ class Printer:
         tree = self.done[arg]
         if isinstance(index, Const):
             place = int(index.value)
-            if axis == LAST:
+            if axis.is_last:
                 return self.subscript(tree, [..., place])
             return self.subscript(tree, [*[slice(None)] * dims.index(axis), place])
         at = self._whole(index)
-        if self.is_plain(index):
+        if self.is_plain(index) or not index.axes:
             return self.spelled("pick", a=tree, i=at, k=self.layout.rank_from_end(arg.axes, axis))
         if arg.axes == {axis}:
             return self.take(tree, at, 0)
@@ -417,7 +432,7 @@ class Printer:
         in_order = ordered(index.axes | rest) == (*ordered(index.axes), *ordered(rest))
         if not rest & index.axes and dims[0] == axis and in_order:
             return self.take(tree, at, 0)
-        if axis == LAST and rest == index.axes:
+        if axis.is_last and rest == index.axes:
             return self.take_last(tree, at)
         self.helpers.add("_take_along")
         everything = ordered(arg.axes | index.axes)
@@ -438,7 +453,7 @@ class Printer:
         op, over = node.op.name, node.over
         trees = [self.meet(arg, node.axes) for arg in node.args]
         dims = self.layout.dims(node.axes)
-        if over == frozenset({LAST}):
+        if is_along_last(over):
             first, count = -1, 1
         else:
             places = [place for place, axis in enumerate(dims) if axis in over]
@@ -455,15 +470,13 @@ class Printer:
 
     def shape_of(self, node: Expr, axis: Axis) -> tuple[ast.expr, int]:
         """An array that has the axis, and the number of the dimension."""
-        home = {"batch": BATCH, "space": SPACE, "last": LAST, "rows": ROWS}[axis.domain]
-        wanted = axis if axis in node.axes else home
         if self.layout.flexible:
             return self.done[node], -1
-        return self.done[node], self.layout.dims(self.has(node)).index(wanted)
+        return self.done[node], self.layout.dims(self.has(node)).index(axis)
 
     def measured(self, axis: Axis) -> tuple[ast.expr, int]:
         """A leaf on which to measure an axis for counting positions."""
-        home = {"batch": BATCH, "space": SPACE, "last": LAST, "rows": ROWS}[axis.domain]
+        home = DOMAINS[axis.domain]
         leaf = self.sizes[home]
         if self.layout.flexible:
             return name(self.leaves[leaf.name]), -1
@@ -529,7 +542,11 @@ class Printer:
         return result
 
     def arange(self, axis: Axis) -> ast.expr:
+        if axis.size is not None:
+            return self.spelled("range", n=axis.size)
         tree, place = self.measured(axis)
+        if axis.cut:
+            return self.spelled("shorter range", a=tree, k=place, n=axis.cut)
         return self.spelled("arange", a=tree, k=place)
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:

@@ -46,6 +46,8 @@ class TensorFlowPrinter(Printer):
         "count": "_count(a, k)",
         "size": "tf.cast(tf.size(a), dtype)",
         "arange": "tf.range(_count(a, k))",
+        "range": "tf.range(n)",
+        "shorter range": "tf.range(tf.maximum(_count(a, k) - n, 0))",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "_position(F, a, k)",
@@ -293,10 +295,15 @@ def _take_along(a, index, axis):
     return tf.transpose(tf.gather(a, index, axis=-1, batch_dims=rank - 1), back)
 ''',
     "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return tf.pad(a, [(0, 0)] * (a.shape.rank - 1) + [(first, like.shape[-1] - last)])
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    if isinstance(count, int):
+        first = len(range(count)[:start])
+    else:
+        first = tf.clip_by_value(start if start >= 0 else count + start, 0, count)
+    widths = [[0, 0]] * a.shape.rank
+    widths[axis] = [first, count - first - _count(a, axis)]
+    return tf.pad(a, widths)
 ''',
     "_along": '''
 def _along(function, tensors, first, count):

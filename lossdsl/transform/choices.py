@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Set
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -126,8 +125,8 @@ def _nonzero_below(adjoint: Expr, known: Masks) -> Expr:
             return b.anywhere(nonzero(arg, known), over)
         case Along(op, (arg, *_), over) if op.name != "rank":
             return b.anywhere(nonzero(arg, known), over)
-        case Slice(arg) | Unslice(arg):
-            return b.anywhere(nonzero(arg, known), frozenset({LAST}))
+        case Slice(arg, old) | Unslice(arg, _, old):
+            return b.anywhere(nonzero(arg, known), frozenset({old}))
         case Rename(arg, old, new):
             counts = b.anywhere(nonzero(arg, known), frozenset({new}))
             return Rename(counts, old, new) if old in counts.axes else counts

@@ -216,9 +216,9 @@ def _replaced(part: Expr, powers: Expr, share: Expr, over: Axes) -> Expr | None:
         case Rename(arg, old, new) if not {old, new} & powers.axes - over:
             found = inside(arg)
             return None if found is None else Rename(found, old, new)
-        case Slice(arg):
+        case Slice(arg, old, new) if not {old, new} & powers.axes - over:
             found = inside(arg)
-            return None if found is None else part.rebuilt((found,))
+            return None if found is None or old not in found.axes else part.rebuilt((found,))
     return None
 
 

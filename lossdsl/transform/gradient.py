@@ -78,6 +78,8 @@ def is_by_sample(value: Expr, wrt: Iterable[Input | Param]) -> bool:
                     return False
                 case Rename():
                     return False
+                case Slice(_, old, _) | Unslice(_, _, _, old) if old in own:
+                    return False
     return True
 
 
@@ -158,12 +160,10 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             if labelled is None:
                 labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
             adjoints.add(*labelled)
-        case Slice(arg, start, stop):
-            if LAST not in adjoint.axes:  # the same for each element of the slice
-                adjoint = Slice(b.spread(adjoint, frozenset({LAST})), start, stop)
-            adjoints.add(arg, Unslice(adjoint, arg, start, stop))
-        case Unslice(arg, _, start, stop):
-            adjoints.add(arg, Slice(adjoint, start, stop))
+        case Slice(arg, old, new, start):
+            adjoints.add(arg, Unslice(b.spread(adjoint, frozenset({new})), arg, new, old, start))
+        case Unslice(arg, _, old, new, start):
+            adjoints.add(arg, Slice(b.spread(adjoint, frozenset({new})), new, old, start))
 
 
 def _push_quotient(

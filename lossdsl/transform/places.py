@@ -30,8 +30,10 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.loss import ELEMENT, Loss
 
 
-def placeless(loss: Loss) -> Loss:
-    """The loss with one place, and no axis for it."""
+def placeless(loss: Loss) -> Loss | None:
+    """The loss with one place, and no axis for it; None where a part of it is there at several places only."""
+    if any(axis.domain == "space" and not axis.is_whole for node in walk(loss.result) for axis in node.axes):
+        return None
     value, result, *named = _without((loss.value, loss.result, *loss.names))
     inputs = tuple(
         replace(spec, nodes=tuple(Input(node.name, _rest(node.over), node.whole) for node in spec.nodes))
