@@ -600,7 +600,7 @@ def indices(_):
         wanted = one.value(arrays)
         axes = loss.spec.program.loss.result.axes
         for mode in MODES if tried % 6 == 0 else (QUICK,):
-            found, gradient = both(lambda x, loss=loss, t=arrays["t"]: loss.call(t, x), arrays["x"], mode)
+            found, gradient = both(lambda x, loss=loss, t=arrays["t"]: loss(t, x), arrays["x"], mode)
             if BATCH not in axes:  # what is one for the batch stands once for each sample
                 found, gradient = found[0], gradient / len(wanted)
             placed = index_cases.placed(np.asarray(found), axes, wanted.shape)
