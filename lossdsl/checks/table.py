@@ -20,6 +20,7 @@ from lossdsl.checks import (
     pieces,
     precision,
     promises,
+    reads,
     shape,
     texts,
 )
@@ -37,6 +38,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     backend_gradients.look,
     precision.look,
     labels.look,
+    reads.look,
     papers.look,
     pieces.look,
     domain.look,
@@ -70,6 +72,7 @@ FAMILIES: dict[str, ModuleType] = {
         backend_gradients,
         precision,
         labels,
+        reads,
         batch,
         papers,
         pieces,

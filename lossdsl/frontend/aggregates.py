@@ -178,6 +178,8 @@ LOWERED: dict[str, Callable[..., Expr]] = {
 """Each public aggregate's meaning: a function of its argument, what it ranges over, and any further argument."""
 
 ARITY = {"sort": (1, 2), "dot": (2, 2)}
+COUNTING = ("sum", "count", "prod", "logsumexp", "norm")
+"""Those in which a term counts as often as an axis has elements, along which it does not vary."""
 UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax")
 
 

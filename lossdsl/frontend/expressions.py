@@ -30,7 +30,7 @@ class Resolver:
 
     `sized` gives, for an axis, an expression that has it: what a length or a position is measured on. `call_loss`
     resolves a loss used as a function; `losses` gives the names of those that are not in scope, for hints. `spans`
-    collects where each node was first written.
+    collects where each node was first written, `repeated` the aggregates whose terms lack an axis, with its name.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Resolver:
         self.call_loss = call_loss
         self.losses = losses
         self.reads: Reads = {}
+        self.repeated: list[tuple[Span, str]] = []
         self._depth = 0
         self._nodes = 0
 
@@ -279,7 +280,16 @@ class Resolver:
         if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
             lacking = names(chosen.over - values[0].axes)
             raise LossTypeError(f"`{args[0].span.text}` has no axis `{lacking}` to measure", args[0].span)
+        if name in aggregates.COUNTING:
+            self._note_repeated(node, chosen, [*values, *([] if chosen.condition is None else [chosen.condition])])
         return aggregates.LOWERED[name](values[0], chosen, *values[1:])
+
+    def _note_repeated(self, node: s.Node, chosen: aggregates.Selection, terms: list[Expr]) -> None:
+        """Remembers an aggregate whose terms do not vary along an axis that has a name."""
+        varying = frozenset[Axis]().union(*(term.axes for term in terms))
+        for axis in ordered(chosen.over - varying):
+            if not axis.is_index and varying:
+                self.repeated.append((node.span, axis.name))
 
     def _sized(self, node: s.Node) -> Callable[[Axes], Expr]:
         def length(over: Axes) -> Expr:

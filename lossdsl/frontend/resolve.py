@@ -147,6 +147,7 @@ class _Main:
             examples=tuple(body.examples),
             spans=spans,
             names={node: text for node, text in self.names.items() if node.children},
+            repeated=tuple(dict.fromkeys(each for each in resolver.repeated if each[0].source is self.file.source)),
         )
 
     def _check_names(self, header: s.Header) -> None:

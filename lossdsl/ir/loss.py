@@ -171,7 +171,7 @@ class Loss:
 
     `value` is the last expression before the final average; `result` has it averaged over the last axis, and its axes
     are those of what the loss returns (batch and space, or none for one number). `spans` says where a node was first
-    written, `names` what the author called it.
+    written, `names` what the author called it; `repeated` has aggregates whose term lacks an axis, with its name.
     """
 
     name: str
@@ -188,6 +188,7 @@ class Loss:
     examples: tuple[Example, ...] = ()
     spans: Mapping[Expr, Span] = field(default_factory=dict)
     names: Mapping[Expr, str] = field(default_factory=dict)
+    repeated: tuple[tuple[Span, str], ...] = ()
 
     @property
     def prediction(self) -> InputSpec:
