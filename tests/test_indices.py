@@ -150,3 +150,34 @@ def test_a_mean_of_nothing_that_a_slice_left_is_refused():
     with pytest.raises(ValueError, match="are taken"):
         emitted["f"](T[:, :1], X[:, :1])
     np.testing.assert_allclose(emitted["f"](T, X), np.diff(X).mean(-1))
+
+
+SAMPLES = [
+    ("loss f(a: sample scalar, x)\na*x^2", (2,), lambda a, x: a[:, None] * (x**2).mean(-1)),
+    ("loss f(a: sample label, x)\nx[a]", (2,), lambda a, x: x[np.arange(2), :, a]),
+    ("loss f(a: sample, x)\nsum(a*x)", (2, 3), lambda a, x: np.einsum("bk,bsk->bs", a, x)),
+    ("loss f(a: sample matrix, x)\nsum[d, e](a[d, e]*x[d]*x[e])", (2, 3, 3),
+     lambda a, x: np.einsum("bde,bsd,bse->bs", a, x, x)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source, shape, wanted", SAMPLES, ids=[source for source, _, _ in SAMPLES])
+def test_inputs_without_places(source, shape, wanted):
+    is_label = "label" in source
+    a = np.array([2, 0]) if is_label else np.random.default_rng(8).normal(size=shape)
+    twin = lossdsl.load(source).numpy
+    emitted: dict = {"__name__": "emitted"}
+    exec(lossdsl.load(source).program.emitted("numpy", {}), emitted)  # noqa: S102 - what is emitted is tested
+    expected = wanted(a, PLACES)
+    for found in (twin(a, PLACES), emitted["f"](a, PLACES)):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    for call in (twin, emitted["f"]):  # without places, and one sample alone
+        np.testing.assert_allclose(call(a, PLACES[:, 0]), expected[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(call(a[0], PLACES[0, 0]), expected[0, 0], rtol=1e-12)
+        with pytest.raises((LossError, ValueError), match="agree"):
+            call(np.zeros((3, *shape[1:]), int if is_label else float), PLACES)
+
+
+def test_a_prediction_has_the_places_that_there_are():
+    with pytest.raises(LossError, match="has the places"):
+        lossdsl.load("loss f(t, x: sample scalar)\n(t - x)^2")

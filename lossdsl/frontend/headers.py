@@ -113,6 +113,8 @@ def input_spec(declaration: s.InputDecl) -> InputSpec:
     for word in declaration.kinds:
         if word.text in DOMAINS:
             domain = word.text
+        elif (both := f"{layout} {word.text}") in LAYOUTS or (both := f"{word.text} {layout}") in LAYOUTS:
+            layout = both
         elif word.text in LAYOUTS:
             layout = word.text
         else:

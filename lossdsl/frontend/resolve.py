@@ -110,6 +110,10 @@ class _Main:
         self._check_names(header)
         self.inputs = tuple(map(input_spec, header.inputs))
         self.parameters = tuple(map(parameter_spec, header.parameters))
+        predicted = header.inputs[min(1, len(header.inputs) - 1)]
+        if "sample" in (word.text for word in predicted.kinds):
+            hint = "remove `sample`: where tensors have no places, nothing is lost by it"
+            raise LossTypeError("a prediction has the places that there are", predicted.span, hint)
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
         values: dict[str, bool | int] = {}
         for spec in self.parameters:

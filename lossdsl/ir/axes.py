@@ -60,7 +60,7 @@ SAMPLE = frozenset({BATCH, SPACE})
 Axes = frozenset[Axis]
 NONE: Axes = frozenset()
 
-_ORDER = {"rows": 1, "batch": 2, "space": 3, "last": 4}
+_ORDER = {"batch": 1, "space": 2, "rows": 3, "last": 4}
 
 
 def _place(axis: Axis) -> tuple[int, bool, int, str, int]:
@@ -70,7 +70,7 @@ def _place(axis: Axis) -> tuple[int, bool, int, str, int]:
 
 @lru_cache(1024)
 def ordered(axes: Axes) -> tuple[Axis, ...]:
-    """Axes in the order in which arrays hold them: rows, batch, space, last, index variables beside their domain.
+    """Axes in the order in which arrays hold them: batch, space, rows, last, index variables beside their domain.
 
     An index variable stands where its axis was, so that `x[i]` is no transposition; those of `last` stand before it,
     which stays the last dimension of whatever has it.

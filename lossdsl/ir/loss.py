@@ -36,13 +36,17 @@ LAYOUTS: dict[str, Axes] = {
     "vector": frozenset({LAST}),
     "matrix": frozenset({ROWS, LAST}),
     "row_label": frozenset({ROWS}),
+    "sample": frozenset({BATCH, LAST}),
+    "sample scalar": frozenset({BATCH}),
+    "sample label": frozenset({BATCH}),
+    "sample matrix": frozenset({BATCH, ROWS, LAST}),
 }
-"""The words that say which axes an input has."""
+"""The words that say which axes an input has; `sample` says that it has no places."""
 
 HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
 """A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
 
-LABELS = ("label", "row_label")
+LABELS = ("label", "row_label", "sample label")
 """Those of them whose inputs hold whole numbers."""
 
 PROPERTIES = (

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.loss import ELEMENT, InputSpec
 from lossdsl.ir.meets import Home, Need, called, length_of
 
 Shape = tuple[int | None, ...]
@@ -106,13 +106,13 @@ def joined(
     places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
     if places == (rank - 1,):
         return None
-    if len(places) == rank and any(BATCH in spec.over and LAST not in spec.over for spec in inputs):
-        raise LossShapeError(f"{loss} has inputs without a last axis, so that not all axes together can be its `last`")
+    if len(places) == rank and any(BATCH in spec.over and not spec.over >= ELEMENT for spec in inputs):
+        raise LossShapeError(f"{loss} has inputs that lack an axis, so that not all axes together can be its `last`")
     for spec in inputs:
         given = shapes[spec.identifier]
         shape = given[:-1] if len(given) == rank + 1 else (*given, 1) if len(given) == rank - 1 else given
         meets = any({(spec.nodes[0].name, LAST), (prediction.nodes[0].name, LAST)} <= group for group in meetings)
-        if not meets or BATCH not in spec.over or LAST not in spec.over:
+        if not meets or not spec.over >= ELEMENT:
             continue
         if len(shape) != rank or any(
             None not in (shape[place], first[place]) and shape[place] != first[place] for place in places
@@ -132,7 +132,8 @@ def _step(
                 f"{loss}: `{spec.name}` is a {spec.layout} and has rank {len(spec.over)}, not shape {show(shape)}"
             )
         return Step()
-    wanted = places + (1 if LAST in spec.over else 0)
+    own = len(spec.over) - lead if SPACE not in spec.over else None
+    wanted = places + (1 if LAST in spec.over else 0) if own is None else own
     if len(shape) == wanted:
         return Step(lead=lead)
     if len(shape) == wanted + 1 and shape[-1] == 1:
@@ -255,7 +256,7 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int 
         return shape[:1]
     if axis == SPACE:
         return shape[1:-1] if LAST in spec.over else shape[1:]
-    return shape[:1]
+    return shape[-2:-1] if LAST in spec.over else shape[:1]
 
 
 def mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str, hint: str | None = None) -> LossShapeError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
+from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
 from lossdsl.ir.meets import Home, called, cuts_of, needs
@@ -155,7 +155,9 @@ class Arguments:
         loss, x, argument = self.loss, self.prediction, self.of(one)
         over = loss.prediction.over
         rank, grows = str(len(one.over)), "False"
-        if BATCH in one.over and BATCH in over:
+        if BATCH in one.over and SPACE not in one.over:
+            rank += f" - (len({x}.shape) == {1 if LAST in over else 0})"
+        elif BATCH in one.over and BATCH in over:
             more = (LAST in one.over) - (LAST in over)
             rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
             if LAST in one.over:
@@ -177,7 +179,7 @@ class Arguments:
             )
             for place in places[1:]:
                 first, one, other = places[0], by_node[places[0][0]], by_node[place[0]]
-                if one is loss.prediction and len(first) == len(place) == 2 and other is not one:
+                if one is loss.prediction and first[1:] == place[1:2] and other is not one:
                     together.setdefault(other, set()).add(place[1])
                 elif one is not other or first != place:
                     lines.update(self._checked(other, self._length(place, other), one, self._length(first, one)))
@@ -207,7 +209,11 @@ class Arguments:
                 pairs = [(mine + "[:-1]" * (LAST in one.over), theirs + "[:-1]" * (LAST in first.over))]
                 return pairs + ([(self._part(one, LAST), self._part(first, LAST))] if LAST in axes else [])
             return [(mine, theirs)]
-        return [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
+        pairs = [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
+        if BATCH in axes and SPACE not in one.over:  # one sample alone has no batch
+            batch = f"[:len({mine}) - {len(one.over) - 1}]"
+            pairs[0] = mine + batch, theirs + batch
+        return pairs
 
     def _part(self, one: Argument, axis: Axis) -> str:
         shape = f"{self.of(one)}.shape"
@@ -217,7 +223,7 @@ class Arguments:
             return f"{shape}[-1:]"
         if axis == SPACE:
             return f"{shape}[1:-1]" if LAST in one.over else f"{shape}[1:]"
-        return f"{shape}[:1]"
+        return f"{shape}[-2:-1]" if axis == ROWS and LAST in one.over else f"{shape}[:1]"
 
     def _length(self, place: Home, one: Argument) -> str:
         part = self._part(one, place[1])
