@@ -610,6 +610,16 @@ def indices(_):
             assert np.allclose(gradient, slope, rtol=1e-6, atol=1e-6), f"{one.source} ({mode}): {gradient}, {slope}"
         tried += 1
     assert tried > 40
+    for body in ("median(x)", "quantile[batch](x, 0.3)", "spectrum(x)", "atan2(x, t)", "x[len(x) - 1]*x[1:]",
+                 "sort(x)[floor(len(x)/2)]", "mean[j in batch if j != self](x[j])", "x[-2:]*t[:2]"):  # fmt: skip
+        loss = lossdsl.compile(f"loss f(t, x)\n{body}", reduction=None, dtype="float64")
+        t, x = np.random.default_rng(3).normal(size=(2, 4, 5))
+        wanted, slope = loss.spec.numpy.value_and_grad(t, x)
+        for mode in MODES:
+            found, gradient = both(lambda x, loss=loss, t=t: loss(t, x), x, mode)
+            per = np.size(found) / np.size(wanted)
+            same(found, np.broadcast_to(wanted, np.shape(found)), f"{body} ({mode})", 1e-12)
+            same(gradient, slope * per, f"slope of {body} ({mode})", 1e-11)
 
 
 PARTS = {

@@ -181,3 +181,39 @@ def test_inputs_without_places(source, shape, wanted):
 def test_a_prediction_has_the_places_that_there_are():
     with pytest.raises(LossError, match="has the places"):
         lossdsl.load("loss f(t, x: sample scalar)\n(t - x)^2")
+
+
+ALONG = [
+    ("median(x)", np.median(X, -1)),
+    ("median[batch](x)", np.median(X, 0).mean()),
+    ("mean(abs(x - median(x)))", np.abs(X - np.median(X, -1, keepdims=True)).mean(-1)),
+    ("quantile(x, 0.9)", np.quantile(X, 0.9, axis=-1)),
+    ("quantile[batch](x, 1/3)", np.quantile(X, 1 / 3, axis=0).mean()),
+    ("median(x[1:])", np.median(X[:, 1:], -1)),
+    ("spectrum(x)^2", (np.abs(np.fft.fft(X)) ** 2).mean(-1)),
+    ("spectrum[batch](x)", np.abs(np.fft.fft(X, axis=0)).mean(-1)),
+    ("atan2(x, x[0] - x)", np.arctan2(X, X[:, :1] - X).mean(-1)),
+    ("where(isinf(x) or not isfinite(x), 0, x)", X.mean(-1)),
+]
+
+
+@pytest.mark.parametrize("body, wanted", ALONG, ids=[body for body, _ in ALONG])
+def test_order_statistics_and_spectra(body, wanted):
+    """Against numpy; the gradient against central differences."""
+    loss = lossdsl.load(f"loss f(x)\n{body}").numpy
+    value, gradient = loss.value_and_grad(X)
+    np.testing.assert_allclose(value, wanted, rtol=1e-12)
+    moved = np.zeros_like(X)
+    for place in np.ndindex(X.shape):
+        step = np.zeros_like(X)
+        step[place] = 1e-6
+        moved[place] = (np.sum(loss(X + step)) - np.sum(loss(X - step))) / 2e-6
+    np.testing.assert_allclose(gradient, moved, atol=1e-7)
+
+
+def test_a_quantile_is_the_loss_where_it_has_a_target():
+    loss = lossdsl.load(HEAD + "quantile(t, x; q=0.9) + 0*quantile(x, 0.9)").numpy
+    np.testing.assert_allclose(loss(T, X), lossdsl.load("quantile", q=0.9).numpy(T, X))
+    for text, said in (("quantile[all](x, 0.5)", "one axis"), ("quantile[last](x, x)", "a number or a parameter")):
+        with pytest.raises(LossError, match=said):
+            lossdsl.load(HEAD + text)

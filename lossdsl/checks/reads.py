@@ -38,6 +38,9 @@ ROWS = (OUTSIDE, REPEATED)
 _LENGTHS = (*range(1, 13), 100)
 """The lengths of axes at which indices are tried."""
 
+_ROUNDED = 1e-9
+"""By how much the ends of intervals may be off, which were rounded outwards."""
+
 
 @dataclass
 class _Counted(Ranges):
@@ -52,9 +55,12 @@ class _Counted(Ranges):
         return Interval(0.0, float(max(0, node.axis.length(self.count) - 1)))
 
     def call(self, node: Call, below: list[Interval]) -> Interval:
-        if node.op.name in ("floor", "whole"):
-            low, high = (end if math.isinf(end) else float(math.floor(end)) for end in (below[0].low, below[0].high))
-            return Interval(low, high - 1 if below[0].high_open and high == below[0].high else high)
+        if node.op.name in ("floor", "whole", "ceil"):
+            turn = math.ceil if node.op.name == "ceil" else math.floor
+            low, high = below[0].low + _ROUNDED, below[0].high
+            high -= _ROUNDED if turn is math.ceil or below[0].high_open else 0.0
+            low, high = (end if math.isinf(end) else float(turn(end)) for end in (low, high))
+            return Interval(low, high)
         return super().call(node, below)
 
     def reduced(self, node: Reduce, inner: Interval) -> Interval:

@@ -16,7 +16,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, last_of, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Position
 from lossdsl.ir.op import Kind
-from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, function_names
+from lossdsl.ir.ops import AGGREGATES, CONSTANTS, LOSSES_TOO, OPS, function_names
 from lossdsl.source import Span
 
 _INFIX = {row.infix: row.name for row in OPS.values() if row.infix and row.arity == 2}
@@ -176,7 +176,7 @@ class Resolver:
             raise LossTypeError(
                 f"`{name}` is not a function", node.function.span, f"a product is written `{name}*(…)`"
             )
-        loss = self.call_loss(self, node, scope)
+        loss = None if self._is_aggregate(node, scope) else self.call_loss(self, node, scope)
         if loss is not None:
             return loss
         if node.keywords:
@@ -216,6 +216,11 @@ class Resolver:
             near = f"a loss begins with the word `loss`: `loss {node.span.text}`"
         hint = near or f"a function of your own is defined above, as in `{name}(u) = …`"
         raise LossNameError(f"there is no function `{name}`", node.function.span, hint)
+
+    def _is_aggregate(self, node: s.Call, scope: Scope) -> bool:
+        """Whether a name that is a loss, too, is meant as an aggregate: with a number for its last argument."""
+        is_one = node.function.text in LOSSES_TOO and len(node.args) == 2 and not node.keywords
+        return is_one and self.resolve(node.args[1], scope).is_static
 
     def _element(self, node: s.Node, scope: Scope) -> Expr:
         value = self.resolve(node, scope)
@@ -280,6 +285,12 @@ class Resolver:
         if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
             lacking = names(chosen.over - values[0].axes)
             raise LossTypeError(f"`{args[0].span.text}` has no axis `{lacking}` to measure", args[0].span)
+        if name in aggregates.ALONG_ONE and len(chosen.over) != 1:
+            hint = f"one after the other is something else: `{name}[batch]({name}(e))`"
+            raise LossTypeError(f"`{name}` goes along one axis", node.span, hint)
+        if name == "quantile" and not values[1].is_static:
+            hint = "as in `quantile(x, 0.9)`"
+            raise LossTypeError("which quantile it is, is a number or a parameter", args[1].span, hint)
         if name in aggregates.COUNTING:
             self._note_repeated(node, chosen, [*values, *([] if chosen.condition is None else [chosen.condition])])
         return aggregates.LOWERED[name](values[0], chosen, *values[1:])

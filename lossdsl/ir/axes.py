@@ -60,21 +60,17 @@ SAMPLE = frozenset({BATCH, SPACE})
 Axes = frozenset[Axis]
 NONE: Axes = frozenset()
 
-_ORDER = {"batch": 1, "space": 2, "rows": 3, "last": 4}
+_ORDER = {"batch": 1, "space": 2, "rows": 3, "last": 5}
 
 
-def _place(axis: Axis) -> tuple[int, bool, int, str, int]:
-    home = _ORDER[axis.domain]
-    return home, axis.is_index != (axis.domain == "last"), axis.number, axis.name, axis.size or axis.cut
+def _place(axis: Axis) -> tuple[int, int, str, str, int]:
+    place = 4 if axis.is_index else _ORDER[axis.domain]
+    return place, axis.number, axis.name, axis.domain, axis.size or axis.cut
 
 
 @lru_cache(1024)
 def ordered(axes: Axes) -> tuple[Axis, ...]:
-    """Axes in the order in which arrays hold them: batch, space, rows, last, index variables beside their domain.
-
-    An index variable stands where its axis was, so that `x[i]` is no transposition; those of `last` stand before it,
-    which stays the last dimension of whatever has it.
-    """
+    """Axes in the order in which arrays hold them: batch, space, rows, index variables by age and name, last."""
     return tuple(sorted(axes, key=_place))
 
 

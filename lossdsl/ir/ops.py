@@ -188,6 +188,12 @@ _ROWS = (
        _spell("np.arctan(a)", "tf.math.atan(a)", "math.atan(a)"), bounds=lambda a: a.through(math.atan),
        ulps=_ulps("1.2 2.1 2.1 0.8 2.1", "2.4", "2.3 1.6")),
     # --- hyperbolic functions ---------------------------------------------------------------------------------------
+    Op("atan2", "ab", "angle of the point (b, a) as seen from 0, from -pi to pi; slope 0 at 0", lambda m, a, b: m.atan2(a, b),
+       ("where(abs(b) >= abs(a), where(b == 0, 0, 1/(b*(1 + (a/b)^2))), b/a/(a*(1 + (b/a)^2)))",
+        "where(abs(b) >= abs(a), where(b == 0, 0, -(a/b)/(b*(1 + (a/b)^2))), -1/(a*(1 + (b/a)^2)))"),
+       _spell("np.arctan2(a, b)", "tf.math.atan2(a, b)", "math.atan2(a, b)"),
+       bounds=lambda a, b: Interval(-math.pi, math.pi), sample=(*SMALL, *PLUS),
+       ulps=_ulps("2 3.5 1.2 1.2 3.5", "2.6", "5 2.4")),
     Op("sinh", "a", "hyperbolic sine", lambda m, a: m.sinh(a), ("cosh(a)",), {**_everywhere("sinh"), "tensorflow": "_sinh(a)", "jax": "_sinh(a)", "keras": "_sinh(a)"}, domain=(SIGNED_UNIT,), safe=(0.0,),
        ulps=_ulps("1.2 2.6 2.6 0.9 2.6", "2.2 1.6 1.6 0.9 1.6", "4 1.6")),
     Op("cosh", "a", "hyperbolic cosine", lambda m, a: m.cosh(a), ("sinh(a)",), {**_everywhere("cosh"), "tensorflow": "_cosh(a)", "jax": "_cosh(a)", "keras": "_cosh(a)"}, domain=(SIGNED_UNIT,), safe=(0.0,),
@@ -267,7 +273,7 @@ _ROWS = (
        ulps=_ulps("0.8 6.3 6.3 6.3 6.3", "4.8", "11 4")),
     Op("trigamma", "a", "derivative of digamma", lambda m, a: m.polygamma(1, a), ("polygamma2(a)",),
        _helper("_trigamma"), domain=(POSITIVE,), safe=(1.0,),
-       sample=PLUS, public=False, defined=(POSITIVE,),
+       sample=PLUS, defined=(POSITIVE,),
        ulps=_ulps("6", "4.9", "4.5 5.1")),
     Op("polygamma2", "a", "derivative of trigamma", lambda m, a: m.polygamma(2, a), ("",),
        _helper("_polygamma2"), domain=(POSITIVE,), safe=(1.0,),
@@ -418,6 +424,12 @@ _ROWS = (
     Op("isnan", "a", "whether a is not a number", lambda m, a: m.isnan(a), (),
        _spell("np.isnan(a)", "tf.math.is_nan(a)", "math.isnan(a)"), gives=BOOL,
        ulps=_ulps("0")),
+    Op("isinf", "a", "whether a is infinite", lambda m, a: m.eq(m.abs(a), m.inf), (),
+       _spell("np.isinf(a)", "tf.math.is_inf(a)", "math.isinf(a)"), gives=BOOL,
+       ulps=_ulps("0")),
+    Op("isfinite", "a", "whether a is a number and not infinite", lambda m, a: m.lt(m.abs(a), m.inf), (),
+       _spell("np.isfinite(a)", "tf.math.is_finite(a)", "math.isfinite(a)"), gives=BOOL,
+       ulps=_ulps("0")),
     # --- changes of kind, and what algebra does not see -------------------------------------------------------------
     Op("truth", "a", "1 where a condition holds, else 0", lambda m, a: m.where(a, 1, 0), ("",),
        _spell("a.astype(dtype)", "tf.cast(a, dtype)", "float(a)", "a.to(dtype)", "ops.cast(a, dtype)"), takes=(BOOL,), bounds=lambda a: UNIT, public=False,
@@ -482,6 +494,12 @@ _AGGREGATE_ROWS = (
     Aggregate("var", "mean squared difference from the mean", bounds=lambda _: NONNEGATIVE),
     Aggregate("std", "square root of var; slope 0 at 0", bounds=lambda _: NONNEGATIVE),
     Aggregate("dot", "sum(a*b)"),
+    Aggregate("median", "the middle one, or the mean of the two in the middle; along one axis"),
+    Aggregate("quantile", "`quantile(e, q)`: the q-quantile, linear between two elements; along one axis"),
+    Aggregate("spectrum", "magnitudes of the discrete Fourier transform; slope 0 at 0; along one axis", keeps=True,
+              bounds=lambda _: NONNEGATIVE),
+    Aggregate("dft_cos", "sum of e[k]*cos(2*pi*j*k/n) over k", keeps=True, public=False),
+    Aggregate("dft_sin", "sum of e[k]*sin(2*pi*j*k/n) over k", keeps=True, public=False),
     Aggregate("softmax", "exp(e)/sum(exp(e))", keeps=True, bounds=lambda _: UNIT),
     Aggregate("log_softmax", "e - logsumexp(e)", keeps=True, bounds=lambda _: NONPOSITIVE),
     Aggregate("softmax_rest", "1 - softmax(e)", keeps=True, bounds=lambda _: UNIT, public=False),
@@ -501,6 +519,9 @@ AGGREGATES = {row.name: row for row in _AGGREGATE_ROWS}
 CONSTANTS = {"pi": math.pi, "inf": INF, "epsilon": 1e-7}
 """Names that stand for numbers. `epsilon` is Keras's fuzz factor. `pi` has a row too, for it is no fraction."""
 
+LOSSES_TOO = ("quantile",)
+"""Aggregates that share their name with a loss, which has the name where arguments do not tell them apart."""
+
 SYNTAX = ("where", "cases", "onehot", "clip")
 """Functions that the resolver writes in terms of others."""
 
@@ -510,5 +531,5 @@ def function_names() -> list[str]:
 
     Private rows are not among them: no text of a user's names one, so they may be called like a loss or a variable.
     """
-    rows = [name for table in (OPS, AGGREGATES) for name, row in table.items() if row.public]
+    rows = [name for table in (OPS, AGGREGATES) for name, row in table.items() if row.public and name not in LOSSES_TOO]
     return sorted({*rows, *CONSTANTS, *SYNTAX})

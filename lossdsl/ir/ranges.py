@@ -69,6 +69,8 @@ class Ranges(Interpretation[Interval]):
             return node.op.bounds(below[0])
         if node.op.name in ("sort", "unsort"):
             return below[0]
+        if node.op.name in ("dft_cos", "dft_sin"):
+            return REALS
         return POSITIVE if node.op.name == "rank" else _scaled(below[0])
 
 

@@ -202,5 +202,5 @@ TOGETHER = frozenset({"add", "sub", "mul", "div", "pow", "max", "min", "where", 
                       "digamma_diff", "log_norm_cdf_diff", "norm_share", "bessel_i_slope"})  # fmt: skip
 """Operations of several arguments (or none); `compose` has a rule for each."""
 
-CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan"})
+CONDITIONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "isnan", "isinf", "isfinite"})
 """Operations that give a condition; `pieces` reads them."""

@@ -212,6 +212,11 @@ class _Run:
             for value in reversed(row) if reverse else row:
                 found.append(found[-1] + value if found else value)
             return found[::-1] if reverse else found
+        if name in ("dft_cos", "dft_sin"):
+            m: Any = self.m
+            turn = m.cos if name == "dft_cos" else m.sin
+            angles = [turn(2 * m.pi * k / len(row)) for k in range(len(row))]
+            return [sum(angles[j * k % len(row)] * row[k] for k in range(len(row))) for j in range(len(row))]
         keys = row if name == "rank" else more[0]
         if any(getattr(key, "free_symbols", None) for key in keys):
             raise Beyond(name)

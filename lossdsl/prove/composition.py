@@ -89,7 +89,7 @@ class Composition(Interpretation[Properties]):
                 return settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
             case "not":
                 return replace(below[0], bounds=UNIT)
-            case "isnan":
+            case "isnan" | "isinf" | "isfinite":
                 return Properties(UNIT, total=below[0].total)
             case "where":
                 return chosen(*below)
@@ -199,4 +199,6 @@ def _along(name: str, below: Iterable[Properties]) -> Properties:
         return first
     if name == "rank":
         return Properties(Bounds(Fraction(1), INF), total=first.total)
+    if name in ("dft_cos", "dft_sin"):
+        return Properties(total=first.total)
     return Properties(first.bounds, total=first.total)

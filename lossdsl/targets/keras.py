@@ -214,6 +214,16 @@ def _rank(a, first, count):
     order = lambda a: ops.argsort(ops.argsort(-a, axis=-1), axis=-1)
     return _along(lambda a: ops.cast(order(a) + 1, a.dtype), [a], first, count)
 ''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(lambda a: ops.fft((a, ops.zeros_like(a)))[0], [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(lambda a: -ops.fft((a, ops.zeros_like(a)))[1], [a], first, count)
+''',
     "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""

@@ -154,6 +154,20 @@ def _rank(a, first, count):
     )
     return _along(lambda a: (order(a) + 1).astype(a.dtype), [a], first, count)
 ''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(
+        lambda a: np.real(np.fft.fft(a, axis=-1)).astype(a.dtype), [a], first, count
+    )
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(
+        lambda a: -np.imag(np.fft.fft(a, axis=-1)).astype(a.dtype), [a], first, count
+    )
+''',
     "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""

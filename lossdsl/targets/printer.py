@@ -458,7 +458,7 @@ class Printer:
         else:
             places = [place for place, axis in enumerate(dims) if axis in over]
             first, count = places[0], len(places)
-        helper = {"cumsum": "_cumsum", "rank": "_rank", "sort": "_sort", "unsort": "_unsort"}[op]
+        helper = f"_{op}"
         self.helpers.update((helper, "_along"))
         more: list[object] = [node.reverse] if op == "cumsum" else []
         call = fill(f"{helper}()")

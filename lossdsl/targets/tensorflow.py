@@ -311,7 +311,7 @@ def _along(function, tensors, first, count):
     shape = tf.shape(tensors[0])
     for tensor in tensors[1:]:
         shape = tf.broadcast_dynamic_shape(shape, tf.shape(tensor))
-    rank = tensors[0].shape.rank
+    rank = max(tensor.shape.rank for tensor in tensors)
     first = first % rank
     size = tf.reduce_prod(shape[first : first + count], keepdims=True)
     joined = tf.concat([shape[:first], size, shape[first + count :]], 0)
@@ -339,6 +339,24 @@ def _rank(a, first, count):
         tf.argsort(-a, axis=-1, stable=True), axis=-1, stable=True
     )
     return _along(lambda a: tf.cast(order(a) + 1, a.dtype), [a], first, count)
+''',
+    "_dft": '''
+def _dft(a):
+    """The discrete Fourier transform along the last axis."""
+    kind = tf.complex128 if a.dtype == tf.float64 else tf.complex64
+    return tf.signal.fft(tf.cast(a, kind))
+''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    real = lambda a: tf.cast(tf.math.real(_dft(a)), a.dtype)
+    return _along(real, [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    imag = lambda a: tf.cast(-tf.math.imag(_dft(a)), a.dtype)
+    return _along(imag, [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):

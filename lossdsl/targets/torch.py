@@ -248,6 +248,21 @@ def _rank(a, first, count):
     )
     return _along(lambda a: (order(a) + 1).to(a.dtype), [a], first, count)
 ''',
+    "_dft": '''
+def _dft(a):
+    """The discrete Fourier transform along the last axis, of 16-bit numbers in 32."""
+    return torch.fft.fft(a if a.dtype == torch.float64 else a.float(), dim=-1)
+''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(lambda a: torch.real(_dft(a)).to(a.dtype), [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(lambda a: -torch.imag(_dft(a)).to(a.dtype), [a], first, count)
+''',
     "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""

@@ -146,6 +146,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, flow.masks, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
+        case Along(op, (arg,), over) if op.name in ("dft_cos", "dft_sin"):  # the matrices are symmetric
+            adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over))
         case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
             other = "unsort" if op.name == "sort" else "sort"
             adjoints.add(arg, Along(AGGREGATES[other], (b.spread(adjoint, over), key), over))

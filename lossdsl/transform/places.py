@@ -104,7 +104,7 @@ def _changed(node: Expr, children: tuple[Expr, ...]) -> Expr:
             return b.ZERO if op.name in ("argmax", "argmin") else children[0]
         case Along(op, _, over):
             if not _rest(over):
-                return b.ONE if op.name == "rank" else children[0]
+                return {"rank": b.ONE, "dft_sin": b.ZERO}.get(op.name, children[0])
             return Along(op, children, _rest(over), node.reverse)
         case Rename(_, old, _) if old.domain == "space":
             return children[0]
