@@ -183,7 +183,9 @@ def _unslice(a, axis, count, start):
     "_along": '''
 def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
-    shape = [max(lengths) for lengths in zip(*(ops.shape(a) for a in tensors))]
+    rank = max(len(a.shape) for a in tensors)
+    shapes = [(1,) * (rank - len(a.shape)) + tuple(ops.shape(a)) for a in tensors]
+    shape = [max(lengths) for lengths in zip(*shapes)]
     first = first % len(shape)
     joined = (
         *shape[:first],
