@@ -19,7 +19,7 @@ test: lint  ## everything a change must pass: lint, then every test and doctest
 	@$(BIN)/python -m pytest -n 2
 
 test-all: .venv/.stamp-all  ## the losses on JAX and torch as well; after `make test`, which has TensorFlow
-	@LOSSDSL_BACKENDS="jax torch" $(BIN)/python -m pytest -n 2 tests/test_backends.py tests/test_op_accuracy.py
+	@LOSSDSL_BACKENDS="jax torch" $(BIN)/python -m pytest -n 2 tests/test_backends.py tests/test_op_accuracy.py lossdsl/jax.py lossdsl/torch.py
 
 lint: .venv/.stamp-test  ## ruff and mypy
 	@$(BIN)/python -m ruff check
@@ -61,7 +61,7 @@ if [ -e .venv/.unfinished ] || ! $(BIN)/python -c '$(SUITABLE)' 2>/dev/null || !
         if "$$each" -c '$(SUITABLE)' </dev/null >/dev/null 2>&1; then python=$$each; break; fi; \
     done; \
     if [ -z "$$python" ]; then \
-        echo "lossdsl needs Python 3.11, 3.12 or 3.13; tried: $(CANDIDATES). Name one with: make PYTHON=/path/to/python3" >&2; exit 1; \
+        echo "TensorFlow needs Python 3.11, 3.12 or 3.13; tried: $(CANDIDATES). Name one with: make PYTHON=/path/to/python3" >&2; exit 1; \
     fi; \
     if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
         echo "$$python has no ensurepip and so cannot make a virtual environment; on Debian and Ubuntu the package python3-venv brings it." >&2; exit 1; \

@@ -17,6 +17,7 @@ from lossdsl.errors import (
     LossConfigError,
     LossError,
     LossFileError,
+    LossImportError,
     LossLimitError,
     LossNameError,
     LossParameterError,
@@ -28,17 +29,20 @@ from lossdsl.errors import (
 if TYPE_CHECKING:
     from lossdsl import losses
     from lossdsl.api import compile, load
-    from lossdsl.checks import check
+    from lossdsl.checks import check, properties
     from lossdsl.config import from_config, from_yaml
+    from lossdsl.fused.keras_head import FusedDense
 
 __version__ = "0.1.0"
 
 _LATE = {
+    "FusedDense": "lossdsl.fused.keras_head",
     "check": "lossdsl.checks",
     "compile": "lossdsl.api",
     "from_config": "lossdsl.config",
     "from_yaml": "lossdsl.config",
     "load": "lossdsl.api",
+    "properties": "lossdsl.checks",
 }
 
 
@@ -59,9 +63,11 @@ def __dir__() -> list[str]:
 register_with_keras()
 
 __all__ = [
+    "FusedDense",
     "LossConfigError",
     "LossError",
     "LossFileError",
+    "LossImportError",
     "LossLimitError",
     "LossNameError",
     "LossParameterError",
@@ -75,4 +81,5 @@ __all__ = [
     "from_yaml",
     "load",
     "losses",
+    "properties",
 ]

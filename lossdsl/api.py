@@ -37,11 +37,18 @@ def load(
     >>> float(loss.numpy([0.0, 0.0], [0.5, 3.0]))
     1.3125
     """
-    if isinstance(source, Mapping):
-        from lossdsl.config import load_mapping
+    return LoadedLoss(*named(source, axis, parameters))
 
-        return load_mapping(source, axis=axis, **parameters)
-    return LoadedLoss(read(source), axes_of(axis), parameters)
+
+def named(
+    source: str | os.PathLike[str] | Source | Mapping[str, Any], axis: Any, parameters: Mapping[str, Any]
+) -> tuple[Source, tuple[int, ...], Mapping[str, Any]]:
+    """What `load` makes a loss of: its text, its axes, its parameters. Raises LossError."""
+    if isinstance(source, Mapping):
+        from lossdsl.config import source_of_mapping  # YAML is read by few; it is imported when it is
+
+        return source_of_mapping(source, axis, parameters)
+    return read(source), axes_of(axis), parameters
 
 
 def compile(
@@ -74,7 +81,7 @@ def compile(
     1.3125
     """
     if isinstance(source, Mapping):
-        from lossdsl.config import compile_mapping  # YAML is read by few; it is imported when it is
+        from lossdsl.config import compile_mapping
 
         return compile_mapping(
             source, axis=axis, reduction=reduction, name=name, dtype=dtype, parameters=parameters

@@ -36,10 +36,10 @@ UNARY = ["abs({})", "({})^2", "({})^3", "exp({})", "log(abs({}) + 0.1)", "sqrt(a
          "softplus({})", "log(1 + exp({}))", "1/(0.5 + ({})^2)", "abs({})^1.5", "tanh({})", "-({})",
          "where(abs({0}) < 1, 0.5*({0})^2, abs({0}) - 0.5)"]  # fmt: skip
 BINARY = ["({}) + ({})", "({}) - ({})", "({})*({})", "max({}, {})", "min({}, {})", "({})/(0.5 + abs({}))"]
-TO_ELEMENTS = ["softmax({})", "({0}) - mean({0})", "cumsum({})"]
-TO_NUMBER = ["sum({})", "mean({})", "norm({})", "logsumexp({})", "max({})", "var({})", "prod({})"]
+TO_ELEMENTS = ["softmax({})", "normalize({})", "({0}) - mean({0})", "cumsum({})"]
+TO_NUMBER = ["sum({})", "mean({})", "norm({})", "std({})", "logsumexp({})", "max({})", "var({})", "prod({})"]
 FILTERED = ["sum[last if {}]({})", "mean[last if {}]({})", "logsumexp[last if {}]({})", "max[last if {}](0.1*({})^2)",
-            "prod[last if {}]({})", "norm[last if {}]({})", "var[last if {}]({})"]  # fmt: skip
+            "prod[last if {}]({})", "norm[last if {}]({})", "var[last if {}]({})", "std[last if {}]({})"]  # fmt: skip
 OTHERWISE = ["0", "0", "1", "{}"]
 
 

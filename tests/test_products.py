@@ -5,8 +5,8 @@ import pytest
 
 import lossdsl
 from lossdsl.ir.axes import LAST, SAMPLE
+from lossdsl.ir.bounds import POSITIVE
 from lossdsl.ir.expr import Input
-from lossdsl.ir.interval import POSITIVE
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
 from lossdsl.transform.language import expression

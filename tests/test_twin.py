@@ -267,3 +267,33 @@ def test_the_twin_needs_no_keras() -> None:
     script = "import sys, lossdsl; lossdsl.load('huber').numpy([1.0], [2.0]); print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+OVER_AXES = [
+    "mean(b)", "sum(b)", "max[last](b)", "mean[all](b)", "sum[batch](b)*x", "softmax(b)*x", "cumsum(b) + x", "prod(b)",
+    "sum[i](b[i])", "sum[j in batch](b[j])", "b[0] + x", "count(exp(b) > t)", "argmax(b)*x", "len(b)*x", "sum(b[1:])",
+    "b[1:]*x[1:]", "sort(b)*x", "x[argmax(b)]", "var(b) + x", "any[batch](b > t)*x", "logsumexp(b)", "norm(b)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("over", OVER_AXES)
+def test_what_cancels_to_a_number_keeps_its_axes(over: str) -> None:
+    """`e - e` is 0 once terms cancel, and has no axes then: what is summed, sorted or cut along them still has them."""
+    t, x = np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]]), np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+    vanishing = twin(f"e = t - x\nb = exp(-(abs(e)*(e - e))^2)\n{over}")
+    written = twin(f"loss f(t, x, zero)\nb = exp(zero)\n{over}")  # the same, and the compiler does not know it
+    value = written(t, x, np.zeros_like(t))
+    np.testing.assert_allclose(vanishing(t, x), value, rtol=1e-12)
+    np.testing.assert_allclose(vanishing.grad(t, x), written.grad(t, x, np.zeros_like(t)), rtol=1e-12, atol=1e-12)
+
+
+def test_a_sum_of_hundreds_of_terms_is_differentiated() -> None:
+    found = twin("(t" + " - x" * 700 + ")^2")
+    np.testing.assert_allclose(found.grad([2.0], [0.5]), [-1400.0 * (2.0 - 350.0)], rtol=1e-12)
+
+
+def test_a_vector_picks_one_element_of_all_rows() -> None:
+    loss = twin("loss f(t, x; w: vector)\nx[argmax(w)]*t", w=[1, 3, 2])
+    t, x = np.ones((2, 3)), np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+    np.testing.assert_allclose(loss(t, x), [0.2, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(loss.grad(t, x), [[0, 1, 0], [0, 1, 0]], rtol=1e-15)

@@ -13,7 +13,7 @@ from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.ir.prediction_view import stands_alone, views
 from lossdsl.ir.text import formula
-from lossdsl.ir.verdict import UNKNOWN, Verdict
+from lossdsl.ir.verdict import OPEN, Verdict
 from lossdsl.pipeline import Program
 from lossdsl.prove.assumptions import slope
 from lossdsl.prove.boundedness import is_gentle
@@ -124,7 +124,7 @@ class Analyzer:
             for case in self.cases
         ):
             return Verdict("proved", "polynomials")
-        return Verdict("tested", "search", self.search.tried) if self.search is not None else UNKNOWN
+        return Verdict("tested", "search", self.search.tried) if self.search is not None else OPEN
 
     @cached_property
     def escapes(self) -> tuple[domain_errors.DomainError, ...]:
@@ -152,26 +152,26 @@ class Analyzer:
         if self.near("bounded").how == "proved":
             return self.near("bounded")
         if self.near("nonnegative").how != "refuted" and self._is_usual("nonnegative"):
-            return replace(UNKNOWN, scope=self.scope)
+            return replace(OPEN, scope=self.scope)
         if self.search is None or self.is_large:
-            return UNKNOWN
+            return OPEN
         if self.near("least at t = x").how == "proved":
             return self.near("least at t = x")
-        return loss_shape.unbounded(self.search, below=True) or UNKNOWN
+        return loss_shape.unbounded(self.search, below=True) or OPEN
 
     @cached_property
     def steep(self) -> Verdict:
         """Whether the slope stays bounded over all predictions, for a given target."""
         case = self.cases[0]
         if self.search is None or any(case.pieces is None for case in self.cases):
-            return UNKNOWN
+            return OPEN
         if all(case.pieces is not None and is_gentle(case.pieces) for case in self.cases):
             return Verdict("proved", "intervals")
         sharp = next((escape for escape in self.escapes if escape.of == "gradient"), None)
         if sharp is not None:
             return Verdict("refuted", "search", at=sharp.at, detail=f"the slope is {sharp.result}")
         found = None if case.pieces is None else loss_shape.unbounded(self.search, of=case.pieces.slope)
-        return found or UNKNOWN
+        return found or OPEN
 
     @cached_property
     def flat(self) -> tuple[loss_shape.Flat, ...]:
@@ -272,9 +272,9 @@ class Analyzer:
             return tensor_search.refuted(self.program, name, far=far)
         if name in ("continuous", "smooth"):
             broken = counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
-            return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None) or UNKNOWN
+            return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None) or OPEN
         if name == "bounded":
-            return loss_shape.unbounded(search) or UNKNOWN
+            return loss_shape.unbounded(search) or OPEN
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
 

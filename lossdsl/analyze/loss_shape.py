@@ -14,7 +14,7 @@ from lossdsl.ir.bounds import INF, Bounds, point
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.text import decimal, formula
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
+from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import CaseSplit, Cell
 from lossdsl.prove.certificates import SemialgebraicSet
@@ -45,7 +45,7 @@ class Minimiser:
     kind: str
     text: str
     level: str = ""
-    verdict: Verdict = UNKNOWN
+    verdict: Verdict = OPEN
     at: Mapping[str, Number] = field(default_factory=dict)
 
 

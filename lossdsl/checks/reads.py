@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.subject import Subject
+from lossdsl.ir.bounds import Bounds, point
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Position, Reduce, Rename, Slice, walk
-from lossdsl.ir.interval import Interval, point
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.ranges import Ranges, ranges
 
@@ -38,9 +38,6 @@ ROWS = (OUTSIDE, REPEATED)
 _LENGTHS = (*range(1, 13), 100)
 """The lengths of axes at which indices are tried."""
 
-_ROUNDED = 1e-9
-"""By how much the ends of intervals may be off, which were rounded outwards."""
-
 
 @dataclass
 class _Counted(Ranges):
@@ -48,29 +45,28 @@ class _Counted(Ranges):
 
     count: int = 1
 
-    def length(self, node: Length) -> Interval:
-        return point(float(math.prod(axis.length(self.count) for axis in node.over)))
+    def length(self, node: Length) -> Bounds:
+        return point(math.prod(axis.length(self.count) for axis in node.over))
 
-    def position(self, node: Position) -> Interval:
-        return Interval(0.0, float(max(0, node.axis.length(self.count) - 1)))
+    def position(self, node: Position) -> Bounds:
+        return Bounds(0.0, float(max(0, node.axis.length(self.count) - 1)))
 
-    def call(self, node: Call, below: list[Interval]) -> Interval:
+    def call(self, node: Call, below: list[Bounds]) -> Bounds:
         if node.op.name in ("floor", "whole", "ceil"):
             turn = math.ceil if node.op.name == "ceil" else math.floor
-            low, high = below[0].low + _ROUNDED, below[0].high
-            high -= _ROUNDED if turn is math.ceil or below[0].high_open else 0.0
-            low, high = (end if math.isinf(end) else float(turn(end)) for end in (low, high))
-            return Interval(low, high)
+            low, high = (end if math.isinf(end) else turn(end) for end in (below[0].low, below[0].high))
+            is_below = turn is math.floor and below[0].high_open and high == below[0].high
+            return Bounds(low, high - 1 if is_below else high)
         return super().call(node, below)
 
-    def reduced(self, node: Reduce, inner: Interval) -> Interval:
+    def reduced(self, node: Reduce, inner: Bounds) -> Bounds:
         if node.op.name in ("argmax", "argmin"):
-            return Interval(0.0, float(max(0, math.prod(axis.length(self.count) for axis in node.over) - 1)))
+            return Bounds(0.0, float(max(0, math.prod(axis.length(self.count) for axis in node.over) - 1)))
         return super().reduced(node, inner)
 
-    def along(self, node: Along, below: list[Interval]) -> Interval:
+    def along(self, node: Along, below: list[Bounds]) -> Bounds:
         if node.op.name == "rank":
-            return Interval(1.0, float(max(1, math.prod(axis.length(self.count) for axis in node.over))))
+            return Bounds(1.0, float(max(1, math.prod(axis.length(self.count) for axis in node.over))))
         return super().along(node, below)
 
 
@@ -97,7 +93,7 @@ def _can_leave(node: Gather, loss: Loss) -> bool:
     labels = [each for spec in loss.inputs if spec.is_label for each in spec.nodes]
     for count in (length + node.axis.cut for length in _LENGTHS):
         last = float(max(0, node.axis.length(count) - 1))
-        facts: dict[Expr, Interval] = {**known.facts, **{label: Interval(0.0, float(count - 1)) for label in labels}}
+        facts: dict[Expr, Bounds] = {**known.facts, **{label: Bounds(0.0, float(count - 1)) for label in labels}}
         found = replace(_Counted(facts, known.units), count=count)[node.index]
         if found.low < 0 or found.high >= last + 1:
             return True

@@ -153,8 +153,8 @@ def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
 def _properties(subject: Subject) -> Iterator[Known]:
     """Whether the loss has a lower bound, and whether its slope has bounds."""
     analyzer = subject.analyzers[0]
-    yield Known("bounded below", analyzer.below.how, analyzer.below.by, analyzer.below.detail)
-    yield Known("slope bounded", analyzer.steep.how, analyzer.steep.by, analyzer.steep.detail)
+    yield Known.of("bounded below", analyzer.below)
+    yield Known.of("slope bounded", analyzer.steep)
 
 
 def _promised(subject: Subject) -> set[str]:

@@ -211,26 +211,32 @@ class _Reader:
         for key, child in node.value:
             if key.tag == f"{_TAG}merge":
                 merged += [(key, one) for one in (child.value if isinstance(child, yaml.SequenceNode) else [child])]
-                continue
-            if not isinstance(key, yaml.ScalarNode):
-                is_template = self.source.text.startswith("{{", self.span(key).start - 1)
-                remedy = "a template is filled in before it is read" if is_template else "as in `huber: {delta: 0.5}`"
-                raise LossConfigError("a key is one word", self.span(key), remedy)
-            if key.value in own:
-                first = own[key.value].key
-                hint = f"it stands first in line {first.line}" if first else None
-                raise LossConfigError(f"the key `{key.value}` stands here a second time", self.span(key), hint)
-            own[key.value] = Entry(self.span(key), self.item(child))
+            else:
+                self._check_key(key, own)
+                own[key.value] = Entry(self.span(key), self.item(child))
         for key, child in merged:
-            inner = self.item(child)
-            if not isinstance(inner.value, dict):
-                raise LossConfigError("`<<` takes in a mapping", self.span(child), "as in `<<: *base`")
-            self.merged += len(inner.value)
-            if self.merged > MAX_MERGED:
-                raise LossLimitError(f"`<<` takes in more than {MAX_MERGED} entries", self.span(key))
-            for name, entry in inner.value.items():
-                own.setdefault(name, entry)
+            own |= {name: entry for name, entry in self._merged(key, child).items() if name not in own}
         return own
+
+    def _check_key(self, key: Any, before: Mapping[str, Entry]) -> None:
+        if not isinstance(key, yaml.ScalarNode):
+            is_template = self.source.text.startswith("{{", self.span(key).start - 1)
+            remedy = "a template is filled in before it is read" if is_template else "as in `huber: {delta: 0.5}`"
+            raise LossConfigError("a key is one word", self.span(key), remedy)
+        if key.value in before:
+            first = before[key.value].key
+            hint = f"it stands first in line {first.line}" if first else None
+            raise LossConfigError(f"the key `{key.value}` stands here a second time", self.span(key), hint)
+
+    def _merged(self, key: Any, child: Any) -> Mapping[str, Entry]:
+        """What `<<` takes in."""
+        inner = self.item(child)
+        if not isinstance(inner.value, dict):
+            raise LossConfigError("`<<` takes in a mapping", self.span(child), "as in `<<: *base`")
+        self.merged += len(inner.value)
+        if self.merged > MAX_MERGED:
+            raise LossLimitError(f"`<<` takes in more than {MAX_MERGED} entries", self.span(key))
+        return inner.value
 
 
 def _scalar(node: Any) -> str | int | float | bool | None:
@@ -271,7 +277,6 @@ def _offsets(text: str, node: Any) -> tuple[int, ...]:
         at += 1
     found: list[int] = []
     for char in node.value:
-        escaped = False
         while node.style == '"' and text.startswith("\\\n", at):
             at += 2
         if not char.isspace():
@@ -281,14 +286,15 @@ def _offsets(text: str, node: Any) -> tuple[int, ...]:
             found.append(max(at - 1, node.start_mark.index))  # a break that was folded into the space before it
             continue
         found.append(min(at, end))
-        if node.style == '"' and text.startswith("\\", at):
-            escaped = True
-            at += 2 + _LETTERS.get(text[at + 1 : at + 2], 0)
-        elif node.style == "'" and char == "'":
-            at += 2
-        if not escaped and not (node.style == "'" and char == "'"):
-            at += 1
+        at += _raw_length(text, at, char, node.style)
     return (*found, min(at, end))
+
+
+def _raw_length(text: str, at: int, char: str, style: str | None) -> int:
+    """How many characters of the YAML text stand for one of a scalar."""
+    if style == '"' and text.startswith("\\", at):
+        return 2 + _LETTERS.get(text[at + 1 : at + 2], 0)
+    return 2 if style == char == "'" else 1
 
 
 def _in_braces(text: str, at: int) -> bool:

@@ -207,9 +207,10 @@ LOWERED: dict[str, Callable[..., Expr]] = {
 ARITY = {"sort": (1, 2), "dot": (2, 2), "quantile": (2, 2)}
 COUNTING = ("sum", "count", "prod", "logsumexp", "norm")
 """Those in which a term counts as often as an axis has elements, along which it does not vary."""
-ALONG_ONE = ("median", "quantile", "spectrum")
-"""Those that go along one axis only."""
-UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax", *ALONG_ONE)
+_ORDERED = ("median", "quantile", "spectrum")
+UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax", *_ORDERED)
+ON_ONE_AXIS = ("argmax", "argmin", *_ORDERED)
+"""What gives a position, or counts positions, which only one axis has."""
 
 
 def wants_condition(name: str) -> bool:

@@ -266,6 +266,9 @@ class Resolver:
         if condition is not None and name in aggregates.UNFILTERED:
             hint = "filter the aggregate around it, or choose before it by `where`"
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span, hint)
+        if name in aggregates.ON_ONE_AXIS and len(places) > 1:
+            message = f"`{name}` goes along one axis, and here it runs over {names(places)}"
+            raise LossTypeError(message, node.span, f"name one axis, as in `{name}[batch](…)`")
         for axis, span in places.items():
             if axis.size is None:
                 self.sized(axis, span)
@@ -285,9 +288,6 @@ class Resolver:
         if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
             lacking = names(chosen.over - values[0].axes)
             raise LossTypeError(f"`{args[0].span.text}` has no axis `{lacking}` to measure", args[0].span)
-        if name in aggregates.ALONG_ONE and len(chosen.over) != 1:
-            hint = f"one after the other is something else: `{name}[batch]({name}(e))`"
-            raise LossTypeError(f"`{name}` goes along one axis", node.span, hint)
         if name == "quantile" and not values[1].is_static:
             hint = "as in `quantile(x, 0.9)`"
             raise LossTypeError("which quantile it is, is a number or a parameter", args[1].span, hint)

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from lossdsl.ir.axes import Axes, Axis, ordered, without_last
 from lossdsl.ir.expr import (
+    Along,
     Call,
     Const,
     Expr,
@@ -23,6 +24,7 @@ from lossdsl.ir.expr import (
     Reduce,
     Rename,
     Slice,
+    Unslice,
     is_whole,
     walk,
 )
@@ -68,16 +70,12 @@ def number(expr: Expr) -> Expr:
 def call(name: str, *args: Expr) -> Expr:
     """An elementwise operation, with its arguments brought to the kinds that it takes, and folded."""
     op = OPS[name]
-    if not op.takes and not (all(map(is_whole, args)) and _stays_whole(name)):
+    if not op.takes and not (all(map(is_whole, args)) and (op.whole or (op.infix and op.gives is Kind.BOOL))):
         args = tuple(map(number, args))
     elif name == "where" and not all(map(is_whole, args[1:])):
         args = (args[0], number(args[1]), number(args[2]))
     folded = _FOLDS[name](*args) if name in _FOLDS else None
     return Call(op, args) if folded is None else folded
-
-
-def _stays_whole(name: str) -> bool:
-    return name in ("add", "sub", "mul", "neg", "max", "min", "stop", "lt", "le", "gt", "ge", "eq", "ne")
 
 
 def add(a: Expr, b: Expr) -> Expr:
@@ -163,7 +161,8 @@ def renamed(expr: Expr, old: Axis, new: Axis) -> Expr:
 def spread(expr: Expr, over: Axes) -> Expr:
     """`expr`, varying along axes that it may lack: the same value at each position."""
     for axis in ordered(over - expr.axes):
-        expr = Call(OPS["where"], (call("ge", Position(axis), ZERO), expr, ZERO))
+        there = call("ge", Position(axis), ZERO)
+        expr = Call(OPS["and"], (there, expr)) if expr.kind is Kind.BOOL else Call(OPS["where"], (there, expr, ZERO))
     return expr
 
 
@@ -352,12 +351,23 @@ _FOLDS: dict[str, Callable[..., Expr | None]] = {
 
 
 def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
-    """`node` over other children, folded anew."""
+    """`node` over other children, folded anew. An axis that is summed, sorted or measured along is not lost."""
     if all(new is old for new, old in zip(children, node.children, strict=True)):
         return node
+    if isinstance(node, Call):
+        return call(node.op.name, *children)
     if isinstance(node, Rename | Gather | Slice) and children[0] is ZERO:
         return ZERO
-    return call(node.op.name, *children) if isinstance(node, Call) else node.rebuilt(children)
+    if isinstance(node, Reduce | Along | Length):
+        pairs = zip(children, node.children, strict=True)
+        children = tuple(spread(new, (old.axes - new.axes) & node.over) for new, old in pairs)
+    elif isinstance(node, Unslice):
+        children = (spread(children[0], frozenset({node.old})), spread(children[1], frozenset({node.new})))
+    elif isinstance(node, Rename | Slice | Gather):
+        moved = node.axis if isinstance(node, Gather) else node.old
+        if moved not in children[0].axes:
+            return children[0]
+    return node.rebuilt(children)
 
 
 def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr]) -> tuple[Expr, ...]:

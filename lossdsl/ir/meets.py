@@ -154,13 +154,9 @@ def _homes(
             groups.find(counted)
             return {axis: counted}
         case Rename(arg, old, new):
-            inner = dict(homes[arg])
-            home = inner.pop(old, None)
-            if new in inner and home is not None:
-                groups.join(inner[new], home)
-            elif home is not None:
-                inner[new] = home
-            return inner
+            rest = {axis: home for axis, home in homes[arg].items() if axis != old}
+            moved = {new: homes[arg][old]} if old in homes[arg] else {}
+            return _joined([rest, moved], groups)
         case Gather(arg, axis, index):
             inner = {a: home for a, home in homes[arg].items() if a != axis}
             return _joined([inner, homes[index]], groups)

@@ -15,7 +15,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import ball, enclosed
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
-from lossdsl.ir.traits import TRAITS
+from lossdsl.ir.ops import OPS
 
 HALF = Fraction(1, 2)
 _PLAIN = 10**9
@@ -290,18 +290,18 @@ class NormalForms:
 
     def _exact(self, name: str, a: RationalFunction) -> Fraction | None:
         """The value of a function at a number, or at a multiple of pi/2, where it is rational and known to be so."""
-        if name not in TRAITS:
+        trait = OPS[name].trait if name in OPS else None
+        if trait is None:
             return None
         if a.value is None:
             return self._of_quarters(name, a) if name in ("sin", "cos") else None
         if name == "sqrt" and a.value >= 0:
             return _root(a.value)
-        fact = TRAITS[name]
         if name == "sign":
             return Fraction((a.value > 0) - (a.value < 0))
-        if fact.ball is None or abs(a.value) > _PLAIN or not fact.domain.contains(a.value):
+        if trait.ball is None or abs(a.value) > _PLAIN or not trait.domain.contains(a.value):
             return None
-        found = enclosed(fact.ball(ball(a.value)))  # a ball without a radius is the value itself
+        found = enclosed(trait.ball(ball(a.value)))  # a ball without a radius is the value itself
         return Fraction(found.low) if found.is_point else None
 
     def _of_quarters(self, name: str, a: RationalFunction) -> Fraction | None:

@@ -15,7 +15,6 @@ from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
-from lossdsl.ir.traits import TRAITS
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
@@ -181,14 +180,14 @@ def _may_be_steep(node: Call) -> bool:
     if node.op.name == "pow":
         exponent = b.exact(node.args[1])
         return exponent is None or exponent < 1
-    return bool(node.op.name in TRAITS and TRAITS[node.op.name].steep)
+    return node.op.trait is not None and bool(node.op.trait.steep)
 
 
 def _is_steep(node: Call, done: Mapping[Expr, Array], count: int) -> list[bool]:
     if node.op.name == "pow":
         bases, exponents = (rows(done[arg], count) for arg in node.args)
         return [a == 0 and c < 1 for a, c in zip(bases, exponents, strict=True)]
-    steep = [float(end) for end in TRAITS[node.op.name].steep]
+    steep = [float(end) for end in node.op.trait.steep] if node.op.trait is not None else []
     return [value in steep for value in rows(done[node.args[0]], count)]
 
 

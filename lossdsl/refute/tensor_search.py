@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.bounds import Bounds, exactly
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
+from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
@@ -30,7 +30,7 @@ def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
     """A refutation of a claim at tensors that were tried, or how many were; `far`: for parameters far from defaults."""
     loss = program.loss
     if name not in _TRIALS or sum(1 for _ in walk(loss.result)) > MAX_NODES:
-        return UNKNOWN
+        return OPEN
     tried = 0
     drawn = list(points(loss, program.known, COUNT))
     if far:
@@ -41,12 +41,12 @@ def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
         tried += looked
         if found is not None:
             return found
-    return Verdict("tested", "search", tried) if tried else UNKNOWN
+    return Verdict("tested", "search", tried) if tried else OPEN
 
 
 def _far(program: Program, drawn: Sequence[Point]) -> Iterator[Point]:
     """Points with the parameters far from their defaults."""
-    leaves: dict[Expr, Bounds] = {spec.node: exactly(program.known[spec.node]) for spec in program.loss.parameters}
+    leaves: dict[Expr, Bounds] = {spec.node: program.known[spec.node] for spec in program.loss.parameters}
     found = ParameterValues(program.loss, leaves).far()
     for values, point in zip(islice(found, FAR_COUNT), cycle(drawn), strict=False):
         yield _moved(point, {node: np.full_like(point.values[node], value) for node, value in values.items()})

@@ -13,7 +13,8 @@ from lossdsl.ir.axes import LAST
 from lossdsl.ir.loss import ELEMENT, InputSpec
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.given import no_tensor
-from lossdsl.runtime.shapes import Plan, Step, joined, plan
+from lossdsl.runtime.hessian import Hessian
+from lossdsl.runtime.shapes import Shapes, Step
 
 if TYPE_CHECKING:
     from lossdsl.runtime.spec import LoadedLoss
@@ -41,6 +42,7 @@ class Twin:
         self._spec = spec
         self._values: Callable[..., Any] | None = None
         self._slopes: dict[InputSpec, Callable[..., Any]] = {}
+        self._hessians: dict[InputSpec, Hessian] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as its loss."""
@@ -65,6 +67,28 @@ class Twin:
             value = call.leave(self._value(*arguments))
             (slope,) = self._slope(spec)(*arguments)
         return value, call.restore(spec, slope)
+
+    def hess(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
+        """The diagonal of the second derivative of the sum of all values in an input, by default the prediction.
+
+        It has the shape of the input. At a kink it is that of the piece which the gradient takes.
+
+        >>> import lossdsl
+        >>> lossdsl.load("huber", delta=1.0).numpy.hess([[0.0], [0.0]], [[0.5], [3.0]])
+        array([[1.],
+               [0.]])
+        """
+        spec = self._wrt(wrt)
+        call = self._prepared(inputs, named)
+        arguments = [*call.arguments, *self._spec.arguments(call.last)]
+        place = self._spec.program.loss.inputs.index(spec)
+        return call.restore(spec, self.hessian(spec).diagonal(arguments, call.arguments[place]))
+
+    def hessian(self, spec: InputSpec) -> Hessian:
+        """The second derivatives in an input, made once."""
+        if spec not in self._hessians:
+            self._hessians[spec] = Hessian(self._spec.program, spec)
+        return self._hessians[spec]
 
     def _wrt(self, wrt: str | None) -> InputSpec:
         loss = self._spec.program.loss
@@ -95,24 +119,20 @@ class Twin:
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
         loss = self._spec.program.loss
-        given: dict[str, ArrayLike] = {}
+        hint = f"its inputs are {', '.join(one.name for one in loss.inputs)}"
+        if len(loss.inputs) == 1 and len(inputs) == 2:
+            inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
         if len(inputs) > len(loss.inputs):
-            if len(loss.inputs) == 1 and len(inputs) == 2:
-                inputs = inputs[1:]  # a loss of the prediction alone leaves the target aside
-            else:
-                raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
-        for spec, value in zip(loss.inputs, inputs, strict=False):
-            given[spec.identifier] = value
+            raise LossTypeError(f"{loss.name} takes {len(loss.inputs)} inputs, not {len(inputs)}")
+        given = {spec.identifier: value for spec, value in zip(loss.inputs, inputs, strict=False)}
         for name, value in named.items():
             found = loss.input(name)
             if found is None or found.identifier in given:
-                names = ", ".join(one.name for one in loss.inputs)
-                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, f"its inputs are {names}")
+                raise LossTypeError(f"{loss.name} takes no further input `{name}`", None, hint)
             given[found.identifier] = value
         missing = [one.name for one in loss.inputs if one.identifier not in given]
         if missing:
-            names = ", ".join(one.name for one in loss.inputs)
-            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, f"its inputs are {names}")
+            raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, hint)
         return _Call(self._spec, given)
 
 
@@ -125,25 +145,14 @@ class _Call:
         prediction = raw[loss.prediction.identifier]
         dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
         self.shapes = {name: array.shape for name, array in raw.items()}
-        self.places = joined(
-            loss.inputs, loss.prediction, spec.axis, self.shapes, spec.program.meetings, loss.name
-        )
+        self.places = Shapes(spec, self.shapes, loss.name).joined()
         moved: dict[str, Array] = {}
         for one in loss.inputs:
             array = raw[one.identifier]
             array = array.astype(np.int64, copy=False) if one.is_label else array.astype(dtype, copy=False)
             moved[one.identifier] = self._last(one, array, prediction.ndim)
         self.moved_shapes = {name: array.shape for name, array in moved.items()}
-        self.plan: Plan = plan(
-            loss.inputs,
-            loss.prediction,
-            self.moved_shapes,
-            spec.program.meetings,
-            rank_one_is_batch=False,
-            loss=loss.name,
-            parameters=spec.parameter_shapes,
-            needs=spec.program.needs,
-        )
+        self.plan = Shapes(spec, self.moved_shapes, loss.name).plan(rank_one_is_batch=False)
         self.arguments = [_stepped(moved[one.identifier], self.plan.steps[one.identifier]) for one in loss.inputs]
         self.last = _last_length(loss.inputs, loss.prediction, self.arguments)
         self.dtype = dtype

@@ -11,24 +11,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lossdsl.ir.axes import NONE, SAMPLE, Axes, Axis, is_along_last, last_of, ordered, without_last
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, users, walk
 
 
 def is_flexible(roots: Iterable[Expr]) -> bool:
     """Whether one code serves every rank of the inputs."""
-    for node in walk(*roots):
-        if without_last(node.axes) not in (NONE, SAMPLE):
-            return False
-        match node:
-            case Rename(_, old, new) | Slice(_, old, new) if not (old.is_last and new.is_last):
-                return False
-            case Reduce(_, arg, over) | Length(arg, over) if not (is_along_last(over) or over == arg.axes):
-                return False
-            case Along(_, _, over) if not is_along_last(over):
-                return False
-            case Gather(_, axis, index) if not axis.is_last or last_of(index.axes) is not None:
-                return False
-    return True
+    return all(map(_serves_every_rank, walk(*roots)))
+
+
+def _serves_every_rank(node: Expr) -> bool:
+    match node:
+        case Rename(old=old, new=new) | Slice(old=old, new=new):
+            fits = old.is_last and new.is_last
+        case Reduce(arg=arg, over=over) | Length(arg=arg, over=over):
+            fits = is_along_last(over) or over == arg.axes
+        case Along(over=over):
+            fits = is_along_last(over)
+        case Gather(axis=axis, index=index):
+            fits = axis.is_last and last_of(index.axes) is None
+        case _:
+            fits = True
+    return fits and without_last(node.axes) in (NONE, SAMPLE)
 
 
 @dataclass(frozen=True)
@@ -66,26 +69,20 @@ class Layout:
 def kept(roots: Iterable[Expr]) -> set[Expr]:
     """The expressions without a last axis that are computed with one of length 1, since all that uses them has it."""
     roots = tuple(roots)
-    users: dict[Expr, list[Expr]] = {}
+    above = users(*roots)
     order = list(walk(*roots))
-    for node in order:
-        for child in node.children:
-            users.setdefault(child, []).append(node)
     found: set[Expr] = set()
     for node in reversed(order):
-        if node in roots or node.is_static or last_of(node.axes) is not None or not node.axes:
-            continue
-        is_reduction = isinstance(node, Reduce) and is_along_last(node.over)
-        if not (is_reduction or isinstance(node, Call)):
-            continue
-        above = users.get(node, [])
-        if above and all(isinstance(u, Call) and (last_of(u.axes) is not None or u in found) for u in above):
+        is_open = node not in roots and node.axes and not node.is_static
+        may = is_open and last_of(node.axes) is None and _may_keep(node)
+        if may and all(isinstance(user, Call) and (last_of(user.axes) or user in found) for user in above[node]):
             found.add(node)
     rooted: set[Expr] = set()
     for node in order:
-        if node in found and (
-            isinstance(node, Reduce) or any(child in rooted for child in node.children)
-        ):
+        if node in found and (isinstance(node, Reduce) or not rooted.isdisjoint(node.children)):
             rooted.add(node)
     return rooted
 
+
+def _may_keep(node: Expr) -> bool:
+    return isinstance(node, Call) or (isinstance(node, Reduce) and is_along_last(node.over))

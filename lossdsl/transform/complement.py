@@ -13,6 +13,7 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain, subtraction
+from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.pairs import summands
 
 
@@ -39,29 +40,14 @@ def _subtracted(node: Call) -> Expr | None:
     return other if one is b.ONE else None
 
 
-def complement(expr: Expr, domain: LogDomain, *, of_difference: bool = False) -> Expr | None:
-    """1 less an expression that is a probability and a constant, or a difference from 1."""
-    if of_difference:
-        pair = subtraction(expr)
-        return None if pair is None else one_minus(pair[1], domain)
-    found = one_minus(expr, domain)
-    if found is not None or not (isinstance(expr, Call) and expr.op.name in ("add", "sub")):
-        return found
-    terms = summands(expr)
-    settled = [(sign, term) for sign, term in terms if term.is_static]
-    shares = [term for sign, term in terms if not term.is_static and sign > 0]
-    if len(shares) != 1 or len(settled) != len(terms) - 1:
-        return None
-    rest = one_minus(shares[0], domain)
-    if rest is None:
-        return None
-    for sign, term in settled:
-        rest = b.sub(rest, term) if sign > 0 else b.add(rest, term)
-    return rest
-
-
 def one_minus(share: Expr, domain: LogDomain) -> Expr | None:
     """1 - F for a probability F; None where the plain difference is as good, or nothing better is known."""
+    if share not in domain.rests:
+        domain.rests[share] = _worked_out(share, domain)
+    return domain.rests[share]
+
+
+def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
     match share:
         case Call(op, args):
             return _of_call(op.name, args, share, domain)
@@ -131,6 +117,11 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return b.call("exp", a)
         case "neg", (Call(op, (a,)),) if op.name in ("tanh", "erf"):  # odd functions
             return _of_call(op.name, (b.neg(a),), share, domain)
+        case "neg", (Call(op, (one, other)),) if op.name == "mul":  # of two, one of which is negative as it is written
+            for factor, rest in ((one, other), (other, one)):
+                if domain.known[factor].is_nonpositive:
+                    return _of_product(b.neg(factor), rest, domain)
+            return None
         case "div", (above, below):
             return _of_quotient(above, below)
         case ("add" | "sub"), _:
@@ -162,31 +153,53 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     return None
 
 
-def _factors(sign: int, product: Call) -> list[tuple[Expr, Expr]]:
-    """The factors of a product in either order, the second with the sign."""
-    one, other = product.args
-    return [(one, other if sign > 0 else b.neg(other)), (other, one if sign > 0 else b.neg(one))]
+def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
+    """The factors of a product in either order, the second with the sign; 1 is a factor of what is no product."""
+    pairs: list[tuple[Expr, Expr]] = [(term, b.ONE)]
+    if isinstance(term, Call) and term.op.name == "mul":
+        first, second = term.args
+        pairs += [(first, second), (second, first)]
+    return [(one, other if sign > 0 else b.neg(other)) for one, other in pairs]
 
 
 def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     """1 - (t*F + (1 - t)*G) is t*(1 - F) + (1 - t)*(1 - G); 1 - (1 - F) is F."""
     terms = summands(share)
-    if len(terms) != 2:
-        return None
     pair = subtraction(share)
     if pair is not None and pair[0] is b.ONE:
         return pair[1]
-    products = [_factors(sign, term) for sign, term in terms if isinstance(term, Call) and term.op.name == "mul"]
-    if len(products) != 2:
+    settled = [(sign, term) for sign, term in terms if term.is_static]
+    shares = [term for sign, term in terms if not term.is_static and sign > 0]
+    if len(shares) == 1 and len(settled) == len(terms) - 1:
+        return _of_shifted(shares[0], settled, domain)
+    if len(terms) != 2:
         return None
-    for weight, first in products[0]:
-        for opposite, second in products[1]:
-            one, other = b.exact(weight), b.exact(opposite)
-            is_one = one is not None and other is not None and one + other == 1
-            if is_one or b.sub(b.ONE, weight) is opposite or b.sub(b.ONE, opposite) is weight:
-                found = [one_minus(part, domain) for part in (first, second)]
-                if found == [None, None]:
-                    return None
-                left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
-                return b.add(b.mul(weight, left), b.mul(opposite, right))
+    for weight, first in _factors(*terms[0]):
+        for opposite, second in _factors(*terms[1]):
+            if not _are_opposite(weight, opposite, domain):
+                continue
+            found = [_at_end(part) or one_minus(part, domain) for part in (first, second)]
+            if found == [None, None]:
+                return None
+            left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
+            return b.add(b.mul(weight, left), b.mul(opposite, right))
     return None
+
+
+def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
+    """Whether two weights come to 1."""
+    one, two = b.exact(weight), b.exact(other)
+    if one is not None or two is not None:
+        return one is not None and two is not None and one + two == 1
+    is_rest = b.sub(b.ONE, weight) is other or b.sub(b.ONE, other) is weight
+    return is_rest or one_minus(weight, domain) is other or one_minus(other, domain) is weight
+
+
+def _of_shifted(share: Expr, settled: Terms, domain: LogDomain) -> Expr | None:
+    """1 - (F + c) is (1 - F) - c."""
+    rest = one_minus(share, domain)
+    if rest is None:
+        return None
+    for sign, term in settled:
+        rest = b.sub(rest, term) if sign > 0 else b.add(rest, term)
+    return rest

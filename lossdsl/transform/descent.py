@@ -13,7 +13,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
-from lossdsl.transform.complement import complement, one_minus
+from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LEAST, MOST, NOTHING, LogDomain, Scaled, unshifted
 from lossdsl.transform.pairs import paired
 
@@ -39,9 +39,7 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
 
 def _log(domain: LogDomain, node: Call) -> Expr | None:
     (arg,) = node.args
-    found = domain.log(arg) or _quotient_near_one(arg)
-    is_sum = isinstance(arg, Call) and arg.op.name in ("add", "sub") and domain.difference(arg) is None
-    return _near_one(domain, arg, found) if found is None or is_sum else found
+    return domain.log(arg) or _quotient_near_one(arg)
 
 
 def _log1p(domain: LogDomain, node: Call) -> Expr | None:
@@ -65,14 +63,6 @@ def _xlogy(domain: LogDomain, node: Call) -> Expr | None:
     weight, arg = node.args
     found = domain.log(arg)
     return None if found is None else b.where(b.call("eq", weight, b.ZERO), b.ZERO, b.mul(weight, found))
-
-
-def _near_one(domain: LogDomain, arg: Expr, found: Expr | None) -> Expr | None:
-    """The logarithm of a probability and a bit, as of `p + epsilon`, which loses its digits where p is near 1."""
-    rest = complement(arg, domain) if domain.is_made_of_exponentials(arg) else None
-    if rest is None or not domain.known[arg].is_nonnegative:
-        return found
-    return b.where(b.call("gt", arg, b.const(0.5)), b.call("log1p", b.neg(rest)), found or b.call("log", arg))
 
 
 # --- exponentials ---------------------------------------------------------------------------------------------------
@@ -103,7 +93,7 @@ def _exponential(power: Expr) -> Expr | None:
 
 def _expm1(domain: LogDomain, node: Call) -> Expr | None:
     found = _exponential(node.args[0])
-    rest = None if found is None else complement(b.sub(b.ONE, found), domain, of_difference=True)
+    rest = None if found is None else one_minus(found, domain)
     return None if rest is None else b.neg(rest)
 
 
@@ -141,11 +131,9 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
     if share is not None:
         return share
     dividend = domain.scale(above)
-    if dividend.is_plain and above is not b.ONE:
-        return None
-    odds = _sigmoid(dividend, divisor)
+    odds = _sigmoid(Scaled(b.ONE) if dividend.is_plain else dividend, divisor)
     if odds is not None:
-        return odds
+        return b.mul(above, odds) if dividend.is_plain else odds
     if dividend.is_plain:
         return None
     plain = b.sub(dividend.power, divisor.power)
@@ -248,7 +236,7 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
     small = b.call("exp", b.mul(exponent, log))  # the base may vanish where its root does not
     value = b.where(b.call("gt", base, b.const(LEAST)), node, small)
     is_number = b.call("gt", log, NOTHING)  # at a base of 0 the slope is 0, as that of a root at its minimum
-    return b.call("via", value, log, b.where(is_number, b.mul(exponent, value), b.ZERO))
+    return b.call("via", value, b.where(is_number, log, b.ZERO), b.mul(exponent, value))
 
 
 _RULES: dict[str, Rule] = {

@@ -32,29 +32,34 @@ NEAR = b.const(0.5)
 
 @dataclass(frozen=True)
 class Scaled:
-    """A number as `factor*exp(power)`."""
+    """A number as `factor*exp(power)`; `better` is its logarithm, where that of the factor has lost digits near 1."""
 
     factor: Expr
     power: Expr = b.ZERO
+    better: Expr | None = None
 
     @property
     def is_plain(self) -> bool:
-        """Whether the number is its own factor: its logarithm has no need to descend."""
+        """Whether the number is its own factor: it can neither overflow nor underflow."""
         return self.power is b.ZERO
+
+    @property
+    def by_logarithm(self) -> Scaled:
+        """The same with the better logarithm as the power."""
+        return self if self.better is None else Scaled(b.ONE, self.better)
 
     @property
     def log(self) -> Expr:
         """The logarithm."""
+        if self.better is not None:
+            return self.better
         if self.factor is b.ONE:
             return self.power
         found = b.call("log", self.factor)
         return found if self.is_plain else b.add(found, self.power)
 
     def map(self, change: Callable[[Expr], Expr]) -> Scaled:
-        return Scaled(change(self.factor), change(self.power))
-
-
-ONE = Scaled(b.ONE)
+        return Scaled(change(self.factor), change(self.power), None if self.better is None else change(self.better))
 
 
 def _name(node: Expr) -> str:
@@ -70,6 +75,8 @@ class LogDomain:
     def __init__(self, known: Ranges, complement: Callable[[Expr, LogDomain], Expr | None]) -> None:
         self.known = known
         self.complement = complement
+        self.rests: dict[Expr, Expr | None] = {}
+        """The complements that are known so far."""
         self._done: dict[Expr, Scaled] = {}
         self._wild: dict[Expr, bool] = {}
 
@@ -81,10 +88,24 @@ class LogDomain:
 
     def _chosen(self, expr: Expr, scaled: Scaled) -> Scaled:
         """A sum that cannot overflow by itself, unless it is too small: one of its terms may be 0 and still move it."""
-        if scaled.is_plain or not self._is_bounded(expr):
+        if scaled.is_plain or not self._is_bounded(expr) or not self.known[expr].is_nonnegative:
             return scaled
         is_large = b.call("gt", expr, b.const(LEAST))
         return Scaled(b.ONE, b.where(is_large, b.call("log", expr), scaled.log))
+
+    def _near_one(self, expr: Expr, scaled: Scaled) -> Scaled:
+        """A sum that is a probability, as of `p + epsilon`, whose logarithm loses its digits where p is near 1."""
+        rest = self._rest(expr)
+        if rest is None:
+            return scaled
+        better = b.where(b.call("gt", expr, NEAR), b.call("log1p", b.neg(rest)), scaled.log)
+        return Scaled(expr, better=better) if scaled.is_plain else Scaled(b.ONE, better)
+
+    def _rest(self, expr: Expr) -> Expr | None:
+        """1 - F for a sum F of exponentials that may be a little less than 1."""
+        if not 0 <= self.known[expr].low < 1 or not self.is_made_of_exponentials(expr):
+            return None
+        return self.complement(expr, self)
 
     def log(self, expr: Expr) -> Expr | None:
         """The logarithm of what is positive, if it descends."""
@@ -92,7 +113,7 @@ class LogDomain:
         if difference is not None:
             return difference
         scaled = self.scale(expr)
-        return None if scaled.is_plain else scaled.log
+        return None if scaled.is_plain and scaled.better is None else scaled.log
 
     def log_of(self, expr: Expr) -> Expr:
         """The logarithm, whether it descends or not."""
@@ -144,23 +165,23 @@ class LogDomain:
 
     def _each(self, expr: Expr, arg: Expr, change: Callable[[Expr], Expr]) -> Scaled:
         inner = self.scale(arg)
-        return Scaled(expr) if inner.is_plain else inner.map(change)
+        return Scaled(expr) if inner.is_plain and inner.better is None else inner.map(change)
 
     def _reduced(self, expr: Expr, name: str, arg: Expr, over: Axes) -> Scaled:
         inner = self.scale(arg)
         if name == "prod" and self.known[arg].is_nonnegative:
             return Scaled(b.ONE, reduce("sum", b.spread(self.log_of(arg), over), over))
         if inner.is_plain or self.is_tame(expr):
-            return Scaled(expr)
+            return self._near_one(expr, Scaled(expr))
         if name in ("max", "min"):
-            pure = self._pure(inner)
+            pure = self._pure(inner.by_logarithm)
             return Scaled(expr) if pure is None else Scaled(b.ONE, reduce(name, b.spread(pure, over), over))
         if name not in ("sum", "mean"):
             return Scaled(expr)
         found = self._sum(inner, over)
         if name == "mean":
             found = Scaled(b.div(found.factor, b.length(arg, over)), found.power)
-        return self._chosen(expr, found)
+        return self._near_one(expr, self._chosen(expr, found))
 
     def _sum(self, inner: Scaled, over: Axes) -> Scaled:
         factor, power = inner.factor, inner.power
@@ -274,13 +295,13 @@ class LogDomain:
         return b.add(high, b.call("log1mexp", b.sub(low, high)))
 
     def _log_rest(self, share: Expr, scaled: Scaled) -> Expr | None:
-        """log(1 - F)."""
-        known = self._log_complement(share)
-        if known is not None:
-            return known
-        rest = self.complement(share, self) if _name(share) in ("add", "sub") else None
-        if rest is not None:
-            return b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), self.log_of(rest))
+        """log(1 - F): that of the complement, where it is known as more than 1 less the exponential of a logarithm."""
+        rest = self.complement(share, self)
+        if rest is not None and not (_name(rest) == "neg" and _name(rest.children[0]) == "expm1"):
+            found = self.log_of(rest)
+            if not _is_sum(rest) or self._rest(rest) is not None:
+                return found
+            return b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), found)
         power = self._pure(scaled)
         if power is None:
             return None
@@ -323,21 +344,13 @@ class LogDomain:
         scaled = self.scale(b.neg(power))
         return None if scaled.is_plain else scaled.log
 
-    def _log_complement(self, share: Expr) -> Expr | None:
-        match share:
-            case Call(op, (a,)) if op.name in ("sigmoid", "norm_cdf"):
-                return b.call(f"log_{op.name}", b.neg(a))
-            case Along(op, (a,), over) if op.name == "softmax":
-                return along("log_softmax_rest", a, over)
-            case Gather(arg, axis, index) if (inner := self._log_complement(arg)) is not None:
-                return Gather(inner, axis, index)
-            case Rename(arg, old, new) if (inner := self._log_complement(arg)) is not None:
-                return Rename(inner, old, new)
-        return None
-
 
 _WILD = frozenset({"exp", "expm1", "sigmoid", "norm_cdf", "erfc", "softmax", "softmax_rest", "prod"})
 _LOG_OF_WHOLE = {"softmax": "log_softmax", "softmax_rest": "log_softmax_rest"}
+
+
+def _is_sum(expr: Expr) -> bool:
+    return _name(expr) in ("add", "sub", "sum", "mean")
 
 
 def unshifted(power: Expr, over: Axes) -> tuple[Expr, Expr | None]:
@@ -388,6 +401,7 @@ def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     one, other = map(d.scale, args)
     if one.is_plain and other.is_plain:
         return Scaled(expr)
+    one, other = one.by_logarithm, other.by_logarithm
     return Scaled(b.mul(one.factor, other.factor), b.add(one.power, other.power))
 
 
@@ -395,6 +409,7 @@ def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     one, other = map(d.scale, args)
     if one.is_plain and other.is_plain:
         return Scaled(expr)
+    one, other = one.by_logarithm, other.by_logarithm
     return Scaled(b.div(one.factor, other.factor), paired(b.sub(one.power, other.power)))
 
 
@@ -406,7 +421,7 @@ def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _raised(d: LogDomain, expr: Expr, base: Expr, exponent: Expr) -> Scaled:
-    inner = d.scale(base)
+    inner = d.scale(base).by_logarithm
     if inner.is_plain:
         power = d.difference(base)
         return Scaled(expr) if power is None else Scaled(b.ONE, b.mul(exponent, power))
@@ -428,7 +443,7 @@ def _sqrt(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _where(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     condition, *pieces = args
-    found = [Scaled(b.ONE, NOTHING) if b.is_const(piece, 0) else d.scale(piece) for piece in pieces]
+    found = [Scaled(b.ONE, NOTHING) if b.is_const(piece, 0) else d.scale(piece).by_logarithm for piece in pieces]
     if all(piece.is_plain or piece.power is NOTHING for piece in found):
         return Scaled(expr)
     one, other = found
@@ -436,7 +451,7 @@ def _where(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _extreme(d: LogDomain, expr: Expr, args: Args) -> Scaled:
-    found = [d.scale(arg) for arg in args]
+    found = [d.scale(arg).by_logarithm for arg in args]
     if all(one.is_plain for one in found):
         return Scaled(expr)
     if any(b.is_const(arg, 0) for arg in args) and _name(expr) == "max":
@@ -448,8 +463,7 @@ def _extreme(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _stop(d: LogDomain, expr: Expr, args: Args) -> Scaled:
-    inner = d.scale(args[0])
-    return Scaled(expr) if inner.is_plain else inner.map(lambda part: b.call("stop", part))
+    return d._each(expr, args[0], lambda part: b.call("stop", part))
 
 
 def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
@@ -460,10 +474,11 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     pair = subtraction(expr)
     if pair is not None and pair[0] is b.ONE:
-        known = d._log_complement(pair[1])
-        if known is not None:
-            return Scaled(b.ONE, known)
-    return d._chosen(expr, d.added(expr))
+        share = d.scale(pair[1])
+        rest = None if share.is_plain else d._log_rest(pair[1], share)
+        if rest is not None:
+            return Scaled(b.ONE, rest)
+    return d._near_one(expr, d._chosen(expr, d.added(expr)))
 
 
 _CALLS: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import TypeGuard
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, walk
+from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, users, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts
 from lossdsl.transform.canonical import Canonical
@@ -40,16 +40,13 @@ class Split:
 
 def small_first(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     """The roots with their small factors gathered, and applied once."""
-    users: dict[Expr, int] = {}
-    for node in walk(*roots):
-        for child in node.children:
-            users[child] = users.get(child, 0) + 1
+    above = users(*roots)
     splits: dict[Expr, Split] = {}
     done: dict[Expr, Expr] = {}
     for node in walk(*roots):
         split = _split(node, splits, done, known)
         done[node] = _joined(split.sign, split.above, split.below, split.core)
-        if users.get(node, 0) > 1:  # what is used twice is computed once, and so stays whole
+        if len(above[node]) > 1:  # what is used twice is computed once, and so stays whole
             if split.sign < 0 and not split.above:  # but for a sign, which would be a pass of its own
                 whole = split.without([], [])
                 done[node], split = b.neg(whole), Split(-1, (), (), whole)
@@ -63,39 +60,41 @@ def _split(node: Expr, splits: dict[Expr, Split], done: dict[Expr, Expr], known:
     if isinstance(node, Reduce) and node.op.name in ("sum", "mean") and splits[node.arg].sign < 0:
         return Split(-1, (), (), Reduce(node.op, splits[node.arg].without([], []), node.over))
     if isinstance(node, Call) and node.axes:
-        full = node.axes
         match node.op.name:
             case "neg":
-                inner = splits[node.args[0]]
-                return Split(-inner.sign, inner.above, inner.below, inner.core)
-            case "mul" if (spread := _spread(node, splits, done)) is not None:
-                return Split(1, (), (), spread)
-            case "mul" if any(arg.axes == full for arg in node.args):
-                left, right = (_seen(arg, full, splits, done) for arg in node.args)
-                if node.args[0].axes == node.args[1].axes:  # a part such as x/sum(x) is likely to be used elsewhere
-                    left, right = (
-                        Split(side.sign, (), (), side.without([], []))
-                        if any(divisor.axes for divisor in side.below)
-                        else side
-                        for side in (left, right)
-                    )
-                return Split(
-                    left.sign * right.sign,
-                    left.above + right.above,
-                    left.below + right.below,
-                    b.mul(left.core, right.core),
-                )
-            case "div" if node.args[0].axes == full:
-                left = splits[node.args[0]]
-                divisor = done[node.args[1]]
-                if divisor.axes < full:
-                    return Split(left.sign, left.above, (*left.below, divisor), left.core)
-                return Split(left.sign, left.above, left.below, b.div(left.core, divisor))
+                return replace(splits[node.args[0]], sign=-splits[node.args[0]].sign)
+            case "mul" if (product := _of_product(node, splits, done)) is not None:
+                return product
+            case "div" if node.args[0].axes == node.axes:
+                above, divisor = splits[node.args[0]], done[node.args[1]]
+                if divisor.axes < node.axes:
+                    return replace(above, below=(*above.below, divisor))
+                return replace(above, core=b.div(above.core, divisor))
             case "add" | "sub":
                 return _sum(node, splits, done)
             case "where" if node.args[2] is b.ZERO:
                 return _choice(node, splits, done, known)
     return Split(1, (), (), b.rebuild(node, tuple(done[child] for child in node.children)))
+
+
+def _of_product(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split | None:
+    """A product with the small factors of both sides; None where both are small."""
+    spread = _spread(node, splits, done)
+    if spread is not None:
+        return Split(1, (), (), spread)
+    axes = [arg.axes for arg in node.args]
+    if node.axes not in axes:
+        return None
+    left, right = (_seen(arg, node.axes, splits, done) for arg in node.args)
+    if axes[0] == axes[1]:
+        left, right = _undivided(left), _undivided(right)
+    core = b.mul(left.core, right.core)
+    return Split(left.sign * right.sign, left.above + right.above, left.below + right.below, core)
+
+
+def _undivided(side: Split) -> Split:
+    """A factor as a whole if it has divisors: a part such as x/sum(x) is likely to be used elsewhere."""
+    return Split(side.sign, (), (), side.without([], [])) if any(each.axes for each in side.below) else side
 
 
 def _spread(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Expr | None:
@@ -107,9 +106,7 @@ def _spread(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Ex
                 continue
             sides = [splits[arg] for arg in terms.args]
             if all(arg.axes == node.axes and side.above for arg, side in zip(terms.args, sides, strict=True)):
-                one, other = (
-                    _joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides
-                )
+                one, other = (_joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides)
                 return b.call(terms.op.name, one, other)
     return None
 

@@ -14,8 +14,8 @@ from functools import cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
+from lossdsl.ir.bounds import POSITIVE, Bounds
 from lossdsl.ir.expr import Call, Const, Expr, Input
-from lossdsl.ir.interval import POSITIVE, Interval
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.language import expression
 
@@ -33,7 +33,7 @@ class Rule:
     name: str
     left: str
     right: str
-    needs: tuple[tuple[str, Interval], ...] = ()
+    needs: tuple[tuple[str, Bounds], ...] = ()
     constants: str = ""
     point: tuple[tuple[str, float], ...] = ()
     wrong_at: tuple[tuple[str, float], ...] = ()
@@ -42,9 +42,9 @@ class Rule:
     rounded: str = ""
 
 
-ABOVE_MINUS_ONE = Interval(low=-1.0, low_open=True)
-LOWER_HALF = Interval(0.0, 0.5, low_open=True)
-UPPER_HALF = Interval(0.5, 1.0, low_open=True)
+ABOVE_MINUS_ONE = Bounds(low=-1.0, low_open=True)
+LOWER_HALF = Bounds(0.0, 0.5, low_open=True)
+UPPER_HALF = Bounds(0.5, 1.0, low_open=True)
 
 RULES = (
     Rule("log-cosh", "log(cosh(a))", "log_cosh(a)", point=(("a", 1e-3),)),
