@@ -217,3 +217,15 @@ def test_a_quantile_is_the_loss_where_it_has_a_target():
     for text, said in (("quantile[all](x, 0.5)", "one axis"), ("quantile[last](x, x)", "a number or a parameter")):
         with pytest.raises(LossError, match=said):
             lossdsl.load(HEAD + text)
+
+
+def test_class_weights_may_be_a_dict():
+    source = "loss f(t: label, x; w: vector)\n-w[t]*log_softmax(x)[t]"
+    labels = np.array([2, 0])
+    by_list = lossdsl.load(source, w=[1, 2, 5, 1, 1, 1]).numpy(labels, X)
+    by_class = lossdsl.load(source, w={0: 1, 2: 5, 1: 2, 3: 1, 4: 1, 5: 1}).numpy(labels, X)
+    np.testing.assert_array_equal(by_class, by_list)
+    for wrong in ({1: 1.0, 2: 2.0}, {"a": 1.0}, {0: "b"}, {}):
+        with pytest.raises(LossError, match="a vector of numbers") as caught:
+            lossdsl.load(source, w=wrong)
+        assert "each class" in caught.value.hint
