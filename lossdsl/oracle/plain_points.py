@@ -62,15 +62,15 @@ def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Exp
     for value, word in enumerate(("zeros", "ones")):
         some = [spec for spec in loss.inputs if spec.is_real and value in INPUT_KINDS[spec.domain].plain]
         if len(some) > 1:
-            arrays = {node: _filled(point, node, value) for spec in some for node in spec.nodes}
-            yield f"where {_and(some)} are all {word}", arrays
+            yield f"where {_and(some)} are all {word}", {n: _filled(point, n, value) for one in some for n in one.nodes}
     corners = [spec for spec in loss.inputs if _has_corners(spec)]
     nodes = [node for spec in corners for node in spec.nodes]
     if len(corners) > 1:
         yield f"where {_and(corners)} agree on one element", {node: _corner(point, node) for node in nodes}
     for label in (spec for spec in loss.inputs if spec.layout == "label" and corners):
-        arrays = {node: _at_label(point, node, label.nodes[0]) for node in nodes}
-        yield f"where {_and(corners)} are sure of `{label.name}`", arrays
+        yield f"where {_and(corners)} are sure of `{label.name}`", {
+            node: _at_label(point, node, label.nodes[0]) for node in nodes
+        }
 
 
 def _has_corners(spec: InputSpec) -> bool:

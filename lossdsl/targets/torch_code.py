@@ -44,6 +44,8 @@ class TorchPrinter(Printer):
         "count": "a.shape[k]",
         "size": "a.numel()",
         "arange": "torch.arange(a.shape[k], device=a.device)",
+        "range": "torch.arange(n, device=device)",
+        "shorter range": "torch.arange(max(a.shape[k] - n, 0), device=a.device)",
         "reduced": "F(a, dim=k)",
         "reduced, kept": "F(a, dim=k, keepdim=True)",
         "position": "_position(F, a, k)",
@@ -206,10 +208,11 @@ def _take_along(a, index, axis):
     return torch.squeeze(torch.take_along_dim(a, index, dim=axis), axis)
 ''',
     "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return torch.nn.functional.pad(a, (first, like.shape[-1] - last))
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    first = len(range(count)[:start])
+    widths = [0, 0] * (-axis - 1) + [first, count - first - a.shape[axis]]
+    return torch.nn.functional.pad(a, widths)
 ''',
     "_along": '''
 def _along(function, tensors, first, count):
@@ -244,6 +247,21 @@ def _rank(a, first, count):
         torch.argsort(-a, dim=-1, stable=True), dim=-1, stable=True
     )
     return _along(lambda a: (order(a) + 1).to(a.dtype), [a], first, count)
+''',
+    "_dft": '''
+def _dft(a):
+    """The discrete Fourier transform along the last axis, of 16-bit numbers in 32."""
+    return torch.fft.fft(a if a.dtype == torch.float64 else a.float(), dim=-1)
+''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(lambda a: torch.real(_dft(a)).to(a.dtype), [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(lambda a: -torch.imag(_dft(a)).to(a.dtype), [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):
