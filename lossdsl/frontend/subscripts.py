@@ -18,6 +18,7 @@ from lossdsl.ir.expr import Call, Const, Expr, Gather, Input, Position
 from lossdsl.ir.meets import home_of
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS, function_names
+from lossdsl.source import Span
 
 MAX_INDEX = 2**31 - 1
 _ARITHMETIC = ("add", "sub", "mul", "neg", "whole", "real", "floor", "ceil", "round", "mod", "div", "max", "min", "abs")
@@ -156,31 +157,33 @@ def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolver: Res
         plural = "index" if count == 1 else "indices"
         hint = f"as in `{name}[{', '.join(one.axis.name for one in meaning.indices)}]`"
         raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span, hint)
-    moves = []
-    for item, own in zip(node.items, meaning.indices, strict=True):
-        if isinstance(item, s.Bound) and item.domain.text == own.axis.domain:
-            item = s.At(item.span, s.Name(item.name.span, item.name.text))
-        if not isinstance(item, s.At):
-            raise LossTypeError("one element is wanted here", item.span)
-        if isinstance(item.value, s.Self):
-            if not own.axis.as_long_as(own.home) or own.low:
-                hint = f"read it at an index: `{name}[i]`"
-                raise LossTypeError(f"`{name}` is not there at every position", item.span, hint)
-            moves.append(_Move(own.axis, own.home))
-            continue
-        value = index(item.value, scope, resolver)
-        shift = moved(value)
-        for axis in _counted(value):
-            if axis.domain != own.axis.domain:
-                message = f"`{axis.name}` runs over `{axis.domain}`, this index of `{name}` over `{own.axis.domain}`"
-                raise LossTypeError(message, item.span)
-        if shift is not None and shift[0].is_index:
-            note(resolver, shift[0], own, shift[1], item.span)
-            moves.append(_Move(own.axis, shift[0], shift[1] - own.low))
-        else:
-            moves.append(_Move(own.axis, _counted_from(value, own.low, item.value, name)))
-    moves = [move for move in moves if move.axis in meaning.value.axes]
+    pairs = zip(node.items, meaning.indices, strict=True)
+    every = [_move_to(item, own, name, scope, resolver) for item, own in pairs]
+    moves = [move for move in every if move.axis in meaning.value.axes]
     return _moved(_folded(meaning.value, moves), moves)
+
+
+def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolving) -> _Move:
+    """Where one index of a definition goes."""
+    if isinstance(item, s.Bound) and item.domain.text == own.axis.domain:
+        item = s.At(item.span, s.Name(item.name.span, item.name.text))
+    if not isinstance(item, s.At):
+        raise LossTypeError("one element is wanted here", item.span)
+    if isinstance(item.value, s.Self):
+        if not own.axis.as_long_as(own.home) or own.low:
+            hint = f"read it at an index: `{name}[i]`"
+            raise LossTypeError(f"`{name}` is not there at every position", item.span, hint)
+        return _Move(own.axis, own.home)
+    value = index(item.value, scope, resolver)
+    for axis in _counted(value):
+        if axis.domain != own.axis.domain:
+            message = f"`{axis.name}` runs over `{axis.domain}`, this index of `{name}` over `{own.axis.domain}`"
+            raise LossTypeError(message, item.span)
+    shift = moved(value)
+    if shift is None or not shift[0].is_index:
+        return _Move(own.axis, _counted_from(value, own.low, item.value, name))
+    note(resolver, shift[0], own, shift[1], item.span)
+    return _Move(own.axis, shift[0], shift[1] - own.low)
 
 
 def _counted_from(value: Expr, low: int, node: s.Node, name: str) -> Expr:
@@ -221,30 +224,39 @@ def _slice(target: Expr, item: s.Range, scope: Scope, resolver: Resolving) -> Ex
     if last is None:
         hint = "a slice is one of an input with a last axis; labels and scalars have none"
         raise LossTypeError("there is no axis `last` to take a slice of", item.span, hint)
-    ends: list[int | None] = []
-    for end in (item.start, item.stop):
-        value = None if end is None else b.exact(resolver.resolve(end, scope))
-        if end is not None and (value is None or value.denominator != 1):
-            hint = "as in `x[1:]`; a parameter is declared `K: int`"
-            raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, hint)
-        if end is not None and value is not None and abs(value) > MAX_INDEX:
-            raise LossLimitError(f"no axis has {end.span.text} elements", end.span, "up to the end is `x[1:]`")
-        ends.append(None if value is None else int(value))
-    start, stop = ends[0] or 0, ends[1]
+    first, stop = (_end(end, scope, resolver) for end in (item.start, item.stop))
+    start = first or 0
     if last.size is not None:
         start, stop = (end + last.size if end < 0 else end for end in (start, last.size if stop is None else stop))
-    if start >= 0 and (stop is None or stop < 0):
-        new = Axis("last", "last", 0, last.cut + start - (stop or 0))
-    else:
-        from_last = start < 0 and (stop is None or stop < 0)
-        size = (stop or 0) - start
-        if (start < 0 and not from_last) or (last.size is not None and not 0 <= start < (stop or 0) <= last.size):
-            hint = "count both ends from the same side, and within what is there"
-            raise LossTypeError("it is not known what this slice leaves", item.span, hint)
-        new = Axis("last", "last", 0, 0, size)
-        if size <= 0:
-            raise LossTypeError("nothing is left by this slice", item.span, "as in `x[1:3]`, which has x[1] and x[2]")
-    return b.cut(target, last, new, start)
+    return b.cut(target, last, _left(last, start, stop, item.span), start)
+
+
+def _end(end: s.Node | None, scope: Scope, resolver: Resolving) -> int | None:
+    """A start or stop, as far as it is written."""
+    if end is None:
+        return None
+    value = b.exact(resolver.resolve(end, scope))
+    if value is None or value.denominator != 1:
+        hint = "as in `x[1:]`; a parameter is declared `K: int`"
+        raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, hint)
+    if abs(value) > MAX_INDEX:
+        raise LossLimitError(f"no axis has {end.span.text} elements", end.span, "up to the end is `x[1:]`")
+    return int(value)
+
+
+def _left(last: Axis, start: int, stop: int | None, span: Span) -> Axis:
+    """The axis that a slice leaves of the last one."""
+    is_to_end = stop is None or stop < 0
+    if start >= 0 and is_to_end:
+        return Axis("last", "last", 0, last.cut + start - (stop or 0))
+    size = (stop or 0) - start
+    is_within = last.size is None or 0 <= start < (stop or 0) <= last.size
+    if (start < 0 and not is_to_end) or not is_within:
+        hint = "count both ends from the same side, and within what is there"
+        raise LossTypeError("it is not known what this slice leaves", span, hint)
+    if size <= 0:
+        raise LossTypeError("nothing is left by this slice", span, "as in `x[1:3]`, which has x[1] and x[2]")
+    return Axis("last", "last", 0, 0, size)
 
 
 # --- several at once ----------------------------------------------------------------------------------------------

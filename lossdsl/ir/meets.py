@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lossdsl.ir.axes import DOMAINS, Axis, last_of, ordered
@@ -154,29 +154,29 @@ def _homes(
             groups.find(counted)
             return {axis: counted}
         case Rename(arg, old, new):
-            rest = {axis: home for axis, home in homes[arg].items() if axis != old}
             moved = {new: homes[arg][old]} if old in homes[arg] else {}
-            return _joined([rest, moved], groups)
+            return _joined([_others(homes[arg], {old}), moved], groups)
         case Gather(arg, axis, index):
-            inner = {a: home for a, home in homes[arg].items() if a != axis}
-            return _joined([inner, homes[index]], groups)
-        case Slice(arg, old, new):
-            inner = dict(homes[arg])
-            home = inner.pop(old, None)
-            if home is not None:
-                part = (*home[:2], (*cuts_of(home), node.bounds))
-                groups.find(part)
-                inner[new] = part
-            return inner
+            return _joined([_others(homes[arg], {axis}), homes[index]], groups)
+        case Slice(arg, old, new) if old in homes[arg]:
+            home = homes[arg][old]
+            part = (*home[:2], (*cuts_of(home), node.bounds))
+            groups.find(part)
+            return {**_others(homes[arg], {old}), new: part}
+        case Slice(arg):
+            return homes[arg]
         case Unslice(arg, like, old, new):
-            others = {a: h for a, h in homes[arg].items() if a != old}
             whole = homes[like].get(new)
-            return others if whole is None else {**others, new: whole}
+            return {**_others(homes[arg], {old}), **({} if whole is None else {new: whole})}
         case Reduce(_, arg, over):
-            return {axis: home for axis, home in homes[arg].items() if axis not in over}
+            return _others(homes[arg], over)
         case Call() | Along():
             return _joined([homes[child] for child in node.children], groups)
     return {}
+
+
+def _others(homes: dict[Axis, Home], gone: Collection[Axis]) -> dict[Axis, Home]:
+    return {axis: home for axis, home in homes.items() if axis not in gone}
 
 
 def _joined(parts: list[dict[Axis, Home]], groups: _Groups) -> dict[Axis, Home]:

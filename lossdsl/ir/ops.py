@@ -11,9 +11,9 @@ import math
 from lossdsl.ir.bounds import INF
 from lossdsl.ir.rows.aggregation import AGGREGATE_ROWS
 from lossdsl.ir.rows.arithmetic import ARITHMETIC
-from lossdsl.ir.rows.distributions import DISTRIBUTIONS
 from lossdsl.ir.rows.exponentials import EXPONENTIALS
 from lossdsl.ir.rows.logic import LOGIC
+from lossdsl.ir.rows.probability import DISTRIBUTIONS
 from lossdsl.ir.rows.trigonometry import TRIGONOMETRY
 
 OPS = {row.name: row for row in (*ARITHMETIC, *EXPONENTIALS, *TRIGONOMETRY, *DISTRIBUTIONS, *LOGIC)}

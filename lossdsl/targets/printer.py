@@ -26,7 +26,7 @@ from lossdsl.ir.expr import (
     Slice,
     Unslice,
 )
-from lossdsl.targets.reductions import Reductions
+from lossdsl.targets.axis_reductions import Reductions
 from lossdsl.targets.template import fill, literal, name
 
 
