@@ -19,6 +19,7 @@ from choices import drawn, poisoned, sources
 from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from test_norms import HOMOGENEOUS, SCALES, check_scales
 from test_published import LOSSES, arguments, arrays, same_slope, same_value
 
 import lossdsl
@@ -457,7 +458,7 @@ def derived(loss, mode):
         def on_tensors(t, x, *rest):
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                value = loss.call((t, *rest), x)
+                value = loss.call((t, *rest) if rest else t, x)
             return value, tape.gradient(value, x, unconnected_gradients="zero")
 
         function = on_tensors if mode == "eager" else tf.function(on_tensors, jit_compile=mode == "xla")
@@ -466,7 +467,9 @@ def derived(loss, mode):
         import jax
 
         def on_arrays(t, x, *rest):
-            return loss.call((t, *rest), x), jax.grad(lambda x: loss.call((t, *rest), x).sum())(x)
+            return loss.call((t, *rest) if rest else t, x), jax.grad(
+                lambda x: loss.call((t, *rest) if rest else t, x).sum()
+            )(x)
 
         function = jax.jit(on_arrays)
         return lambda inputs: function(*inputs)
@@ -475,7 +478,7 @@ def derived(loss, mode):
     def on_torch_tensors(inputs):
         t, x, *rest = map(torch.tensor, inputs)
         x.requires_grad_()
-        value = loss.call((t, *rest), x)
+        value = loss.call((t, *rest) if rest else t, x)
         (slope,) = torch.autograd.grad(value.sum(), x, allow_unused=True)
         return value.detach(), torch.zeros_like(x) if slope is None else slope
 
@@ -577,8 +580,12 @@ def digits(_):
         found = []
         for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
             value, slope = derived(loss, mode)([t, x])
-            found.append([*map(float, np.ravel(keras.ops.convert_to_numpy(value))),
-                          *map(float, np.ravel(keras.ops.convert_to_numpy(slope)))])
+            found.append(
+                [
+                    *map(float, np.ravel(keras.ops.convert_to_numpy(value))),
+                    *map(float, np.ravel(keras.ops.convert_to_numpy(slope))),
+                ]
+            )
         worst = np.array(found)
         assert np.allclose(worst, worst[0], rtol=1e-5, atol=1e-35), f"{text}: {found}"
         return found[-1]
@@ -587,8 +594,27 @@ def digits(_):
         check(body, label, row, on_backend)
 
 
+def norms(_):
+    """Norms of numbers whose squares do not fit, in 32 and in 16 bits; and their second derivatives."""
+    for dtype, scales, within in (("float32", SCALES, 2e-6), ("float16", (2.0**-10, 2.0**9), 2e-2)):
+
+        def on_backend(text, t, x, dtype=dtype):
+            loss = lossdsl.compile(text, reduction=None, dtype=dtype)
+            for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
+                found = [keras.ops.convert_to_numpy(part) for part in derived(loss, mode)([t, x])]
+            return found
+
+        for formula, degree, meaning in HOMOGENEOUS:
+            check_scales(formula, degree, meaning, on_backend, scales, getattr(np, dtype), within)
+    loss = lossdsl.compile("loss f(t, x)\nnorm(x - t)", reduction=None, dtype="float64")
+    t, x = np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([[4.0, 6.0], [0.0, 3.0]])
+    found = second(lambda x: loss(t, x), x)
+    same(found[:1], [[0.032, -0.024]], "second derivative of a norm", 1e-12)
+    assert np.isfinite(found).all(), "the second derivative of a norm of 0"
+
+
 PARTS = {
-    "digits": (digits,),
+    "digits": (digits, norms),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),
     "values": (values, kinks),

@@ -78,7 +78,7 @@ _OPPOSITE = {"max": "min", "min": "max"}
 
 def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) -> Expr | None:
     match name, args:
-        case ("sigmoid" | "norm_cdf"), (a,):
+        case (("sigmoid" | "norm_cdf"), (a,)):
             return b.call(name, b.neg(a))
         case "erf", (a,):
             return b.call("erfc", a)
@@ -100,7 +100,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             if None in found or all(_at_end(piece) for piece in (one, other)):
                 return None
             return b.where(condition, *(piece for piece in found if piece is not None))
-        case ("max" | "min"), (one, other):
+        case (("max" | "min"), (one, other)):
             pieces = [one_minus(piece, domain) for piece in args]
             if pieces == [None, None] or not domain.is_made_of_exponentials(share):  # a late rule has plain clips
                 return None
@@ -124,7 +124,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return None
         case "div", (above, below):
             return _of_quotient(above, below)
-        case ("add" | "sub"), _:
+        case (("add" | "sub"), _):
             return _of_mixture(share, domain)
     return None
 
