@@ -1,7 +1,8 @@
-"""Writes docs/losses.md, and a picture of each loss that has a curve, from the catalogue.
+"""Writes docs/losses.md and a page for each family in docs/losses/ from the catalogue.
 
-    python docs/losses.py            write both
-    python docs/losses.py --check    exit 1 if docs/losses.md is out of date
+    python docs/losses.py            write them
+    python docs/losses.py --check    exit 1 if one is out of date
+    python docs/losses.py --pictures draw the pictures in docs/pictures/ anew
 """
 
 from __future__ import annotations
@@ -10,76 +11,87 @@ import sys
 from pathlib import Path
 
 import lossdsl
-from lossdsl import catalog, plot
-from lossdsl.runtime.spec import LoadedLoss
+from lossdsl import catalog, pipeline, plot
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE / "losses.md"
 PICTURES = HERE / "pictures"
-GIVEN: dict[str, dict[str, object]] = {}
-"""Values for parameters that have no default."""
 
 
-def section(loss: LoadedLoss) -> str:
+def section(name: str) -> str:
     """One loss: title, formula, what its inputs and parameters are, references, picture."""
-    title, _, rest = loss.doc.partition("\n")
-    lines = [f"## {loss.name}", "", title, "", "$$", loss.latex, "$$", ""]
-    picture = PICTURES / f"{loss.name}.png"
+    file = pipeline.builtin(name)
+    assert file is not None
+    program = pipeline.program(file)
+    loss = program.loss
+    lines = [f"## {name}", "", catalog.title(name), "", "$$", program.latex, "$$", ""]
+    picture = PICTURES / f"{name}.png"
     if picture.exists():
-        lines += [f"![{loss.name} and its gradient](pictures/{picture.name})", ""]
+        lines += [f"![{name} and its gradient](../pictures/{picture.name})", ""]
     lines += ["| input | values | layout |", "|---|---|---|"]
-    for spec in loss.program.loss.inputs:
+    for spec in loss.inputs:
         lines.append(f"| `{spec.name}` | {spec.domain} | {spec.layout or 'element'} |")
-    parameters = loss.program.loss.parameters
-    if parameters:
+    if loss.parameters:
         lines += ["", "| parameter | kind | default |", "|---|---|---|"]
-        lines += [f"| `{p.name}` | {p.kind} | {p.default} |" for p in parameters]
-    required = [requirement.span.text for requirement in loss.program.loss.requirements]
+        lines += [f"| `{p.name}` | {p.kind} | {'' if p.default is None else p.default} |" for p in loss.parameters]
+    required = [requirement.span.text for requirement in loss.requirements]
     if required:
         lines += ["", f"Required: {', '.join(f'`{text}`' for text in required)}."]
-    promised = [expectation.text for expectation in loss.program.loss.expectations]
+    promised = [expectation.text for expectation in loss.expectations]
     if promised:
         lines += ["", f"Expected of it: {', '.join(promised)}."]
-    return "\n".join([*lines, "", rest.strip(), ""])
+    rest = catalog.documentation(name).partition("\n\n")[2]
+    return "\n".join([*lines, "", rest.replace("<", "&lt;"), ""])
 
 
-def page() -> str:
-    """The whole page."""
-    names = catalog.names()
+def family(name: str) -> str:
+    """The page of a family."""
+    members = catalog.names(name)
     head = [
-        "# The built-in losses",
+        f"# The {name} losses",
         "",
-        "Written by `python docs/losses.py` from the files in `lossdsl/catalog/`.",
+        f"Written by `python docs/losses.py` from the files in `lossdsl/catalog/{name}/`.",
         "",
-        " · ".join(f"[{name}](#{name})" for name in names),
+        " · ".join(f"[{one}](#{one})" for one in members),
         "",
     ]
-    return "\n".join(head) + "\n" + "\n".join(section(lossdsl.load(name, **GIVEN.get(name, {}))) for name in names)
+    return "\n".join(head) + "\n" + "\n".join(map(section, members))
+
+
+def contents() -> str:
+    """The page that lists all losses."""
+    lines = ["# The built-in losses", ""]
+    lines += ["Written by `python docs/losses.py` from the files in `lossdsl/catalog/`.", ""]
+    for name in catalog.families():
+        lines += [f"## [{name}](losses/{name}.md)", "", "| name | what it is |", "|---|---|"]
+        lines += [f"| [`{one}`](losses/{name}.md#{one}) | {catalog.title(one)} |" for one in catalog.names(name)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def pages() -> dict[Path, str]:
+    """The text of each page."""
+    found = {HERE / "losses.md": contents()}
+    return found | {HERE / "losses" / f"{name}.md": family(name) for name in catalog.families()}
 
 
 def draw_pictures() -> None:
-    """A picture for each loss that is a curve in one number."""
-    PICTURES.mkdir(exist_ok=True)
-    for name in catalog.names():
-        loss = lossdsl.load(name, **GIVEN.get(name, {}))
-        if _is_curve(loss):
-            plot.draw(loss, path=PICTURES / f"{name}.png")
-
-
-def _is_curve(loss: LoadedLoss) -> bool:
-    """Whether a curve shows the loss: that of a number or of two classes, not that of a vector of one element."""
-    try:
-        found = plot.curve(loss)
-    except lossdsl.LossTypeError:
-        return False
-    return "one element" not in found.along
+    """The pictures that there are, drawn anew."""
+    for path in sorted(PICTURES.glob("*.png")):
+        plot.draw(lossdsl.load(path.stem), path=path)
 
 
 def main() -> int:
+    if "--pictures" in sys.argv[1:]:
+        draw_pictures()
+        return 0
+    written = pages()
     if "--check" in sys.argv[1:]:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page() else 1
-    draw_pictures()
-    PAGE.write_text(page(), encoding="utf-8")
+        present = {HERE / "losses.md", *(HERE / "losses").glob("*.md")}
+        fresh = {path: path.read_text(encoding="utf-8") for path in present if path.exists()}
+        return int(fresh != written)
+    (HERE / "losses").mkdir(exist_ok=True)
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

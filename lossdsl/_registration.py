@@ -15,7 +15,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_REGISTERS = "lossdsl.losses"
+_REGISTERS = ("lossdsl.losses", "lossdsl.runtime.keras_metric", "lossdsl.fused.keras_head")
 
 
 class _AfterKeras(MetaPathFinder):
@@ -45,9 +45,18 @@ class _Loader(Loader):
         if spec is not None:
             spec.loader = self.inner
         module.__loader__ = self.inner
-        self.inner.exec_module(module)
+        try:
+            self.inner.exec_module(module)
+        except BaseException:  # its backend is not installed, say: it may be imported again
+            sys.meta_path.insert(0, _AfterKeras())
+            raise
         if not _is_under_way():
-            importlib.import_module(_REGISTERS)
+            _register()
+
+
+def _register() -> None:
+    for name in _REGISTERS:
+        importlib.import_module(name)
 
 
 def _is_under_way() -> bool:
@@ -58,7 +67,7 @@ def _is_under_way() -> bool:
 
 def register_with_keras() -> None:
     """Registers now if Keras is there already, else when it comes."""
-    if "keras" in sys.modules:
-        importlib.import_module(_REGISTERS)
+    if sys.modules.get("keras") is not None:
+        _register()
     elif not any(isinstance(finder, _AfterKeras) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterKeras())

@@ -93,6 +93,12 @@ class LossFileError(LossError):
     kind = "file error"
 
 
+class LossImportError(LossError, ImportError):
+    """A library that is needed and not installed; an ImportError, too. The hint is the command that brings it."""
+
+    kind = "import error"
+
+
 def width(text: str) -> int:
     """How many columns a terminal gives `text` (a combining accent takes none, a wide letter two)."""
     return sum(

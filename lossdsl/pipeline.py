@@ -11,35 +11,35 @@ import ast
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from lossdsl import catalog
 from lossdsl.frontend import syntax
 from lossdsl.frontend.parse import parse
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import names
-from lossdsl.ir.expr import Call, Expr
+from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, meetings
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges
-from lossdsl.ir.text import definitions, formula
 from lossdsl.source import Source
+from lossdsl.stages import STAGES as STAGES
+from lossdsl.stages import shown
 from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
-from lossdsl.transform.gradient import gradient, is_by_sample, seed_for
-from lossdsl.transform.guard import guarded
-from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, VALUE, through
+from lossdsl.transform.fewer_passes import affine_choices
+from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for
+from lossdsl.transform.guard import believing, guarded
+from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, through
 from lossdsl.transform.places import placeless, whole
-from lossdsl.transform.products import affine_choices
 from lossdsl.transform.readable import readable
 from lossdsl.transform.simplify import Proposal, simplified
 
-_VALUE_PASSES = tuple(one.name for one in VALUE)
-STAGES = ("text", "tree", "loss", "latex", *_VALUE_PASSES, "stable", "proposals", "gradient", *TARGETS)
-"""What `lossdsl show` prints: of the passes (see `transform.passes`), the value after each."""
+if TYPE_CHECKING:
+    from lossdsl.targets.emit import Emission
 
 
 @lru_cache(64)
@@ -90,6 +90,9 @@ class Program:
             self.loss,
             value=b.substitute(self.loss.value, put),
             result=b.substitute(self.loss.result, put),
+            requirements=tuple(
+                replace(one, condition=b.substitute(one.condition, put)) for one in self.loss.requirements
+            ),
             parameters=tuple(one for one in self.loss.parameters if one.name not in values),
         )
         return Program(self.file, loss)
@@ -159,11 +162,25 @@ class Program:
         open_ones = [one for one in self.loss.parameters if one.name not in self.loss.settled]
         found = gradient(self.stable, [one.node for one in open_ones], seed_for(self.stable))
         slopes = {one: through(LOWER, (found[one.node],), self.known) for one in open_ones}
-        return {one: self._in_few_passes(self._believing(exprs)) for one, exprs in slopes.items()}
+        return {one: self._in_few_passes(believing(exprs, self.known)) for one, exprs in slopes.items()}
 
     def _in_few_passes(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Gradients as they are computed on large tensors."""
         return through(COMPUTE, exprs, self.known)
+
+    def second_derivatives(self, spec: InputSpec) -> tuple[tuple[Expr, ...], Input]:
+        """For each component of an input, the matrix of its second derivatives times a vector, and that vector.
+
+        The matrix is that of the sum of all values. Where the loss takes no elements together it is diagonal, and is
+        had by a vector of ones.
+        """
+        slopes = gradient(self.stable, spec.nodes)
+        direction = Input(DIRECTION, spec.nodes[0].axes)
+        products = [
+            gradient(b.mul(slopes[node], direction), [node])[node] if slopes[node] is not b.ZERO else b.ZERO
+            for node in spec.nodes
+        ]
+        return self._refined(*products), direction
 
     @cached_property
     def written_slopes(self) -> tuple[Expr, ...]:
@@ -203,21 +220,8 @@ class Program:
         slopes = gradient(value, leaves, seed, guards=guards)
         return tuple(slopes[leaf] for leaf in leaves)
 
-    def _believing(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        """The expressions without the guards of divisors that parameters alone make, where `require` excludes 0."""
-
-        def change(node: Expr) -> Expr:
-            if isinstance(node, Call) and node.op.name == "div" and isinstance(node.args[1], Call):
-                op, divisor = node.args[1].op, node.args[1].args
-                is_guard = op.name == "where" and divisor[2] is b.ONE and divisor[1].is_static
-                if is_guard and self.known[divisor[1]].is_nonzero:
-                    return b.div(node.args[0], divisor[1])
-            return node
-
-        return b.mapped(exprs, change)
-
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return canonical(self._believing(simplified(through(LOWER, slopes, self.known), self.known)[0]))
+        return canonical(believing(simplified(through(LOWER, slopes, self.known), self.known)[0], self.known))
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)
@@ -241,6 +245,12 @@ class Program:
     def value_module(self, target: str) -> ast.Module:
         """The same with `value` alone: the gradient is not worked out for it."""
         return code.module([self._value_function(target)], target)
+
+    def second_module(self, target: str, spec: InputSpec) -> ast.Module:
+        """The same with `second`, the product of the second derivatives in an input with a last argument."""
+        found, direction = self.second_derivatives(spec)
+        made = code.gradient_function(self.loss, [(spec, guarded(found, self.known))], target, "second", direction)
+        return code.module([made], target)
 
     def gradient_module(self, target: str, spec: InputSpec) -> ast.Module:
         """The same with the gradient in one real input alone."""
@@ -277,23 +287,31 @@ class Program:
         """A module of its own for a target, with the parameters' values as defaults."""
         from lossdsl.targets import emit
 
+        return emit.emitted(self._emission(target, defaults), target)
+
+    def callable_module(self, target: str) -> ast.Module:
+        """The same to be run in place, as `loss(inputs, parameters)`; what is required of parameters is not tested."""
+        from lossdsl.targets import emit
+
+        return emit.callable_tree(replace(self._emission(target, {}), requirements=()), target)
+
+    def _emission(self, target: str, defaults: Mapping[str, object]) -> Emission:
+        from lossdsl.targets.emit import Emission
+
         # numpy differentiates nothing: there the gradient is a function, elsewhere it goes with the value.
         found: list[tuple[Argument, tuple[Expr, ...]]] = []
         if target == "numpy":
             found += self.gradients.items()
         else:
             found += [*self.pullbacks.items(), *self.parameter_pullbacks.items()]
-        return emit.emitted(
-            emit.Emission(
-                loss=self.loss,
-                value=guarded((self.value,), self.known)[0],
-                gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
-                requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
-                meetings=self.meetings,
-                defaults=defaults,
-                seed=None if target == "numpy" else seed_for(self.stable),
-            ),
-            target,
+        return Emission(
+            loss=self.loss,
+            value=guarded((self.value,), self.known)[0],
+            gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
+            requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
+            meetings=self.meetings,
+            defaults=defaults,
+            seed=None if target == "numpy" else seed_for(self.stable),
         )
 
     def emitted_gradient(self, spec: InputSpec, target: str, defaults: Mapping[str, object]) -> str:
@@ -309,70 +327,5 @@ class Program:
         return code.module([code.condition_function(self.loss, conditions)], "numpy")
 
     def show(self, stage: str) -> str:
-        """A stage as text."""
-        if stage == "text":
-            return self.loss.source.text.rstrip("\n")
-        if stage == "tree":
-            return _tree(self.file)
-        if stage == "loss":
-            return _loss(self.loss, self.loss.result)
-        if stage == "latex":
-            return self.latex
-        if stage == "stable":
-            return "\n".join(definitions(self.value, self.loss.names))
-        if stage in _VALUE_PASSES:
-            passes = VALUE[: _VALUE_PASSES.index(stage) + 1]
-            (found,) = through(passes, (self.loss.result,), self.known)
-            return "\n".join(definitions(found, self.loss.names))
-        if stage == "proposals":
-            return "\n\n".join(map(str, self.proposals)) or "none"
-        if stage == "gradient":
-            lines = []
-            for spec, exprs in self.gradients.items():
-                for node, expr in zip(spec.nodes, exprs, strict=True):
-                    *before, last = definitions(expr)
-                    lines += [f"# d/d{node.name}", *before, last]
-            return "\n".join(lines)
-        return ast.unparse(self.module(stage))
-
-
-def _loss(loss: Loss, value: Expr) -> str:
-    """The resolved loss: its inputs and parameters with their axes, and what it computes."""
-    lines = [f"loss {loss.name}"]
-    for spec in loss.inputs:
-        kind = spec.layout if spec.is_label else " ".join(word for word in (spec.domain, spec.layout) if word)
-        lines.append(f"  input {spec.name}: {kind}; axes {names(spec.over)}")
-    for parameter in loss.parameters:
-        settled = f" = {loss.settled[parameter.name]}" if parameter.name in loss.settled else ""
-        lines.append(f"  parameter {parameter.name}: {parameter.kind}{settled}")
-    lines += [f"  require {formula(requirement.condition)}" for requirement in loss.requirements]
-    lines += [f"  {line}" for line in definitions(value)]
-    lines.append(f"  axes of the result: {names(value.axes)}")
-    return "\n".join(lines)
-
-
-def _tree(node: object, depth: int = 0) -> str:
-    """A syntax tree, one node a line, with its place."""
-    pad = "  " * depth
-    if isinstance(node, syntax.FileText):
-        return "\n".join(_tree(loss, depth) for loss in node.losses)
-    if isinstance(node, syntax.LossText):
-        parts = [part for part in (node.header, *node.lines) if part is not None]
-        return "\n".join([f"{pad}LossText", *(_tree(part, depth + 1) for part in parts)])
-    if isinstance(node, syntax.Node):
-        own = []
-        below = []
-        for field in node.__dataclass_fields__:
-            value = getattr(node, field)
-            if field == "span":
-                continue
-            if isinstance(value, syntax.Node | tuple):
-                below.append(_tree(value, depth + 1))
-            elif value is not None:
-                own.append(f"{value}")
-        place = f"{node.span.line}:{node.span.column}"
-        head = f"{pad}{type(node).__name__} {' '.join(own)}".rstrip()
-        return "\n".join([f"{head}  @{place}", *(text for text in below if text)])
-    if isinstance(node, tuple):
-        return "\n".join(text for text in (_tree(part, depth) for part in node) if text)
-    return f"{pad}{node}" if node is not None else ""
+        """A stage of STAGES as text."""
+        return shown(self, stage)

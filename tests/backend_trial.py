@@ -19,11 +19,11 @@ from choices import drawn, poisoned, sources
 from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from shipped import PUBLISHED, THOROUGH
 from test_norms import HOMOGENEOUS, SCALES, check_scales
-from test_published import LOSSES, arguments, arrays, same_slope, same_value
+from test_published import arguments, arrays, parameters, same_slope, same_value
 
 import lossdsl
-from lossdsl import catalog
 from lossdsl.runtime.keras_loss import CompiledLoss
 
 BACKEND = keras.backend.backend()
@@ -133,7 +133,7 @@ def refused(call, what, *shapes):
 
 
 class BuiltIn:
-    """A loss of the catalog, with what it is called with beside the prediction."""
+    """A built-in loss, with what it is called with beside the prediction."""
 
     def __init__(self, name):
         self.name = name
@@ -169,7 +169,7 @@ class BuiltIn:
             same(found, wanted, f"{kind} of {self.name} {what}", within)
 
 
-BUILT_INS = [BuiltIn(name) for name in catalog.names()]
+BUILT_INS = [BuiltIn(name) for name in THOROUGH]
 
 
 def values(rng):
@@ -219,26 +219,25 @@ def kinks(_):
 def published(_):
     """The 195 losses in `published/`, in float64: their values and gradients."""
     calls = []
-    for entry in LOSSES:
-        fixture = entry["fixture"]
-        wrt = fixture["grad_of_sum"]["wrt"]
-        loss = lossdsl.compile(entry["source"], dtype="float64", **fixture["params"])
-        given = arrays(fixture)
+    for entry in PUBLISHED:
+        wrt = entry["wrt"]
+        loss = lossdsl.compile(entry["loss"], dtype="float64", **parameters(entry))
+        given = arrays(entry)
 
-        def call(tensor, loss=loss, given=given, wrt=wrt, is_one=not fixture["axes"]):
+        def call(tensor, loss=loss, given=given, wrt=wrt, is_one=not entry["axes"]):
             value = loss.call(*arguments(loss, {**given, wrt: tensor}))
             return keras.ops.mean(value) if is_one else value  # one number stands once for each sample
 
         calls.append((call, given[wrt]))
-    for start in range(0, len(LOSSES), 15):
-        entries = LOSSES[start : start + 15]
+    for start in range(0, len(PUBLISHED), 15):
+        entries = PUBLISHED[start : start + 15]
         for entry, (value, slope) in zip(entries, several(calls[start : start + 15]), strict=True):
             try:
-                same_value(value, entry["fixture"])
-                same_slope(slope, entry["fixture"]["grad_of_sum"]["value"])
+                same_value(value, entry)
+                same_slope(slope, entry["gradient"])
             except AssertionError as error:
                 raise AssertionError(entry["id"]) from error
-    print(f"{BACKEND}: {len({entry['id'] for entry in LOSSES})} published losses")
+    print(f"{BACKEND}: {len({entry['id'] for entry in PUBLISHED})} published losses")
 
 
 # --- shapes and dtypes ----------------------------------------------------------------------------------------------
@@ -450,15 +449,20 @@ def extra_inputs(rng):
 # --- what no condition selects --------------------------------------------------------------------------------------
 
 
-def derived(loss, mode):
-    """A function of all inputs that gives the values of a loss and their gradient in x; nothing is a constant to it."""
+def called(loss):
+    """A compiled loss as a function of all inputs."""
+    return lambda t, x, *rest: loss.call((t, *rest), x)
+
+
+def derived(values, mode):
+    """A function of all inputs that gives values and their gradient in x; nothing is a constant to it."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
         def on_tensors(t, x, *rest):
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                value = loss.call((t, *rest) if rest else t, x)
+                value = values(t, x, *rest)
             return value, tape.gradient(value, x, unconnected_gradients="zero")
 
         function = on_tensors if mode == "eager" else tf.function(on_tensors, jit_compile=mode == "xla")
@@ -467,9 +471,7 @@ def derived(loss, mode):
         import jax
 
         def on_arrays(t, x, *rest):
-            return loss.call((t, *rest) if rest else t, x), jax.grad(
-                lambda x: loss.call((t, *rest) if rest else t, x).sum()
-            )(x)
+            return values(t, x, *rest), jax.grad(lambda x: values(t, x, *rest).sum())(x)
 
         function = jax.jit(on_arrays)
         return lambda inputs: function(*inputs)
@@ -478,7 +480,7 @@ def derived(loss, mode):
     def on_torch_tensors(inputs):
         t, x, *rest = map(torch.tensor, inputs)
         x.requires_grad_()
-        value = loss.call((t, *rest) if rest else t, x)
+        value = values(t, x, *rest)
         (slope,) = torch.autograd.grad(value.sum(), x, allow_unused=True)
         return value.detach(), torch.zeros_like(x) if slope is None else slope
 
@@ -495,8 +497,11 @@ def unselected(source, seed):
     cases = list(poisoned(source, inputs))
     assume(cases)
     loss = lossdsl.compile(source, reduction=None, dtype="float32")
-    for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
-        function = derived(loss, mode)
+    emitted = {"__name__": "emitted"}
+    exec(lossdsl.load(source).program.emitted(BACKEND, {}), emitted)  # noqa: S102 - what is emitted is tested
+    modes = ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES
+    for mode, values in itertools.product(modes, (called(loss), emitted["choices"])):
+        function = derived(values, mode)
         harmless = function(as_given(inputs))
         for poison, given_ in cases:
             for found, wanted in zip(function(as_given(given_)), harmless, strict=True):
@@ -579,13 +584,9 @@ def digits(_):
         loss = lossdsl.compile(text, reduction=None, dtype="float32")
         found = []
         for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
-            value, slope = derived(loss, mode)([t, x])
-            found.append(
-                [
-                    *map(float, np.ravel(keras.ops.convert_to_numpy(value))),
-                    *map(float, np.ravel(keras.ops.convert_to_numpy(slope))),
-                ]
-            )
+            value, slope = derived(called(loss), mode)([t, x])
+            found.append([*map(float, np.ravel(keras.ops.convert_to_numpy(value))),
+                          *map(float, np.ravel(keras.ops.convert_to_numpy(slope)))])
         worst = np.array(found)
         assert np.allclose(worst, worst[0], rtol=1e-5, atol=1e-35), f"{text}: {found}"
         return found[-1]
@@ -601,7 +602,8 @@ def norms(_):
         def on_backend(text, t, x, dtype=dtype):
             loss = lossdsl.compile(text, reduction=None, dtype=dtype)
             for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
-                found = [keras.ops.convert_to_numpy(part) for part in derived(loss, mode)([t, x])]
+                found = derived(lambda t, x, loss=loss: loss.call(t, x), mode)([t, x])
+                found = [keras.ops.convert_to_numpy(part) for part in found]
             return found
 
         for formula, degree, meaning in HOMOGENEOUS:

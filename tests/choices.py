@@ -24,6 +24,8 @@ from lossdsl.transform.lower import lowered
 HEADER = "loss choices(t, x, m: binary, r: binary scalar, y: label)"
 SHAPE = (3, 4)
 POISONS = (np.nan, np.inf, -np.inf, 1e38, -1e38)
+ON_THE_WAY = (3.0, 50.0, 1e4)
+"""What is not selected at a huge number is not at these either: else it is too small to be seen beside the rest."""
 Inputs = dict[str, np.ndarray]
 
 ELEMENTS = ["x", "x", "t", "t - x", "t*x", "x + 0.5", "2*t"]
@@ -36,10 +38,10 @@ UNARY = ["abs({})", "({})^2", "({})^3", "exp({})", "log(abs({}) + 0.1)", "sqrt(a
          "softplus({})", "log(1 + exp({}))", "1/(0.5 + ({})^2)", "abs({})^1.5", "tanh({})", "-({})",
          "where(abs({0}) < 1, 0.5*({0})^2, abs({0}) - 0.5)"]  # fmt: skip
 BINARY = ["({}) + ({})", "({}) - ({})", "({})*({})", "max({}, {})", "min({}, {})", "({})/(0.5 + abs({}))"]
-TO_ELEMENTS = ["softmax({})", "({0}) - mean({0})", "cumsum({})"]
-TO_NUMBER = ["sum({})", "mean({})", "norm({})", "logsumexp({})", "max({})", "var({})", "prod({})"]
+TO_ELEMENTS = ["softmax({})", "normalize({})", "({0}) - mean({0})", "cumsum({})"]
+TO_NUMBER = ["sum({})", "mean({})", "norm({})", "std({})", "logsumexp({})", "max({})", "var({})", "prod({})"]
 FILTERED = ["sum[last if {}]({})", "mean[last if {}]({})", "logsumexp[last if {}]({})", "max[last if {}](0.1*({})^2)",
-            "prod[last if {}]({})", "norm[last if {}]({})", "var[last if {}]({})"]  # fmt: skip
+            "prod[last if {}]({})", "norm[last if {}]({})", "var[last if {}]({})", "std[last if {}]({})"]  # fmt: skip
 OTHERWISE = ["0", "0", "1", "{}"]
 
 
@@ -155,7 +157,8 @@ def poisoned(source: str, inputs: Inputs) -> Iterator[tuple[float, Inputs]]:
     places = [(name, place) for name in "tx" for place in np.ndindex(SHAPE)]
     free = [place for place in places if _is_free(source, inputs, before, [place], np.nan)]
     for poison in POISONS:
-        places = [where for where in free if _is_free(source, inputs, before, [where], poison)]
+        tried = (poison, *(float(np.sign(poison)) * size for size in ON_THE_WAY if poison == poison))
+        places = [where for where in free if all(_is_free(source, inputs, before, [where], one) for one in tried)]
         if places and _is_free(source, inputs, before, places, poison):
             yield poison, _with(inputs, places, poison)
 

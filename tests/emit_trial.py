@@ -11,10 +11,10 @@ import types
 
 import numpy as np
 import pytest
-from test_published import LOSSES, arrays, same_slope, same_value
+from shipped import PUBLISHED, THOROUGH
+from test_published import arrays, parameters, same_slope, same_value
 
 import lossdsl
-from lossdsl import catalog
 
 TARGET, PART = sys.argv[1:] if __name__ == "__main__" else ("numpy", "")
 SEED = 20260202
@@ -100,8 +100,8 @@ def drawn(loss, rng, rows, width):
 
 
 def catalogue(rng):
-    """Each built-in: a batch, an empty batch, one sample, targets with an axis too many or too few; what is refused."""
-    for name in catalog.names():
+    """Built-ins: a batch, an empty batch, one sample, targets with an axis too many or too few; what is refused."""
+    for name in THOROUGH:
         loss = lossdsl.load(name)
         function = getattr(imported(loss), name)
         inputs = loss.program.loss.inputs
@@ -155,9 +155,8 @@ def tensor(array):
 def published(_):
     """Each published loss, at the value and slope of its fixture."""
     done = 0
-    for entry in LOSSES:
-        fixture = entry["fixture"]
-        loss = lossdsl.load(entry["source"], **fixture["params"])
+    for entry in PUBLISHED:
+        loss = lossdsl.load(entry["loss"], **parameters(entry))
         try:
             module = imported(loss)
         except lossdsl.LossTypeError as error:
@@ -165,14 +164,14 @@ def published(_):
                 continue
             raise
         inputs = loss.program.loss.inputs
-        given = {loss.program.loss.input(name): array for name, array in arrays(fixture).items()}
-        wanted = loss.program.loss.input(fixture["grad_of_sum"]["wrt"])
+        given = {loss.program.loss.input(name): array for name, array in arrays(entry).items()}
+        wanted = loss.program.loss.input(entry["wrt"])
         if TARGET == "numpy" and wanted is not loss.program.loss.prediction:
             continue
         value, slope = both(getattr(module, loss.name), [given[one] for one in inputs], inputs.index(wanted))
         try:
-            same_value(value, fixture)
-            same_slope(slope, fixture["grad_of_sum"]["value"])
+            same_value(value, entry)
+            same_slope(slope, entry["gradient"])
         except AssertionError as error:
             raise AssertionError(f"{entry['id']}: {error}") from error
         done += 1

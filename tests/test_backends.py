@@ -29,6 +29,20 @@ def test_backend(backend, part):
     assert part != "published" or "195 published losses" in done.stdout
 
 
+@pytest.mark.parametrize("library", [backend for backend in BACKENDS if backend != "tensorflow"])
+def test_native(library):
+    """Losses for plain torch and JAX; two devices of JAX's, so that a batch can be spread."""
+    script = Path(__file__).with_name("native_trial.py")
+    environment = {
+        **os.environ, "JAX_ENABLE_X64": "1", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(script), library], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"{library}: native done" in done.stdout
+
+
 EMITTED = {"tensorflow": ("numpy", "tensorflow"), "jax": ("jax",), "torch": ("torch",)}
 
 

@@ -107,7 +107,7 @@ def test_compact(run):
 def test_json(run):
     status, out, _ = run("kept.loss", "right.loss", "--format", "json")
     document = json.loads(out)
-    assert (status, out.isascii(), document["format"]) == (1, True, 1)
+    assert (status, out.isascii(), document["format"]) == (1, True, 2)
     assert document["counts"] == {"error": 0, "warning": 1, "info": 0}
     kept, right = document["losses"]
     place = {"file": "kept.loss", "line": 1, "column": 17, "end_line": 1, "end_column": 18, "text": "a"}
@@ -456,7 +456,7 @@ def known(monkeypatch):
     verdicts = (
         Known("continuous", "proved", "intervals"),
         Known("convex", "refuted", "sympy", "second slope -2 at x = 0"),
-        Known("smooth", "unknown"),
+        Known("smooth", "open"),
     )
     monkeypatch.setattr("lossdsl.checks.run.STUDIED", (lambda subject: iter(verdicts),))
     monkeypatch.setattr("lossdsl.checks.run.ASKED", {})
@@ -468,13 +468,13 @@ def test_properties_are_told_on_demand(run, known):
         "properties of right:",
         "  continuous  proved   by intervals",
         "  convex      refuted  by sympy; second slope -2 at x = 0",
-        "  smooth      unknown",
+        "  smooth      open",
         "1 loss checked: nothing found (1 property proved)",
     ]
     assert run("right.loss", "--properties", "--format", "compact")[1].splitlines() == [
         "right.loss: continuous proved by intervals",
         "right.loss: convex refuted by sympy: second slope -2 at x = 0",
-        "right.loss: smooth unknown",
+        "right.loss: smooth open",
     ]
 
 
@@ -486,6 +486,9 @@ def test_properties_are_in_the_document(run, known):
         "by": "sympy",
         "detail": "second slope -2 at x = 0",
         "finding": None,
+        "scope": "",
+        "at": {},
+        "points": 0,
     }
 
 

@@ -363,15 +363,41 @@ def test_the_list_has_every_built_in_with_a_title(capsys):
     status, out, _ = run(capsys, "list")
     lines = out.splitlines()
     assert status == 0
-    assert [line.split()[0] for line in lines] == catalog.names()
-    assert all(len(line.split(maxsplit=1)) == 2 and len(line) <= 100 for line in lines)
-    assert len({line.index(line.split()[1], len(line.split()[0])) for line in lines}) == 1  # one column for all titles
+    heads = [line for line in lines if not line.startswith("  ")]
+    assert heads == catalog.families()
+    for family in heads:
+        rows = run(capsys, "list", "--family", family)[1].splitlines()[1:]
+        assert set(rows) <= set(lines)
+        assert [line.split()[0] for line in rows] == catalog.names(family)
+        assert all(len(line.split(maxsplit=1)) == 2 and len(line) <= 100 for line in rows)
+        assert len({line.index(line.split()[1], 2 + len(line.split()[0])) for line in rows}) == 1  # a column for titles
+
+
+def test_the_list_is_searched(capsys):
+    assert [line.split()[0] for line in run(capsys, "list", "huber", "1964")[1].splitlines()] == ["robust", "huber"]
+    assert "  dpo " in run(capsys, "list", "direct PREFERENCE", "rafailov")[1]
+    assert run(capsys, "list", "hubre") == (1, "", "no built-in loss has `hubre`; did you mean `huber`?\n")
+    assert run(capsys, "list", "--family", "robst") == (1, "", "there is no family `robst`; did you mean `robust`?\n")
+    assert run(capsys, "list", "--family", "ranking", "huber")[0] == 1
+
+
+def test_a_built_in_is_found_by_family_and_name(folder, capsys):
+    assert run(capsys, "eval", "robust/huber", "t=[0]", "x=[3]") == run(capsys, "eval", "huber", "t=[0]", "x=[3]")
+    assert lossdsl.load("regression/mse").source == lossdsl.load("mean_squared_error").source
+    assert lossdsl.from_config("robust/huber").spec.name == "huber"
+    assert lossdsl.from_config({"robust/huber": {"delta": 2.0}}).spec.parameters["delta"] == 2.0
+    for name, hint in (("ranking/huber", "did you mean `robust/huber`?"), ("robust/hubr", "did you mean `huber`?")):
+        with pytest.raises(lossdsl.LossFileError) as caught:
+            lossdsl.load(name)
+        assert caught.value.hint == hint
+    assert lossdsl.load("robust/x", robust=1.0).numpy([0.0], [2.0]) == 0.5  # a formula, since x is an input
 
 
 def test_the_list_has_every_other_name(capsys):
     lines = {line.split()[0]: line for line in run(capsys, "list")[1].splitlines()}
-    for alias, name in catalog.ALIASES.items():
-        assert re.search(rf"\(.*\b{alias}\b.*\)$", lines[name])
+    for name in catalog.names():
+        for alias in catalog.aliases(name):
+            assert re.search(rf"\(.*\b{alias}\b.*\)$", lines[name])
 
 
 def test_a_built_in_goes_by_its_other_names(folder, capsys):
@@ -380,7 +406,7 @@ def test_a_built_in_goes_by_its_other_names(folder, capsys):
     assert lossdsl.load("0.5*mse(t, x) + l1(t, x)").numpy([0.0], [2.0]) == 4.0
     assert lossdsl.from_config({"pinball": {"q": 0.25}}).spec.name == "quantile"
     for row in lossdsl.losses.ROWS:
-        assert all(catalog.ALIASES[alias.lower()] == row.name for alias in row.aliases)
+        assert all(catalog.full_name(alias.lower()) == row.name for alias in row.aliases)
 
 
 def test_an_unknown_command_has_a_near_miss(capsys):

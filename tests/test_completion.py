@@ -51,9 +51,9 @@ OFFERED = [
     ([""], [*COMMANDS, "-h", "--help", "-V", "--version", *COMMON]),
     (["c"], ["check", "completion"]),
     (["--v"], ["--version"]),
-    (["plot", "hu"], ["huber", "huber_loss"]),
+    (["plot", "hu"], ["huber", "huber_loss", "huber_quantile"]),
     (["plot", "m"], [name for name in catalog.known() if name.startswith("m")] + ["mine.loss"]),
-    (["plot", "huber", "ms"], ["mse", "msle"]),
+    (["plot", "huber", "ms"], ["mse", "msle", "msse"]),
     (["plot", "huber", "-o", ""], FILES),
     (["plot", "huber", "--"], [
         "--help", "--output", "--png", "--svg", "--pdf", "--param", "--range", "--target", "--quiet", "--color"
@@ -67,6 +67,7 @@ OFFERED = [
     (["fmt", ""], FILES),
     (["fmt", "-"], ["-h", "--help", "--check", "--diff", *COMMON]),
     (["list", ""], []),
+    (["list", "--family", "ro"], ["robust"]),
     (["check", "--backend", ""], ["tensorflow", "jax", "torch"]),
     (["check", "--format", "s"], ["sarif"]),
     (["check", "--explain", "ki"], ["kink"]),
@@ -75,8 +76,8 @@ OFFERED = [
     (["help", "ch"], ["check"]),
     (["check", "--color", "a"], ["auto", "always"]),
     (["--color", "never", "check", "--format", "s"], ["sarif"]),
-    (["eval", "hu"], ["huber", "huber_loss"]),
-    (["new", "--like", "hu"], ["huber", "huber_loss"]),
+    (["eval", "hu"], ["huber", "huber_loss", "huber_quantile"]),
+    (["new", "--like", "hu"], ["huber", "huber_loss", "huber_quantile"]),
     (["nothing", ""], []),
 ]
 

@@ -245,3 +245,12 @@ def test_keras_sees_an_example_loss_in_fit():
     model.compile(optimizer="adam", loss=lossdsl.compile(EXAMPLES / "allowable.loss", delta=0.1))
     history = model.fit(x, x.sum(axis=1), epochs=5, verbose=0).history["loss"]
     assert history[-1] < history[0]
+
+
+def test_the_search_keeps_losses_that_fit_better_than_squares(tmp_path):
+    done = run("search.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [float(text) for text in re.findall(r"off by ([\d.]+)", done.stdout)]
+    assert len(found) == 11
+    assert found[:5] == sorted(found[:5])
+    assert found[4] < 0.1 < 1.0 < found[-1]  # the last one are squares, which every outlier draws

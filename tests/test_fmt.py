@@ -1,7 +1,6 @@
 """The canonical form of a text, and the command that writes it."""
 
 import io
-import json
 import random
 import stat
 import sys
@@ -16,11 +15,8 @@ from lossdsl.frontend.parse import parse, tokens
 from lossdsl.source import Source
 
 ROOT = Path(__file__).parents[1]
-PUBLISHED = json.loads((ROOT / "tests" / "published" / "losses.json").read_text(encoding="utf-8"))
-FILES = [*sorted((ROOT / "lossdsl" / "catalog").glob("*.loss")), *sorted((ROOT / "examples").glob("*.loss"))]
-TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in FILES} | {
-    f"published-{row['id']}": row["source"] for row in PUBLISHED
-}
+FILES = [*sorted((ROOT / "lossdsl" / "catalog").glob("*/*.loss")), *sorted((ROOT / "examples").glob("*.loss"))]
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in FILES}
 
 # a text -> its canonical form
 FORMS = [

@@ -17,14 +17,16 @@ _STAGES = "source errors catalog ir frontend oracle transform targets pipeline"
 MAY_IMPORT = {
     "source": "errors",
     "errors": "source",
+    "extras": "errors",
     "catalog": "source errors",
     "ir": "source errors",
     "frontend": "source errors ir",
     "oracle": "source errors ir",
     "transform": "source errors ir frontend oracle",
-    "targets": "source errors ir",
-    "pipeline": "source errors catalog ir frontend oracle transform targets",
-    "runtime": f"{_STAGES} plot",  # by a loss that a notebook asks for its picture
+    "targets": "source errors ir transform",  # of transform what reads the texts of tables
+    "stages": "source errors ir frontend transform targets pipeline",  # of the pipeline a type alone
+    "pipeline": "source errors catalog ir frontend oracle transform targets stages",
+    "runtime": f"{_STAGES} extras plot",  # by a loss that a notebook asks for its picture
     "prove": "source errors ir transform",  # of transform what reads the texts of tables
     "refute": "source errors ir oracle pipeline",
     "analyze": "source errors ir pipeline prove refute",
@@ -32,10 +34,14 @@ MAY_IMPORT = {
     "_registration": "runtime",
     "config": f"{_STAGES} runtime checks",
     "api": f"{_STAGES} runtime config",
-    "plot": f"{_STAGES} runtime checks",
+    "plot": f"{_STAGES} extras runtime checks",
+    "fused": "source errors extras ir pipeline runtime api",
     "losses": f"{_STAGES} runtime checks",
-    "__init__": f"{_STAGES} runtime checks config plot losses api _registration",
+    "__init__": f"{_STAGES} runtime checks config fused plot losses api _registration",
     "cli": f"{_STAGES} runtime checks config plot losses api __init__",
+    "boosting": "source errors ir pipeline prove analyze runtime api",
+    "torch": "source errors extras runtime fused api",
+    "jax": "source errors extras pipeline runtime fused api",
     "__main__": "cli",
 }
 
@@ -45,11 +51,12 @@ DOORS = {
     "sympy": "oracle",
     "mpmath": "oracle",
     "flint": "ir prove",
-    "numpy": "oracle refute runtime checks plot",
-    "keras": "runtime",
-    "tensorflow": "runtime",
-    "jax": "runtime",
-    "torch": "runtime",
+    "numpy": "oracle refute runtime checks plot boosting",
+    "scipy": "boosting",
+    "keras": "runtime fused",
+    "tensorflow": "runtime fused",
+    "jax": "runtime fused jax",
+    "torch": "runtime fused torch",
     "yaml": "config",
     "rich": "cli",
     "matplotlib": "plot",
@@ -110,10 +117,10 @@ def trespasses(text: str, module: str, *, is_package: bool = False) -> list[str]
         ("lossdsl.ir.ops", "from lossdsl import __version__", ["1: lossdsl.__version__"]),
         ("lossdsl.cli", "from lossdsl import __version__\nfrom rich.text import Text", []),
         ("lossdsl.source", "from lossdsl.errors import LossError", []),
-        ("lossdsl.targets.numpy", "def f():\n    import sympy.core", ["2: sympy.core"]),
-        ("lossdsl.targets.numpy", "import_module('numpy')", ["1: numpy"]),
-        ("lossdsl.targets.numpy", "importlib.import_module('..runtime', __package__)", ["1: lossdsl.runtime"]),
-        ("lossdsl.targets.numpy", "importlib.import_module('.lower', __package__)", []),
+        ("lossdsl.targets.numpy_code", "def f():\n    import sympy.core", ["2: sympy.core"]),
+        ("lossdsl.targets.numpy_code", "import_module('numpy')", ["1: numpy"]),
+        ("lossdsl.targets.numpy_code", "importlib.import_module('..runtime', __package__)", ["1: lossdsl.runtime"]),
+        ("lossdsl.targets.numpy_code", "importlib.import_module('.lower', __package__)", []),
         ("lossdsl.frontend.fmt", "if TYPE_CHECKING:\n    from ..targets import rules", ["2: lossdsl.targets.rules"]),
         ("lossdsl.checks.values", "from lossdsl.runtime.numpy_twin import twin", []),
         ("lossdsl.checks.backend_gradients", "from lossdsl.runtime import autodiff\nimport jax", ["2: jax"]),
@@ -167,7 +174,7 @@ def test_importing_lossdsl_loads_no_library(tmp_path):
 
 def test_check_on_the_command_line_loads_no_keras(tmp_path):
     file = tmp_path / "mine.loss"
-    file.write_bytes((PACKAGE / "catalog" / "huber.loss").read_bytes())
+    file.write_bytes((PACKAGE / "catalog" / "robust" / "huber.loss").read_bytes())
     main = """
 try:
     from lossdsl.cli import main

@@ -39,7 +39,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_the_sdist_holds_what_its_tests_need(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    expected = files("lossdsl/**/*.py", "lossdsl/catalog/*.loss", "grammars/*", "tests/**/*.py", "examples/*", "docs/*")
+    losses = "lossdsl/catalog/*/*.loss"
+    expected = files("lossdsl/**/*.py", losses, "grammars/*", "tests/**/*.py", "examples/*", "docs/*")
     assert expected <= names, sorted(expected - names)
     assert {".pre-commit-hooks.yaml", "LICENSE", "Makefile", "README.md", "lossdsl/py.typed", "pyproject.toml"} <= names
 
@@ -48,7 +49,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     with zipfile.ZipFile(built[1]) as archive:
         names = set(archive.namelist())
         [entry_points] = [archive.read(name).decode() for name in names if name.endswith("/entry_points.txt")]
-    code = files("lossdsl/**/*.py", "lossdsl/catalog/*.loss", "lossdsl/py.typed")
+    code = files("lossdsl/**/*.py", "lossdsl/catalog/*/*.loss", "lossdsl/py.typed")
     grammars = {f"lossdsl/{name}" for name in files("grammars/*.lark")}
     assert "lossdsl/grammars/lossdsl.lark" in grammars
     assert code | grammars <= names, sorted((code | grammars) - names)

@@ -5,8 +5,9 @@ The truth is the formula as it was written, by the reference interpreter; that o
 
 import numpy as np
 import pytest
+from shipped import THOROUGH
 
-from lossdsl import catalog, pipeline
+from lossdsl import pipeline
 from lossdsl.oracle.interpreter import evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import points
@@ -14,7 +15,7 @@ from lossdsl.transform.passes import COMPUTE, PASSES, VALUE, through
 
 M = mp_numbers(80)
 STEP = M.mpf(10) ** -30
-NAMES = [name for name in catalog.names() if not name.startswith("circle")]  # whose batches take minutes
+NAMES = [name for name in THOROUGH if not name.startswith("circle")]  # whose batches take minutes
 
 
 def programs(name):

@@ -32,22 +32,13 @@ OTHERS = {
 
 
 def built_ins() -> str:
-    """The table of built-in losses: name, parameters with defaults, and the first paragraph of the documentation."""
+    """The table of built-in losses: the families, and the names in each."""
     from lossdsl import catalog
-    from lossdsl.frontend.parse import parse
-    from lossdsl.pipeline import parameters
 
-    rows = ["| name | parameters | what it is |", "|---|---|---|"]
-    for name in catalog.names():
-        source = catalog.read(name)
-        assert source is not None
-        file = parse(source)
-        shown = []
-        for spec in parameters(file):
-            default = str(spec.default).lower() if isinstance(spec.default, bool) else f"{spec.default:g}"
-            shown.append(f"{spec.name} = {default}" if spec.default is not None else spec.name)
-        title = " ".join(file.losses[-1].doc.strip().partition("\n\n")[0].split())
-        rows.append(f"| `{name}` | {', '.join(shown)} | {title} |")
+    rows = [f"There are {len(catalog.names())}, in {len(catalog.families())} families:", ""]
+    rows += ["| family | losses |", "|---|---|"]
+    for family in catalog.families():
+        rows.append(f"| [{family}](docs/losses/{family}.md) | {', '.join(catalog.names(family))} |")
     return "\n".join(rows)
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import lossdsl
-from lossdsl import LossNameError, catalog, load
+from lossdsl import LossNameError, catalog, load, pipeline
 from lossdsl.cli import main
-from lossdsl.ir.interval import Interval
+from lossdsl.ir.bounds import REALS, Bounds
 from lossdsl.ir.op import DOUBLE, TARGETS, Kind, Op
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
+from lossdsl.ir.traits import Trait
+from lossdsl.source import Source
 from lossdsl.targets import TARGETS as PRINTED
 
 PRIVATE = sorted({row.name for table in (OPS, AGGREGATES) for row in table.values() if not row.public})
@@ -23,12 +25,15 @@ def test_no_built_in_loss_has_the_name_of_a_function():
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_a_built_in_loss_is_called_by_its_name(name):
-    spec = load(name).program.loss
+    spec = pipeline.program(pipeline.builtin(name)).loss
     words = [node.name for one in spec.inputs for node in one.nodes]
-    settings = [f"{p.name}=1.5" for p in spec.parameters if p.default is None]
-    call = f"{name}({', '.join(words)}{'; ' if settings else ''}{', '.join(settings)})"
+    open_ones = [one for one in spec.parameters if one.default is None]
     inputs = ", ".join(_declared(one) for one in spec.inputs)
-    assert load(f"loss mine({inputs})\n{call}").program.loss.result is not None
+    parameters = ", ".join(f"{one.name}: {one.kind}" for one in open_ones)
+    given = ", ".join(f"{one.name}={one.name}" for one in open_ones)
+    end = "; " if open_ones else ""
+    text = f"loss mine({inputs}{end}{parameters})\n{name}({', '.join(words)}{end}{given})"
+    assert pipeline.program(pipeline.parsed(Source(text))).loss.result is not None
 
 
 def _declared(one):
@@ -60,6 +65,8 @@ def test_the_loss_of_a_private_rows_name_is_the_loss():
 
 # --- a row that is new ------------------------------------------------------------------------------------------------
 
+SIGNED = Bounds(-1, 1, True, True)
+
 
 def row(**changed):
     """A function that the language does not have: a/(1 + abs(a)), with all that a row must say."""
@@ -77,7 +84,7 @@ def row(**changed):
             "keras": "a / (1 + ops.abs(a))",
         },
         "ulps": dict.fromkeys((*TARGETS, DOUBLE), (2.0, 3.0)),
-        "bounds": lambda a: Interval(-1.0, 1.0, True, True),
+        "trait": Trait(lambda a: a / (1 + abs(a)), direction=1, bends_right=-1, limits=(-1, 1), image=SIGNED),
     }
     return Op(**{**plain, **changed})
 
@@ -88,7 +95,7 @@ def pair(**changed):
     return row(
         name="harmonic", args="ab", doc="2*a*b/(a + b)", exact=lambda m, a, b: 2 * a * b / (a + b),
         derivative=("2*(b/(a + b))^2", "2*(a/(a + b))^2"), spelling=dict.fromkeys((*TARGETS, "python"), text),
-        bounds=lambda a, b: Interval(), **changed,
+        trait=None, bounds=lambda a, b: REALS, **changed,
     )  # fmt: skip
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from lossdsl.ir.axes import NONE
+from lossdsl.ir.bounds import REALS
 from lossdsl.ir.build import const
 from lossdsl.ir.expr import Input
-from lossdsl.ir.interval import REALS
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import float32_numbers, mp_numbers

@@ -8,8 +8,8 @@ import pytest
 
 from lossdsl import load, pipeline
 from lossdsl.ir.axes import LAST
+from lossdsl.ir.bounds import POSITIVE, UNIT
 from lossdsl.ir.expr import Input
-from lossdsl.ir.interval import POSITIVE, UNIT
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
 from lossdsl.oracle.gradient_check import judge

@@ -13,7 +13,7 @@ from lossdsl.ir.expr import Call, Const, Expr, Input, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.text import decimal, formula
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
+from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.prove.case_splits import Cell
 from lossdsl.prove.piecewise import Adjacency, Piecewise
 from lossdsl.prove.rational_functions import TooLarge
@@ -72,7 +72,7 @@ class Join:
         if self.meeting.same_value:
             return Verdict("proved", "pieces")
         found = counterexamples.jump(self.search, self._places) if self.search is not None and self._places else None
-        return found or UNKNOWN
+        return found or OPEN
 
     @cached_property
     def slope(self) -> Verdict:
@@ -80,8 +80,8 @@ class Join:
         if self.meeting.same_slope:
             return Verdict("proved", "pieces")
         if self.search is None or not self._places or self.value.how != "proved":
-            return UNKNOWN
-        return counterexamples.kink(self.search, self._places) or UNKNOWN
+            return OPEN
+        return counterexamples.kink(self.search, self._places) or OPEN
 
     @property
     def left(self) -> str:
@@ -162,7 +162,7 @@ def told_once(found: Sequence[Join]) -> tuple[Join, ...]:
     return tuple(sorted(worst.values(), key=lambda join: join.span.start if join.span else -1))
 
 
-_BADNESS = {"proved": 0, "tested": 0, "unknown": 1, "refuted": 2}
+_BADNESS = {"proved": 0, "tested": 0, "open": 1, "refuted": 2}
 
 
 def _is_worse(one: Join, other: Join) -> bool:
@@ -265,7 +265,7 @@ def gaps(view: PredictionView, cells: Sequence[Cell], search: GridSearch | None)
         (one for one in walk(view.loss.value) if any(map(_is_undefined, one.children))),
         None,
     )
-    verdict = Verdict("unknown")
+    verdict = Verdict("open")
     at: Mapping[str, Number] = {}
     for line in search.lines if search is not None else ():
         bad = [x for x, y in zip(line.xs, line.values, strict=True) if y is None]

@@ -53,7 +53,7 @@ def look(subject: Subject) -> Iterator[Finding | Sure]:
             found = compared(program.loss, node, ours, given, program.known, program.loss.names)
             if found.how == "wrong":
                 yield _finding(found, node, span, program.loss)
-            elif found.how == "unknown":
+            elif found.how == "open":
                 yield UNTESTED.found("no point was found at which the loss and its gradient are finite", span)
             elif number == 0:
                 how = found.how if found.how == "proved" else f"tested at {found.points} points with 60 digits"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from lossdsl.errors import excerpt, render
+from lossdsl.ir.verdict import Number, Verdict, place
 from lossdsl.source import Span
 
 Severity = Literal["error", "warning", "info"]
@@ -57,12 +60,14 @@ class Sure:
 class Known:
     """What is known of a property of a loss.
 
-    `how` is "proved", "refuted", "tested" or "unknown"; `by` names the means, such as "sympy" or "intervals", and
-    `detail` says more, such as the point at which the property fails. `finding` is the id of a finding that tells the
-    same with its place, and empty where there is none.
+    `how` is "proved", "refuted", "tested" (at `points` points, and not contradicted) or "open"; `by` names the means,
+    such as "intervals". `at` is the point that refutes it, as values of inputs and parameters by name, and `detail`
+    what is seen there. `scope` says for which parameters alone there is a proof ("for p = 2"), where there is none for
+    all that are admissible. `finding` is the id of a finding that tells the same with its place, and empty where there
+    is none.
 
-    >>> Known("convex", "refuted", "sympy", "second slope -2 at x = 0").text
-    'convex refuted by sympy'
+    >>> Known("convex", "refuted", "search", "the value is 1").text
+    'convex refuted by search'
     """
 
     property: str
@@ -70,11 +75,40 @@ class Known:
     by: str = ""
     detail: str = ""
     finding: str = ""
+    scope: str = ""
+    at: Mapping[str, Any] = field(default_factory=dict)
+    points: int = 0
+
+    @classmethod
+    def of(cls, property: str, verdict: Verdict, finding: str = "") -> Known:
+        """What a verdict says of a property, with plain floats for the point."""
+        at = {str(name): _floats(value) for name, value in verdict.at.items()}
+        return cls(property, verdict.how, verdict.by, verdict.detail, finding, verdict.scope, at, verdict.points)
 
     @cached_property
     def text(self) -> str:
         """The verdict in a few words."""
         return f"{self.property} {self.how}{f' by {self.by}' if self.by else ''}"
+
+    @cached_property
+    def more(self) -> str:
+        """The point and what is seen there, the number of points of a trial, the scope of a proof."""
+        parts = [
+            f"proved {self.scope} alone" if self.scope else "",
+            f"at {self.points} points" if self.how == "tested" and self.points else "",
+            f"at {place({name: _fractions(value) for name, value in self.at.items()})}" if self.at else "",
+            self.detail,
+        ]
+        return "; ".join(part for part in parts if part)
+
+
+def _floats(value: Number) -> Any:
+    """A plain decimal as a float, rows of them as lists."""
+    return [_floats(part) for part in value] if isinstance(value, tuple) else float(value)
+
+
+def _fractions(value: Any) -> Number:
+    return tuple(map(_fractions, value)) if isinstance(value, list) else Fraction(repr(value))
 
 
 Outcome = Finding | Sure | Known

@@ -46,7 +46,7 @@ def look(subject: Subject) -> Iterator[Finding | Sure]:
             program.loss, program.stable, program.gradients, program.known, count=subject.points, prove=prove
         )
         for spec, verdict in verdicts:
-            if verdict.how in ("refuted", "unknown"):
+            if verdict.how in ("refuted", "open"):
                 yield _unsettled(program.loss, spec, verdict)
             elif spec is not None:
                 good.setdefault(str(verdict), []).append(spec.name)
@@ -58,7 +58,7 @@ def look(subject: Subject) -> Iterator[Finding | Sure]:
 def _unsettled(loss: Loss, spec: InputSpec | None, verdict: Verdict) -> Finding:
     span = loss.spans.get(loss.result)
     known = f"tested at {verdict.points} points"
-    if verdict.how == "unknown":
+    if verdict.how == "open":
         return UNTESTED.found(f"{_named(spec)} is not tested: {verdict.detail}", span, None, known)
     where = f" ({loss.setting})" if loss.settled else ""
     row = VALUE if spec is None else GRADIENT

@@ -71,19 +71,7 @@ def _properties(subject: Subject) -> Iterator[Known]:
     for name in PROPERTIES:
         verdict = subject.general.decide(name)
         is_broken = verdict.how == "refuted" and name in promised
-        yield Known(name, verdict.how, verdict.by, details(verdict), BROKEN.id if is_broken else "")
-
-
-def details(verdict: Verdict) -> str:
-    """The point of a refutation and what is seen there, the number of points of a trial, the scope of a proof."""
-    parts = [
-        f"proved {verdict.scope} alone" if verdict.scope else "",
-        f"at {verdict.place}" if verdict.at else "",
-        verdict.detail,
-    ]
-    if verdict.how == "tested":
-        parts.insert(1, f"at {verdict.points} points")
-    return "; ".join(part for part in parts if part)
+        yield Known.of(name, verdict, BROKEN.id if is_broken else "")
 
 
 def _broken(promise: Expectation, analyzer: Analyzer, verdict: Verdict) -> str:

@@ -10,13 +10,12 @@ from typing import Any
 
 from lossdsl import pipeline
 from lossdsl.analyze import Analyzer, analyzers
-from lossdsl.errors import LossError
+from lossdsl.checks.settings import covering, usual
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
 from lossdsl.oracle.points import sizes_for
+from lossdsl.source import Span
 
-MAX_FLAGS = 4
-"""Of how many flags each setting is looked at for a promise."""
 VARIANTS = 4
 """Under how many settings of its `bool` and `int` parameters a loss is looked at."""
 
@@ -37,6 +36,11 @@ class Subject:
     def loss(self) -> Loss:
         """The loss under the defaults of its `bool` and `int` parameters."""
         return self.programs[0].loss
+
+    @property
+    def formula(self) -> Span | None:
+        """Where the formula stands."""
+        return self.loss.spans.get(self.loss.value) or self.loss.spans.get(self.loss.result)
 
     @cached_property
     def programs(self) -> tuple[pipeline.Program, ...]:
@@ -61,10 +65,9 @@ class Subject:
     @cached_property
     def _usual(self) -> dict[str, bool | int]:
         """The values of the `bool` and `int` parameters: those given, or the defaults."""
-        specs = [spec for spec in pipeline.parameters(self.file) if spec.kind in ("bool", "int")]
-        usual = {spec.name: spec.default if spec.default is not None else int(spec.kind == "int") for spec in specs}
-        usual |= {name: value for name, value in self.parameters.items() if name in usual}
-        return {name: bool(value) if isinstance(value, bool) else int(value) for name, value in usual.items()}
+        found = usual(self.file)
+        given = {name: value for name, value in self.parameters.items() if name in found}
+        return found | {name: bool(value) if isinstance(value, bool) else int(value) for name, value in given.items()}
 
     @property
     def _flags(self) -> list[str]:
@@ -76,18 +79,8 @@ class Subject:
 
         Empty where there would be too many, or where an `int` must be known, as in a slice.
         """
-        flags = self._flags
-        whole = [name for name in self._usual if name not in flags]
-        if len(flags) > MAX_FLAGS:
-            return ()
-        settings = [
-            dict(zip(flags, values, strict=True)) for values in itertools.product((False, True), repeat=len(flags))
-        ]
         known = {tuple(one.program.loss.settled.items()): one for one in self.analyzers}
-        try:
-            programs = [pipeline.program(self.file, one, free=whole) for one in settings]
-        except LossError:
-            return ()
+        programs = covering(self.file)
         return tuple(known.get(tuple(one.loss.settled.items())) or Analyzer(one) for one in programs)
 
     @property

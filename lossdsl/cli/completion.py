@@ -111,6 +111,7 @@ def _words(metavar: str | None) -> list[str]:
     meaning: dict[str, Sequence[str]] = {
         "NAME": catalog.known(),
         "FILE": catalog.known(),
+        "FAMILY": catalog.families(),
         "TARGET": pipeline.TARGETS,
         "STAGE": pipeline.STAGES,
         "FORM": (*FORMS, *pipeline.TARGETS),

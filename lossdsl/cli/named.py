@@ -98,10 +98,10 @@ def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
 
 def _named(given: str, path: Path) -> Source:
     """The built-in of a name. Raises LossFileError for everything else that is no file."""
-    from lossdsl.runtime.sources import read
+    from lossdsl.runtime.sources import is_name, read
 
     try:
-        return read(given if path.suffix == ".loss" or given.isidentifier() else path)
+        return read(given if path.suffix == ".loss" or is_name(given) else path)
     except LossFileError as error:
         if error.hint is None and is_setting(given):
             hint = f"plot, grad, eval, show and emit take the value of a parameter as `--param {given}`"

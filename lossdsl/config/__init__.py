@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.runtime.compiled import Loss
-    from lossdsl.runtime.spec import LoadedLoss
 
 
 def from_config(config: Mapping[str, Any] | str) -> Loss:
@@ -52,14 +51,19 @@ def description(path_or_text: str | os.PathLike[str], key: str | None = None) ->
     return described(_at(item, key), folder)
 
 
-def load_mapping(
-    mapping: Mapping[str, Any], *, axis: int | tuple[int, ...] | None = -1, **parameters: Any
-) -> LoadedLoss:
-    """The loss that a mapping describes, without Keras; `parameters` join those of the mapping."""
-    from lossdsl.runtime.spec import LoadedLoss, axes_of
+def source_of_mapping(
+    mapping: Mapping[str, Any], axis: Any, parameters: Mapping[str, Any], meaningless: Sequence[str] = ()
+) -> tuple[Source, tuple[int, ...], dict[str, Any]]:
+    """Text, axes and parameters of the loss that a mapping describes; `axis` and `parameters` join the mapping's."""
+    from lossdsl.runtime.sources import read
+    from lossdsl.runtime.spec import axes_of
 
     found = _joined(described(from_python(mapping)), {"axis": axis}, parameters)
-    return LoadedLoss(found.source, axes_of(found.options.get("axis", -1)), found.parameters)
+    for option in meaningless:
+        if option in found.options:
+            hint = "give it as an argument, if there is one of that name"
+            raise LossConfigError(f"`{option}` in the mapping is an option for Keras losses", None, hint)
+    return read(found.source), axes_of(found.options.get("axis", -1)), dict(found.parameters)
 
 
 def compile_mapping(mapping: Mapping[str, Any], *, parameters: Mapping[str, Any], **options: Any) -> Loss:
@@ -159,17 +163,21 @@ def _at(item: Item, key: str | None) -> Item:
         entries = _keys(item)
         taken = next((n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in entries), 0)
         if not taken:
-            where = f"`{here}`" if here else "the file"
-            if not entries:
-                hint = f"as in `{rest[0]}: huber`" if not here else None
-                raise LossConfigError(f"{where} holds {item.kind}, so it has no key `{rest[0]}`", item.span, hint)
-            near = near_miss(rest[0], entries)
-            span = (entries[near].key if near else None) or item.span
-            hint = f"did you mean `{near}`?" if near else f"its keys: {', '.join(entries)}"
-            raise LossConfigError(f"{where} has no key `{rest[0]}`", span, hint)
+            raise _no_key(rest[0], f"`{here}`" if here else "the file", item)
         item = entries[".".join(rest[:taken])].item
         walked += taken
     return item
+
+
+def _no_key(key: str, where: str, item: Item) -> LossConfigError:
+    entries = _keys(item)
+    if not entries:
+        hint = f"as in `{key}: huber`" if where == "the file" else None
+        return LossConfigError(f"{where} holds {item.kind}, so it has no key `{key}`", item.span, hint)
+    near = near_miss(key, entries)
+    span = (entries[near].key if near else None) or item.span
+    hint = f"did you mean `{near}`?" if near else f"its keys: {', '.join(entries)}"
+    return LossConfigError(f"{where} has no key `{key}`", span, hint)
 
 
 def _keys(item: Item) -> dict[str, Entry]:
@@ -185,7 +193,7 @@ def _looks_like_loss(item: Item) -> bool:
     if isinstance(item.value, dict):
         from lossdsl import catalog
 
-        return any(key in ("file", "formula", *catalog.known()) for key in item.value)
+        return any(key in ("file", "formula") or catalog.full_name(key) is not None for key in item.value)
     return isinstance(item.value, str)
 
 
@@ -219,5 +227,5 @@ __all__ = [
     "from_config",
     "from_yaml",
     "keys_of_losses",
-    "load_mapping",
+    "source_of_mapping",
 ]

@@ -21,7 +21,7 @@ from lossdsl import catalog
 from lossdsl.config.document import NUMBER, Entry, Item, Tagged
 from lossdsl.config.habits import habit, reference_hint
 from lossdsl.errors import LossConfigError, LossError, LossFileError, LossParameterError, did_you_mean
-from lossdsl.runtime.sources import is_file, is_folder, read
+from lossdsl.runtime.sources import is_file, is_folder, is_name, read
 from lossdsl.source import Source, Span
 
 OPTIONS = ("reduction", "axis", "name", "dtype")
@@ -84,19 +84,7 @@ def described(item: Item, folder: Path | None = None) -> Described:
 
 
 def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Described:
-    ways = [key for key in entries if key in ("file", "formula") or key not in WORDS]
-    known = [*WORDS, *catalog.known()]
-    for key in ways:
-        if key not in known:
-            raise LossConfigError(
-                f"`{key}` is neither a built-in loss nor an option", entries[key].key, _hint(key, entries, known)
-            )
-    if not ways:
-        raise LossConfigError("this describes no loss", item.span, _no_loss_hint(entries))
-    if len(ways) > 1:
-        first, second = ways[:2]
-        raise LossConfigError(f"`{first}` and `{second}` each describe a loss", entries[second].key, "keep one of them")
-    way = ways[0]
+    way = _way(item, entries)
     if way in ("file", "formula"):
         source = _source(way, entries[way], folder)
         given = _entries("params", entries["params"]) if "params" in entries else {}
@@ -114,19 +102,34 @@ def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Desc
     return Described(source, parameters, options, entries[way].key or item.span, given)
 
 
-def _hint(key: str, entries: Mapping[str, Entry], known: list[str]) -> str | None:
+def _way(item: Item, entries: dict[str, Entry]) -> str:
+    """The one key that says which loss it is: `file`, `formula` or a built-in's name."""
+    ways = [key for key in entries if key in ("file", "formula") or key not in WORDS]
+    for key in ways:
+        if key not in WORDS and catalog.full_name(key) is None:
+            message = f"`{key}` is neither a built-in loss nor an option"
+            raise LossConfigError(message, entries[key].key, _hint(key, entries))
+    if not ways:
+        raise LossConfigError("this describes no loss", item.span, _no_loss_hint(entries))
+    if len(ways) > 1:
+        first, second = ways[:2]
+        raise LossConfigError(f"`{first}` and `{second}` each describe a loss", entries[second].key, "keep one of them")
+    return ways[0]
+
+
+def _hint(key: str, entries: Mapping[str, Entry]) -> str | None:
     formula = entries.get("formula")
     if formula is not None and formula.item.in_braces and (key.count("(") != key.count(")")):
         return "a comma inside `{…}` ends the formula: put it in quotes"
     if (hint := habit(key)) is not None:
         return hint
-    way = next((each for each in entries if each in catalog.known()), None)
+    way = next((each for each in entries if catalog.full_name(each) is not None), None)
     if way is not None and key in _parameters_of(way):
         return f"a parameter stands under the name of its loss: `{way}: {{{key}: …}}`"
     if formula is not None or "file" in entries:
         near = did_you_mean(key, [*WORDS])
         return near or f"a parameter stands under `params`: `params: {{{key}: …}}`"
-    near = did_you_mean(key, known)
+    near = did_you_mean(key, [*WORDS, *catalog.known()])
     if near is not None:
         return near
     inner = entries[key].item
@@ -147,7 +150,7 @@ def _parameters_of(name: str) -> list[str]:
 
 def _no_loss_hint(entries: Mapping[str, Entry]) -> str:
     name = entries.get("name")
-    if name is not None and name.item.value in catalog.known():
+    if name is not None and isinstance(name.item.value, str) and catalog.full_name(name.item.value) is not None:
         return f"`name` is what Keras calls the loss; write `{name.item.value}: {{…}}`"
     return "add a built-in's name, `file: mine.loss` or `formula: …`"
 
@@ -211,35 +214,46 @@ def _named(item: Item, folder: Path | None) -> Source:
     if "\n" not in text and text.endswith(".loss"):
         builtin = catalog.read(text.removesuffix(".loss"))
         return builtin if builtin is not None and not is_file((folder or Path()) / text) else _path(item, folder)
-    if text.strip().isidentifier():
+    if is_name(text.strip()):
         found = _read(text, item)
         return item.text if found.text == text else found
     return item.text
 
 
-def _option(name: str, entry: Entry) -> Any:
-    item = entry.item
+def _reduction(name: str, item: Item, span: Span | None) -> Any:
     value = item.value
-    span = item.span or entry.key
-    if name == "reduction":
-        if value is not None and value not in REDUCTIONS:
-            known = isinstance(value, str)
-            wrong = f"there is no reduction `{value}`" if known else f"`reduction` is a word, and this is {item.kind}"
-            hint = habit(str(value)) or did_you_mean(str(value), REDUCTIONS) or f"one of {', '.join(REDUCTIONS)}"
-            raise LossConfigError(wrong, span, hint)
+    if value is None or value in REDUCTIONS:
         return value
-    if name == "axis":
-        if value is None:
-            return None
-        numbers = [each.value for each in value] if isinstance(value, list) else [value]
-        if not numbers or any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
-            hint = "as in `axis: -1` or `axis: [1, 2]`; `axis: null` stands for all axes"
-            raise LossConfigError("`axis` is a whole number or a list of them", span, hint)
-        return tuple(numbers) if isinstance(value, list) else value
-    if not isinstance(value, str):
-        example = {"dtype": "as in `dtype: float32`", "name": "as in `name: my_loss`"}[name]
-        raise LossConfigError(f"`{name}` is a word, and this is {item.kind}", span, example)
-    return value
+    is_word = isinstance(value, str)
+    wrong = f"there is no reduction `{value}`" if is_word else f"`{name}` is a word, and this is {item.kind}"
+    hint = habit(str(value)) or did_you_mean(str(value), REDUCTIONS) or f"one of {', '.join(REDUCTIONS)}"
+    raise LossConfigError(wrong, span, hint)
+
+
+def _axis(name: str, item: Item, span: Span | None) -> Any:
+    if item.value is None:
+        return None
+    is_list = isinstance(item.value, list)
+    numbers = [each.value for each in item.value] if is_list else [item.value]
+    if not numbers or any(isinstance(number, bool) or not isinstance(number, int) for number in numbers):
+        hint = "as in `axis: -1` or `axis: [1, 2]`; `axis: null` stands for all axes"
+        raise LossConfigError(f"`{name}` is a whole number or a list of them", span, hint)
+    return tuple(numbers) if is_list else item.value
+
+
+def _word(name: str, item: Item, span: Span | None) -> Any:
+    if not isinstance(item.value, str):
+        example = {"dtype": "float32", "name": "my_loss"}[name]
+        raise LossConfigError(f"`{name}` is a word, and this is {item.kind}", span, f"as in `{name}: {example}`")
+    return item.value
+
+
+def _option(name: str, entry: Entry) -> Any:
+    return _READERS[name](name, entry.item, entry.item.span or entry.key)
+
+
+_READERS = {"reduction": _reduction, "axis": _axis, "name": _word, "dtype": _word}
+"""The value of each option, given its name, what stands there, and the place to blame."""
 
 
 def _value(item: Item, key: str = "") -> Any:

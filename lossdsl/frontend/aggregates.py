@@ -179,6 +179,8 @@ LOWERED: dict[str, Callable[..., Expr]] = {
 
 ARITY = {"sort": (1, 2), "dot": (2, 2)}
 UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax")
+ON_ONE_AXIS = ("argmax", "argmin")
+"""What gives a position, which only one axis has."""
 
 
 def wants_condition(name: str) -> bool:

@@ -264,6 +264,9 @@ class Resolver:
         if condition is not None and name in aggregates.UNFILTERED:
             hint = "filter the aggregate around it, or choose before it by `where`"
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span, hint)
+        if name in aggregates.ON_ONE_AXIS and len(places) > 1:
+            message = f"`{name}` is a position on one axis, and here it runs over {names(places)}"
+            raise LossTypeError(message, node.span, f"name one axis, as in `{name}[batch](…)`")
         for axis, span in places.items():
             self.sized(axis, span)
         chosen = aggregates.Selection(frozenset(places), condition, self._sized(node))

@@ -244,14 +244,23 @@ class _Bracket:
         """The same for a bracket that is the last of its line."""
         return replace(self, column=_INDENT + (self.around.column if self.around is not None else 0))
 
+    def after(self, piece: _Piece, column: int) -> _Bracket:
+        """The innermost bracket behind a piece that ends in a column."""
+        if piece.opens:
+            opened = _Bracket(column, self.depth + 1, self)
+            return opened.emptied() if column > _FAR else opened
+        return self.around if piece.closes and self.around is not None else self
+
+
+_OUTSIDE = _Bracket(0, 0, None)
+
 
 def _laid_out(pieces: Sequence[_Piece]) -> list[str]:
     """A line of the text, as several if it is broken."""
     lines: list[str] = []
-    start = 0
-    bracket: _Bracket | None = None
+    start, bracket = 0, _OUTSIDE
     while start < len(pieces):
-        indent = " " * (bracket.column if bracket is not None else 0)
+        indent = " " * bracket.column
         end, bracket = _end(pieces, start, bracket)
         if pieces[start].beside:
             lines[-1] += f"{_COMMENT}{pieces[start].beside}"
@@ -262,26 +271,21 @@ def _laid_out(pieces: Sequence[_Piece]) -> list[str]:
     return lines
 
 
-def _end(pieces: Sequence[_Piece], start: int, bracket: _Bracket | None) -> tuple[int, _Bracket | None]:
+def _end(pieces: Sequence[_Piece], start: int, bracket: _Bracket) -> tuple[int, _Bracket]:
     """Where the line that starts with a piece ends, and the innermost bracket that is open there."""
-    column = bracket.column if bracket is not None else 0
-    best: tuple[int, int, int, _Bracket | None] | None = None  # depth, rank, place, bracket; the least is taken
+    column = bracket.column
+    breaks: list[tuple[int, int, int, _Bracket]] = []  # depth, rank, place, bracket; the least is taken
     for at in range(start, len(pieces)):
         piece = pieces[at]
         if at > start:
-            here = bracket.emptied() if bracket is not None and pieces[at - 1].opens else bracket
+            here = bracket.emptied() if pieces[at - 1].opens else bracket
             if piece.must_break:
                 return at, here
-            if piece.rank is not None and here is not None:
-                place = (here.depth, piece.rank, -at, here)
-                best = place if best is None or place[:3] < best[:3] else best
+            if piece.rank is not None:
+                breaks.append((here.depth, piece.rank, -at, here))
         column += width(piece.text) + (piece.is_spaced and at > start)
-        if piece.opens:
-            depth = bracket.depth if bracket is not None else 0
-            opened = _Bracket(column, depth + 1, bracket)
-            bracket = opened.emptied() if column > _FAR else opened
-        elif piece.closes and bracket is not None:
-            bracket = bracket.around
-        if column > COLUMNS and best is not None:
-            return -best[2], best[3]
+        bracket = bracket.after(piece, column)
+        if column > COLUMNS and breaks:
+            _, _, place, here = min(breaks, key=lambda each: each[:3])
+            return -place, here
     return len(pieces), bracket

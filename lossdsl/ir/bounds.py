@@ -1,6 +1,7 @@
-"""Intervals that are proofs: ends are exact fractions, and whatever is rounded is rounded outwards, by Arb.
+"""Intervals of real numbers: ends are exact fractions, and whatever is rounded is rounded outwards, by Arb.
 
-`ir.interval` has intervals over floats, for guards and rules; a proof may not rest on those.
+They say what values an expression can take before any number is put in: where a guard is needed, where a rule may be
+used, and what is proved.
 """
 
 from __future__ import annotations
@@ -9,25 +10,31 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
-
-from lossdsl.ir.interval import Ends, Interval
+from typing import Any
 
 End = Fraction | float
 """An exact number, or an infinity."""
 
 INF = math.inf
+_ZERO = Fraction(0)
 _BITS = 20_000
 """The longest end that is kept as it is, in bits; a longer one is rounded outwards."""
 
 
 @dataclass(frozen=True)
-class Bounds(Ends[End]):
+class Bounds:
     """The reals from `low` to `high`. An end that is `open` is surely not taken; infinite ends never are."""
 
-    zero: ClassVar[Any] = Fraction(0)
     low: End = -INF
     high: End = INF
+    low_open: bool = False
+    high_open: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            end = getattr(self, name)
+            if type(end) is not Fraction and math.isfinite(end):
+                object.__setattr__(self, name, Fraction(end))
 
     @property
     def is_finite(self) -> bool:
@@ -41,11 +48,73 @@ class Bounds(Ends[End]):
     def is_empty(self) -> bool:
         return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
 
+    def contains(self, value: End) -> bool:
+        above = value > self.low or (value == self.low and not self.low_open)
+        below = value < self.high or (value == self.high and not self.high_open)
+        return above and below
+
+    def within(self, other: Bounds) -> bool:
+        """Whether every point of this interval lies in `other`."""
+        low = self.low > other.low or (self.low == other.low and (self.low_open or not other.low_open))
+        high = self.high < other.high or (self.high == other.high and (self.high_open or not other.high_open))
+        return low and high
+
+    def meet(self, other: Bounds) -> Bounds:
+        """What both allow. Two that contradict each other give an interval whose ends are crossed."""
+        low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
+        high, not_open = min((self.high, not self.high_open), (other.high, not other.high_open))
+        return Bounds(low, high, low_open, not not_open)
+
+    def join(self, other: Bounds) -> Bounds:
+        """The smallest interval that holds both."""
+        low, low_open = min((self.low, self.low_open), (other.low, other.low_open))
+        high, not_open = max((self.high, not self.high_open), (other.high, not other.high_open))
+        return Bounds(low, high, low_open, not not_open)
+
+    @property
+    def is_positive(self) -> bool:
+        return self.low > 0 or (self.low == 0 and self.low_open)
+
+    @property
+    def is_nonnegative(self) -> bool:
+        return self.low >= 0
+
+    @property
+    def is_negative(self) -> bool:
+        return self.high < 0 or (self.high == 0 and self.high_open)
+
+    @property
+    def is_nonpositive(self) -> bool:
+        return self.high <= 0
+
+    @property
+    def is_nonzero(self) -> bool:
+        return self.is_positive or self.is_negative
+
+    def __neg__(self) -> Bounds:
+        return Bounds(-self.high, -self.low, self.high_open, self.low_open)
+
     def __add__(self, other: Bounds) -> Bounds:
-        return _kept(super().__add__(other))
+        low, high = self.low + other.low, self.high + other.high
+        return _kept(Bounds(low, high, self.low_open or other.low_open, self.high_open or other.high_open))
+
+    def __sub__(self, other: Bounds) -> Bounds:
+        return self + -other
 
     def __mul__(self, other: Bounds) -> Bounds:
-        return _kept(super().__mul__(other))
+        ends = [
+            (
+                _ZERO if a == 0 or b == 0 else a * b,
+                (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open),
+            )
+            for a, a_open in ((self.low, self.low_open), (self.high, self.high_open))
+            for b, b_open in ((other.low, other.low_open), (other.high, other.high_open))
+        ]
+        low = min(value for value, _ in ends)
+        high = max(value for value, _ in ends)
+        low_open = all(is_open for value, is_open in ends if value == low)
+        high_open = all(is_open for value, is_open in ends if value == high)
+        return _kept(Bounds(low, high, low_open, high_open))
 
     def reciprocal(self) -> Bounds:
         """One over it; everything where it may be 0."""
@@ -63,6 +132,28 @@ class Bounds(Ends[End]):
         if self.high <= 0:
             return -self
         return Bounds(Fraction(0), INF).meet(self.join(-self))
+
+    def power(self, exponent: Bounds) -> Bounds:
+        """The power of nonnegative numbers, or with a whole exponent."""
+        if exponent.is_point and Fraction(exponent.low).denominator == 1:
+            return self._whole(int(exponent.low))
+        if not self.is_nonnegative:
+            return REALS
+        if self == point(0) and exponent.is_positive:
+            return self
+        found = POSITIVE if self.is_positive else NONNEGATIVE
+        if exponent.is_nonnegative:
+            return found.meet(UNIT) if self.high <= 1 else found.meet(Bounds(1)) if self.low >= 1 else found
+        return found.meet(UNIT) if exponent.is_nonpositive and self.low >= 1 else found
+
+    def _whole(self, exponent: int) -> Bounds:
+        if exponent == 0:
+            return point(1)
+        if exponent < 0:
+            return self._whole(-exponent).reciprocal()
+        if exponent <= 64:
+            return self.whole_power(exponent)
+        return NONNEGATIVE if exponent % 2 == 0 or self.is_nonnegative else REALS
 
     def whole_power(self, exponent: int) -> Bounds:
         """The power with a whole exponent of at least 1."""
@@ -84,21 +175,17 @@ class Bounds(Ends[End]):
 
 
 REALS = Bounds()
-POSITIVE = Bounds(Fraction(0), INF, True)
-NONNEGATIVE = Bounds(Fraction(0), INF)
-UNIT = Bounds(Fraction(0), Fraction(1))
-OPEN_UNIT = Bounds(Fraction(0), Fraction(1), True, True)
-SIGNED_UNIT = Bounds(Fraction(-1), Fraction(1))
+POSITIVE = Bounds(0, low_open=True)
+NONNEGATIVE = Bounds(0)
+NONPOSITIVE = Bounds(high=0)
+NEGATIVE = Bounds(high=0, high_open=True)
+UNIT = Bounds(0, 1)
+OPEN_UNIT = Bounds(0, 1, True, True)
+SIGNED_UNIT = Bounds(-1, 1)
 
 
-def point(value: Fraction | int) -> Bounds:
-    return Bounds(Fraction(value), Fraction(value))
-
-
-def exactly(interval: Interval) -> Bounds:
-    """Bounds from an interval whose ends are exact as floats: a kind's, or one of `require`."""
-    low, high = (Fraction(end) if math.isfinite(end) else end for end in (interval.low, interval.high))
-    return Bounds(low, high, interval.low_open, interval.high_open)
+def point(value: End) -> Bounds:
+    return Bounds(value, value)
 
 
 def ball(value: End) -> Any:

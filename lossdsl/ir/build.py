@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from lossdsl.ir.axes import LAST, Axes, ordered
 from lossdsl.ir.expr import (
+    Along,
     Call,
     Const,
     Expr,
@@ -68,16 +69,12 @@ def number(expr: Expr) -> Expr:
 def call(name: str, *args: Expr) -> Expr:
     """An elementwise operation, with its arguments brought to the kinds that it takes, and folded."""
     op = OPS[name]
-    if not op.takes and not (all(map(is_whole, args)) and _stays_whole(name)):
+    if not op.takes and not (all(map(is_whole, args)) and (op.whole or (op.infix and op.gives is Kind.BOOL))):
         args = tuple(map(number, args))
     elif name == "where" and not all(map(is_whole, args[1:])):
         args = (args[0], number(args[1]), number(args[2]))
     folded = _FOLDS[name](*args) if name in _FOLDS else None
     return Call(op, args) if folded is None else folded
-
-
-def _stays_whole(name: str) -> bool:
-    return name in ("add", "sub", "mul", "neg", "max", "min", "stop", "lt", "le", "gt", "ge", "eq", "ne")
 
 
 def add(a: Expr, b: Expr) -> Expr:
@@ -145,7 +142,8 @@ def length(expr: Expr, over: Axes) -> Expr:
 def spread(expr: Expr, over: Axes) -> Expr:
     """`expr`, varying along axes that it may lack: the same value at each position."""
     for axis in ordered(over - expr.axes):
-        expr = Call(OPS["where"], (call("ge", Position(axis), ZERO), expr, ZERO))
+        there = call("ge", Position(axis), ZERO)
+        expr = Call(OPS["and"], (there, expr)) if expr.kind is Kind.BOOL else Call(OPS["where"], (there, expr, ZERO))
     return expr
 
 
@@ -334,12 +332,23 @@ _FOLDS: dict[str, Callable[..., Expr | None]] = {
 
 
 def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
-    """`node` over other children, folded anew."""
+    """`node` over other children, folded anew. An axis that is summed, sorted or measured along is not lost."""
     if all(new is old for new, old in zip(children, node.children, strict=True)):
         return node
+    if isinstance(node, Call):
+        return call(node.op.name, *children)
     if isinstance(node, Rename | Gather | Slice) and children[0] is ZERO:
         return ZERO
-    return call(node.op.name, *children) if isinstance(node, Call) else node.rebuilt(children)
+    if isinstance(node, Reduce | Along | Length):
+        pairs = zip(children, node.children, strict=True)
+        children = tuple(spread(new, (old.axes - new.axes) & node.over) for new, old in pairs)
+    elif isinstance(node, Slice):
+        children = (spread(children[0], (node.arg.axes - children[0].axes) & {LAST}),)
+    elif isinstance(node, Rename | Gather):
+        moved = node.old if isinstance(node, Rename) else node.axis
+        if moved not in children[0].axes:
+            return children[0]
+    return node.rebuilt(children)
 
 
 def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr]) -> tuple[Expr, ...]:

@@ -7,7 +7,8 @@ the source ride beside the nodes (`Loss.spans`), never inside them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache, cached_property, lru_cache
@@ -168,8 +169,8 @@ class Call(Expr):
 
 def _kind_of(op: Op, args: tuple[Expr, ...]) -> Kind:
     """Whole numbers stay whole under + - * and a choice; everything else is as the row says."""
-    if op.name in ("add", "sub", "mul", "neg", "where", "max", "min", "stop"):
-        values = args[1:] if op.name == "where" else args
+    if op.whole:
+        values = [arg for arg in args if arg.kind is not Kind.BOOL]
         if all(is_whole(arg) for arg in values) and any(arg.kind is Kind.INT for arg in values):
             return Kind.INT
     return op.gives
@@ -394,3 +395,12 @@ def _walked(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
             else:
                 order.append(node)
     return tuple(order)
+
+
+def users(*roots: Expr) -> Mapping[Expr, list[Expr]]:
+    """For each node below the roots, those that it is a child of, once for each time; nothing for one that is not."""
+    found: defaultdict[Expr, list[Expr]] = defaultdict(list)
+    for node in walk(*roots):
+        for child in node.children:
+            found[child].append(node)
+    return found

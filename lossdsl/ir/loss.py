@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes
+from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
 from lossdsl.ir.expr import Expr, Input, Param
-from lossdsl.ir.interval import NONNEGATIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Interval
 from lossdsl.source import Source, Span, normal_name
 
-DOMAINS: dict[str, Interval] = {
+DOMAINS: dict[str, Bounds] = {
     "real": REALS,
     "positive": POSITIVE,
     "nonneg": NONNEGATIVE,
     "prob": UNIT,
     "simplex": UNIT,
-    "logprob": Interval(high=0.0),
+    "logprob": NONPOSITIVE,
     "logits": REALS,
     "binary": UNIT,
     "sign": SIGNED_UNIT,

@@ -66,23 +66,19 @@ def _homes(node: Expr, homes: dict[Expr, dict[Axis, Home]], groups: _Groups) -> 
                 groups.find((name, axis))
             return {axis: (name, axis) for axis in node.axes}
         case Rename(arg, old, new):
-            inner = dict(homes[arg])
-            home = inner.pop(old, None)
-            if new in inner and home is not None:
-                groups.join(inner[new], home)
-            elif home is not None:
-                inner[new] = home
-            return inner
+            rest = {axis: home for axis, home in homes[arg].items() if axis != old}
+            moved = {new: homes[arg][old]} if old in homes[arg] else {}
+            return _joined([rest, moved], groups)
         case Gather(arg, axis, index):
-            inner = {a: home for a, home in homes[arg].items() if a != axis}
-            return _joined([inner, homes[index]], groups)
+            rest = {each: home for each, home in homes[arg].items() if each != axis}
+            return _joined([rest, homes[index]], groups)
         case Slice(arg, start, stop):
-            inner = dict(homes[arg])
-            if LAST in inner:
-                name, axis, *cuts = inner[LAST]
-                inner[LAST] = (name, axis, (*(cuts[0] if cuts else ()), (start, stop)))
-                groups.find(inner[LAST])
-            return inner
+            if LAST not in homes[arg]:
+                return homes[arg]
+            name, axis, *cuts = homes[arg][LAST]
+            part = (name, axis, (*(cuts[0] if cuts else ()), (start, stop)))
+            groups.find(part)
+            return {**homes[arg], LAST: part}
         case Unslice(arg, like):
             return {**homes[arg], LAST: homes[like].get(LAST, ("like", LAST))}
         case Reduce(_, arg, over):

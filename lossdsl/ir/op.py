@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from lossdsl.ir.interval import REALS, Interval
+from lossdsl.ir.bounds import REALS, UNIT, Bounds
+from lossdsl.ir.traits import Trait
 
 
 class Kind(Enum):
@@ -34,13 +35,17 @@ class Op:
     everywhere it exists; it fixes the convention at kinks. `exact` is its meaning over the exact numbers of a namespace
     `m` (mpmath's or sympy's). `spelling` has one Python expression a target, over the same letters.
     `domain` has an interval an argument in which value and slope are finite, and `safe` a number to put there where an
-    argument leaves its domain in a piece that is not selected (`None`: everything is safe). `bounds` gives the interval
-    of the result from those of the arguments. `sample` is the interval from which tests draw each argument.
+    argument leaves its domain in a piece that is not selected (`None`: everything is safe). `trait` is what is known of
+    a function of one number; from it follow the `bounds`, which give the interval of the result from those of the
+    arguments, where a row has no other. `sample` is the interval from which tests draw each argument.
     `defined` has an interval an argument in which there is a value at all, `holds` a condition on several arguments, as
     a text. `ulps` states the largest errors of value and slope in float32 for each target, and in float64, in units in
     the last place of the result, or of `scale` of the arguments where the result is a difference that cancels; a slope
-    that is no loss's gradient may be off by anything (inf). `written` is the text in the language by which readers see
-    an operation that is not public. A row that lacks something is refused.
+    that is no loss's gradient may be off by anything (inf). `written` is the same in more elementary operations, as a
+    text: that by which readers see an operation that is not public, and LaTeX one without a symbol. `latex` is the
+    symbol of a function or relation, or a text in which `#1` stands for the argument. `cost` is the price of one
+    application, where a sum costs 1. If it is `whole`, a result of whole numbers is one; if it `compares`, something
+    changes where its two arguments meet. A row that lacks something is refused.
     """
 
     name: str
@@ -51,11 +56,12 @@ class Op:
     spelling: Mapping[str, str] = field(default_factory=dict)
     takes: tuple[Kind, ...] = ()
     gives: Kind = Kind.REAL
-    domain: tuple[Interval, ...] = ()
+    domain: tuple[Bounds, ...] = ()
     safe: tuple[float | None, ...] = ()
-    bounds: Callable[..., Interval] = lambda *_: REALS
-    sample: tuple[Interval, ...] = ()
-    defined: tuple[Interval, ...] = ()
+    bounds: Callable[..., Bounds] | None = None
+    trait: Trait | None = None
+    sample: tuple[Bounds, ...] = ()
+    defined: tuple[Bounds, ...] = ()
     holds: str = ""
     scale: Callable[..., float] | None = None
     ulps: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -63,20 +69,28 @@ class Op:
     precedence: int = 100
     public: bool = True
     written: str = ""
+    latex: str = ""
+    cost: int = 12
+    whole: bool = False
+    compares: bool = False
 
     def __post_init__(self) -> None:
         for what, is_there in (
             ("a documentation", bool(self.doc)),
-            ("a slope in each argument", self.gives is not Kind.REAL or len(self.derivative) in (0, self.arity)),
+            ("a slope in each argument", self.gives is not Kind.REAL or len(self.derivative) == self.arity),
             ("a kind for each argument", len(self.takes) in (0, self.arity)),
             ("a domain for each argument", len(self.domain) in (0, self.arity)),
             ("a safe number for each argument", len(self.safe) == len(self.domain)),
             ("an interval for each argument in which it is defined", len(self.defined) in (0, self.arity)),
+            ("a trait", self.trait is not None or self.arity != 1 or self.gives is Kind.BOOL),
+            ("the bounds of its values", self.bounds is not None or self.arity == 1 or self.gives is Kind.BOOL),
             *((f"a spelling for {target}", target in self.spelling) for target in TARGETS),
             *((f"its error on {target}", target in self.ulps) for target in (*TARGETS, DOUBLE)),
         ):
             if not is_there:
                 raise ValueError(f"the row of `{self.name}` in the table of operations lacks {what}")
+        if self.trait is not None and self.trait.domain == REALS and self.defined and self.takes != (Kind.INT,):
+            object.__setattr__(self, "trait", replace(self.trait, domain=self.defined[0]))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -85,14 +99,30 @@ class Op:
     def arity(self) -> int:
         return len(self.args)
 
-    def domain_of(self, position: int) -> Interval:
+    def image(self, *args: Bounds) -> Bounds:
+        """An interval that holds every value, given those of the arguments."""
+        if self.bounds is not None:
+            return self.bounds(*args)
+        return UNIT if self.trait is None else self.trait.over(*args)
+
+    @property
+    def is_total(self) -> bool:
+        """Whether there is a value whatever the arguments, and bounded ones have a bounded value."""
+        return not self.defined and not self.holds
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is rounded."""
+        return all(error == (0, 0) for error in self.ulps.values())
+
+    def domain_of(self, position: int) -> Bounds:
         return self.domain[position] if self.domain else REALS
 
-    def defined_of(self, position: int) -> Interval:
+    def defined_of(self, position: int) -> Bounds:
         return self.defined[position] if self.defined else REALS
 
-    def sample_of(self, position: int) -> Interval:
-        return self.sample[position] if self.sample else Interval(-3.0, 3.0)
+    def sample_of(self, position: int) -> Bounds:
+        return self.sample[position] if self.sample else Bounds(-3, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +132,7 @@ class Aggregate:
     `empty` is the value over no element at all. `spelling` has one Python function name a target, called with the array
     and the axis. An aggregate without `spelling` is written in terms of others: by the resolver, or, if it has a
     definition in `ir.whole`, once the gradient has been taken. `bounds` gives the interval of the result from that of
-    the elements.
+    the elements. `latex` is its sign, if it is written as a sum is.
     """
 
     name: str
@@ -111,9 +141,11 @@ class Aggregate:
     keeps: bool = False
     takes: Kind = Kind.REAL
     gives: Kind = Kind.REAL
+    _: KW_ONLY
+    bounds: Callable[[Bounds], Bounds]
     spelling: Mapping[str, str] = field(default_factory=dict)
     public: bool = True
-    bounds: Callable[[Interval], Interval] = lambda _: REALS
+    latex: str = ""
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"

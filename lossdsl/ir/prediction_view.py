@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE
-from lossdsl.ir.bounds import NONNEGATIVE, Bounds, exactly
+from lossdsl.ir.bounds import NONNEGATIVE, Bounds
 from lossdsl.ir.expr import Expr, Gather, Input, Length, walk
 from lossdsl.ir.loss import DOMAINS, Loss
 from lossdsl.ir.mixing import is_elementwise
@@ -85,8 +85,8 @@ def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[Predicti
     leaves: dict[Expr, Bounds] = {}
     for spec in loss.inputs:
         for node in spec.nodes:
-            leaves[node] = exactly(DOMAINS[spec.domain]) if spec.is_real else NONNEGATIVE
-    leaves |= {spec.node: exactly(known[spec.node]) for spec in loss.parameters}
+            leaves[node] = DOMAINS[spec.domain] if spec.is_real else NONNEGATIVE
+    leaves |= {spec.node: known[spec.node] for spec in loss.parameters}
     prediction = frozenset(loss.prediction.nodes)
     elementwise = is_elementwise(loss.value, loss.prediction.nodes)
     expr, source = _traced(loss.value if elementwise else loss.result)

@@ -87,4 +87,3 @@ def is_square(node: Expr) -> bool:
         return node.args[0] is node.args[1]
     exponent = b.exact(node.args[1]) if node.op.name == "pow" else None
     return node.op.name == "square" or (exponent is not None and exponent.denominator == 1 and exponent % 2 == 0)
-

@@ -7,69 +7,59 @@ from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Interpretation
+from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, REALS, Bounds, point
 from lossdsl.ir.build import ZERO
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Input, Length, Param, Position, Reduce
-from lossdsl.ir.interval import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, UNIT, Interval, point
 from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, Loss
-from lossdsl.ir.whole import DEFINITIONS
 
 
 @dataclass
-class Ranges(Interpretation[Interval]):
-    """Intervals of expressions; `facts` has what is known of some besides."""
+class Ranges(Interpretation[Bounds]):
+    """Boundss of expressions; `facts` has what is known of some besides."""
 
-    facts: Mapping[Expr, Interval] = field(default_factory=dict)
+    facts: Mapping[Expr, Bounds] = field(default_factory=dict)
     units: frozenset[Expr] = frozenset()
     """The inputs whose elements sum to 1."""
 
-    def top(self, node: Expr) -> Interval:
+    def top(self, node: Expr) -> Bounds:
         return REALS
 
-    def refined(self, node: Expr, below: list[Interval], found: Interval) -> Interval:
-        return found.meet(self.facts[node]) if node in self.facts else found
+    def refined(self, node: Expr, below: list[Bounds], found: Bounds) -> Bounds:
+        return agreed(found, self.facts[node]) if node in self.facts else found
 
-    def constant(self, node: Const) -> Interval:
-        return point(float(node.value)) if node.value == node.value else REALS
+    def constant(self, node: Const) -> Bounds:
+        return point(node.value) if node.value == node.value else REALS
 
-    def length(self, node: Length) -> Interval:
-        return Interval(low=1.0)
+    def length(self, node: Length) -> Bounds:
+        return Bounds(1)
 
-    def position(self, node: Position) -> Interval:
+    def position(self, node: Position) -> Bounds:
         return NONNEGATIVE
 
-    def call(self, node: Call, below: list[Interval]) -> Interval:
+    def call(self, node: Call, below: list[Bounds]) -> Bounds:
         args = node.args
         match node.op.name:
             case "mul" if args[0] is args[1]:
-                return below[0].power(point(2.0))
+                return below[0].power(point(2))
             case "sub" if shifted_where(node) is Flag(True):
-                return node.op.bounds(*below).meet(NONPOSITIVE)
+                return node.op.image(*below).meet(NONPOSITIVE)
             case "where" if args[2] is ZERO and shifted_where(args[1]) is args[0]:
                 return NONPOSITIVE
             case "where":
                 return _given(args[0], args[1], below[1]).join(below[2])
-        return node.op.bounds(*below)
+        return node.op.image(*below)
 
-    def reduced(self, node: Reduce, inner: Interval) -> Interval:
-        if node.op.name in DEFINITIONS:
-            return node.op.bounds(inner)
-        match node.op.name:
-            case "mean" | "max" | "min":
-                return inner
-            case "sum":
-                return _scaled(inner)
-            case "prod" if inner.is_nonnegative:
-                return UNIT if inner.high <= 1 else NONNEGATIVE
-            case "excess":
-                return Interval(low=-1.0)
-        return NONNEGATIVE if node.op.name.startswith("arg") else REALS
+    def reduced(self, node: Reduce, inner: Bounds) -> Bounds:
+        return node.op.bounds(inner)
 
-    def along(self, node: Along, below: list[Interval]) -> Interval:
-        if node.op.name in DEFINITIONS:
-            return node.op.bounds(below[0])
-        if node.op.name in ("sort", "unsort"):
-            return below[0]
-        return POSITIVE if node.op.name == "rank" else _scaled(below[0])
+    def along(self, node: Along, below: list[Bounds]) -> Bounds:
+        return node.op.bounds(below[0])
+
+
+def agreed(found: Bounds, fact: Bounds) -> Bounds:
+    """What two statements allow together; the second where they contradict each other."""
+    both = found.meet(fact)
+    return fact if both.is_empty else both
 
 
 def shifted_where(node: Expr) -> Expr | None:
@@ -90,26 +80,15 @@ def shifted_where(node: Expr) -> Expr | None:
     return of.children[0] if is_masked else None
 
 
-def _given(condition: Expr, subject: Expr, interval: Interval) -> Interval:
+def _given(condition: Expr, subject: Expr, interval: Bounds) -> Bounds:
     """What `subject` can be where `condition` holds, if the condition is about it."""
     fact = _fact(condition, subject)
-    return interval if fact is None else interval.meet(fact[1])
-
-
-def _scaled(inner: Interval) -> Interval:
-    """The sum of one or more values of an interval."""
-    if inner.is_positive:
-        return Interval(inner.low, low_open=inner.low_open)
-    if inner.is_nonnegative:
-        return NONNEGATIVE
-    if inner.high <= 0:
-        return NONPOSITIVE
-    return REALS
+    return interval if fact is None else agreed(interval, fact[1])
 
 
 def ranges(loss: Loss) -> Ranges:
     """The intervals of a loss: those of its inputs by kind, those of its parameters by `require`."""
-    facts: dict[Expr, Interval] = {}
+    facts: dict[Expr, Bounds] = {}
     for spec in loss.inputs:
         for node in spec.nodes:
             facts[node] = NONNEGATIVE if spec.is_label else DOMAINS[spec.domain]
@@ -118,7 +97,7 @@ def ranges(loss: Loss) -> Ranges:
             fact = _fact(part)
             if fact is not None:
                 subject, interval = fact
-                facts[subject] = facts.get(subject, REALS).meet(interval)
+                facts[subject] = agreed(facts.get(subject, REALS), interval)
     units = frozenset(node for spec in loss.inputs if spec.domain in SUM_TO_ONE for node in spec.nodes)
     return Ranges(facts, units)
 
@@ -130,7 +109,7 @@ def conjuncts(condition: Expr) -> list[Expr]:
     return [condition]
 
 
-def _fact(condition: Expr, about: Expr | None = None) -> tuple[Expr, Interval] | None:
+def _fact(condition: Expr, about: Expr | None = None) -> tuple[Expr, Bounds] | None:
     """`d > 0` as an interval of d; `about` is what the comparison must be about, if it is no parameter."""
     if not isinstance(condition, Call) or len(condition.args) != 2:
         return None
@@ -144,10 +123,10 @@ def _fact(condition: Expr, about: Expr | None = None) -> tuple[Expr, Interval] |
         return None
     end = float(bound)
     intervals = {
-        "lt": Interval(high=end, high_open=True),
-        "le": Interval(high=end),
-        "gt": Interval(low=end, low_open=True),
-        "ge": Interval(low=end),
+        "lt": Bounds(high=end, high_open=True),
+        "le": Bounds(high=end),
+        "gt": Bounds(low=end, low_open=True),
+        "ge": Bounds(low=end),
         "eq": point(end),
     }
     return (left, intervals[name]) if name in intervals else None

@@ -24,6 +24,7 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
+    users,
     walk,
 )
 
@@ -67,21 +68,18 @@ def definitions(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> list[
 def named(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> dict[Expr, str]:
     """The parts that are written once under a name, parts before wholes: those in `names_of`, and those used twice."""
     given = dict(names_of or {})
-    uses: dict[Expr, int] = {}
-    for node in walk(expr):
-        for child in node.children:
-            uses[child] = uses.get(child, 0) + 1
+    above = users(expr)
     taken = {node.name for node in walk(expr) if isinstance(node, Input | Param)} | set(given.values())
     free = (name for number in itertools.count(1) if (name := f"u{number}") not in taken)
     known: dict[Expr, str] = {}
     for node in walk(expr):
-        is_part = (uses.get(node, 0) > 1 or node in given) and node.children and node is not expr
+        is_part = (len(above[node]) > 1 or node in given) and node.children and node is not expr
         if is_part and len(formula(node, known)) > 3:
             known[node] = given.get(node) or next(free)
     return known
 
 
-def _is_onehot(node: Expr) -> TypeGuard[Call]:
+def is_onehot(node: Expr) -> TypeGuard[Call]:
     """Whether a node compares the number of the class at hand with a label."""
     if not (isinstance(node, Call) and node.op.name == "eq"):
         return False
@@ -90,17 +88,14 @@ def _is_onehot(node: Expr) -> TypeGuard[Call]:
 
 
 def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
-    def whole(child: Expr) -> tuple[str, int]:
-        inner, precedence = done[child]
-        # the language has it as a number
-        return (f"{inner} == 1", child.op.precedence) if _is_onehot(child) else (inner, precedence)
-
     def text(child: Expr, above: int) -> str:
-        inner, precedence = whole(child)
+        inner, precedence = done[child]
+        if is_onehot(child):  # the language has it as a number
+            inner, precedence = f"{inner} == 1", child.op.precedence
         return f"({inner})" if precedence < above else inner
 
     def inside(child: Expr) -> str:
-        return whole(child)[0]
+        return text(child, 0)
 
     match node:
         case Const(value):
@@ -116,20 +111,10 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"len{_over(over)}({inside(arg)})", _ATOM
         case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
             return done[value]
-        case Call(_, (Position(), label)) if _is_onehot(node):
+        case Call(_, (Position(), label)) if is_onehot(node):
             return f"onehot({inside(label)})", _ATOM
-        case Call(op, args) if op.infix:
-            level = op.precedence
-            if len(args) == 1:
-                gap = " " if op.infix.isalpha() else ""
-                return f"{op.infix}{gap}{text(args[0], level)}", level
-            if op.name == "pow":
-                return f"{text(args[0], level + 1)}^{text(args[1], level)}", level
-            gap = "" if op.infix in "*/" else " "
-            # A product of products is written flat; in which order terms are added is seen.
-            last = args[1]
-            is_flat = op.name in ("mul", "and", "or") and isinstance(last, Call) and last.op is op
-            return f"{text(args[0], level)}{gap}{op.infix}{gap}{text(last, level + (not is_flat))}", level
+        case Call(op) if op.infix:
+            return _infix(node, text), op.precedence
         case Call(op, ()):
             return op.name, _ATOM
         case Call(op, args):
@@ -147,6 +132,21 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
         case Unslice(arg, _, start, stop):
             return f"pad({inside(arg)}, {_bound(start)}:{_bound(stop)})", _ATOM
     raise AssertionError(f"no text for {type(node).__name__}")
+
+
+def _infix(node: Call, text: Callable[[Expr, int], str]) -> str:
+    """An operation written between its arguments, or before its one; `text` has each in brackets if it needs them."""
+    op, level = node.op, node.op.precedence
+    first, *rest = node.args
+    if not rest:
+        return f"{op.infix}{' ' if op.infix.isalpha() else ''}{text(first, level)}"
+    last = rest[0]
+    if op.name == "pow":
+        return f"{text(first, level + 1)}^{text(last, level)}"
+    gap = "" if op.infix in "*/" else " "
+    # A product of products is written flat; in which order terms are added is seen.
+    is_flat = op.name in ("mul", "and", "or") and isinstance(last, Call) and last.op is op
+    return f"{text(first, level)}{gap}{op.infix}{gap}{text(last, level + (not is_flat))}"
 
 
 def _over(over: Axes) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from lossdsl.ir.text import decimal, format_point
 
-How = Literal["proved", "refuted", "tested", "unknown"]
+How = Literal["proved", "refuted", "tested", "open"]
 
 Number = Fraction | tuple["Number", ...]
 """A plain decimal, or rows of them: a value that an author can type in an `example` line."""
@@ -21,9 +21,9 @@ class Verdict:
 
     `how` is "proved" (by `by`: "composition", "intervals", "polynomials", "substitution", "pieces"), "refuted" (at the
     point `at`, and where the claim is about several points `beside` has the others), "tested" (at `points` points
-    without a contradiction) or "unknown". `detail` is a sentence in figures: what was found at the point. `scope` says
+    without a contradiction) or "open". `detail` is a sentence in figures: what was found at the point. `scope` says
     for which parameters alone there is a proof, as in "for c = 1", where that is not so for all that are admissible;
-    such a verdict is "tested" or "unknown". `size` is, for a jump, how large it is beside
+    such a verdict is "tested" or "open". `size` is, for a jump, how large it is beside
     the values there: a series that is broken off may jump by 1e-12.
 
     A claim may be about the author's loss, such as that it is convex, or about lossdsl's own work: that a gradient is
@@ -53,7 +53,7 @@ class Verdict:
                 return f"refuted at {self.place}" if self.at else f"refuted ({self.by})"
             case "tested":
                 return f"tested at {self.points} point{'s' * (self.points != 1)}{scope}"
-        return f"unknown{scope}"
+        return f"open{scope}"
 
 
 def place(at: Mapping[str, Number]) -> str:
@@ -65,4 +65,4 @@ def place(at: Mapping[str, Number]) -> str:
     return format_point(at.items(), decimal)
 
 
-UNKNOWN = Verdict("unknown")
+OPEN = Verdict("open")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,6 @@ from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point
 
-COMPARISONS = ("lt", "le", "gt", "ge")
 MOST = 8
 """How many joins are looked at."""
 _HALVINGS = 30
@@ -35,8 +35,7 @@ def both_sides(loss: Loss, roots: Sequence[Expr], points: Sequence[Point]) -> It
             far = {node: other.values[node] if node in moving else array for node, array in one.values.items()}
             turn = _turn(level, one.values, far, one.sizes)
             if turn is not None:
-                for part in (turn - _ASIDE, turn + _ASIDE):
-                    yield Point(_between(one.values, far, part), one.sizes)
+                yield from (Point(_between(one.values, far, turn + aside), one.sizes) for aside in (-_ASIDE, _ASIDE))
                 break
 
 
@@ -44,15 +43,18 @@ def _levels(roots: Sequence[Expr]) -> list[Expr]:
     """Expressions that are 0 on a join."""
     found: dict[Expr, None] = {}
     for node in walk(*roots):
-        if not isinstance(node, Call):
-            continue
-        if node.op.name in (*COMPARISONS, "max", "min") and len(node.args) == 2:
-            found[b.sub(b.number(node.args[0]), b.number(node.args[1]))] = None
-        elif node.op.name in ("abs", "sign", "relu"):
-            found[node.args[0]] = None
-        elif node.op.name == "clip":
-            found.update({b.sub(node.args[0], end): None for end in node.args[1:]})
+        found.update(dict.fromkeys(borders(node)))
     return [level for level in found if not level.is_static]
+
+
+def borders(node: Expr) -> list[Expr]:
+    """Expressions that are 0 where an operation passes from one of its pieces to the next."""
+    if not isinstance(node, Call):
+        return []
+    if node.op.compares:
+        return [b.sub(*map(b.number, node.args))]
+    corners = node.op.trait.corners if node.op.trait is not None else ()
+    return [b.sub(node.args[0], b.const(Fraction(corner))) for corner in corners]
 
 
 def _between(one: Mapping[Expr, Array], other: Mapping[Expr, Array], part: float) -> dict[Expr, Array]:

@@ -19,9 +19,10 @@ from lossdsl.ir.axes import ordered
 from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.mixing import is_elementwise
+from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point, formula
-from lossdsl.oracle.breakpoints import COMPARISONS, both_sides
+from lossdsl.oracle.breakpoints import both_sides
 from lossdsl.oracle.gradient_check import Trial
 from lossdsl.oracle.interpreter import met
 from lossdsl.oracle.points import Point, points
@@ -36,7 +37,7 @@ _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of it: `how` is "proved", "tested", "wrong" or "unknown"; `points` counts the places tried.
+    """What came of it: `how` is "proved", "tested", "wrong" or "open"; `points` counts the places tried.
 
     Of a wrong one: where, as in an `example` line, what is given there and what is right; the constant factor by which
     all of it differs, and the condition under which it does, if there is one; whether it is right elsewhere.
@@ -72,7 +73,7 @@ def compared(loss: Loss, node: Input, ours: Expr, given: Expr, known: Ranges, na
         _look(plain, node, given, ours, trial, conditions, seen)
     count = len(trials)
     if not seen.agree and not seen.differ:
-        return Comparison("unknown")
+        return Comparison("open")
     if not seen.differ:
         if Derivative(plain, known).is_given_by(InputSpec((node,)), (given,)):
             return Comparison("proved", count)
@@ -99,7 +100,7 @@ def _conditions(roots: Sequence[Expr]) -> list[Expr]:
     """The comparisons below the roots, those that `abs`, `max` and `min` make included."""
     found: dict[Expr, None] = {}
     for node in walk(*roots):
-        if isinstance(node, Call) and node.op.name in COMPARISONS:
+        if isinstance(node, Call) and node.op.compares and node.kind is Kind.BOOL:
             found[node] = None
         elif isinstance(node, Call) and node.op.name in ("max", "min"):
             one, other = reversed(node.args) if isinstance(node.args[0], Const) else node.args

@@ -53,7 +53,7 @@ def judge(
     derivative = None
     for spec, exprs in gradients.items():
         verdict = _quotient_verdict(spec, exprs, trials)
-        if prove and not is_large and verdict.how in ("tested", "unknown"):
+        if prove and not is_large and verdict.how in ("tested", "open"):
             from lossdsl.oracle.proof import Derivative
 
             derivative = derivative or Derivative(loss, known)
@@ -138,7 +138,7 @@ def _value_verdict(value: Expr, trials: list[Trial]) -> Verdict:
         for ours, theirs in zip(got.ravel(), trial.values.ravel(), strict=True):
             if trial.m.isfinite(theirs) and not _agree(ours, theirs, abs(trial.total) + 1, trial.m):
                 return Verdict("refuted", points=len(trials), detail=_difference("the value", ours, theirs, trial))
-    return Verdict("tested", points=len(trials)) if trials else Verdict("unknown", detail=_NOWHERE)
+    return Verdict("tested", points=len(trials)) if trials else Verdict("open", detail=_NOWHERE)
 
 
 _NOWHERE = "no point was found at which the loss is finite"
@@ -147,33 +147,34 @@ _NOWHERE = "no point was found at which the loss is finite"
 def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Trial]) -> Verdict:
     tested = 0
     for number, trial in enumerate(trials):
-        m = trial.m
-        slopes: dict[Expr, Array] = {}
-        for node, expr in zip(spec.nodes, exprs, strict=True):
-            slopes[node] = trial.spread(expr, node)
-        random = Random(number)
-        move: dict[Expr, Array] = {}
-        for node in spec.nodes:
-            move[node] = _direction(trial.given[node], random, m)
-        terms = [a * b for node in spec.nodes for a, b in zip(slopes[node].ravel(), move[node].ravel(), strict=True)]
-        along = trial.quotient(move)
-        if along is not None and _agree(sum(terms), along, sum(map(abs, terms)), m):
+        slopes = {node: trial.spread(expr, node) for node, expr in zip(spec.nodes, exprs, strict=True)}
+        if _agrees_along_one_direction(slopes, trial, Random(number)):
             tested += 1
             continue
-        looked, wrong = 0, ""
-        for node, one, place in _unit_moves(spec, trial):
-            slope = trial.quotient(one)
-            if slope is None:
-                continue
-            looked += 1
-            ours = slopes[node][place]
-            if not wrong and not _agree(ours, slope, abs(ours) + m.mpf("1e-10"), m):
-                label = f"d/d{node.name}{list(place) if place else ''}"
-                wrong = _difference(label, ours, slope, trial)
+        differences = list(_differences(spec, slopes, trial))
+        wrong = next(filter(None, differences), "")
         if wrong:
             return Verdict("refuted", points=tested + 1, detail=wrong)
-        tested += bool(looked)
-    return Verdict("tested", points=tested) if tested else Verdict("unknown", detail=_NOWHERE)
+        tested += bool(differences)
+    return Verdict("tested", points=tested) if tested else Verdict("open", detail=_NOWHERE)
+
+
+def _agrees_along_one_direction(slopes: Mapping[Input, Array], trial: Trial, random: Random) -> bool:
+    move: dict[Expr, Array] = {node: _direction(trial.given[node], random, trial.m) for node in slopes}
+    terms = [a * b for node, slope in slopes.items() for a, b in zip(slope.ravel(), move[node].ravel(), strict=True)]
+    along = trial.quotient(move)
+    return along is not None and _agree(sum(terms), along, sum(map(abs, terms)), trial.m)
+
+
+def _differences(spec: InputSpec, slopes: Mapping[Input, Array], trial: Trial) -> Iterator[str]:
+    """For each element in which there is a slope, how ours differs from it; nothing where it does not."""
+    for node, one, place in _unit_moves(spec, trial):
+        slope = trial.quotient(one)
+        if slope is not None:
+            ours = slopes[node][place]
+            is_right = _agree(ours, slope, abs(ours) + trial.m.mpf("1e-10"), trial.m)
+            label = f"d/d{node.name}{list(place) if place else ''}"
+            yield "" if is_right else _difference(label, ours, slope, trial)
 
 
 def _unit_moves(spec: InputSpec, trial: Trial) -> Iterator[tuple[Input, dict[Expr, Array], tuple[int, ...]]]:

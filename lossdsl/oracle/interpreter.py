@@ -6,7 +6,9 @@ This is the slow and plain meaning of the IR, against which rules, gradients and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -145,49 +147,14 @@ class _Run:
         return array.transpose(order).reshape(*kept, count), stay
 
     def _reduce(self, name: str, empty: float | None, arg: Expr, over: Axes) -> Array:
+        if name not in _REDUCED:
+            raise Beyond(name)
         rows, _ = self._rows(arg, over)
         found = np.empty(rows.shape[:-1], dtype=object)
         for place in np.ndindex(found.shape):
-            found[place] = self._reduced(name, empty, list(rows[place]))
+            row = list(rows[place])
+            found[place] = _REDUCED[name](self.m, row) if row or empty is None else self.m.number(empty)
         return found
-
-    def _reduced(self, name: str, empty: float | None, row: list[Any]) -> Any:
-        m: Any = self.m
-        if not row and empty is not None:
-            return m.number(empty)
-        match name:
-            case "sum" | "mean":
-                total = row[0]
-                for value in row[1:]:
-                    total = m.apply(lambda m, a, b: a + b, "add", (total, value))
-                return m.apply(lambda m, a: a / len(row), "div", (total,)) if name == "mean" else total
-            case "excess":
-                return self._reduced("sum", empty, row) - m.number(1)
-            case "prod":
-                product = row[0]
-                for value in row[1:]:
-                    product = m.apply(lambda m, a, b: a * b, "mul", (product, value))
-                return product
-            case "max" | "min":
-                best = row[0]
-                for value in row[1:]:
-                    better = m.gt(value, best) if name == "max" else m.lt(value, best)
-                    if best == best:  # nan stays nan
-                        best = m.where(better, value, best) if value == value else value
-                return best
-            case "argmax" | "argmin":
-                best, at = row[0], m.number(0)
-                for place, value in enumerate(row[1:], 1):
-                    better = m.gt(value, best) if name == "argmax" else m.lt(value, best)
-                    best, at = m.where(better, value, best), m.where(better, m.number(place), at)
-                return at
-            case "any" | "all":
-                settled = name == "any"
-                held = row[0] if row else not settled
-                for value in row[1:]:
-                    held = m.either(held, value) if settled else m.both(held, value)
-                return held
-        raise Beyond(name)
 
     def _along(self, node: Along, name: str, over: Axes, reverse: bool) -> Array:
         dims = ordered(node.axes)
@@ -203,22 +170,18 @@ class _Run:
         return found.reshape(shape).transpose(np.argsort(order))
 
     def _row(self, name: str, rows: list[list[Any]], reverse: bool) -> list[Any]:
-        row, *more = rows
+        row, keys = rows[0], rows[-1]
         if name == "cumsum":
-            found: list[Any] = []
-            for value in reversed(row) if reverse else row:
-                found.append(found[-1] + value if found else value)
+            found = list(accumulate(row[::-1] if reverse else row))
             return found[::-1] if reverse else found
-        keys = row if name == "rank" else more[0]
         if any(getattr(key, "free_symbols", None) for key in keys):
             raise Beyond(name)
+        everywhere = range(len(keys))
         if name == "rank":
-            places = sorted(range(len(keys)), key=lambda place: -keys[place])
-            return [self.m.number(places.index(place) + 1) for place in range(len(keys))]
-        places = sorted(range(len(keys)), key=lambda place: keys[place])
-        if name == "sort":
-            return [row[place] for place in places]
-        return [row[places.index(place)] for place in range(len(keys))]
+            falling = sorted(everywhere, key=lambda place: -keys[place])
+            return [self.m.number(falling.index(place) + 1) for place in everywhere]
+        rising = sorted(everywhere, key=lambda place: keys[place])
+        return [row[place] for place in (rising if name == "sort" else map(rising.index, everywhere))]
 
     def _rename(self, node: Rename, arg: Expr, old: Axis, new: Axis) -> Array:
         array, dims = self.done[arg], ordered(arg.axes)
@@ -267,3 +230,51 @@ class _Run:
         found[...] = self.m.number(0)
         found[..., start:stop] = inner
         return found
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+def _sum(m: Any, row: list[Any]) -> Any:
+    return reduce(lambda total, value: m.apply(lambda m, a, b: a + b, "add", (total, value)), row)
+
+
+def _mean(m: Any, row: list[Any]) -> Any:
+    return m.apply(lambda m, a: a / len(row), "div", (_sum(m, row),))
+
+
+def _prod(m: Any, row: list[Any]) -> Any:
+    return reduce(lambda total, value: m.apply(lambda m, a, b: a * b, "mul", (total, value)), row)
+
+
+def _extreme(m: Any, row: list[Any], is_better: Callable[[Any, Any], Any]) -> Any:
+    """The best number; nan if there is one."""
+    best = row[0]
+    for value in row[1:]:
+        if best == best:
+            best = m.where(is_better(value, best), value, best) if value == value else value
+    return best
+
+
+def _position(m: Any, row: list[Any], is_better: Callable[[Any, Any], Any]) -> Any:
+    """Where the best number is; the first of equals."""
+    best, at = row[0], m.number(0)
+    for place, value in enumerate(row[1:], 1):
+        better = is_better(value, best)
+        best, at = m.where(better, value, best), m.where(better, m.number(place), at)
+    return at
+
+
+_REDUCED: Mapping[str, Callable[[Any, list[Any]], Any]] = {
+    "sum": _sum,
+    "mean": _mean,
+    "excess": lambda m, row: _sum(m, row) - m.number(1),
+    "prod": _prod,
+    "max": lambda m, row: _extreme(m, row, m.gt),
+    "min": lambda m, row: _extreme(m, row, m.lt),
+    "argmax": lambda m, row: _position(m, row, m.gt),
+    "argmin": lambda m, row: _position(m, row, m.lt),
+    "any": lambda m, row: reduce(m.either, row) if row else False,
+    "all": lambda m, row: reduce(m.both, row) if row else True,
+}
+"""What each aggregate makes of a row of numbers of a namespace."""

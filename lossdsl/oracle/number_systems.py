@@ -1,4 +1,4 @@
-"""The exact numbers that the op table's meanings are worked out over: mpmath's, and sympy's.
+"""The exact numbers that the op table's meanings are worked out over; see `sympy_numbers` for symbols.
 
 A namespace has the functions that the rows of `ir.ops` call on `m`, and `number` for constants. A result that is not
 real is nan, as in floating point.
@@ -38,10 +38,9 @@ def mp_numbers(digits: int = DIGITS) -> MpNumbers:
     return MpNumbers(digits)
 
 
-_GROWING = {"exp", "exp2", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "log_sigmoid", "softplus"}
-_GROWING |= {"log_cosh", "erf", "erfc", "norm_cdf", "log_norm_cdf", "lgamma", "digamma", "trigamma", "polygamma2"}
-_GROWING |= {"log_i0", "i1_over_i0", "log_bessel_i", "logaddexp"}
-"""Functions that take as many digits as their argument has before the point: `exp(exp(exp(9)))` would never end."""
+_GROWING = ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "loggamma", "besseli")
+"""Functions of mpmath's that take as many digits as their argument has before the point: `exp(exp(exp(9)))` would never
+end."""
 _REACH = 4096
 
 _REMEMBERED = 4096
@@ -69,8 +68,6 @@ _PLAIN: dict[str, Callable[..., Any]] = {
 }
 """The rows of `ir.ops` that mpmath's numbers have as operators, which raise nothing and stay real: most of all work."""
 
-_EXACT = frozenset({"neg", "abs", "where", "max", "min", "real", "stop"})
-"""Those among them whose result is one of their arguments, but for its sign: rounded as they are."""
 
 
 class MpNumbers:
@@ -83,7 +80,9 @@ class MpNumbers:
         self.context.dps = digits
         self.mpf = self.context.mpf
         self.inf, self.nan = self.context.inf, self.context.nan
-        self.exp, self.floor, self.ceil = self.context.exp, self.context.floor, self.context.ceil
+        self.floor, self.ceil = self.context.floor, self.context.ceil
+        for name in _GROWING:
+            setattr(self, name, self._within_reach(getattr(self.context, name)))
         self.abs, self.round = abs, self.context.nint
         self.number = lru_cache(4096)(self.nearest)  # a loss has few numbers, and grids have the same ones
         self._meanings: dict[Op, Callable[..., Any]] = {}
@@ -126,10 +125,6 @@ class MpNumbers:
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
         """The value of an operation; infinite or nan where floating point would have it so."""
-        if name in _GROWING:
-            args = tuple(map(self._bounded, args))
-        elif name == "pow":
-            args = (args[0], self._bounded(args[1]))
         try:
             found = function(self, *args)
         except ZeroDivisionError:
@@ -142,6 +137,12 @@ class MpNumbers:
             return found.real if found.imag == 0 else self.nan
         return found
 
+    def _within_reach(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: function(*map(self._bounded, args))
+
+    def power(self, a: Any, b: Any) -> Any:
+        return self.context.power(a, self._bounded(b))
+
     def _bounded(self, value: Any) -> Any:
         """An argument, infinite if it is beyond 2^4096."""
         _, _, exponent, bits = value._mpf_ if hasattr(value, "_mpf_") else self.mpf(value)._mpf_
@@ -152,11 +153,11 @@ class MpNumbers:
 
     def digamma(self, a: Any) -> Any:
         """Of positive numbers, which are its domain here as they are lgamma's."""
-        return self.context.digamma(a) if a > 0 else self.nan
+        return self.context.digamma(self._bounded(a)) if a > 0 else self.nan
 
     def polygamma(self, order: int, a: Any) -> Any:
         """Of positive numbers: mpmath would go up from a negative one in steps of 1."""
-        return self.context.polygamma(order, a) if a > 0 else self.nan
+        return self.context.polygamma(order, self._bounded(a)) if a > 0 else self.nan
 
     def xlogy(self, a: Any, b: Any) -> Any:
         return self.mpf(0) if a == 0 else a * self.context.log(b)
@@ -205,7 +206,7 @@ class RoundedNumbers(MpNumbers):
 
     def _meaning(self, op: Op) -> Callable[..., Any]:
         found, rounded = super()._meaning(op), self.rounded
-        if op.gives is Kind.BOOL or op.name in _EXACT:
+        if op.gives is Kind.BOOL or op.is_exact:
             return found
         if op.arity == 2:
             return lambda a, b: rounded(found(a, b))
@@ -230,92 +231,3 @@ class RoundedNumbers(MpNumbers):
 def float32_numbers() -> RoundedNumbers:
     """Ideal float32."""
     return RoundedNumbers()
-
-
-class SympyNumbers:
-    """Sympy's expressions.
-
-    A condition is a symbol that is 0 or 1, and a choice is a sum over its outcomes: derivatives pass by conditions
-    anyhow, and sympy is slow with pieces. `conditions` has the symbols; `stopped` has those that stand for a `stop`.
-    """
-
-    def __init__(self) -> None:
-        import sympy
-
-        self.sympy = sympy
-        self.stopped: dict[Any, Any] = {}
-        self.conditions: dict[Any, Any] = {}
-        self.power, self.sqrt, self.exp, self.log = sympy.Pow, sympy.sqrt, sympy.exp, sympy.log
-        self.abs, self.pi, self.ratio = sympy.Abs, sympy.pi, sympy.Rational
-        self.erf, self.erfc, self.loggamma, self.besseli = sympy.erf, sympy.erfc, sympy.loggamma, sympy.besseli
-        self.digamma, self.polygamma, self.sign = sympy.digamma, sympy.polygamma, sympy.sign
-        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"):
-            setattr(self, name, getattr(sympy, name))
-
-    def __getattr__(self, name: str) -> Any:
-        raise Beyond(name)  # floor, ceil, round, isnan: sympy has no derivative, or no function, for them
-
-    def number(self, value: Fraction | float | int) -> Any:
-        """A rational number; raises Beyond for the infinities."""
-        if isinstance(value, float) and not math.isfinite(value):
-            raise Beyond("inf")
-        exact = Fraction(value)
-        return self.sympy.Rational(exact.numerator, exact.denominator)
-
-    def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
-        return function(self, *args)
-
-    def meaning(self, op: Op) -> Callable[..., Any]:
-        """An operation as a function of expressions."""
-
-        def one(*args: Any) -> Any:
-            found = op.exact(self, *args)
-            return self.number(found) if type(found) is int else found
-
-        return one
-
-    def where(self, c: Any, a: Any, b: Any) -> Any:
-        return c * a + (1 - c) * b
-
-    def lt(self, a: Any, b: Any) -> Any:
-        a, b = self.sympy.sympify(a), self.sympy.sympify(b)
-        if a.is_Number and b.is_Number:
-            return self.sympy.Integer(int(a < b))
-        return self._condition("lt", a, b)
-
-    def gt(self, a: Any, b: Any) -> Any:
-        return self.lt(b, a)
-
-    def le(self, a: Any, b: Any) -> Any:
-        return 1 - self.lt(b, a)
-
-    def ge(self, a: Any, b: Any) -> Any:
-        return 1 - self.lt(a, b)
-
-    def eq(self, a: Any, b: Any) -> Any:
-        a, b = self.sympy.sympify(a), self.sympy.sympify(b)
-        if a.is_Number and b.is_Number:
-            return self.sympy.Integer(int(a == b))
-        return self._condition("eq", a, b)
-
-    def ne(self, a: Any, b: Any) -> Any:
-        return 1 - self.eq(a, b)
-
-    def both(self, a: Any, b: Any) -> Any:
-        return a * b
-
-    def either(self, a: Any, b: Any) -> Any:
-        return a + b - a * b
-
-    def negate(self, a: Any) -> Any:
-        return 1 - a
-
-    def _condition(self, name: str, a: Any, b: Any) -> Any:
-        symbol = self.sympy.Symbol(f"c{len(self.conditions)}", real=True)
-        return self.conditions.setdefault((name, a, b), symbol)
-
-    def xlogy(self, a: Any, b: Any) -> Any:
-        return self.sympy.Integer(0) if a == 0 else a * self.sympy.log(b)
-
-    def stop(self, a: Any) -> Any:
-        return self.stopped.setdefault(a, self.sympy.Symbol(f"stopped{len(self.stopped)}", real=True))

@@ -13,8 +13,8 @@ import numpy as np
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import LAST, ROWS, ordered
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
-from lossdsl.ir.interval import Interval
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
 from lossdsl.ir.ranges import Ranges
@@ -87,19 +87,12 @@ def points(loss: Loss, known: Ranges, count: int, seed: int = 1) -> Iterator[Poi
     sizes = sizes_for(loss)
     for number in range(count):
         random = Random(1000 * seed + number)
-        values: dict[Expr, Array] = {}
-        for spec in loss.inputs:
-            for node in spec.nodes:
-                shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
-                values[node] = _input(spec, shape, sizes["last"], random, is_signed=number % 2 == 0)
-        free = [spec for spec in loss.parameters if spec.name not in loss.settled]
-        for _ in range(_TRIES):
-            drawn: dict[Expr, Array] = {
-                spec.node: _parameter(spec, sizes, known, random, default=number % 2 == 0) for spec in free
-            }
-            if _allowed(loss, drawn, sizes):
-                yield Point({**values, **drawn}, sizes)
-                break
+        is_usual = number % 2 == 0
+        inputs = _inputs(loss, sizes, random, is_usual)
+        tries = (_parameters(loss, sizes, known, random, is_usual) for _ in range(_TRIES))
+        drawn = next((each for each in tries if _allowed(loss, each, sizes)), None)
+        if drawn is not None:
+            yield Point({**inputs, **drawn}, sizes)
 
 
 def _allowed(loss: Loss, drawn: Mapping[Expr, Array], sizes: Mapping[str, int]) -> bool:
@@ -118,9 +111,14 @@ def _objects(shape: tuple[int, ...], draw: Any) -> Array:
     return found
 
 
-def _input(spec: InputSpec, shape: tuple[int, ...], last: int, random: Random, *, is_signed: bool) -> Array:
+def _inputs(loss: Loss, sizes: Mapping[str, int], random: Random, is_signed: bool) -> dict[Expr, Array]:
+    return {node: _input(spec, node, sizes, random, is_signed) for spec in loss.inputs for node in spec.nodes}
+
+
+def _input(spec: InputSpec, node: Expr, sizes: Mapping[str, int], random: Random, is_signed: bool) -> Array:
+    shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
     if spec.is_label:
-        return _objects(shape, lambda: Fraction(random.randrange(last)))
+        return _objects(shape, lambda: Fraction(random.randrange(sizes["last"])))
     kind = INPUT_KINDS[spec.domain]
     draw = kind.draw or (signed if is_signed else positive)
     found = _objects(shape, lambda: draw(random))
@@ -131,17 +129,25 @@ def _input(spec: InputSpec, shape: tuple[int, ...], last: int, random: Random, *
     return found
 
 
-def _parameter(spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, random: Random, *, default: bool) -> Array:
+def _parameters(
+    loss: Loss, sizes: Mapping[str, int], known: Ranges, random: Random, is_usual: bool
+) -> dict[Expr, Array]:
+    """Those that are no part of the code; with their defaults where that `is_usual`."""
+    free = [spec for spec in loss.parameters if spec.name not in loss.settled]
+    return {spec.node: _parameter(spec, sizes, known, random, is_usual) for spec in free}
+
+
+def _parameter(spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, random: Random, is_usual: bool) -> Array:
     # Matrices are drawn square: their rows and their last axis are usually the same classes.
     shape = tuple(sizes["last" if axis == ROWS else axis.domain] for axis in ordered(spec.over))
     usual = None if spec.default is None else Fraction(repr(float(spec.default)))
-    if default and usual is not None:
+    if is_usual and usual is not None:
         return _objects(shape, lambda: usual)
     drawn = _objects(shape, lambda: in_interval(known[spec.node], random, usual))
     return np.frompyfunc(lambda value: Fraction(round(value)), 1, 1)(drawn) if spec.kind == "int" else drawn
 
 
-def in_interval(interval: Interval, random: Random, usual: Fraction | None = None) -> Fraction:
+def in_interval(interval: Bounds, random: Random, usual: Fraction | None = None) -> Fraction:
     """A number inside an interval, near `usual` where one side is infinite."""
     low, high = interval.low, interval.high
     if low == high:

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain, zip_longest
 from typing import Any
 
 from lossdsl.ir import build as b
@@ -95,22 +96,17 @@ def _sum(terms: list[Any], nodes: dict[Any, Expr]) -> Expr:
     """A sum in which terms of opposite sign meet first and constants come last: that is where digits are lost."""
     order = sorted((term for term in terms if not term.is_Rational), key=lambda term: _rank(term, nodes))
     plus = [term for term in order if not term.could_extract_minus_sign()]
-    minus = [-term for term in order if term.could_extract_minus_sign()]
+    minus = [term for term in order if term.could_extract_minus_sign()]
     constants = [term for term in terms if term.is_Rational]
-    if not plus:
-        positive = [_ir(term, nodes) for term in constants if term > 0]
-        start = positive.pop(0) if positive else b.neg(_ir(minus.pop(0), nodes))
-        constants = [] if constants and constants[0] > 0 else constants
-    else:
-        start = _ir(plus.pop(0), nodes)
-    for place in range(max(len(plus), len(minus))):
-        if place < len(minus):
-            start = b.sub(start, _ir(minus[place], nodes))
-        if place < len(plus):
-            start = b.add(start, _ir(plus[place], nodes))
-    for term in constants:
-        start = b.add(start, _ir(term, nodes)) if term > 0 else b.sub(start, _ir(-term, nodes))
-    return start
+    if not plus and constants and constants[0] > 0:  # a sum begins with what is positive, if anything is
+        plus, constants = constants, []
+    found: Expr = b.ZERO
+    for term in filter(None, chain(*zip_longest(plus, minus), constants)):
+        if term.could_extract_minus_sign():
+            found = b.sub(found, _ir(-term, nodes))
+        else:
+            found = b.add(found, _ir(term, nodes))
+    return found
 
 
 def _rank(term: Any, nodes: dict[Any, Expr]) -> tuple[int, str]:
@@ -147,4 +143,3 @@ def _product(expr: Any, nodes: dict[Any, Expr]) -> Expr:
     for factor in below:
         result = b.div(result, factor)
     return b.neg(result) if scale < 0 else result
-

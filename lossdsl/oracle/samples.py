@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lossdsl.ir.axes import BATCH, SPACE, Axis, ordered
 from lossdsl.ir.expr import Along, Expr, Gather, Input, Length, Reduce, Rename, walk
-from lossdsl.ir.loss import Loss
+from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
@@ -146,63 +146,68 @@ def samples(
     if is_elementwise(loss.value):
         sizes["last"] = 1
     random = Random(seed)
-    inputs: dict[Expr, Floats] = {}
-    for spec in loss.inputs:
-        for node in spec.nodes:
-            shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
-            inputs[node] = np.zeros(shape)
+    nodes = [(spec, node) for spec in loss.inputs for node in spec.nodes]
+    shapes = {node: tuple(sizes[axis.domain] for axis in ordered(node.axes)) for _, node in nodes}
+    inputs: dict[Expr, Floats] = {node: np.zeros(shape) for node, shape in shapes.items()}
     for place, style in enumerate(styles):
-        _fill(loss, inputs, place, style, kind, random, sizes["last"])
+        numbers = _Numbers(style, kind, random)
+        for spec, node in nodes:
+            if BATCH in node.axes:
+                _fill(spec, inputs[node][place : place + 1], numbers, sizes["last"])
+            elif not place:
+                _fill(spec, inputs[node], numbers, sizes["last"])
     inputs = {node: np.clip(kind.rounded(array), -kind.largest, kind.largest) for node, array in inputs.items()}
-    parameters: dict[Expr, Floats] = {}
-    for parameter in loss.parameters:
-        if parameter.name not in loss.settled:
-            shape = tuple(sizes["last" if axis.domain == "rows" else axis.domain] for axis in ordered(parameter.over))
-            if given and parameter.name in given:  # a vector of another length than that of the samples is repeated
-                parameters[parameter.node] = np.resize(np.asarray(given[parameter.name], dtype=float), shape)
-                continue
-            usual, interval = parameter.default, known[parameter.node]
-            numbers = [float(usual if usual is not None else in_interval(interval, random)) for _ in np.ndindex(shape)]
-            parameters[parameter.node] = np.array(numbers).reshape(shape)
+    parameters: dict[Expr, Floats] = {
+        spec.node: _parameter(spec, known, sizes, random, given or {})
+        for spec in loss.parameters
+        if spec.name not in loss.settled
+    }
     return Samples(inputs, parameters, tuple(styles), sizes, is_by_sample(loss))
 
 
-def _fill(
-    loss: Loss,
-    inputs: Mapping[Expr, Floats],
-    place: int,
-    style: str,
-    kind: Format,
-    random: Random,
-    classes: int,
-) -> None:
-    """Puts numbers into one sample of every input."""
-    base: dict[int, float] = {}
-    shared = random.random() < 0.5 and style in ("near", "close")  # the elements of a sample are near each other too
-    gap = 10 ** random.uniform(2.0 - kind.bits / 3.4, -1.0) if style == "near" else 10 ** random.uniform(-3.0, -1.0)
-    for spec in loss.inputs:
-        for node in spec.nodes:
-            array = inputs[node]
-            row = array[place] if BATCH in node.axes else array
-            if BATCH not in node.axes and place:
-                continue
-            flat = row.reshape(-1) if row.ndim else np.empty(1)
-            for at in range(flat.size):
-                key = 0 if shared else at
-                if key not in base:
-                    base[key] = _size(style, kind, random)
-                value = _size(style, kind, random)
-                if style in ("near", "close"):
-                    value = base[key] * (1.0 + random.choice((-1, 1)) * gap * random.random())
-                flat[at] = value
-            if spec.is_label:
-                settled = np.array([float(random.randrange(classes)) for _ in flat])
-            else:
-                settled = INPUT_KINDS[spec.domain].bring(flat, random)
-            if row.ndim:
-                row[...] = settled.reshape(row.shape)
-            else:
-                array[place] = settled[0]
+def _parameter(
+    spec: ParameterSpec, known: Ranges, sizes: Mapping[str, int], random: Random, given: Mapping[str, Any]
+) -> Floats:
+    shape = tuple(sizes["last" if axis.domain == "rows" else axis.domain] for axis in ordered(spec.over))
+    if spec.name in given:  # a vector of another length than that of the samples is repeated
+        return np.resize(np.asarray(given[spec.name], dtype=float), shape)
+    usual, interval = spec.default, known[spec.node]
+    numbers = [float(usual if usual is not None else in_interval(interval, random)) for _ in np.ndindex(shape)]
+    return np.array(numbers).reshape(shape)
+
+
+def _fill(spec: InputSpec, part: Floats, numbers: _Numbers, classes: int) -> None:
+    """Puts numbers of one sample into an input, or a part of it."""
+    drawn = np.array([numbers.at(at) for at in range(part.size)])
+    if spec.is_label:
+        settled = np.array([float(numbers.random.randrange(classes)) for _ in drawn])
+    else:
+        settled = INPUT_KINDS[spec.domain].bring(drawn, numbers.random)
+    part[...] = settled.reshape(part.shape)
+
+
+class _Numbers:
+    """The numbers of one sample, of the sizes of a style; in two styles those of a place are near each other."""
+
+    def __init__(self, style: str, kind: Format, random: Random) -> None:
+        self.style = style
+        self.kind = kind
+        self.random = random
+        self.is_near = style in ("near", "close")
+        self.is_shared = random.random() < 0.5 and self.is_near  # the elements of a sample are near each other too
+        widest = 2.0 - kind.bits / 3.4 if style == "near" else -3.0
+        self.gap = 10 ** random.uniform(widest, -1.0)
+        self.base: dict[int, float] = {}
+
+    def at(self, place: int) -> float:
+        """A number for an element of an input."""
+        key = 0 if self.is_shared else place
+        if key not in self.base:
+            self.base[key] = _size(self.style, self.kind, self.random)
+        value = _size(self.style, self.kind, self.random)
+        if not self.is_near:
+            return value
+        return self.base[key] * (1.0 + self.random.choice((-1, 1)) * self.gap * self.random.random())
 
 
 def _size(style: str, kind: Format, random: Random) -> float:

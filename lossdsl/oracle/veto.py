@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from lossdsl.ir.axes import LAST
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.build import exact, substitute
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, walk
-from lossdsl.ir.interval import Interval
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import MpNumbers, float32_numbers, mp_numbers
@@ -38,10 +38,6 @@ form happens to be exact at one point says little of it."""
 _LOST = 2.0**24
 GAIN = 16
 
-_CHEAP = ("add", "sub", "mul", "neg", "square", "abs", "max", "min")
-_COSTS = {**dict.fromkeys(_CHEAP, 1), "where": 2, "div": 4, "sqrt": 4}
-_DEAR = 12
-
 
 def cost(*roots: Expr) -> int:
     """The price of expressions: operations, each shared part once; functions cost more than quotients, those more than
@@ -49,7 +45,7 @@ def cost(*roots: Expr) -> int:
     total = 0
     for node in walk(*roots):
         if isinstance(node, Call) and not node.is_static:
-            total += 1 if _is_square(node) else 2 if _is_small_power(node) else _COSTS.get(node.op.name, _DEAR)
+            total += 1 if _is_square(node) else 2 if _is_small_power(node) else node.op.cost
     return total
 
 
@@ -185,7 +181,7 @@ def ulps(got: Any, true: Any, largest: float) -> float:
 # --- points -------------------------------------------------------------------------------------------------------
 
 
-Leaves = tuple[tuple[Expr, Interval], ...]
+Leaves = tuple[tuple[Expr, Bounds], ...]
 """What expressions are made of, each with the interval of its values."""
 
 
@@ -249,7 +245,7 @@ def draws(leaves: Leaves, seed: int = 7) -> Mapping[Expr, Array]:
     return found
 
 
-def _inside(interval: Interval, value: float, random: Random) -> float:
+def _inside(interval: Bounds, value: float, random: Random) -> float:
     """A value brought into an interval, keeping its size where it can."""
     if interval.contains(value):
         return value

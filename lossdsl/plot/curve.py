@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from lossdsl.errors import LossTypeError
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
+from lossdsl.oracle.breakpoints import borders
 from lossdsl.plot.view import REMEDY, Array, View
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
@@ -176,11 +178,10 @@ def _condition(node: Expr) -> Expr | None:
         return None
     if node.op is OPS["where"]:
         return node.args[0]
-    if node.op.name in ("max", "min"):
-        return b.call("ge", node.args[0], node.args[1])
-    if node.op.name in ("abs", "sign", "relu"):
-        return b.call("gt", node.args[0], b.ZERO)
-    return None
+    if node.op.gives is Kind.BOOL:
+        return None
+    border = next(iter(borders(node)), None)
+    return None if border is None else b.call("ge", border, b.ZERO)
 
 
 def _is_at_hand(expr: Expr) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossdsl.errors import LossTypeError
+from lossdsl.extras import load
 from lossdsl.plot.curve import Curve, curves
 from lossdsl.plot.view import Array, View
 from lossdsl.runtime.spec import LoadedLoss
@@ -66,6 +67,7 @@ def figure(
     graded: bool = False,
 ) -> Figure:
     """The matplotlib figure that `draw` writes; `graded` colours are those of a scale instead of separate ones."""
+    load("matplotlib")
     from matplotlib.figure import Figure
 
     if not losses:
@@ -107,14 +109,14 @@ def _drawn(
         raise LossTypeError(f"{count} curves are too many for one picture", None, f"it holds up to {MOST}")
     rows = [curves(view, each, over) for view, each in zip(views, chosen, strict=True)]
     colours = _scale(len(losses)) if graded else _COLOURS
+    is_alone = len(losses) == 1
+    pairs = [(number, one) for number, row in enumerate(rows) for one in row]
     found: list[_Drawn] = []
-    for number, (label, row) in enumerate(zip(labels, rows, strict=True)):
-        for one in row:
-            told = one.told if len(row) > 1 or len(losses) > 1 else ""
-            text = ", ".join(part for part in ("" if len(losses) == 1 else label, told) if part)
-            colour = colours[(number if len(losses) > 1 else len(found)) % len(colours)]
-            style = {"color": colour, "linestyle": _DASHES[len(found) % len(_DASHES)]}
-            found.append(_Drawn(one, text, style))
+    for place, (number, one) in enumerate(pairs):
+        parts = [one.told if len(pairs) > 1 else ""] if is_alone else [labels[number], one.told]
+        colour = colours[(place if is_alone else number) % len(colours)]
+        style = {"color": colour, "linestyle": _DASHES[place % len(_DASHES)]}
+        found.append(_Drawn(one, ", ".join(filter(None, parts)), style))
     return found
 
 

@@ -41,5 +41,5 @@ def _picture(loss: LoadedLoss) -> str:
     try:
         data = base64.b64encode(png(loss)).decode()
     except LossError:
-        return ""  # no curve, which a formula can be without
+        return ""  # no curve, or no matplotlib: a formula can be without
     return f'<img width="{_WIDTH}" alt="{escape(loss.name)}: value and gradient" src="data:image/png;base64,{data}">'

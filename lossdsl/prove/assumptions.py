@@ -11,8 +11,6 @@ from typing import Any
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
-from lossdsl.ir.op import Kind
-from lossdsl.ir.traits import TRAITS
 from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet, half_line
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain
@@ -54,8 +52,8 @@ class Assumptions:
             yield Nonnegative(atom - plain(bounds.low), bounds.low_open)
         if isinstance(bounds.high, Fraction):
             yield Nonnegative(plain(bounds.high) - atom, bounds.high_open)
-        if isinstance(node, Call) and node.op.name in TRAITS and len(self.forms.atoms) < 16:
-            for text in TRAITS[node.op.name].least:
+        if isinstance(node, Call) and node.op.trait is not None and len(self.forms.atoms) < 16:
+            for text in node.op.trait.least:
                 try:
                     lemma = self.forms.of(expression(text, {"a": node.args[0]}))
                 except TooLarge:
@@ -119,8 +117,8 @@ class Assumptions:
 
     def _is_inside(self, node: Call, region: SemialgebraicSet, composed: Composition) -> bool:
         name, args = node.op.name, node.args
-        if name in TRAITS:
-            domain = TRAITS[name].domain
+        if node.op.trait is not None:
+            domain = node.op.trait.domain
             if composed.bounds(args[0]).within(domain):
                 return True
             ends = []
@@ -139,14 +137,11 @@ class Assumptions:
             return self._above(args[0], not exponent.is_nonnegative, region)
         if name in ("xlogy", "log_bessel_i"):
             return self._above(args[1], True, region)
-        return name in _TOTAL or node.kind is Kind.BOOL
+        return node.op.is_total
 
     def _above(self, expr: Expr, strictly: bool, region: SemialgebraicSet) -> bool:
         found = self.sign(expr, region)
         return found is not None and (found == (1, True) or (not strictly and found[0] >= 0))
-
-
-_TOTAL = frozenset({"add", "sub", "mul", "neg", "max", "min", "where", "logaddexp", "pi"})
 
 
 def required(conditions: list[Expr], forms: NormalForms) -> tuple[Nonnegative, ...]:

@@ -12,9 +12,18 @@ from lossdsl.ir.axes import NONE
 from lossdsl.ir.bounds import INF, REALS, Bounds, End, point
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length
 from lossdsl.ir.op import Kind
-from lossdsl.ir.traits import TRAITS
-from lossdsl.prove.growth_orders import ANY_FAST, LEVEL, UP, Growth, divided, log, one_argument, several_arguments
+from lossdsl.prove.growth_orders import (
+    ANY_FAST,
+    LEVEL,
+    UP,
+    Growth,
+    divided,
+    has_own_growth,
+    one_argument,
+    several_arguments,
+)
 from lossdsl.prove.rational_functions import NormalForms, TooLarge, atoms_in
+from lossdsl.transform.language import expression
 
 
 @dataclass
@@ -46,16 +55,16 @@ class Growths(Interpretation[Growth | None]):
         name = node.op.name
         if name in ("where", "max", "min"):
             return self._chosen(node)
-        args = list(below)
         if name == "xlogy":
-            first, second = args
+            first = below[0]
             if first is not None and first.order == LEVEL and first.lead == point(0) and not self._moves(node.args[0]):
                 return first  # 0 times whatever the logarithm is counts as 0
-            args, name = [first, log(second) if second is not None else None], "mul"
-        known = [arg for arg in args if arg is not None]
-        if len(known) < len(args):
+        if node.op.written and not has_own_growth(node.op):
+            return self[expression(node.op.written, dict(zip(node.op.args, node.args, strict=True)))]
+        known = [arg for arg in below if arg is not None]
+        if len(known) < len(below):
             return self._bounded(node)
-        found = one_argument(name, known[0]) if name in TRAITS else several_arguments(name, known)
+        found = one_argument(node.op, known[0]) if node.op.trait is not None else several_arguments(name, known)
         if found is None or (name in ("add", "sub") and not found.sign):
             found = self._rational(node) or found
         return found if found is not None else self._bounded(node)
@@ -96,7 +105,7 @@ class Growths(Interpretation[Growth | None]):
 
     def _bounded(self, node: Call) -> Growth | None:
         """A function whose values are bounded is of order 1, whatever its argument does."""
-        fact = TRAITS.get(node.op.name)
+        fact = node.op.trait
         return Growth(LEVEL) if fact is not None and fact.image.is_finite and fact.domain == REALS else None
 
     def _rational(self, node: Expr) -> Growth | None:

@@ -8,15 +8,13 @@ from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Reduce
-from lossdsl.ir.traits import TRAITS, Trait
+from lossdsl.ir.traits import Trait
 from lossdsl.prove.assumptions import Assumptions
 from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import Cell
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.piecewise import Piecewise
 from lossdsl.prove.rational_functions import TooLarge, atoms_in
-
-_KEEPS = frozenset({"add", "sub", "mul", "max", "min", "logaddexp"})
 
 
 @dataclass
@@ -38,8 +36,8 @@ class Boundedness(Interpretation[bool]):
 
     def call(self, node: Call, below: list[bool]) -> bool:
         name, args = node.op.name, node.args
-        if name in TRAITS:
-            return below[0] and self._avoids_poles(TRAITS[name], self.properties.bounds(args[0]))
+        if node.op.trait is not None:
+            return below[0] and self._avoids_poles(node.op.trait, self.properties.bounds(args[0]))
         match name:
             case "where":
                 return below[1] and below[2]
@@ -49,7 +47,7 @@ class Boundedness(Interpretation[bool]):
             case "pow":
                 base, power = self.properties.bounds(args[0]), self.properties[args[1]]
                 return power.constant and below[0] and (power.bounds.low >= 0 or base.low > 0)
-        return name in _KEEPS and all(below)
+        return node.op.is_total and all(below)
 
     def _avoids_poles(self, trait: Trait, bounds: Bounds) -> bool:
         """Whether an argument within bounds comes no nearer to an open end of the domain than some distance."""

@@ -15,9 +15,9 @@ from fractions import Fraction
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Unslice
-from lossdsl.ir.traits import CONDITIONS, TRAITS
+from lossdsl.ir.ops import OPS
 from lossdsl.prove.dominance import dominated
-from lossdsl.prove.properties import RULES, Properties, chosen, extreme, one_argument, settled
+from lossdsl.prove.properties import RULES, Profile, one_argument, settled
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
 
 VERTICES = 6
@@ -25,7 +25,7 @@ VERTICES = 6
 
 
 @dataclass
-class Composition(Interpretation[Properties]):
+class Composition(Interpretation[Profile]):
     """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters."""
 
     prediction: frozenset[Expr]
@@ -35,14 +35,14 @@ class Composition(Interpretation[Properties]):
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
 
-    def over(self, node: Expr, children: tuple[Expr, ...]) -> Properties:
+    def over(self, node: Expr, children: tuple[Expr, ...]) -> Profile:
         """What an operation makes of other children than its own, without any folding."""
         return self.transfer(node, [self[child] for child in children])
 
-    def top(self, node: Expr) -> Properties:
-        return Properties()
+    def top(self, node: Expr) -> Profile:
+        return Profile()
 
-    def refined(self, node: Expr, below: list[Properties], found: Properties) -> Properties:
+    def refined(self, node: Expr, below: list[Profile], found: Profile) -> Profile:
         if found.bounds.is_empty:  # only where a piece is that can never be selected
             found = replace(found, bounds=REALS)
         if below and not isinstance(node, Length) and all(one.constant for one in below):
@@ -51,60 +51,44 @@ class Composition(Interpretation[Properties]):
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found
 
-    def constant(self, node: Const) -> Properties:
+    def constant(self, node: Const) -> Profile:
         return settled(point(node.value)) if isinstance(node.value, Fraction) else settled(REALS, total=False)
 
-    def flag(self, node: Flag) -> Properties:
+    def flag(self, node: Flag) -> Profile:
         return settled(UNIT)
 
-    def leaf(self, node: Input | Param) -> Properties:
+    def leaf(self, node: Input | Param) -> Profile:
         bounds = self.leaves.get(node, REALS)
-        return Properties(bounds, False, True, True, True, True, True) if node in self.prediction else settled(bounds)
+        return Profile(bounds, False, True, True, True, True, True) if node in self.prediction else settled(bounds)
 
-    def length(self, node: Length) -> Properties:
+    def length(self, node: Length) -> Profile:
         return settled(Bounds(Fraction(1), INF))
 
-    def position(self, node: Position) -> Properties:
+    def position(self, node: Position) -> Profile:
         return settled(NONNEGATIVE)
 
-    def reduced(self, node: Reduce, inner: Properties) -> Properties:
-        return _reduced(node.op.name, inner)
+    def reduced(self, node: Reduce, inner: Profile) -> Profile:
+        return replace(_reduced(node.op.name, inner), bounds=node.op.bounds(inner.bounds))
 
-    def along(self, node: Along, below: list[Properties]) -> Properties:
-        return _along(node.op.name, below)
+    def along(self, node: Along, below: list[Profile]) -> Profile:
+        return replace(_along(node.op.name, below), bounds=node.op.bounds(below[0].bounds))
 
-    def gathered(self, node: Gather, below: list[Properties]) -> Properties:
+    def gathered(self, node: Gather, below: list[Profile]) -> Profile:
         inner, index = below
-        return inner if index.constant else Properties(inner.bounds, total=inner.total)
+        return inner if index.constant else Profile(inner.bounds, total=inner.total)
 
-    def padded(self, node: Unslice, inner: Properties) -> Properties:
+    def padded(self, node: Unslice, inner: Profile) -> Profile:
         return replace(inner, bounds=inner.bounds.join(point(0)))
 
-    def call(self, node: Call, below: list[Properties]) -> Properties:
+    def call(self, node: Call, below: list[Profile]) -> Profile:
         name = node.op.name
-        if name in TRAITS:
-            return one_argument(name, below[0])
-        match name:
-            case "pi":
-                return settled(Bounds(Fraction(3141592653589793, 10**15), Fraction(3141592653589794, 10**15)))
-            case "not":
-                return replace(below[0], bounds=UNIT)
-            case "isnan":
-                return Properties(UNIT, total=below[0].total)
-            case "where":
-                return chosen(*below)
-            case "sigmoid_gap":  # of generated code alone: nothing needs to be known of it
-                return Properties(total=all(properties.total for properties in below))
-        if len(below) != 2:
-            return Properties()
-        first, second = below
-        if name in CONDITIONS:
-            return Properties(UNIT, total=first.total and second.total)
-        if name in ("max", "min"):
-            return extreme(name, first, second)
+        if node.op.trait is not None:
+            return one_argument(node.op, below[0])
         if name == "mul" and node.args[0] is node.args[1]:
-            return one_argument("square", first)
-        return RULES[name](first, second) if name in RULES else Properties()
+            return one_argument(OPS["square"], below[0])
+        known = all(one.total for one in below)
+        found = RULES[name](*below) if name in RULES else Profile(total=known and node.op.is_total)
+        return replace(found, bounds=node.op.image(*(one.bounds for one in below)))
 
     def _sharpened(self, node: Expr, bounds: Bounds) -> Bounds:
         """Sharper bounds, from the normal form of a sum or product."""
@@ -165,38 +149,23 @@ def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduced(name: str, u: Properties) -> Properties:
-    bounds = u.bounds
-    if name in ("sum", "mean"):
-        return replace(u, bounds=bounds if name == "mean" else summed(bounds))
-    if name in ("max", "min"):
-        up = name == "max"
-        return Properties(
-            bounds, False, up and u.convex, not up and u.concave, u.continuous, u.smooth and u.constant, u.total
-        )
-    if name == "logsumexp":
-        return Properties(Bounds(bounds.low, INF), False, u.convex, False, u.continuous, u.smooth, u.total)
-    if name == "prod":
-        image = (UNIT if bounds.high <= 1 else NONNEGATIVE) if bounds.is_nonnegative else REALS
-        return Properties(image, False, False, False, u.continuous, u.smooth, u.total)
-    if name in ("any", "all"):
-        return Properties(UNIT, total=u.total)
-    return Properties(NONNEGATIVE if name.startswith("arg") else REALS, total=u.total)
+def _reduced(name: str, u: Profile) -> Profile:
+    match name:
+        case "sum" | "mean":
+            return u
+        case "max":
+            return Profile(convex=u.convex, continuous=u.continuous, smooth=u.smooth and u.constant, total=u.total)
+        case "min":
+            return Profile(concave=u.concave, continuous=u.continuous, smooth=u.smooth and u.constant, total=u.total)
+        case "logsumexp":
+            return Profile(convex=u.convex, continuous=u.continuous, smooth=u.smooth, total=u.total)
+        case "prod":
+            return Profile(continuous=u.continuous, smooth=u.smooth, total=u.total)
+    return Profile(total=u.total)
 
 
-def summed(one: Bounds) -> Bounds:
-    """The sum of one or more values of an interval."""
-    low = one.low if one.low >= 0 else -INF
-    high = one.high if one.high <= 0 else INF
-    return Bounds(low, high, one.low_open, one.high_open)
-
-
-def _along(name: str, below: Iterable[Properties]) -> Properties:
+def _along(name: str, below: Iterable[Profile]) -> Profile:
     first, *keys = below
-    if name == "cumsum":
-        return replace(first, bounds=summed(first.bounds))
-    if name in ("sort", "unsort") and keys and keys[0].constant:
+    if name == "cumsum" or (name in ("sort", "unsort") and keys and keys[0].constant):
         return first
-    if name == "rank":
-        return Properties(Bounds(Fraction(1), INF), total=first.total)
-    return Properties(first.bounds, total=first.total)
+    return Profile(total=first.total)

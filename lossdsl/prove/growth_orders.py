@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from lossdsl.ir.bounds import INF, REALS, Bounds, point
-from lossdsl.ir.traits import TRAITS
-from lossdsl.prove.properties import image_of
+from lossdsl.ir.op import Op
+from lossdsl.ir.ops import OPS
 
 Order = tuple[Fraction | float, int]
 """(power, logs); the power is infinite for what outgrows, or falls below, every power."""
@@ -126,7 +126,7 @@ def _power(a: Growth, exponent: Fraction) -> Growth | None:
     if whole:
         return Growth(order, a.lead.whole_power(int(exponent)))
     if exponent == Fraction(1, 2) and a.lead.is_nonnegative:
-        return Growth(order, image_of(TRAITS["sqrt"], a.lead))
+        return Growth(order, OPS["sqrt"].image(a.lead))
     return Growth(order, Bounds(Fraction(0), INF, True) if a.sign > 0 else None)
 
 
@@ -134,7 +134,7 @@ def _exp(a: Growth) -> Growth | None:
     if a.end:
         # log(y)^1 alone would give a power of y, of which nothing is said here.
         return Growth(ANY_FAST if a.end > 0 else VANISHING, UP) if a.order[0] > 0 else None
-    return _at_limit("exp", a)
+    return _at_limit(OPS["exp"], a)
 
 
 def log(a: Growth) -> Growth | None:
@@ -143,80 +143,67 @@ def log(a: Growth) -> Growth | None:
     power = Fraction(a.order[0])
     if power:
         return Growth((Fraction(0), 1), point(power))
-    return _at_limit("log", a) if a.order == LEVEL else None
+    return _at_limit(OPS["log"], a) if a.order == LEVEL else None
 
 
-def _at_limit(name: str, a: Growth) -> Growth | None:
+def _at_limit(op: Op, a: Growth) -> Growth | None:
     """A continuous function of what has a limit inside its domain."""
-    limit, fact = a.limit, TRAITS[name]
-    if limit is None or not fact.is_continuous or not limit.within(fact.domain):
+    limit, trait = a.limit, op.trait
+    if limit is None or trait is None or not trait.is_continuous or not limit.within(trait.domain):
         return None
-    if any(-INF < end < INF and limit.contains(end) for end in (fact.domain.low, fact.domain.high)):
+    if any(-INF < end < INF and limit.contains(end) for end in (trait.domain.low, trait.domain.high)):
         return None  # its domain may be left in the meantime
-    return Growth(LEVEL, image_of(fact, limit))
+    return Growth(LEVEL, op.image(limit))
 
 
-def one_argument(name: str, a: Growth) -> Growth | None:
-    if name in _LIKE:
-        return _LIKE[name](a)
-    fact = TRAITS[name]
-    if a.end and fact.is_continuous and fact.domain == REALS and fact.direction in (1, -1):
-        end = fact.limits[1 if a.end > 0 else 0]
+def one_argument(op: Op, a: Growth) -> Growth | None:
+    if has_own_growth(op):
+        return _OWN[op.name](a)
+    trait = op.trait
+    if a.end and trait and trait.is_continuous and trait.domain == REALS and trait.direction in (1, -1):
+        end = trait.limits[1 if a.end > 0 else 0]
         if -INF < end < INF:
-            exact = point(Fraction(end))
-            return Growth(LEVEL, exact if name != "atan" else Bounds(exact.low - _NEAR, exact.high + _NEAR))
-    return _at_limit(name, a)
+            limit = Fraction(end)
+            return Growth(LEVEL, point(limit) if limit.denominator == 1 else Bounds(limit - _NEAR, limit + _NEAR))
+    return _at_limit(op, a)
 
 
 _NEAR = Fraction(1, 10**12)
-"""The limits of `atan` are written to 16 digits."""
+"""Limits that are no whole numbers, such as those of `atan`, are written to 16 digits."""
 
 
 def _softplus(a: Growth) -> Growth | None:
     if a.end > 0:
         return a
-    return Growth(VANISHING, UP) if a.end < 0 and a.order[0] > 0 else _at_limit("softplus", a)
+    return Growth(VANISHING, UP) if a.end < 0 and a.order[0] > 0 else _at_limit(OPS["softplus"], a)
 
 
 def _abs(a: Growth) -> Growth | None:
-    return a if a.sign > 0 else _negative(a) if a.sign < 0 else _at_limit("abs", a)
+    return a if a.sign > 0 else _negative(a) if a.sign < 0 else _at_limit(OPS["abs"], a)
 
 
 def _log_cosh(a: Growth) -> Growth | None:
-    return _abs(a) if a.end else _at_limit("log_cosh", a)  # far out, it is abs(a) - log(2)
+    return _abs(a) if a.end else _at_limit(OPS["log_cosh"], a)  # far out, it is abs(a) - log(2)
 
 
-def _log_sigmoid(a: Growth) -> Growth | None:
-    found = _softplus(_negative(a))
-    return None if found is None else _negative(found)
-
-
-def _exp_less_one(a: Growth) -> Growth | None:
-    found = _exp(a)
-    return None if found is None else _added(found, Growth(LEVEL, DOWN))
-
-
-def _log_of_one_more(a: Growth) -> Growth | None:
-    found = _added(Growth(LEVEL, UP), a)
-    return None if found is None else log(found)
-
-
-_LIKE: Mapping[str, Callable[[Growth], Growth | None]] = {
+_OWN: Mapping[str, Callable[[Growth], Growth | None]] = {
     "neg": _negative,
     "real": lambda a: a,
     "stop": lambda a: a,
-    "square": lambda a: _power(a, Fraction(2)),
     "sqrt": lambda a: _power(a, Fraction(1, 2)),
     "abs": _abs,
     "sign": lambda a: Growth(LEVEL, point(a.sign) if a.sign else None),
     "log_cosh": _log_cosh,
     "exp": _exp,
-    "expm1": _exp_less_one,
     "log": log,
-    "log1p": _log_of_one_more,
     "softplus": _softplus,
-    "log_sigmoid": _log_sigmoid,
 }
+"""The functions that make the scale, and those that leave an order of growth as it is. All others follow from what they
+are in terms of these, as their rows have it, or from their limits."""
+
+
+def has_own_growth(op: Op) -> bool:
+    return op.name in _OWN
 
 
 def several_arguments(name: str, args: list[Growth]) -> Growth | None:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from lossdsl.ir.bounds import INF, NONNEGATIVE, POSITIVE, REALS, UNIT, Bounds, point
-from lossdsl.ir.traits import TRAITS, Trait
+from lossdsl.ir.bounds import INF, NONNEGATIVE, POSITIVE, REALS, Bounds, point
+from lossdsl.ir.op import Op
+from lossdsl.ir.ops import OPS
+from lossdsl.ir.traits import Trait
 
 
 @dataclass(frozen=True)
-class Properties:
+class Profile:
     """What is known of an expression for every admissible input, as a function of the whole prediction.
 
     `constant`: it does not depend on it. `convex` and `concave` (both: affine), `continuous` and `smooth` (once, with
@@ -32,39 +34,43 @@ class Properties:
         return self.convex and self.concave
 
 
-def settled(bounds: Bounds, *, total: bool = True) -> Properties:
-    return Properties(bounds, True, True, True, True, True, total)
+def settled(bounds: Bounds, *, total: bool = True) -> Profile:
+    return Profile(bounds, True, True, True, True, True, total)
 
 
 # --- one argument -------------------------------------------------------------------------------------------------
 
 
-def one_argument(name: str, u: Properties) -> Properties:
+def one_argument(op: Op, u: Profile) -> Profile:
     """An operation of one argument, by its row."""
-    trait = TRAITS[name]
+    trait = op.trait
+    assert trait is not None
     inside = u.bounds.within(trait.domain)
     if trait.elsewhere and not inside:
-        return Properties()  # it may pass a pole
-    image = image_of(trait, u.bounds)
+        return Profile()  # it may pass a pole
+    image = op.image(u.bounds)
     if not trait.is_continuous:
-        return Properties(_stepped(name, u.bounds).meet(trait.image), total=u.total)
-    if name in ("neg", "stop", "real"):
-        if name == "neg":
-            return Properties(image, u.constant, u.concave, u.convex, u.continuous, u.smooth, u.total)
-        return u
+        return Profile(image.meet(trait.image), total=u.total)
     bends = _bends(trait, u.bounds)
     direction = _direction(trait, u.bounds)
     keeps = keeps_domain(u, trait.domain)
-    convex = keeps and bends > 0 and (u.affine or (direction > 0 and u.convex) or (direction < 0 and u.concave))
-    concave = keeps and bends < 0 and (u.affine or (direction > 0 and u.concave) or (direction < 0 and u.convex))
+    convex = u.affine or (direction > 0 and u.convex) or (direction < 0 and u.concave)
+    concave = u.affine or (direction > 0 and u.concave) or (direction < 0 and u.convex)
+    up, down = (trait.is_affine or bends == side for side in (1, -1))
     continuous = keeps and u.continuous
     regular = not any(u.bounds.contains(end) for end in (*trait.steep, *trait.corners))
-    return Properties(
-        image, False, convex, concave, continuous, continuous and u.smooth and regular, u.total and inside
+    return Profile(
+        image,
+        False,
+        keeps and up and convex,
+        keeps and down and concave,
+        continuous,
+        continuous and u.smooth and regular,
+        u.total and inside,
     )
 
 
-def keeps_domain(u: Properties, domain: Bounds) -> bool:
+def keeps_domain(u: Profile, domain: Bounds) -> bool:
     """Whether the predictions at which u lies in `domain` are a convex set, given that those are at which u is defined.
 
     Where the domain ends above u, u must be convex, and where it ends below, concave.
@@ -91,66 +97,30 @@ def _bends(fact: Trait, bounds: Bounds) -> int:
     return -fact.bends_right if bounds.is_nonpositive else 0
 
 
-def image_of(fact: Trait, bounds: Bounds) -> Bounds:
-    """Every value that a function takes on an interval."""
-    inner = bounds.meet(fact.domain)
-    if inner.is_empty or fact.ball is None or not fact.is_continuous:
-        return fact.image
-    if fact.direction == 1:
-        low, high = fact.limits
-        return inner.increasing(fact.ball, low, high).meet(fact.image)
-    if fact.direction == -1:
-        ball = fact.ball
-        low, high = fact.limits
-        turned = inner.increasing(lambda a: -ball(a), -low, -high)
-        return (-turned).meet(fact.image)
-    if fact.direction == 2:
-        size = inner.absolute()
-        return size.increasing(fact.ball, Fraction(0), INF).meet(fact.image)
-    return fact.image
-
-
-def _stepped(name: str, bounds: Bounds) -> Bounds:
-    if name in ("floor", "whole"):
-        return Bounds(bounds.low - 1, bounds.high).meet(NONNEGATIVE if bounds.is_nonnegative else REALS)
-    if name == "ceil":
-        return Bounds(bounds.low, bounds.high + 1)
-    if name == "round":
-        return Bounds(bounds.low - Fraction(1, 2), bounds.high + Fraction(1, 2))
-    if name == "sign" and bounds.is_positive:
-        return point(1)
-    if name == "sign" and bounds.is_negative:
-        return point(-1)
-    return REALS
-
-
 # --- several arguments --------------------------------------------------------------------------------------------
+#
+# The bounds of what comes out are those of the row; these say the rest.
 
 
-def added(u: Properties, v: Properties) -> Properties:
-    return Properties(
-        u.bounds + v.bounds,
-        False,
-        u.convex and v.convex,
-        u.concave and v.concave,
-        u.continuous and v.continuous,
-        u.smooth and v.smooth,
-        u.total and v.total,
-    )
-
-
-def _subtracted(u: Properties, v: Properties) -> Properties:
-    return added(u, one_argument("neg", v))
-
-
-def _multiplied(u: Properties, v: Properties) -> Properties:
-    if v.constant:
-        u, v = v, u
-    found = Properties(
-        u.bounds * v.bounds,
+def _added(u: Profile, v: Profile) -> Profile:
+    return Profile(
+        convex=u.convex and v.convex,
+        concave=u.concave and v.concave,
         continuous=u.continuous and v.continuous,
         smooth=u.smooth and v.smooth,
         total=u.total and v.total,
+    )
+
+
+def _subtracted(u: Profile, v: Profile) -> Profile:
+    return _added(u, replace(v, convex=v.concave, concave=v.convex))
+
+
+def _multiplied(u: Profile, v: Profile) -> Profile:
+    if v.constant:
+        u, v = v, u
+    found = Profile(
+        continuous=u.continuous and v.continuous, smooth=u.smooth and v.smooth, total=u.total and v.total
     )
     if u.constant:
         up, down = u.bounds.is_nonnegative, u.bounds.is_nonpositive
@@ -160,72 +130,60 @@ def _multiplied(u: Properties, v: Properties) -> Properties:
     return found
 
 
-def _divided(u: Properties, v: Properties) -> Properties:
-    turned, regular = v.bounds.reciprocal(), v.bounds.is_nonzero
+def _divided(u: Profile, v: Profile) -> Profile:
+    regular = v.bounds.is_nonzero
     up, down = v.bounds.is_nonnegative, v.bounds.is_nonpositive
     # A pole in the midst of the predictions is a break; one at the end of them is not.
     keeps = regular or (up and v.concave) or (down and v.convex)
-    inverse = Properties(turned, v.constant, continuous=v.continuous and keeps, smooth=v.smooth and keeps,
-                         total=v.total and regular)  # fmt: skip
-    if v.constant:
-        inverse = replace(inverse, convex=True, concave=True, continuous=True, smooth=True)
-    else:
-        inverse = replace(inverse, convex=up and v.concave, concave=down and v.convex)
+    inverse = Profile(
+        v.bounds.reciprocal(),
+        v.constant,
+        continuous=v.constant or (v.continuous and keeps),
+        smooth=v.constant or (v.smooth and keeps),
+        convex=v.constant or (up and v.concave),
+        concave=v.constant or (down and v.convex),
+        total=v.total and regular,
+    )
     return _multiplied(u, inverse)
 
 
-def _raised(u: Properties, v: Properties) -> Properties:
-    total = u.total and v.total
+def _raised(u: Profile, v: Profile) -> Profile:
     if not v.constant:
         if not u.bounds.is_positive:
-            return Properties(NONNEGATIVE if u.bounds.is_nonnegative else REALS)
+            return Profile()
         # a^v = exp(v*log(a))
-        return Properties(POSITIVE, False, u.constant and v.affine, False, u.continuous and v.continuous,
-                          u.smooth and v.smooth, total)  # fmt: skip
+        return Profile(
+            convex=u.constant and v.affine,
+            continuous=u.continuous and v.continuous,
+            smooth=u.smooth and v.smooth,
+            total=u.total and v.total,
+        )
     exponent = v.bounds
     if exponent.is_point and Fraction(exponent.low).denominator == 1:
         return _whole_power(u, int(exponent.low))
     return _real_power(u, v)
 
 
-def _whole_power(u: Properties, n: int) -> Properties:
+def _whole_power(u: Profile, n: int) -> Profile:
     if n == 0:
-        return replace(settled(point(1)), total=u.total)
+        return settled(point(1), total=u.total)
     if n < 0:
-        return _divided(settled(point(1)), _whole_power(u, -n))
+        below = replace(_whole_power(u, -n), bounds=u.bounds.power(point(-n)))
+        return _divided(settled(point(1)), below)
     if n == 1:
         return u
-    if n > 64:
-        bounds = NONNEGATIVE if n % 2 == 0 or u.bounds.is_nonnegative else REALS
-    else:
-        bounds = u.bounds.whole_power(n)
     up, down = u.bounds.is_nonnegative, u.bounds.is_nonpositive
+    convex = up and u.convex
+    concave = down and u.concave
     if n % 2 == 0:
-        convex = u.affine or (up and u.convex) or (down and u.concave)
-        concave = False
-    else:
-        convex = up and u.convex
-        concave = down and u.concave
-    return Properties(bounds, False, convex, concave, u.continuous, u.smooth, u.total)
+        convex, concave = u.affine or convex or concave, False
+    return Profile(convex=convex, concave=concave, continuous=u.continuous, smooth=u.smooth, total=u.total)
 
 
-def _real_power(u: Properties, v: Properties) -> Properties:
+def _real_power(u: Profile, v: Profile) -> Profile:
     """A power whose exponent is the same whatever the prediction, but need not be whole."""
-    exponent = v.bounds
-    low, high = u.bounds.low, u.bounds.high
-    base = u.bounds.is_nonnegative
-    positive = u.bounds.is_positive
-    bounds = (POSITIVE if positive else NONNEGATIVE) if base else REALS
-    if base and exponent.is_nonnegative:
-        if high <= 1:
-            bounds = bounds.meet(UNIT)
-        if low >= 1:
-            bounds = bounds.meet(Bounds(Fraction(1), INF))
-    if u.bounds == point(0) and exponent.is_positive:
-        bounds = point(0)
-    if base and exponent.is_nonpositive and low >= 1:
-        bounds = bounds.meet(UNIT)
-    one = Fraction(1)
+    exponent, one = v.bounds, Fraction(1)
+    base, positive = u.bounds.is_nonnegative, u.bounds.is_positive
     convex = concave = False
     if exponent.low >= one:
         convex = base and u.convex
@@ -239,90 +197,72 @@ def _real_power(u: Properties, v: Properties) -> Properties:
     continuous = u.continuous and keeps and not crossed
     # A base that may be 0 has a steep root there.
     smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
-    total = u.total and (positive or (base and exponent.is_nonnegative))
-    return Properties(bounds, False, convex and keeps, concave and keeps, continuous, smooth and continuous, total)
-
-
-def extreme(name: str, u: Properties, v: Properties) -> Properties:
-    """The larger or the smaller of two."""
-    up = name == "max"
-    pick = max if up else min
-    low_open = _open_end(u.bounds.low, u.bounds.low_open, v.bounds.low, v.bounds.low_open, up=up)
-    high_open = _open_end(-u.bounds.high, u.bounds.high_open, -v.bounds.high, v.bounds.high_open, up=not up)
-    low, high = pick(u.bounds.low, v.bounds.low), pick(u.bounds.high, v.bounds.high)
-    bounds = Bounds(low, high, low_open, high_open)
-    first = u.bounds.low >= v.bounds.high if up else u.bounds.high <= v.bounds.low
-    other = v.bounds.low >= u.bounds.high if up else v.bounds.high <= u.bounds.low
-    if first or other:
-        return replace(u if first else v, total=u.total and v.total)
-    return Properties(
-        bounds,
-        False,
-        up and u.convex and v.convex,
-        not up and u.concave and v.concave,
-        u.continuous and v.continuous,
-        False,
-        u.total and v.total,
+    return Profile(
+        convex=convex and keeps,
+        concave=concave and keeps,
+        continuous=continuous,
+        smooth=smooth and continuous,
+        total=u.total and v.total and (positive or (base and exponent.is_nonnegative)),
     )
 
 
-def _open_end(a: object, a_open: bool, c: object, c_open: bool, *, up: bool) -> bool:
-    """Whether the lower end of max(u, v) (`up`) or of min(u, v) is open."""
-    if a == c:
-        return (a_open or c_open) if up else (a_open and c_open)
-    return a_open if (a > c) == up else c_open  # type: ignore[operator]
+def _larger(u: Profile, v: Profile) -> Profile:
+    total = u.total and v.total
+    if u.bounds.low >= v.bounds.high:
+        return replace(u, total=total)
+    if v.bounds.low >= u.bounds.high:
+        return replace(v, total=total)
+    return Profile(convex=u.convex and v.convex, continuous=u.continuous and v.continuous, total=total)
 
 
-def _xlogy(u: Properties, v: Properties) -> Properties:
-    log = one_argument("log", v)
-    found = _multiplied(u, log)
+def _smaller(u: Profile, v: Profile) -> Profile:
+    total = u.total and v.total
+    if u.bounds.high <= v.bounds.low:
+        return replace(u, total=total)
+    if v.bounds.high <= u.bounds.low:
+        return replace(v, total=total)
+    return Profile(concave=u.concave and v.concave, continuous=u.continuous and v.continuous, total=total)
+
+
+def _xlogy(u: Profile, v: Profile) -> Profile:
+    found = _multiplied(u, one_argument(OPS["log"], v))
     # Where the factor is 0 the logarithm does not count; that it is free of the prediction keeps this continuous.
     calm = u.constant or v.bounds.is_positive
     total = u.total and v.total and (v.bounds.is_positive or (v.bounds.is_nonnegative and u.bounds == point(0)))
     return replace(found, continuous=found.continuous and calm, smooth=found.smooth and calm, total=total)
 
 
-def _logaddexp(u: Properties, v: Properties) -> Properties:
-    low, high = max(u.bounds.low, v.bounds.low), max(u.bounds.high, v.bounds.high) + 1
-    continuous, smooth = u.continuous and v.continuous, u.smooth and v.smooth
-    return Properties(Bounds(low, high), False, u.convex and v.convex, False, continuous, smooth, u.total and v.total)
+def _logaddexp(u: Profile, v: Profile) -> Profile:
+    return replace(_added(u, v), concave=False)
 
 
-def _bessel(u: Properties, v: Properties) -> Properties:
+def _bessel(u: Profile, v: Profile) -> Profile:
     settled = u.constant and u.bounds.is_nonnegative and v.bounds.is_nonnegative and keeps_domain(v, POSITIVE)
-    return Properties(
-        REALS,
+    return Profile(
         continuous=settled and v.continuous,
         smooth=settled and v.smooth,
         total=u.total and v.total and v.bounds.is_positive and u.bounds.is_nonnegative,
     )
 
 
-RULES: dict[str, Callable[[Properties, Properties], Properties]] = {
-    "add": added,
+def _chosen(condition: Profile, first: Profile, second: Profile) -> Profile:
+    """A choice: known where the prediction has no part in the condition; the other choices are taken apart."""
+    total = condition.total and first.total and second.total
+    return replace(_added(first, second), total=total) if condition.constant else Profile(total=total)
+
+
+RULES: dict[str, Callable[..., Profile]] = {
+    "add": _added,
     "sub": _subtracted,
     "mul": _multiplied,
     "div": _divided,
     "pow": _raised,
+    "max": _larger,
+    "min": _smaller,
+    "where": _chosen,
     "xlogy": _xlogy,
     "logaddexp": _logaddexp,
     "log_bessel_i": _bessel,
-    "mod": lambda u, v: Properties(total=u.total and v.total and v.bounds.is_nonzero),
+    "mod": lambda u, v: Profile(total=u.total and v.total and v.bounds.is_nonzero),
 }
-
-
-def chosen(condition: Properties, first: Properties, second: Properties) -> Properties:
-    """A choice: known where the prediction has no part in the condition; the other choices are taken apart."""
-    bounds = first.bounds.join(second.bounds)
-    total = condition.total and first.total and second.total
-    if not condition.constant:
-        return Properties(bounds, total=total)
-    return Properties(
-        bounds,
-        False,
-        first.convex and second.convex,
-        first.concave and second.concave,
-        first.continuous and second.continuous,
-        first.smooth and second.smooth,
-        total,
-    )
+"""What several arguments make of the properties of each; of others nothing is claimed but that they are total."""

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.bounds import Bounds, exactly
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
-from lossdsl.ir.verdict import UNKNOWN, Number, Verdict
+from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
 from lossdsl.refute.parameter_values import ParameterValues
+from lossdsl.refute.selected_parts import culprit
 
 COUNT = 12
 """At how many points a claim is tried, with parameters near their defaults."""
@@ -30,7 +31,7 @@ def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
     """A refutation of a claim at tensors that were tried, or how many were; `far`: for parameters far from defaults."""
     loss = program.loss
     if name not in _TRIALS or sum(1 for _ in walk(loss.result)) > MAX_NODES:
-        return UNKNOWN
+        return OPEN
     tried = 0
     drawn = list(points(loss, program.known, COUNT))
     if far:
@@ -41,23 +42,23 @@ def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
         tried += looked
         if found is not None:
             return found
-    return Verdict("tested", "search", tried) if tried else UNKNOWN
+    return Verdict("tested", "search", tried) if tried else OPEN
 
 
 def _far(program: Program, drawn: Sequence[Point]) -> Iterator[Point]:
     """Points with the parameters far from their defaults."""
-    leaves: dict[Expr, Bounds] = {spec.node: exactly(program.known[spec.node]) for spec in program.loss.parameters}
+    leaves: dict[Expr, Bounds] = {spec.node: program.known[spec.node] for spec in program.loss.parameters}
     found = ParameterValues(program.loss, leaves).far()
     for values, point in zip(islice(found, FAR_COUNT), cycle(drawn), strict=False):
         yield _moved(point, {node: np.full_like(point.values[node], value) for node, value in values.items()})
 
 
-def _value(loss: Loss, point: Point) -> list[Any] | None:
-    """The values at a point; None where one is not finite."""
+def finite_values(loss: Loss, point: Point) -> list[Any] | None:
+    """The values at a point; None where one is not finite, or a part of it that counts: real numbers end there."""
     m = mp_numbers()
     done = evaluate([loss.result], point.given(m), m, point.sizes)
     found = done[loss.result].ravel().tolist()
-    return found if all(m.isfinite(value) for value in found) else None
+    return found if all(map(m.isfinite, found)) and culprit(loss.result, done, m) is None else None
 
 
 def _moved(point: Point, arrays: Mapping[Expr, Array]) -> Point:
@@ -87,7 +88,7 @@ Found = tuple[Verdict | None, int]
 
 
 def _negative(loss: Loss, point: Point, other: Point) -> Found:
-    values = _value(loss, point)
+    values = finite_values(loss, point)
     if values is None:
         return None, 0
     least = min(values)
@@ -96,7 +97,8 @@ def _negative(loss: Loss, point: Point, other: Point) -> Found:
     return None, 1
 
 
-def _on_target(loss: Loss, point: Point) -> Point | None:
+def agreeing(loss: Loss, point: Point) -> Point | None:
+    """A point with the prediction put on the target; None where the two are of different shapes."""
     target = loss.target
     if target is None or target.is_label or len(target.nodes) != len(loss.prediction.nodes):
         return None
@@ -109,8 +111,8 @@ def _on_target(loss: Loss, point: Point) -> Point | None:
 
 
 def _nonzero(loss: Loss, point: Point, other: Point) -> Found:
-    there = _on_target(loss, point)
-    values = None if there is None else _value(loss, there)
+    there = agreeing(loss, point)
+    values = None if there is None else finite_values(loss, there)
     if there is None or values is None:
         return None, 0
     most = max(values, key=abs)
@@ -120,9 +122,9 @@ def _nonzero(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _less(loss: Loss, point: Point, other: Point) -> Found:
-    there = _on_target(loss, point)
-    values = None if there is None else _value(loss, there)
-    here = _value(loss, point)
+    there = agreeing(loss, point)
+    values = None if there is None else finite_values(loss, there)
+    here = finite_values(loss, point)
     if there is None or values is None or here is None:
         return None, 0
     for mine, best in zip(here, values, strict=True):
@@ -133,12 +135,12 @@ def _less(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
-    there = _on_target(loss, point)
+    there = agreeing(loss, point)
     if there is None or loss.prediction.domain not in ("real", "logits"):
         return None, 0
     mirror: dict[Expr, Array] = {x: 2 * there.values[x] - point.values[x] for x in loss.prediction.nodes}
     turned = _moved(point, mirror)
-    here, across = _value(loss, point), _value(loss, turned)
+    here, across = finite_values(loss, point), finite_values(loss, turned)
     if here is None or across is None:
         return None, 0
     for one, two in zip(here, across, strict=True):
@@ -154,7 +156,7 @@ def _bent(loss: Loss, point: Point, other: Point) -> Found:
     ends = [point, _moved(point, {x: other.values[x] for x in loss.prediction.nodes})]
     middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}
     between = _moved(point, middle)
-    values = [_value(loss, one) for one in (*ends, between)]
+    values = [finite_values(loss, one) for one in (*ends, between)]
     if any(one is None for one in values):
         return None, 0
     for one, two, half in zip(*values, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from lossdsl.errors import LossParameterError, did_you_mean, format_value
 from lossdsl.frontend.foreign import is_foreign_name, name_hint
 from lossdsl.frontend.scripts import as_latin
 from lossdsl.frontend.syntax import FileText
-from lossdsl.ir.loss import ParameterSpec
+from lossdsl.ir.expr import walk
+from lossdsl.ir.loss import Loss, ParameterSpec, Requirement
 from lossdsl.ir.ops import function_names
 from lossdsl.runtime.execute import functions
 from lossdsl.source import normal_name
@@ -24,14 +25,14 @@ Value = float | int | bool | tuple[float, ...] | tuple[tuple[float, ...], ...]
 """A parameter's value as plain Python: a vector is a tuple, a matrix a tuple of rows."""
 
 
-def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
-    """A value for each parameter of a file's loss, in order.
+def bound(file: FileText, given: Mapping[str, Any], live: Collection[str] = ()) -> dict[str, Value]:
+    """A value for each parameter of a file's loss, in order, but for those that are `live`: these come with each call.
 
     Raises LossParameterError for a name that is no parameter, a value of the wrong kind, and a parameter without one.
     """
-    values = known(file, given)
+    values = known(file, {**given, **dict.fromkeys(live)}, live)
     for spec in pipeline.parameters(file):
-        if spec.name not in values:
+        if spec.name not in values and spec.name not in live:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value",
                 spec.span,
@@ -41,8 +42,8 @@ def bound(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
     return values
 
 
-def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
-    """A value for each parameter of a file's loss that is given or has a default, in order.
+def known(file: FileText, given: Mapping[str, Any], live: Collection[str] = ()) -> dict[str, Value]:
+    """A value for each parameter of a file's loss that is given or has a default and is not `live`, in order.
 
     Raises LossParameterError for a name that is no parameter, and for a value of the wrong kind.
     """
@@ -55,7 +56,11 @@ def known(file: FileText, given: Mapping[str, Any]) -> dict[str, Value]:
         if name not in names:
             hint = did_you_mean(name, names) or (f"its parameters: {', '.join(names)}" if names else "it has none")
             raise LossParameterError(f"{label} has no parameter `{name}`", None, hint, (name,), is_unknown=True)
-    chosen = [spec for spec in specs if spec.name in given or spec.default is not None]
+    for spec in specs:
+        if spec.name in live and spec.kind in ("bool", "int"):
+            message = f"`{spec.name}` of {label} decides what is compiled: it cannot change afterwards"
+            raise LossParameterError(message, spec.span, f"give it as {_WANTED[spec.kind]}", (spec.name,))
+    chosen = [one for one in specs if one.name not in live and (one.name in given or one.default is not None)]
     return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
 
 
@@ -86,7 +91,6 @@ _WANTED = {
     "vector": "a vector of numbers",
     "matrix": "a matrix: rows of numbers, of one length",
 }
-_RANKS = {"vector": 1, "matrix": 2}
 MAX_WHOLE = 2**53
 """The largest whole number that a parameter may be: those below it are floating-point numbers, too."""
 
@@ -96,7 +100,7 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
         value = value.item()
     try:
-        found = _of_kind(spec.kind, value)
+        found = _OF_KIND[spec.kind](value)
     except OverflowError:
         message = f"`{spec.name}` is too large for a floating-point number: {format_value(value)}"
         raise LossParameterError(message, spec.span, None, (spec.name,)) from None
@@ -106,43 +110,57 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
     return found
 
 
-def _of_kind(kind: str, value: Any) -> Value | None:
-    """A value as plain Python, None if it is of another kind. Raises OverflowError for a number that is too large."""
-    if kind == "bool":
-        return value if isinstance(value, bool) else None
-    if kind == "int":
-        if not _is_number(value) or value != value or value % 1 != 0:
-            return None
-        if abs(value) > MAX_WHOLE:
-            raise OverflowError
-        return int(value)
-    if kind == "real" or (kind == "vector" and _is_number(value)):
-        number = float(value) if _is_number(value) else math.nan
-        return None if math.isnan(number) else (number,) if kind == "vector" else number
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real | np.number) and not isinstance(value, bool)
+
+
+def _whole(value: Any) -> int | None:
+    if not _is_number(value) or value != value or value % 1 != 0:
+        return None
+    if abs(value) > MAX_WHOLE:
+        raise OverflowError
+    return int(value)
+
+
+def _real(value: Any) -> float | None:
+    number = float(value) if _is_number(value) else math.nan
+    return None if math.isnan(number) else number
+
+
+def _vector(value: Any) -> tuple[float, ...] | None:
+    """A number alone is a vector of one."""
+    array = _array([value] if _is_number(value) else value, 1)
+    return None if array is None else tuple(map(float, array))
+
+
+def _matrix(value: Any) -> tuple[tuple[float, ...], ...] | None:
+    array = _array(value, 2)
+    return None if array is None else tuple(tuple(map(float, row)) for row in array)
+
+
+def _array(value: Any, rank: int) -> Any:
+    """An array of numbers that is not empty and holds no nan, else None."""
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         return None
-    if array.ndim != _RANKS[kind] or array.size == 0 or np.isnan(array).any():
-        return None
-    return tuple(map(float, array)) if kind == "vector" else tuple(tuple(map(float, row)) for row in array)
+    return None if array.ndim != rank or array.size == 0 or np.isnan(array).any() else array
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real | np.number) and not isinstance(value, bool)
+_OF_KIND: Mapping[str, Callable[[Any], Value | None]] = {
+    "bool": lambda value: value if isinstance(value, bool) else None,
+    "int": _whole,
+    "real": _real,
+    "vector": _vector,
+    "matrix": _matrix,
+}
+"""A value as plain Python, None if it is of another kind. Raises OverflowError for a number that is too large."""
 
 
 def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
     """What to do about a value of another kind."""
     if isinstance(value, str):
-        if spec.kind == "bool" and value.lower() in ("true", "false", "yes", "no", "on", "off", "0", "1"):
-            return f"leave out the quotes: `{spec.name}={value.lower() in ('true', 'yes', 'on', '1')}`"
-        if "${" in value or "{{" in value:
-            return "a reference like this is filled in by the library that reads it: give lossdsl what it resolves to"
-        is_plain = re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", value)
-        if is_plain and len(value) < 40:
-            return f"leave out the quotes: `{spec.name}={value.strip()}`"
-        return f"as in `{spec.name}={_example(spec)}`"
+        return _text_hint(spec, value)
     if isinstance(value, bool):
         return "write 1 or 0 for a number"
     if spec.kind == "bool" and _is_number(value) and value in (0, 1):
@@ -157,30 +175,55 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return "a parameter is a plain number: give `float(…)` of a tensor, or declare an input for it"
     if spec.kind in ("vector", "matrix"):
         return f"as in `{spec.name}={_example(spec)}`"
-    if callable(value):
-        return "a parameter is a plain number: call a schedule for its value, or declare an input for it"
-    return None
+    is_schedule = callable(value)
+    return (
+        "a parameter is a plain number: call a schedule for its value, or declare an input for it"
+        if is_schedule
+        else None
+    )
+
+
+def _text_hint(spec: ParameterSpec, text: str) -> str:
+    """What to do about a text in the place of a value."""
+    if spec.kind == "bool" and text.lower() in ("true", "false", "yes", "no", "on", "off", "0", "1"):
+        return f"leave out the quotes: `{spec.name}={text.lower() in ('true', 'yes', 'on', '1')}`"
+    if "${" in text or "{{" in text:
+        return "a reference like this is filled in by the library that reads it: give lossdsl what it resolves to"
+    is_plain = re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text)
+    if is_plain and len(text) < 40:
+        return f"leave out the quotes: `{spec.name}={text.strip()}`"
+    return f"as in `{spec.name}={_example(spec)}`"
 
 
 def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -> None:
-    """Raises LossParameterError for the first requirement that does not hold."""
+    """Raises LossParameterError for the first requirement that does not hold.
+
+    What is required of a parameter that has no value here, since it comes with each call, is not tested.
+    """
     loss = program.loss
     if not loss.requirements:
         return
-    arguments = [_argument(values[spec.name]) for spec in loss.parameters if spec.name not in loss.settled]
+    missing = {spec.node for spec in loss.parameters if spec.name not in values}
+    open_ones = [spec for spec in loss.parameters if spec.name not in loss.settled]
+    arguments = [_argument(values.get(spec.name, math.nan)) for spec in open_ones]
     with np.errstate(all="ignore"):
         held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
     for requirement, holds in zip(loss.requirements, held, strict=True):
-        if not holds:
-            text = normal_name(requirement.span.text)
-            names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
-            shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
-            raise LossParameterError(
-                f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
-                requirement.span,
-                "give a value that fulfils it",
-                names,
-            )
+        if not holds and missing.isdisjoint(walk(requirement.condition)):
+            raise violated(loss, requirement, values)
+
+
+def violated(loss: Loss, requirement: Requirement, values: Mapping[str, Value]) -> LossParameterError:
+    """The error for a requirement that values break."""
+    text = normal_name(requirement.span.text)
+    names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
+    shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
+    return LossParameterError(
+        f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
+        requirement.span,
+        "give a value that fulfils it",
+        names,
+    )
 
 
 def _argument(value: Value) -> Any:

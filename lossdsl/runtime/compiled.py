@@ -4,8 +4,11 @@ The import of Keras registers every class of ours that Keras can save (see `loss
 modules that define them. None of them may be half imported then: Keras comes first here.
 """
 
-import keras  # noqa: F401
+from lossdsl.extras import load
 
-from lossdsl.runtime.keras_loss import Loss
+load("keras")
 
-__all__ = ["Loss"]
+from lossdsl.runtime.keras_loss import Loss  # noqa: E402 - Keras comes first
+from lossdsl.runtime.keras_metric import LossMetric  # noqa: E402
+
+__all__ = ["Loss", "LossMetric"]

@@ -16,12 +16,12 @@ import keras
 from keras import ops
 
 from lossdsl.errors import LossShapeError, LossTypeError
-from lossdsl.ir.axes import BATCH, LAST, SPACE
+from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
 from lossdsl.ir.loss import HARMLESS, InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
-from lossdsl.runtime.shapes import Plan, Shape, Step, joined, plan, show
+from lossdsl.runtime.shapes import Plan, Shape, Shapes, Step, show
 from lossdsl.runtime.spec import LoadedLoss
 
 
@@ -76,54 +76,48 @@ def evaluate(
     tensors = _tensors(spec, y_true, y_pred, dtype, label)
     raw = tensors[loss.prediction.identifier]
     rank = len(raw.shape)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    joins = joined(loss.inputs, loss.prediction, spec.axis, shapes, spec.program.meetings, label)
+    joins = Shapes(spec, _shapes(tensors), label).joined()
     is_whole = joins is not None and len(joins) == rank
     if joins is not None:
-        tensors = {one.identifier: _ranked(one, tensors[one.identifier], rank) for one in loss.inputs}
-        if not is_whole:
-            tensors = {one.identifier: _moved(one, tensors[one.identifier], rank, joins) for one in loss.inputs}
-        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    found = _planned(spec, tuple(shapes.items()), rank_one_is_batch and bool(spec.axis), label)
-    inputs = [_stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs]
-    prediction = inputs[loss.inputs.index(loss.prediction)]
-    inputs = [
-        _checked_late(spec, one, tensor, prediction, label) for one, tensor in zip(loss.inputs, inputs, strict=True)
-    ]
+        tensors = {
+            one.identifier: _moved(one, _ranked(one, tensors[one.identifier], rank), rank, joins) for one in loss.inputs
+        }
+    found = _planned(spec, tuple(_shapes(tensors).items()), rank_one_is_batch and bool(spec.axis), label)
+    stepped = {one: _stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs}
+    prediction = stepped[loss.prediction]
+    inputs = [_checked_late(spec, one, tensor, prediction, label) for one, tensor in stepped.items()]
     if mask is not None:
-        mask = _aligned_mask(mask, prediction, loss.prediction, label)
-        inputs = [_masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
-    run = whole_kernel(spec, keras.backend.backend()) if is_whole else None
+        mask = aligned_mask(mask, prediction, loss.prediction, label)
+        inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
     is_one = found.single or is_whole
-    if run is not None:
-        # One row, for XLA sums a vector much quicker than a matrix with one row, and than all of a matrix.
-        values = run([ops.reshape(tensor, (-1,)) for tensor in inputs], spec.arguments(None))
-    else:
-        if is_whole:
-            pairs = zip(loss.inputs, inputs, strict=True)
-            inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
-        last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
-        values = kernel(spec, keras.backend.backend())(inputs, spec.arguments(last))
-        if is_one and BATCH in loss.result.axes:
-            values = values[0]
+    values = _values(spec, inputs, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
     return Evaluation(values, mask, raw if is_one else prediction, is_single)
 
 
+def _values(spec: LoadedLoss, inputs: list[Any], *, is_whole: bool, is_one: bool) -> Any:
+    """What the code of the loss makes of its inputs; without the batch axis where all of them are one sample."""
+    loss, backend = spec.program.loss, keras.backend.backend()
+    run = whole_kernel(spec, backend) if is_whole else None
+    if run is not None:
+        # One row, for XLA sums a vector much quicker than a matrix with one row, and than all of a matrix.
+        return run([ops.reshape(tensor, (-1,)) for tensor in inputs], spec.arguments(None))
+    if is_whole:
+        pairs = zip(loss.inputs, inputs, strict=True)
+        inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
+    last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
+    values = kernel(spec, backend)(inputs, spec.arguments(last))
+    return values[0] if is_one and BATCH in loss.result.axes else values
+
+
+def _shapes(tensors: Mapping[str, Any]) -> dict[str, Shape]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
 @lru_cache(maxsize=512)
-def _planned(
-    spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str
-) -> Plan:
-    """`plan`, once for the same loss and shapes."""
-    return plan(
-        spec.program.loss.inputs,
-        spec.program.loss.prediction,
-        dict(shapes),
-        spec.program.meetings,
-        rank_one_is_batch=rank_one_is_batch,
-        loss=label,
-        parameters=spec.parameter_shapes,
-    )
+def _planned(spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str) -> Plan:
+    """What is done to the inputs, settled once for the same loss and shapes."""
+    return Shapes(spec, dict(shapes), label).plan(rank_one_is_batch=rank_one_is_batch)
 
 
 # --- the tensors ----------------------------------------------------------------------------------------------------
@@ -134,8 +128,8 @@ def _tensors(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str, label: str)
     loss = spec.program.loss
     given: dict[str, Any] = {loss.prediction.identifier: y_pred}
     if loss.target is not None:
-        given.update(_targets(spec, y_true, label))
-    tensors = {one.identifier: _tensor(one, given[one.identifier], dtype, label) for one in loss.inputs}
+        given.update(given_targets(spec, y_true, label))
+    tensors = {one.identifier: input_tensor(one, given[one.identifier], dtype, label) for one in loss.inputs}
     prediction = tensors[loss.prediction.identifier]
     for one in loss.inputs:
         if not keras_internals.has_rank(tensors[one.identifier]):
@@ -147,7 +141,7 @@ def _tensors(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str, label: str)
     return tensors
 
 
-def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
+def given_targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
     """What Keras hands over as the target: the target alone, or with the extra inputs as a tuple or dict."""
     loss = spec.program.loss
     assert loss.target is not None
@@ -177,7 +171,7 @@ def _targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
     return found
 
 
-def _tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
+def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
     if not is_dense(value):  # some backends turn these into tensors, and fail where they are used
         raise no_tensor(label, spec.name, value)
     try:
@@ -198,8 +192,8 @@ def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
 
 
 def _moved(spec: InputSpec, tensor: Any, rank: int, places: tuple[int, ...]) -> Any:
-    """The tensor with the axes that play `last` at its end, as one."""
-    if LAST not in spec.over or len(tensor.shape) != rank:
+    """The tensor with the axes that play `last` at its end, as one; as it is where those are all of them."""
+    if LAST not in spec.over or len(tensor.shape) != rank or len(places) == rank:
         return tensor
     rest = [place for place in range(rank) if place not in places]
     turned = ops.transpose(tensor, [*rest, *places])
@@ -224,17 +218,21 @@ def _checked_late(spec: LoadedLoss, one: InputSpec, tensor: Any, prediction: Any
     if one is other or None not in tuple(tensor.shape):
         return tensor
     wanted: dict[int, int] = {}
-    for group in spec.program.meetings:
-        for axis in (BATCH, SPACE, LAST):
-            if (one.nodes[0].name, axis) in group and (other.nodes[0].name, axis) in group:
-                if axis == BATCH:
-                    wanted[0] = 0
-                elif axis == LAST and len(one.nodes) == len(other.nodes):
-                    wanted[len(tensor.shape) - 1] = len(prediction.shape) - 1
-                elif axis == SPACE:
-                    places = len(tensor.shape) - (LAST in one.over)
-                    wanted.update({place: place for place in range(1, places)})
+    for axis in (BATCH, SPACE, LAST):
+        if any(
+            {(one.nodes[0].name, axis), (other.nodes[0].name, axis)} <= set(group) for group in spec.program.meetings
+        ):
+            wanted |= _dimensions(one, other, axis, len(tensor.shape), len(prediction.shape))
     return keras_internals.agreeing(tensor, prediction, wanted, f"{label}: `{one.name}`")
+
+
+def _dimensions(one: InputSpec, other: InputSpec, axis: Axis, rank: int, other_rank: int) -> dict[int, int]:
+    """The dimensions of an input that have an axis, each with that of another input that it meets there."""
+    if axis == BATCH:
+        return {0: 0}
+    if axis == LAST:
+        return {rank - 1: other_rank - 1} if len(one.nodes) == len(other.nodes) else {}
+    return {place: place for place in range(1, rank - (LAST in one.over))}
 
 
 def _last_of(spec: InputSpec, prediction: Any) -> int | None:
@@ -246,7 +244,7 @@ def _last_of(spec: InputSpec, prediction: Any) -> int | None:
 # --- masks and weights ----------------------------------------------------------------------------------------------
 
 
-def _aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any:
+def aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any:
     """The mask as truth values over the sample axes of the prediction."""
     mask = ops.cast(mask, "bool")
     rank = len(prediction.shape) - (1 if LAST in spec.over else 0)
@@ -259,7 +257,7 @@ def _aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> An
     return mask
 
 
-def _masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
+def masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
     """The input with a harmless value wherever the mask is off."""
     if BATCH not in spec.over or len(tensor.shape) < len(mask.shape):
         return tensor

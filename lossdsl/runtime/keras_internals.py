@@ -84,21 +84,39 @@ def reduced(values: Any, weight: Any, mask: Any, reduction: str | None, dtype: s
     function: Callable[..., Any] | None = _reduce
     if function is not None and not (keras.backend.backend() == "torch" and dtype == "float64"):  # it means in float32
         return function(values, sample_weight=weight, mask=mask, reduction=reduction, dtype=dtype)
-    if mask is not None:
-        on = ops.cast(mask, values.dtype)
-        if reduction in ("mean", "sum_over_batch_size"):
-            on = on * _quotient(ops.cast(ops.size(on), values.dtype), ops.sum(on))
-        weight = on if weight is None else weight * on
-    if weight is not None:
-        values = values * weight
+    counts = _counts(ops.ones_like(values), weight, mask, reduction)
+    values = values * counts
     if reduction in (None, "none"):
         return values
     total = ops.sum(values)
-    if reduction == "sum":
-        return total
-    by_weight = reduction == "mean_with_sample_weight" and weight is not None
-    divisor = ops.sum(weight) if by_weight else ops.cast(ops.size(values), values.dtype)
-    return _quotient(total, divisor)
+    return total if reduction == "sum" else _quotient(total, _divisor(counts, weight, mask, reduction))
+
+
+def coefficients(ones: Any, weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
+    """What each value counts in `reduced`, where `ones` are ones in the place of values.
+
+    For all reductions but "none" the loss is the sum of all values, each times this.
+    """
+    counts = _counts(ones, weight, mask, reduction)
+    if reduction in (None, "none", "sum"):
+        return counts
+    replicas = reduced(ones, None, None, reduction, dtype)  # 1, or its share where several replicas have a batch each
+    return counts * _quotient(replicas, _divisor(counts, weight, mask, reduction))
+
+
+def _counts(ones: Any, weight: Any, mask: Any, reduction: str | None) -> Any:
+    """Weights and mask as one factor a value; under a mean, what the mask leaves counts for all."""
+    if mask is not None:
+        on = ops.cast(mask, ones.dtype) * ones
+        if reduction in ("mean", "sum_over_batch_size"):
+            on = on * _quotient(ops.cast(ops.size(on), ones.dtype), ops.sum(on))
+        return on if weight is None else weight * on
+    return ones if weight is None else weight * ones
+
+
+def _divisor(counts: Any, weight: Any, mask: Any, reduction: str | None) -> Any:
+    by_weight = reduction == "mean_with_sample_weight" and not (weight is None and mask is None)
+    return ops.sum(counts) if by_weight else ops.cast(ops.size(counts), counts.dtype)
 
 
 def _quotient(one: Any, other: Any) -> Any:

@@ -104,7 +104,7 @@ class Loss(CompiledLoss):
     ) -> None:
         origin = source if isinstance(source, Source) else Source(source, file)
         spec = LoadedLoss(origin, axes_of(axis), dict(parameters or {}))
-        super().__init__(spec, name or _default_name(spec.name), reduction, dtype)
+        super().__init__(spec, name or default_name(spec.name), reduction, dtype)
 
     def __repr__(self) -> str:
         return f"<lossdsl.Loss {self.spec!r}>"
@@ -117,21 +117,25 @@ class Loss(CompiledLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON: options, the text, the parameters."""
-        axis = self.spec.axis
-        return {
-            **super().get_config(),
-            "source": self.spec.source,
-            "parameters": {
-                name: np.asarray(value).tolist() if isinstance(value, tuple) else value
-                for name, value in self.spec.parameters.items()
-            },
-            "axis": None if not axis else axis[0] if len(axis) == 1 else list(axis),
-            "file": os.path.basename(self.spec.origin.name),
-            "version": FORMAT,
-        }
+        return {**super().get_config(), **text_config(self.spec)}
 
 
-def _default_name(name: str) -> str:
+def text_config(spec: LoadedLoss) -> dict[str, Any]:
+    """What a loss is made of, as plain JSON: the text, the parameters, the axes."""
+    axis = spec.axis
+    return {
+        "source": spec.source,
+        "parameters": {
+            name: np.asarray(value).tolist() if isinstance(value, tuple) else value
+            for name, value in spec.parameters.items()
+        },
+        "axis": None if not axis else axis[0] if len(axis) == 1 else list(axis),
+        "file": os.path.basename(spec.origin.name),
+        "version": FORMAT,
+    }
+
+
+def default_name(name: str) -> str:
     """A name that no loss of Keras's has.
 
     A file in the old `.h5` format names a loss by this alone; where lossdsl is not imported, `huber` would load as

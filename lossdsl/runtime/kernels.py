@@ -57,7 +57,7 @@ _made: WeakKeyDictionary[LoadedLoss, dict[tuple[str, bool], Kernel]] = WeakKeyDi
 
 
 @dataclass(frozen=True)
-class _Code:
+class Code:
     """The generated functions of a loss for a backend, its numbers put in."""
 
     value: Callable[..., Any]
@@ -74,7 +74,7 @@ class _Code:
         return [array(each) for each in parameters if not (self.has_numbers and isinstance(each, float))]
 
     @classmethod
-    def of(cls, spec: LoadedLoss, backend: str, axes: Axes = Axes.EVERY) -> _Code:
+    def of(cls, spec: LoadedLoss, backend: str, axes: Axes = Axes.EVERY) -> Code:
         """Made of the loss with the numbers among its parameters settled, for inputs with those axes."""
         numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
         bound = spec.program.bound(numbers)
@@ -93,19 +93,19 @@ class _Code:
         )
 
 
-def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any]], _Code]:
+def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any]], Code]:
     """What gives the code for inputs: one for all of them, or, where space is an axis of its own, two; made once."""
-    made: dict[Axes, _Code] = {}
+    made: dict[Axes, Code] = {}
     over = [one.over for one in spec.program.loss.inputs]
 
-    def fitting(inputs: list[Any]) -> _Code:
+    def fitting(inputs: list[Any]) -> Code:
         axes = Axes.WHOLE if is_whole else Axes.EVERY
         if not is_whole and not spec.program.is_flexible:
             pairs = zip(over, inputs, strict=True)
             has_places = any(SPACE in own and len(each.shape) >= len(own) for own, each in pairs)
             axes = Axes.EVERY if has_places else Axes.PLACELESS
         if axes not in made:
-            made[axes] = _Code.of(spec, backend, axes)
+            made[axes] = Code.of(spec, backend, axes)
         return made[axes]
 
     return fitting

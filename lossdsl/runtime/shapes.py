@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
 from lossdsl.ir.loss import InputSpec
 from lossdsl.ir.meets import Home, called, length_of
+
+if TYPE_CHECKING:
+    from lossdsl.runtime.spec import LoadedLoss
 
 Shape = tuple[int | None, ...]
 
@@ -35,111 +38,177 @@ class Plan:
     single: bool
 
 
-def plan(
-    inputs: Sequence[InputSpec],
-    prediction: InputSpec,
-    shapes: Mapping[str, Shape],
-    meetings: Sequence[frozenset[Home]],
-    *,
-    rank_one_is_batch: bool,
-    loss: str,
-    parameters: Mapping[str, Shape] = MappingProxyType({}),
-) -> Plan:
-    """How the tensors are brought to the axes of their inputs; `parameters` are the shapes of vectors and matrices.
+@dataclass(frozen=True)
+class _Measured:
+    """The lengths of a tensor along an axis; `name` and `shape` are for a reader, `spec` is that of an input."""
 
-    A prediction of rank 1 whose elements have a last axis is one sample, whose only axis is `last` (as in Keras's loss
-    functions and in `example` lines); with `rank_one_is_batch` it is a batch of samples with one element each (as in
-    `fit`, where the first axis is always the batch).
-    """
-    steps: dict[str, Step] = {}
-    rank = len(shapes[prediction.identifier])
-    lead = False
-    if LAST in prediction.over and BATCH in prediction.over:
-        if rank == 0:
-            steps[prediction.identifier] = Step(expand=True, lead=True)
-            lead = True
-        elif rank == 1:
-            lead = not rank_one_is_batch
-            steps[prediction.identifier] = Step(lead=True) if lead else Step(expand=True)
-        else:
-            steps[prediction.identifier] = Step()
-        places = max(rank - 1, 0) if not (rank == 1 and rank_one_is_batch) else 1
-    else:
-        others = [len(shapes[s.identifier]) for s in inputs if LAST in s.over and BATCH in s.over]
-        squeeze = rank >= 1 and shapes[prediction.identifier][-1] == 1 and bool(others) and rank == max(others)
-        squeeze = squeeze or (not others and rank > 1 and shapes[prediction.identifier][-1] == 1)
+    name: str
+    shape: Shape
+    length: Shape
+    spec: InputSpec | None = None
+
+
+class Shapes:
+    """The shapes that the inputs of a loss were given with; `label` is what the loss is called in messages."""
+
+    def __init__(self, loaded: LoadedLoss, shapes: Mapping[str, Shape], label: str) -> None:
+        self.loaded = loaded
+        self.inputs = loaded.program.loss.inputs
+        self.prediction = loaded.program.loss.prediction
+        self.meetings = loaded.program.meetings
+        self.shapes = shapes
+        self.label = label
+
+    def of(self, spec: InputSpec) -> Shape:
+        return self.shapes[spec.identifier]
+
+    # --- the axes that play `last`
+
+    def joined(self) -> tuple[int, ...] | None:
+        """The axes of the prediction that play `last`, in order; None where that is its last one, as usual.
+
+        Tensors that meet along `last` must agree in each of these axes: once they are joined, only the product of the
+        lengths is left. Raises LossShapeError.
+        """
+        axis, first = self.loaded.axis, self.of(self.prediction)
+        rank = len(first)
+        if axis == (-1,) or not self.prediction.over >= {BATCH, LAST} or rank < 2:
+            return None
+        for place in axis:
+            if not -rank <= place < rank:
+                message = f"{self.label}: `{self.prediction.name}` has shape {show(first)}, and so no axis {place}"
+                raise LossShapeError(message, None, "axes count from 0, and from the end as -1, -2")
+        places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
+        if places == (rank - 1,):
+            return None
+        if len(places) == rank and any(BATCH in spec.over and LAST not in spec.over for spec in self.inputs):
+            message = f"{self.label} has inputs without a last axis, so that not all axes together can be its `last`"
+            raise LossShapeError(message)
+        for spec in self.inputs:
+            if spec.over >= {BATCH, LAST} and self._meets_prediction_along_last(spec):
+                self._check_joined(spec, places)
+        return places
+
+    def _meets_prediction_along_last(self, spec: InputSpec) -> bool:
+        both = {(spec.nodes[0].name, LAST), (self.prediction.nodes[0].name, LAST)}
+        return any(both <= group for group in self.meetings)
+
+    def _check_joined(self, spec: InputSpec, places: Sequence[int]) -> None:
+        given, first = self.of(spec), self.of(self.prediction)
+        more = len(given) - len(first)
+        shape = given[:-1] if more == 1 else (*given, 1) if more == -1 else given
+        if len(shape) != len(first) or not _agree([shape[at] for at in places], [first[at] for at in places]):
+            raise self._mismatch((spec.name, given), (self.prediction.name, first))
+
+    # --- what is done to each
+
+    def plan(self, *, rank_one_is_batch: bool) -> Plan:
+        """How the tensors are brought to the axes of their inputs. Raises LossShapeError.
+
+        A prediction of rank 1 whose elements have a last axis is one sample, whose only axis is `last` (as in Keras's
+        loss functions and in `example` lines); with `rank_one_is_batch` it is a batch of samples with one element each
+        (as in `fit`, where the first axis is always the batch).
+        """
+        first, places = self._step_of_prediction(rank_one_is_batch)
+        steps = {
+            spec.identifier: first if spec is self.prediction else self._step(spec, places, first.lead)
+            for spec in self.inputs
+        }
+        self._check_components()
+        self._check_meetings(steps)
+        return Plan(steps, first.lead)
+
+    def _step_of_prediction(self, rank_one_is_batch: bool) -> tuple[Step, int]:
+        """What is done to the prediction, and how many sample axes (batch and space) it was given with."""
+        shape = self.of(self.prediction)
+        rank = len(shape)
+        if self.prediction.over >= {BATCH, LAST}:
+            if rank == 0:
+                return Step(expand=True, lead=True), 0
+            if rank > 1:
+                return Step(), rank - 1
+            return (Step(expand=True), 1) if rank_one_is_batch else (Step(lead=True), 0)
+        others = [len(self.of(spec)) for spec in self.inputs if spec.over >= {BATCH, LAST}]
+        squeeze = shape[-1:] == (1,) and rank == max(others, default=max(rank, 2))
         places = rank - squeeze
-        lead = places == 0
-        steps[prediction.identifier] = Step(squeeze=squeeze, lead=lead)
-    for spec in inputs:
-        if spec is not prediction:
-            steps[spec.identifier] = _step(spec, shapes, prediction, places, lead, loss)
-    result = Plan(steps, lead)
-    _compare(inputs, prediction, shapes, result, meetings, loss, parameters)
-    return result
+        return Step(squeeze=squeeze, lead=places == 0), places
+
+    def _step(self, spec: InputSpec, places: int, lead: bool) -> Step:
+        """The step of an input other than the prediction, whose sample axes number `places`."""
+        shape, prediction = self.of(spec), self.of(self.prediction)
+        has_last = LAST in spec.over
+        if BATCH not in spec.over:
+            if len(shape) == len(spec.over):
+                return Step()
+            own = f"`{spec.name}` is a {spec.layout} and has rank {len(spec.over)}, not shape {show(shape)}"
+            raise LossShapeError(f"{self.label}: {own}")
+        more = len(shape) - places - has_last
+        if more == 0:
+            return Step(lead=lead)
+        if more == 1 and shape[-1] == 1:
+            return Step(squeeze=True, lead=lead)
+        if more == -1 and has_last and (LAST not in self.prediction.over or self._last_of_prediction() in (1, None)):
+            return Step(expand=True, lead=lead)
+        hint = _label_hint(spec, shape, self.prediction, prediction)
+        raise self._mismatch((spec.name, shape), (self.prediction.name, prediction), hint)
+
+    def _last_of_prediction(self) -> int | None:
+        shape, count = self.of(self.prediction), len(self.prediction.nodes)
+        last = shape[-1] if len(shape) > 1 else count
+        return None if last is None else last // count
+
+    # --- lengths that must agree
+
+    def _check_components(self) -> None:
+        """Refuses a last axis that is no multiple of the number of an input's components."""
+        for spec in self.inputs:
+            last = self.of(spec)[-1] if self.of(spec) else None
+            if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
+                raise LossShapeError(
+                    f"{self.label}: the last axis of `{spec.name}` has length {last}, "
+                    f"which is no multiple of its {len(spec.nodes)} components",
+                    None,
+                    "a packed input has all of the first component, then all of the second",
+                )
+
+    def _check_meetings(self, steps: Mapping[str, Step]) -> None:
+        """Refuses lengths that differ where tensors meet."""
+        by_node = {node.name: spec for spec in self.inputs for node in spec.nodes}
+        for group in self.meetings:
+            order = sorted(group, key=lambda home: (by_node.get(home[0]) is not self.prediction, len(home), str(home)))
+            before: list[_Measured] = []
+            for one in filter(None, (self._measured(home, by_node.get(home[0]), steps) for home in order)):
+                other = next((each for each in before if not _agree(each.length, one.length)), None)
+                if other is not None:
+                    hint = None if one.spec is None else _label_hint(one.spec, one.shape, self.prediction, other.shape)
+                    raise self._mismatch((one.name, one.shape), (other.name, other.shape), hint)
+                before.append(one)
+
+    def _measured(self, home: Home, spec: InputSpec | None, steps: Mapping[str, Step]) -> _Measured | None:
+        """An input, what slices leave of it, or a parameter; None for a vector given as one number."""
+        if spec is None:
+            own = self.loaded.parameter_shapes.get(home[0])
+            return None if own is None else _Measured(home[0], own, own[-1:] if home[1] == LAST else own[:1])
+        shape = self.of(spec)
+        length = _length(shape, spec, steps[spec.identifier], home[1])
+        if len(home) == 2 or length[0] is None:
+            return _Measured(spec.name, shape, length, spec)
+        length = (length_of(home, length[0]),)
+        return _Measured(called(home, spec.name), (*shape[:-1], *length), length, spec)
+
+    def _mismatch(self, one: tuple[str, Shape], two: tuple[str, Shape], hint: str | None = None) -> LossShapeError:
+        """The error for two tensors, each a name and a shape, that do not agree."""
+        return LossShapeError(
+            f"{self.label}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not "
+            "agree: they must have the same shape",
+            None,
+            hint or "up to one trailing axis of length 1; nothing is broadcast",
+        )
 
 
-def joined(
-    inputs: Sequence[InputSpec],
-    prediction: InputSpec,
-    axis: tuple[int, ...],
-    shapes: Mapping[str, Shape],
-    meetings: Sequence[frozenset[Home]],
-    loss: str,
-) -> tuple[int, ...] | None:
-    """The axes of the prediction that play `last`, in order; None where that is its last one, as usual.
-
-    `axis` is empty for all axes. Tensors that meet along `last` must agree in each of these axes: once they are joined,
-    only the product of the lengths is left. Raises LossShapeError.
-    """
-    first = shapes[prediction.identifier]
-    rank = len(first)
-    if axis == (-1,) or not prediction.over >= {BATCH, LAST} or rank < 2:
-        return None
-    for place in axis:
-        if not -rank <= place < rank:
-            message = f"{loss}: `{prediction.name}` has shape {show(first)}, and so no axis {place}"
-            raise LossShapeError(message, None, "axes count from 0, and from the end as -1, -2")
-    places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
-    if places == (rank - 1,):
-        return None
-    if len(places) == rank and any(BATCH in spec.over and LAST not in spec.over for spec in inputs):
-        raise LossShapeError(f"{loss} has inputs without a last axis, so that not all axes together can be its `last`")
-    for spec in inputs:
-        given = shapes[spec.identifier]
-        shape = given[:-1] if len(given) == rank + 1 else (*given, 1) if len(given) == rank - 1 else given
-        meets = any({(spec.nodes[0].name, LAST), (prediction.nodes[0].name, LAST)} <= group for group in meetings)
-        if not meets or BATCH not in spec.over or LAST not in spec.over:
-            continue
-        if len(shape) != rank or any(
-            None not in (shape[place], first[place]) and shape[place] != first[place] for place in places
-        ):
-            raise mismatch((spec.name, given), (prediction.name, first), loss)
-    return places
-
-
-def _step(
-    spec: InputSpec, shapes: Mapping[str, Shape], prediction: InputSpec, places: int, lead: bool, loss: str
-) -> Step:
-    """The step of an input other than the prediction, whose sample axes (batch and space) number `places`."""
-    shape = shapes[spec.identifier]
-    if BATCH not in spec.over:
-        if len(shape) != len(spec.over):
-            raise LossShapeError(
-                f"{loss}: `{spec.name}` is a {spec.layout} and has rank {len(spec.over)}, not shape {show(shape)}"
-            )
-        return Step()
-    wanted = places + (1 if LAST in spec.over else 0)
-    if len(shape) == wanted:
-        return Step(lead=lead)
-    if len(shape) == wanted + 1 and shape[-1] == 1:
-        return Step(squeeze=True, lead=lead)
-    if LAST in spec.over and len(shape) == wanted - 1 and _last(shapes, prediction) in (1, None):
-        return Step(expand=True, lead=lead)
-    if LAST in spec.over and len(shape) == wanted - 1 and LAST not in prediction.over:
-        return Step(expand=True, lead=lead)
-    one, two = shapes[spec.identifier], shapes[prediction.identifier]
-    raise mismatch((spec.name, one), (prediction.name, two), loss, _label_hint(spec, one, prediction, two))
+def _agree(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Whether lengths are equal; one that is not known yet is equal to any."""
+    return len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
 
 
 def _label_hint(spec: InputSpec, shape: Shape, prediction: InputSpec, other: Shape) -> str | None:
@@ -160,58 +229,7 @@ def _label_hint(spec: InputSpec, shape: Shape, prediction: InputSpec, other: Sha
     return None
 
 
-def _last(shapes: Mapping[str, Shape], prediction: InputSpec) -> int | None:
-    shape = shapes[prediction.identifier]
-    last = shape[-1] if len(shape) > 1 else len(prediction.nodes)
-    return None if last is None else last // len(prediction.nodes)
-
-
-def _compare(
-    inputs: Sequence[InputSpec],
-    prediction: InputSpec,
-    shapes: Mapping[str, Shape],
-    found: Plan,
-    meetings: Sequence[frozenset[Home]],
-    loss: str,
-    parameters: Mapping[str, Shape],
-) -> None:
-    """Refuses lengths that differ where tensors meet."""
-    by_node = {node.name: spec for spec in inputs for node in spec.nodes}
-    for spec in inputs:
-        last = shapes[spec.identifier][-1] if shapes[spec.identifier] else None
-        if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
-            raise LossShapeError(
-                f"{loss}: the last axis of `{spec.name}` has length {last}, "
-                f"which is no multiple of its {len(spec.nodes)} components",
-                None,
-                "a packed input has all of the first component, then all of the second",
-            )
-    for group in meetings:
-        lengths: dict[tuple[int | None, ...], tuple[str, Shape]] = {}
-        for place in sorted(group, key=lambda place: (by_node.get(place[0]) is not prediction, len(place), str(place))):
-            name, axis = place[:2]
-            if name in by_node:
-                spec = by_node[name]
-                who = spec.name, shapes[spec.identifier]
-                length = _length(shapes[spec.identifier], spec, found.steps[spec.identifier], axis)
-                if len(place) == 3 and length[0] is not None:
-                    length = (length_of(place, length[0]),)
-                    who = called(place, spec.name), (*shapes[spec.identifier][:-1], *length)
-            elif name in parameters:
-                who = name, parameters[name]
-                length = parameters[name][-1:] if axis == LAST else parameters[name][:1]
-            else:
-                continue  # a vector given as one number
-            for known, other in lengths.items():
-                if len(known) != len(length) or any(
-                    a is not None and b is not None and a != b for a, b in zip(known, length, strict=True)
-                ):
-                    hint = _label_hint(by_node[name], who[1], prediction, other[1]) if name in by_node else None
-                    raise mismatch(who, other, loss, hint)
-            lengths.setdefault(length, who)
-
-
-def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int | None, ...]:
+def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> Shape:
     """The lengths of a tensor along an axis, after its step."""
     if step.squeeze:
         shape = shape[:-1]
@@ -227,16 +245,6 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> tuple[int 
     if axis == SPACE:
         return shape[1:-1] if LAST in spec.over else shape[1:]
     return shape[:1]
-
-
-def mismatch(one: tuple[str, Shape], two: tuple[str, Shape], loss: str, hint: str | None = None) -> LossShapeError:
-    """The error for two tensors, each a name and a shape, that do not agree."""
-    return LossShapeError(
-        f"{loss}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not agree: "
-        "they must have the same shape",
-        None,
-        hint or "up to one trailing axis of length 1; nothing is broadcast",
-    )
 
 
 def show(shape: Shape) -> str:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from lossdsl import catalog
-from lossdsl.errors import LossFileError, did_you_mean, near_miss
+from lossdsl.errors import LossFileError, near_miss
 from lossdsl.source import Source
 
 MAX_BYTES = 1_000_000
@@ -17,8 +17,8 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
     """The text that `source` names.
 
     A path, or text that ends in `.loss`, is a file, if there is one, else the built-in of that name. One word that is
-    a name of a built-in (`huber`, `mse`) is that built-in. Everything else is a formula or the text of a file. Raises
-    LossFileError.
+    a name of a built-in (`huber`, `mse`, or with its family `robust/huber`) is that built-in. Everything else is a
+    formula or the text of a file. Raises LossFileError.
     """
     if isinstance(source, Source):
         return source
@@ -34,13 +34,27 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
         )  # fmt: skip
         raise LossFileError(f"{source} is no name of a loss", None, hint)
     word = source.strip()
-    if word.isidentifier() and word not in ("t", "x"):
+    if is_name(word):
         found = catalog.read(word)
         if found is not None:
             return found
-        hint = did_you_mean(word, catalog.known()) or f"there are {', '.join(catalog.names())}"
-        raise LossFileError(f"there is no built-in loss `{word}`", None, hint)
+        raise LossFileError(f"there is no built-in loss `{word}`", None, _near(word.rpartition("/")[2]))
     return Source(source)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can only be meant for the name of a built-in loss: a word, or a family's name, `/` and a word."""
+    family, slash, name = text.rpartition("/")
+    return name.isidentifier() and name not in ("t", "x") and (not slash or family in catalog.families())
+
+
+def _near(name: str) -> str:
+    """What a name that no built-in loss has was probably meant to be."""
+    near = near_miss(name, catalog.known())
+    full = catalog.full_name(near) if near else None
+    if near is None or full is None:
+        return "`lossdsl list` names the built-in losses, `lossdsl list WORD` those that have a word"
+    return f"did you mean `{catalog.family_of(full)}/{near}`?" if name == near else f"did you mean `{near}`?"
 
 
 def _described(source: object) -> str:

@@ -28,13 +28,18 @@ class LoadedLoss:
         axis: tuple[int, ...],
         parameters: Mapping[str, Any],
         made: Iterable[pipeline.Program] = (),
+        live: frozenset[str] = frozenset(),
     ) -> None:
-        """`made` are programs of this source; the one with these `bool` and `int` parameters is used if it is there."""
+        """`made` are programs of this source; the one with these `bool` and `int` parameters is used if it is there.
+
+        `live` are parameters that have no value here: they come with each call.
+        """
         self.origin = source
         self.axis = axis
         programs = tuple(made)
         file = programs[0].file if programs else pipeline.parsed(source)
-        values = bound(file, parameters)
+        self.live = live
+        values = bound(file, parameters, live)
         chosen = settled(pipeline.parameters(file), values)
         found = next((one for one in programs if one.loss.settled == chosen), None)
         self.program = pipeline.program(file, chosen) if found is None else found
@@ -96,9 +101,16 @@ class LoadedLoss:
                 found.append(value)
         return found
 
+    def over(self, program: pipeline.Program) -> LoadedLoss:
+        """The same values of the parameters over another program that was made of this one's."""
+        found = object.__new__(LoadedLoss)
+        found.origin, found.axis, found.parameters, found.live = self.origin, self.axis, self.parameters, self.live
+        found.program = program
+        return found
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as what it was made of."""
-        return LoadedLoss, (self.origin, self.axis, dict(self.parameters))
+        return LoadedLoss, (self.origin, self.axis, dict(self.parameters), (), self.live)
 
     def __repr__(self) -> str:
         inputs = ", ".join(spec.name for spec in self.program.loss.inputs)

@@ -1,4 +1,4 @@
-"""Code for libraries of arrays: a target is a row here and a module of its name, imported when it is asked for.
+"""Code for libraries of arrays: a target is a row here and a module `TARGET_code`, imported when it is asked for.
 
 Such a module has a `PRINTER`, the texts of its `HELPERS`, its `IMPORTS`, and what an emitted module is made of.
 """
@@ -14,7 +14,7 @@ from lossdsl.ir.op import TARGETS as TARGETS
 
 def target_module(target: str) -> ModuleType:
     """The module of a target."""
-    return import_module(f"lossdsl.targets.{target}")
+    return import_module(f"lossdsl.targets.{target}_code")
 
 
 def listed(names: Iterable[str], word: str = "and") -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE, SPACE, Axes, Axis, ordered
-from lossdsl.ir.expr import Call, Expr, Input, Length, Reduce, walk
+from lossdsl.ir.expr import Call, Expr, Input, Length, Reduce, users, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 
@@ -86,16 +86,11 @@ def blocks(roots: Iterable[Expr]) -> dict[Expr, Block]:
 def hidden(roots: Iterable[Expr], found: Mapping[Expr, Block]) -> set[Expr]:
     """What is worked out inside of blocks alone."""
     roots = tuple(roots)
-    users: dict[Expr, list[Expr]] = {}
-    for node in walk(*roots):
-        for child in node.children:
-            users.setdefault(child, []).append(node)
+    above = users(*roots)
     inside: set[Expr] = set()
     for node in reversed(list(walk(*roots))):
-        above = users.get(node, [])
-        if node in roots or not above or not isinstance(node, Call):
-            continue
-        if all(user in found or (user in inside and user.axes == node.axes) for user in above):
+        is_within = all(user in found or (user in inside and user.axes == node.axes) for user in above[node])
+        if is_within and isinstance(node, Call) and node not in roots:
             inside.add(node)
     return inside
 

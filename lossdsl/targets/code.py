@@ -146,7 +146,8 @@ class _Builder:
                 argument = printer.leaves[self.seed.name]
                 upstream = name(argument)
                 whole = self.seed.axes >= SAMPLE
-                flat = printer.flat(upstream, False) if whole else printer.reshape(upstream, literal((-1,)))
+                has_last = LAST in self.seed.axes
+                flat = printer.flat(upstream, has_last) if whole else printer.reshape(upstream, literal((-1,)))
                 body.append(assign(argument, flat))
         for spec in self.loss.inputs:
             if len(spec.nodes) > 1:

@@ -19,6 +19,7 @@ from lossdsl.ir.text import definitions
 from lossdsl.source import normal_name
 from lossdsl.targets import code, layout, source_layout, target_module
 from lossdsl.targets.arguments import Arguments
+from lossdsl.targets.expression_layout import expression
 from lossdsl.targets.identifiers import user
 from lossdsl.targets.printer import constant
 
@@ -49,6 +50,14 @@ def emitted(given: Emission, target: str) -> str:
     Where the target differentiates, what it finds is our gradient.
     """
     return _Module(given, target).text()
+
+
+def callable_tree(given: Emission, target: str) -> ast.Module:
+    """The module as a tree to be run in place: its function `loss` takes all arguments, and nothing is documented.
+
+    So no text of a user's is in it, not even as a comment.
+    """
+    return _Module(given, target).tree()
 
 
 def gradient_alone(
@@ -109,11 +118,19 @@ class _Module:
         self.every = ", ".join(self.arguments.every)
         self.is_single = not self.is_flexible and self.arguments.batched() != []
 
+    def tree(self) -> ast.Module:
+        run = "\n".join(["def loss(", f"    {self.every}", "):", *self._call()])
+        return ast.parse(self._text("", [run, self._arguments()]))
+
     def text(self) -> str:
         own = [self._public(), *(self._gradient(spec) for spec in self.slopes if isinstance(spec, InputSpec))]
         if hasattr(self.home, "class_text"):
             own.append(self._class())
         own.append(self._arguments())
+        return self._text("\n".join(_docstring(_documentation(self.loss), 0)), own)
+
+    def _text(self, doc: str, own: Sequence[str]) -> str:
+        """The module with its documentation, its functions for users, and whatever these need."""
         carried = []
         if self.traced:
             every: list[Argument] = [*self.loss.inputs, *self.arguments.open]
@@ -123,7 +140,6 @@ class _Module:
         imports, helpers = code.surroundings(self.functions, self.target, self.names, [*own, *carried])
         # after which the trees are others
         bodies = [source_layout.function(function.tree) for function in self.functions]
-        doc = "\n".join(_docstring(_documentation(self.loss), 0))
         head = "\n\n".join(filter(None, [doc, "\n".join(_sorted(imports))]))
         return _joined([head, *own, *bodies, *carried, *map(source_layout.laid_out, helpers)])
 
@@ -134,17 +150,19 @@ class _Module:
         lines = [_title(loss), "", *definitions(loss.result, loss.names), "", *_shapes(loss), ""]
         axes = names(loss.result.axes)
         lines.append(f"Returns one value for each of: {axes}." if loss.result.axes else "Returns one number.")
+        return self._defined(self.name, lines, self._call())
+
+    def _call(self) -> list[str]:
+        """The body of the function: its arguments prepared, and its value."""
         run = "_carried" if self.traced else "_value"
         if not self.is_single:
-            body = [f"    return {run}(*_arguments({self.every}))"]
-        else:
-            by_sample = BATCH in loss.result.axes
-            given, single = map(self.arguments.own, ("arguments", "is_single" if by_sample else "_is_single"))
-            body = source_layout.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
-            value = f"{run}(*{given})"
-            first = f"{value}[0] if {single} else " if by_sample else ""
-            body.append(f"    return {first}{value}")
-        return self._defined(self.name, lines, body)
+            return [f"    return {run}(*_arguments({self.every}))"]
+        by_sample = BATCH in self.loss.result.axes
+        given, single = map(self.arguments.own, ("arguments", "is_single" if by_sample else "_is_single"))
+        body = source_layout.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
+        value = f"{run}(*{given})"
+        first = f"{value}[0] if {single} else " if by_sample else ""
+        return [*body, f"    return {first}{value}"]
 
     def _gradient(self, spec: InputSpec) -> str:
         arguments, prediction = self.arguments, self.arguments.prediction
@@ -221,7 +239,7 @@ def _defaults(loss: Loss, arguments: Arguments, values: Mapping[str, object]) ->
 def _number(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_number, value))}{',' if len(value) == 1 else ''})"
-    return repr(value) if isinstance(value, int) or math.isfinite(value) else source_layout.expression(constant(value))
+    return repr(value) if isinstance(value, int) or math.isfinite(value) else expression(constant(value))
 
 
 def _signature(every: Sequence[str], defaults: Mapping[str, str], more: Sequence[str] = ()) -> list[str]:

@@ -29,9 +29,11 @@ from lossdsl.ir.expr import (
     walk,
 )
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.op import Kind, Op
 from lossdsl.ir.plain import written_out
 from lossdsl.ir.text import decimal, named
-from lossdsl.targets.symbols import BIG, FENCES, FUNCTIONS, RELATIONS, symbol
+from lossdsl.targets.symbols import symbol
+from lossdsl.transform.language import expression
 
 _OPEN, _SUM, _PRODUCT, _SIGN, _FRACTION, _ATOM = 55, 50, 60, 70, 90, 100
 """How tightly a text holds together; `_OPEN` is a product that ends in a sum sign, which would swallow what follows."""
@@ -157,43 +159,52 @@ class _Writer:
                 return self._named(name, node, places), _ATOM
             case Position(axis):
                 return places.get(axis) or self._letter(axis, {}), _ATOM
-            case Length(arg, over):
-                if any(isinstance(part, Slice) for part in walk(arg)):
-                    text, _ = yield arg, _without(places, over)
-                    return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
-                return self._count(over), _ATOM if len(over) == 1 else _PRODUCT
-            case Call(op, args) if op.name in ("add", "sub", "mul", "div", "neg", "pow", "square"):
+            case Length():
+                return (yield from self._length(node, places))
+            case Call(op, args) if op.name in ("add", "sub", "mul", "div", "neg", "pow"):
                 return (yield from self._arithmetic(op.name, args, places))
             case Call(op, args):
-                return (yield from self._call(op.name, op.precedence, args, places))
+                return (yield from self._call(op, args, places))
             case Reduce():
                 return (yield from self._reduce(node, places))
-            case Along(op, args, over):
-                texts = []
-                for arg in args[:1] if args[-1] is args[0] else args:
-                    text, _ = yield arg, _without(places, over)
-                    texts.append(text)
-                below = ",".join(places[axis] for axis in ordered(over) if axis in places)
-                function = rf"\operatorname{{{_escaped(op.name)}}}{_fenced(', '.join(texts))}"
-                return (f"{function}_{{{below}}}" if below else function), _ATOM
+            case Along():
+                return (yield from self._along(node, places))
             case Rename(arg, old, new):
                 letter = places.get(new) or self._letter(new, {})
                 return (yield arg, {**places, old: letter})
             case Gather(arg, axis, index):
                 text, _ = yield index, places
                 return (yield arg, {**places, axis: text})
-            case Slice(arg, start, stop):
-                if LAST in places and (start is None or start >= 0):
-                    letter = places[LAST]
-                    return (yield arg, {**places, LAST: f"{letter}+{start}" if start else letter})
-                text, level = yield arg, _without(places, frozenset({LAST}))
-                base = text if level == _ATOM and "_" not in text else _fenced(text)
-                bounds = f"{'' if start is None else start}:{'' if stop is None else stop}"
-                return f"{base}_{{{bounds}}}", _ATOM
+            case Slice():
+                return (yield from self._slice(node, places))
             case Unslice(arg):
                 text, _ = yield arg, places
                 return rf"\operatorname{{pad}}{_fenced(text)}", _ATOM
         raise AssertionError(f"no LaTeX for {type(node).__name__}")
+
+    def _length(self, node: Length, places: Places) -> Steps:
+        if any(isinstance(part, Slice) for part in walk(node.arg)):
+            text, _ = yield node.arg, _without(places, node.over)
+            return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
+        return self._count(node.over), _ATOM if len(node.over) == 1 else _PRODUCT
+
+    def _along(self, node: Along, places: Places) -> Steps:
+        texts = []
+        for arg in node.args[:1] if node.args[-1] is node.args[0] else node.args:
+            text, _ = yield arg, _without(places, node.over)
+            texts.append(text)
+        below = ",".join(places[axis] for axis in ordered(node.over) if axis in places)
+        function = rf"\operatorname{{{_escaped(node.op.name)}}}{_fenced(', '.join(texts))}"
+        return (f"{function}_{{{below}}}" if below else function), _ATOM
+
+    def _slice(self, node: Slice, places: Places) -> Steps:
+        start, stop = node.start, node.stop
+        if LAST in places and (start is None or start >= 0):
+            letter = places[LAST]
+            return (yield node.arg, {**places, LAST: f"{letter}+{start}" if start else letter})
+        text, level = yield node.arg, _without(places, frozenset({LAST}))
+        base = text if level == _ATOM and "_" not in text else _fenced(text)
+        return f"{base}_{{{'' if start is None else start}:{'' if stop is None else stop}}}", _ATOM
 
     def _count(self, over: Axes) -> str:
         return r" \, ".join(self.lengths[axis.domain] for axis in ordered(over))
@@ -202,8 +213,6 @@ class _Writer:
         left, level = yield args[0], places
         if name == "neg":
             return f"-{_held(left, level, _OPEN)}", _OPEN if level == _OPEN else _SIGN
-        if name == "square":
-            return f"{_held(left, level, _ATOM)}^{{2}}", _FRACTION
         right, other = yield args[1], places
         if name == "add":
             return f"{_held(left, level, _SUM)} + {_held(right, other, _SUM, inner=True)}", _SUM
@@ -217,38 +226,26 @@ class _Writer:
         sign = r"\cdot" if right[0].isdigit() else r"\,"
         return rf"{_held(left, level, _PRODUCT)} {sign} {right}", _OPEN if other == _OPEN else _PRODUCT
 
-    def _call(self, name: str, precedence: int, args: tuple[Expr, ...], places: Places) -> Steps:
-        if name == "real":
+    def _call(self, op: Op, args: tuple[Expr, ...], places: Places) -> Steps:
+        if op.name == "real":
             return (yield args[0], places)
-        if name == "pi":
-            return r"\pi", _ATOM
-        if name == "where":
+        if op.name == "where":
             return (yield from self._cases(args, places))
+        if op.written and not op.latex:
+            return (yield expression(op.written, dict(zip(op.args, args, strict=True))), places)
         texts: list[Text] = []
         for arg in args:
             texts.append((yield arg, places))
         plain = [text for text, _ in texts]
-        if name in FENCES:
-            opening, closing = FENCES[name]
-            return f"{opening}{plain[0]}{closing}", _ATOM
-        if name in RELATIONS:
-            tighter = precedence if name in ("and", "or") else precedence + 1
-            one, two = (_held(text, level, tighter) for text, level in texts)
-            return f"{one} {RELATIONS[name]} {two}", precedence
-        if name == "not":
-            return rf"\lnot {_held(*texts[0], _ATOM)}", precedence
-        if name == "log1p":
-            return rf"\log{_fenced(f'1 + {_held(*texts[0], _SUM, inner=True)}')}", _ATOM
-        if name == "expm1":
-            return rf"\exp{_fenced(plain[0])} - 1", _SUM
-        if name == "exp2":
-            return f"2^{{{plain[0]}}}", _FRACTION
-        if name == "xlogy":
-            return rf"{_held(*texts[0], _PRODUCT)} \, \log{_fenced(plain[1])}", _PRODUCT
-        if name == "logaddexp":
-            return rf"\log\left(\exp{_fenced(plain[0])} + \exp{_fenced(plain[1])}\right)", _ATOM
-        function = FUNCTIONS.get(name, rf"\operatorname{{{_escaped(name)}}}")
-        return f"{function}{_fenced(', '.join(plain))}", _ATOM
+        if "#1" in op.latex:
+            return op.latex.replace("#1", plain[0]), _ATOM
+        if op.gives is Kind.BOOL and op.latex:
+            if len(texts) == 1:
+                return f"{op.latex} {_held(*texts[0], _ATOM)}", op.precedence
+            one, two = (_held(*text, op.precedence + (Kind.BOOL not in op.takes)) for text in texts)
+            return f"{one} {op.latex} {two}", op.precedence
+        function = op.latex or rf"\operatorname{{{_escaped(op.name)}}}"
+        return (f"{function}{_fenced(', '.join(plain))}" if args else function), _ATOM
 
     def _cases(self, args: tuple[Expr, ...], places: Places) -> Steps:
         """A choice, and those in its last piece, as one environment; a piece without a value is left out."""
@@ -287,7 +284,7 @@ class _Writer:
             counted = not any(isinstance(part, Slice) for part in walk(arg))
             mark = rf"\frac{{1}}{{{self._count(node.over)}}} \sum" if counted else r"\operatorname*{mean}"
             return rf"{mark}_{{{below}}} {body}", _OPEN
-        return rf"{BIG[name]}_{{{below}}} {body}", _OPEN
+        return rf"{node.op.latex}_{{{below}}} {body}", _OPEN
 
 
 def _filter(name: str, arg: Expr) -> tuple[Expr, Expr] | None:

@@ -11,27 +11,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lossdsl.ir.axes import LAST, NONE, SAMPLE, Axes, Axis, ordered
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, users, walk
 
-_FLEXIBLE: tuple[Axes, ...] = (NONE, frozenset({LAST}), SAMPLE, SAMPLE | {LAST})
+_LAST: Axes = frozenset({LAST})
+_FLEXIBLE: tuple[Axes, ...] = (NONE, _LAST, SAMPLE, SAMPLE | {LAST})
 
 
 def is_flexible(roots: Iterable[Expr]) -> bool:
     """Whether one code serves every rank of the inputs."""
-    for node in walk(*roots):
-        if node.axes not in _FLEXIBLE or isinstance(node, Rename):
+    return all(map(_serves_every_rank, walk(*roots)))
+
+
+def _serves_every_rank(node: Expr) -> bool:
+    match node:
+        case Rename():
             return False
-        if isinstance(node, Reduce) and not (node.over == frozenset({LAST}) or node.over == node.arg.axes):
-            return False
-        if isinstance(node, Along) and node.over != frozenset({LAST}):
-            return False
-        if isinstance(node, Length) and node.over != frozenset({LAST}) and node.over != node.arg.axes:
-            return False
-        if isinstance(node, Position) and node.axis != LAST:
-            return False
-        if isinstance(node, Gather) and LAST in node.index.axes:
-            return False
-    return True
+        case Reduce(arg=arg, over=over) | Length(arg=arg, over=over):
+            fits = over in (_LAST, arg.axes)
+        case Along(over=over):
+            fits = over == _LAST
+        case Position(axis):
+            fits = axis == LAST
+        case Gather(index=index):
+            fits = LAST not in index.axes and bool(index.axes or index.is_static)
+        case _:
+            fits = True
+    return fits and node.axes in _FLEXIBLE
 
 
 @dataclass(frozen=True)
@@ -69,26 +74,19 @@ class Layout:
 def kept(roots: Iterable[Expr]) -> set[Expr]:
     """The expressions without a last axis that are computed with one of length 1, since all that uses them has it."""
     roots = tuple(roots)
-    users: dict[Expr, list[Expr]] = {}
+    above = users(*roots)
     order = list(walk(*roots))
-    for node in order:
-        for child in node.children:
-            users.setdefault(child, []).append(node)
     found: set[Expr] = set()
     for node in reversed(order):
-        if node in roots or node.is_static or LAST in node.axes or not node.axes:
-            continue
-        is_reduction = isinstance(node, Reduce) and node.over == frozenset({LAST})
-        if not (is_reduction or isinstance(node, Call)):
-            continue
-        above = users.get(node, [])
-        if above and all(isinstance(user, Call) and (LAST in user.axes or user in found) for user in above):
+        may = node not in roots and node.axes and not node.is_static and LAST not in node.axes and _may_keep(node)
+        if may and all(isinstance(user, Call) and (LAST in user.axes or user in found) for user in above[node]):
             found.add(node)
     rooted: set[Expr] = set()
     for node in order:
-        if node in found and (
-            isinstance(node, Reduce) or any(child in rooted for child in node.children)
-        ):
+        if node in found and (isinstance(node, Reduce) or not rooted.isdisjoint(node.children)):
             rooted.add(node)
     return rooted
 
+
+def _may_keep(node: Expr) -> bool:
+    return isinstance(node, Call) or (isinstance(node, Reduce) and node.over == _LAST)

@@ -1,4 +1,4 @@
-"""Names as LaTeX: Greek letters, subscripts, hats; and how operations are written."""
+"""Names as LaTeX: Greek letters, subscripts, hats."""
 
 from __future__ import annotations
 
@@ -24,40 +24,6 @@ _ACCENTS = {
     "\u030c": "check",
 }
 _ACCENT_WORDS = ("hat", "tilde", "bar", "dot")
-
-FUNCTIONS = {
-    **{name: f"\\{name}" for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min")},
-    **{f"a{name}": f"\\operatorname{{ar{name}}}" for name in ("sinh", "cosh", "tanh")},
-    **{f"a{name}": f"\\arc{name}" for name in ("sin", "cos", "tan")},
-    "log2": r"\log_{2}",
-    "log10": r"\log_{10}",
-    "log_sigmoid": r"\log\operatorname{sigmoid}",
-    "log_cosh": r"\log\cosh",
-    "norm_cdf": r"\Phi",
-    "log_norm_cdf": r"\log\Phi",
-    "lgamma": r"\log\Gamma",
-    "digamma": r"\psi",
-    "trigamma": r"\psi'",
-    "log_i0": r"\log I_{0}",
-}
-FENCES = {
-    "abs": (r"\left|", r"\right|"),
-    "floor": (r"\left\lfloor ", r" \right\rfloor"),
-    "ceil": (r"\left\lceil ", r" \right\rceil"),
-    "whole": (r"\left\lfloor ", r" \right\rfloor"),
-    "truth": (r"\left[", r"\right]"),
-    "sqrt": (r"\sqrt{", "}"),
-    "cbrt": (r"\sqrt[3]{", "}"),
-}
-RELATIONS = {"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge", "eq": "=", "ne": r"\ne", "and": r"\land", "or": r"\lor"}
-BIG = {
-    "sum": r"\sum",
-    "prod": r"\prod",
-    "max": r"\max",
-    "min": r"\min",
-    "argmax": r"\operatorname*{arg\,max}",
-    "argmin": r"\operatorname*{arg\,min}",
-}
 
 
 def symbol(name: str, indices: Sequence[str] = ()) -> str:

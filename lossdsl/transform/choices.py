@@ -7,7 +7,8 @@ cannot reach the result. A factor may be taken out only where it is known to be 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
@@ -34,13 +35,19 @@ CHOICES = ("where", "max", "min", "relu")
 SEED = "?upstream"
 """The name of the input that stands for what comes after: see `gradient.seed_for`."""
 
-Masks = Set[Expr]
+
+@dataclass(frozen=True)
+class Masks:
+    """The conditions of an expression that may leave out what is nan, and which parts these make 0: see `nonzero`."""
+
+    conditions: frozenset[Expr]
+    decided: dict[Expr, Expr] = field(default_factory=dict, compare=False, repr=False)
 
 
 def masks(value: Expr) -> Masks:
     """The conditions of an expression that may leave out what is nan."""
     wheres = [node for node in walk(value) if isinstance(node, Call) and node.op.name == "where"]
-    return {node.args[0] for node in wheres if deselects(node.args[0], *node.args[1:])}
+    return Masks(frozenset(node.args[0] for node in wheres if deselects(node.args[0], *node.args[1:])))
 
 
 def deselects(condition: Expr, *parts: Expr) -> bool:
@@ -100,38 +107,57 @@ def _is_choice(node: Expr) -> bool:
 
 def nonzero(adjoint: Expr, known: Masks | None = None) -> Expr:
     """A condition outside of which choices (those by masks that are given, if they are) make an adjoint 0."""
+    done = {} if known is None else known.decided
+    stack = [adjoint]
+    while stack and adjoint not in done:  # a sum may have hundreds of terms, one inside the other
+        node = stack[-1]
+        parts = _deciding(node, known)
+        missing = [part for part in parts if part not in done]
+        if missing:
+            stack += missing
+        else:
+            done[stack.pop()] = _nonzero(node, [done[part] for part in parts], known)
+    return done[adjoint]
+
+
+def _deciding(adjoint: Expr, known: Masks | None) -> tuple[Expr, ...]:
+    """The parts that decide whether an adjoint is 0."""
     match adjoint:
-        case Const(value):
-            return Flag(value != 0)
-        case Call(op, (condition, first, second)) if op.name == "where":
-            one, other = nonzero(first, known), nonzero(second, known)
+        case Call(op, args) if op.name in ("where", "mul", "add", "sub", "neg", "div"):
+            return {"where": args[1:], "neg": args[:1], "div": args[:1]}.get(op.name, args)
+        case Reduce(op, arg) if op.name in ("sum", "mean") and known is not None:
+            return (arg,)
+        case Along(op, (arg, *_)) if op.name != "rank" and known is not None:
+            return (arg,)
+        case Slice(arg) | Unslice(arg) | Rename(arg) if known is not None:
+            return (arg,)
+    return ()
+
+
+def _nonzero(adjoint: Expr, below: list[Expr], known: Masks | None) -> Expr:
+    """The condition, from those of the parts. Of what is gathered along axes one position is enough for all."""
+    if not below:
+        return Flag(adjoint.value != 0 if isinstance(adjoint, Const) else True)
+    match adjoint:
+        case Call(op, (condition, *_)) if op.name == "where":
+            one, other = below
             if one is other:
                 return one
-            if known is not None and condition not in known:
+            if known is not None and condition not in known.conditions:
                 return b.call("or", one, other)
             return b.call("or", b.call("and", condition, one), b.call("and", b.call("not", condition), other))
-        case Call(op, args) if op.name == "mul":
-            return b.call("and", *(nonzero(arg, known) for arg in args))
-        case Call(op, args) if op.name in ("add", "sub"):
-            return b.call("or", *(nonzero(arg, known) for arg in args))
-        case Call(op, args) if op.name in ("neg", "div"):
-            return nonzero(args[0], known)
-    return Flag(True) if known is None else _nonzero_below(adjoint, known)
-
-
-def _nonzero_below(adjoint: Expr, known: Masks) -> Expr:
-    """The same for what gathers an adjoint along axes: one position that is not 0 is enough for all."""
-    match adjoint:
-        case Reduce(op, arg, over) if op.name in ("sum", "mean"):
-            return b.anywhere(nonzero(arg, known), over)
-        case Along(op, (arg, *_), over) if op.name != "rank":
-            return b.anywhere(nonzero(arg, known), over)
-        case Slice(arg) | Unslice(arg):
-            return b.anywhere(nonzero(arg, known), frozenset({LAST}))
-        case Rename(arg, old, new):
-            counts = b.anywhere(nonzero(arg, known), frozenset({new}))
+        case Call(op) if op.name == "mul":
+            return b.call("and", *below)
+        case Call(op) if op.name in ("add", "sub"):
+            return b.call("or", *below)
+        case Reduce(_, _, over) | Along(_, _, over):
+            return b.anywhere(below[0], over)
+        case Slice() | Unslice():
+            return b.anywhere(below[0], frozenset({LAST}))
+        case Rename(_, old, new):
+            counts = b.anywhere(below[0], frozenset({new}))
             return Rename(counts, old, new) if old in counts.axes else counts
-    return Flag(True)
+    return below[0]
 
 
 def is_tame(expr: Expr, counts: Expr) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
 
@@ -67,24 +67,30 @@ def with_powers(factors: list[Part]) -> list[Part]:
     """
     counts = dict(factors)
     for place, (factor, power) in enumerate(factors):
-        base = factor.children[0] if name_of(factor) in ("pow", "sqrt") else None
-        count = counts.get(base, 0) if base is not None else 0
-        if base is None or not count:
-            continue
-        if name_of(factor) == "sqrt":
-            if count * power > 0:
-                continue
-            whole = int((power + 2 * count) / 2)
-            new = [(base, whole), (factor, power + 2 * count - 2 * whole)]
-        else:
-            exponent = factor.children[1]
-            if power != 1 or b.exact(exponent) is not None or (count > 0 and not _lacks(exponent, count)):
-                continue
-            new = [(b.power(base, _shifted(exponent, count)), 1)]
-        rest = [part for part in factors[place + 1 :] if part[0] is not base]
-        before = [part for part in factors[:place] if part[0] is not base]
-        return with_powers([*before, *(part for part in new if part[1]), *rest])
+        new = _with_base(factor, power, counts)
+        if new is not None:
+            base = factor.children[0]
+            before, rest = (
+                [part for part in some if part[0] is not base] for some in (factors[:place], factors[place + 1 :])
+            )
+            return with_powers([*before, *(part for part in new if part[1]), *rest])
     return factors
+
+
+def _with_base(factor: Expr, power: Count, counts: Mapping[Expr, Count]) -> list[Part] | None:
+    """A root or power together with its base, if that is a factor too; None where they stay apart."""
+    name = name_of(factor)
+    count = counts.get(factor.children[0], 0) if name in ("pow", "sqrt") else 0
+    if not count:
+        return None
+    base = factor.children[0]
+    if name == "sqrt":
+        whole = int((power + 2 * count) / 2)
+        return None if count * power > 0 else [(base, whole), (factor, power + 2 * count - 2 * whole)]
+    exponent = factor.children[1]
+    if power != 1 or b.exact(exponent) is not None or (count > 0 and not _lacks(exponent, count)):
+        return None
+    return [(b.power(base, _shifted(exponent, count)), 1)]
 
 
 def _lacks(exponent: Expr, count: Count) -> bool:
@@ -142,3 +148,14 @@ def multiplied(factors: Iterable[Expr]) -> Expr:
     """Factors in their order."""
     result: Expr = b.ONE
     return reduce(b.mul, factors, result)
+
+
+def scaled_product(factors: Iterable[Expr]) -> Expr:
+    """Factors in their order after one constant, that of all of them."""
+    constants: list[Expr] = []
+    rest: list[Expr] = []
+    for factor in factors:
+        is_scaled = isinstance(factor, Call) and factor.op.name == "mul" and b.exact(factor.children[0]) is not None
+        for part in factor.children if is_scaled else (factor,):
+            (rest if b.exact(part) is None else constants).append(part)
+    return multiplied([*merged(constants), *rest])

@@ -41,6 +41,10 @@ def seed_for(value: Expr) -> Input:
     return Input(SEED, value.axes)
 
 
+DIRECTION = "the direction"
+"""The name of the input that a second derivative is multiplied by; no user can write it."""
+
+
 def gradient(
     value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True
 ) -> dict[Expr, Expr]:

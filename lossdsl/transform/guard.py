@@ -10,8 +10,8 @@ from __future__ import annotations
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
-from lossdsl.ir.ops import NONZERO
 from lossdsl.ir.ranges import Ranges, shifted_where
+from lossdsl.ir.rows.writing import NONZERO
 
 
 def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
@@ -21,11 +21,23 @@ def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
         new = b.rebuild(node, tuple(done[child] for child in node.children))
         if isinstance(new, Call) and new.op.name == "where":
             condition, first, second = new.args
-            new = b.where(
-                condition, _safe(first, condition, known), _safe(second, b.call("not", condition), known)
-            )
+            new = b.where(condition, _safe(first, condition, known), _safe(second, b.call("not", condition), known))
         done[node] = new
     return tuple(done[root] for root in roots)
+
+
+def believing(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
+    """The roots without the guards of divisors that parameters alone make, where `require` excludes 0."""
+
+    def change(node: Expr) -> Expr:
+        if isinstance(node, Call) and node.op.name == "div" and isinstance(node.args[1], Call):
+            op, divisor = node.args[1].op, node.args[1].args
+            is_guard = op.name == "where" and divisor[2] is b.ONE and divisor[1].is_static
+            if is_guard and known[divisor[1]].is_nonzero:
+                return b.div(node.args[0], divisor[1])
+        return node
+
+    return b.mapped(roots, change)
 
 
 def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
@@ -34,23 +46,23 @@ def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
         return piece
     done: dict[Expr, Expr] = {}
     for node in region(piece):
-        if not isinstance(node, Call):
-            done[node] = node
-            continue
-        args = [done.get(arg, arg) for arg in node.args]
+        args = [done.get(arg, arg) for arg in node.children]
         for position, safe in _unsafe(node, known):
-            original = node.args[position]
-            if original.is_static and not selected.is_static:
-                continue
-            counts = shifted_where(original)
-            if counts is not None:  # safe under one condition, and so the same wherever it is used
-                args[position] = b.where(counts, args[position], b.const(safe))
-                continue
-            if not _is_guarded(original, selected):
-                needed = somewhere(selected, selected.axes - original.axes)
-                args[position] = b.where(needed, args[position], b.const(safe))
-        done[node] = b.rebuild(node, tuple(args))
+            args[position] = _replaced(node.children[position], args[position], selected, safe)
+        done[node] = b.rebuild(node, tuple(args)) if isinstance(node, Call) else node
     return done[piece]
+
+
+def _replaced(original: Expr, arg: Expr, selected: Expr, safe: float) -> Expr:
+    """An argument, `safe` where it does not count; as it is where it was taken care of, or is settled anyway."""
+    if original.is_static and not selected.is_static:
+        return arg
+    counts = shifted_where(original)
+    if counts is not None:  # safe under one condition, and so the same wherever it is used
+        return b.where(counts, arg, b.const(safe))
+    if _is_guarded(original, selected):
+        return arg
+    return b.where(somewhere(selected, selected.axes - original.axes), arg, b.const(safe))
 
 
 def somewhere(selected: Expr, over: Axes) -> Expr:
@@ -85,20 +97,16 @@ def _is_guarded(arg: Expr, selected: Expr) -> bool:
 
 def _unsafe(node: Expr, known: Ranges) -> list[tuple[int, float]]:
     """The arguments of an operation that may leave its domain, with what to put there instead."""
-    if not isinstance(node, Call) or not node.op.safe:
+    if not isinstance(node, Call):
         return []
-    found = []
-    for position, safe in enumerate(node.op.safe):
-        if safe is None:
-            continue
-        domain, values = node.op.domain_of(position), known[node.args[position]]
-        if node.op.name == "pow":
-            exponent = b.exact(node.args[1])
-            if exponent is not None and exponent.denominator == 1:
-                if exponent >= 0:
-                    continue
-                domain = NONZERO
-        inside = values.is_nonzero if domain is NONZERO else values.within(domain)
-        if not inside:
-            found.append((position, safe))
-    return found
+    pairs = ((position, safe) for position, safe in enumerate(node.op.safe) if safe is not None)
+    return [(position, safe) for position, safe in pairs if not _is_inside(node, position, known)]
+
+
+def _is_inside(node: Call, position: int, known: Ranges) -> bool:
+    """Whether an argument is known to lie in the domain of its operation."""
+    domain, values = node.op.domain_of(position), known[node.args[position]]
+    exponent = b.exact(node.args[1]) if node.op.name == "pow" else None
+    if exponent is not None and exponent.denominator == 1:
+        return exponent >= 0 or values.is_nonzero
+    return values.is_nonzero if domain is NONZERO else values.within(domain)

@@ -12,6 +12,7 @@ sample; there it is enough that a slope which may be nan stays in the choice (`s
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial, reduce
 from typing import NamedTuple
@@ -54,6 +55,33 @@ def _with_selected_operands(node: Expr, known: Ranges) -> Expr:
     )
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a part of a piece is reached: through slopes that are finite, or not; None for what is selected itself.
+
+    `tests` are those of choices on every way to it.
+    """
+
+    passes: bool | None
+    tests: tuple[Expr, ...]
+
+    def below(self, node: Call, sums: dict[Expr, _Sum | None]) -> Iterable[tuple[Expr, _Way]]:
+        """The ways to the operands of an operation."""
+        passes = bool(self.passes) and _passes(node, sums)
+        if node.op.name == "where":
+            condition, first, second = node.args
+            yield first, _Way(passes, (*self.tests, *conjuncts(condition)))
+            yield second, _Way(passes, (*self.tests, b.call("not", condition)))
+            return
+        for arg in node.args:
+            yield arg, _Way(passes, self.tests)
+
+    def joined(self, other: _Way) -> _Way:
+        """What holds of both ways."""
+        common = tuple(test for test in self.tests if test in other.tests)
+        return _Way(bool(self.passes and other.passes), common)
+
+
 class _Mask:
     """A condition, and what the piece that it does not select needs as well."""
 
@@ -73,35 +101,32 @@ class _Mask:
         """The same for a part of it that is needed where all tests hold; `passing` says that its slope is finite."""
         order = region(piece)
         done: dict[Expr, Expr] = {}
-        for node, passes in self._operands(piece, order, passing).items():
-            done[node] = self._choice(node, tests) if passes is None else self._below(node, tests, passes)
+        for node, way in self._operands(piece, order, passing).items():
+            done[node] = self._choice(node, tests, way) if way.passes is None else self._below(node, tests, way)
         for node in order:
             if node not in done:
                 done[node] = b.rebuild(node, tuple(done[arg] for arg in node.args)) if isinstance(node, Call) else node
         return done[piece]
 
-    def _operands(self, piece: Expr, order: list[Expr], passing: bool) -> dict[Expr, bool | None]:
-        """What is to be selected (None), and the aggregates in which there may be more, each with its `passing`."""
+    def _operands(self, piece: Expr, order: list[Expr], passing: bool) -> dict[Expr, _Way]:
+        """What is to be selected, and the aggregates in which there may be more, each with the way that leads there."""
         sums = _sums(order)
-        found: dict[Expr, bool | None] = {}
-        seen: set[tuple[Expr, bool]] = set()
-        stack = [(piece, passing)]
-        while stack:
-            node, passes = stack.pop()
-            if (node, passes) in seen or node.kind is not Kind.REAL or node in self.totals:
+        ways = {piece: _Way(passing, ())}
+        found: dict[Expr, _Way] = {}
+        for node in reversed(order):
+            if node not in ways or node.kind is not Kind.REAL or node in self.totals:
                 continue
-            seen.add((node, passes))
-            known = sums[node]
-            if known is not None and (passes or known == _Sum()):
+            way, known = ways[node], sums[node]
+            if known is not None and (way.passes or known == _Sum()):
                 continue
-            if (known is not None and self._is_one(node, known)) or (not passes and _is_selection(node)):
-                found[node] = None
+            if (known is not None and self._is_one(node, known)) or (not way.passes and _is_selection(node)):
+                found[node] = replace(way, passes=None)
             elif isinstance(node, Call):
-                passes = passes and _passes(node, sums)
-                stack += [(child, passes) for child in reversed(node.args)]
+                for child, step in way.below(node, sums):
+                    ways[child] = step if child not in ways else ways[child].joined(step)
             else:
-                passes = passes and not (isinstance(node, Reduce) and node.op.name == "prod")
-                found[node] = passes and found.get(node) is not False
+                is_product = isinstance(node, Reduce) and node.op.name == "prod"
+                found[node] = replace(way, passes=way.passes and not is_product)
         return found
 
     def _is_one(self, node: Expr, known: _Sum) -> bool:
@@ -110,9 +135,10 @@ class _Mask:
             return known.many > 0
         return known.many > 1 and (known.axes == {node.axes} or node.axes == self.condition.axes)
 
-    def _choice(self, operand: Expr, tests: tuple[Expr, ...]) -> Expr:
+    def _choice(self, operand: Expr, tests: tuple[Expr, ...], way: _Way) -> Expr:
         """An operand, or a harmless number where it is not needed."""
-        needs = reduce(_both, [b.anywhere(test, test.axes - operand.axes) for test in tests])
+        everything = frozenset(axis for test in tests for axis in test.axes)
+        needs = reduce(_both, _somewhere(tests, everything - operand.axes, way.tests))
         if _is_selection(operand):
             inner, value, harmless = operand.children
             return b.where(_both(needs, inner), value, harmless)
@@ -121,7 +147,7 @@ class _Mask:
         number = self.numbers.setdefault(operand, _harmless(operand, len(self.numbers), self.known))
         return b.where(needs, operand, number)
 
-    def _below(self, node: Expr, tests: tuple[Expr, ...], passing: bool) -> Expr:
+    def _below(self, node: Expr, tests: tuple[Expr, ...], way: _Way) -> Expr:
         """An aggregate, or an element of something: axes are other ones within, and what one position needs, all do."""
         match node:
             case Reduce(_, _, over) | Along(_, _, over):
@@ -134,12 +160,34 @@ class _Mask:
                 others = frozenset({LAST})
             case _:
                 return node
-        below = tuple(b.anywhere(test, others) for test in tests)
+        below = _somewhere(tests, others, way.tests)
         first, *rest = node.children
-        return b.rebuild(node, (self._selected(first, below, passing), *rest))
+        return b.rebuild(node, (self._selected(first, below, bool(way.passes)), *rest))
 
 
 _both = partial(b.call, "and")
+
+
+def _somewhere(tests: tuple[Expr, ...], over: Axes, within: tuple[Expr, ...] = ()) -> tuple[Expr, ...]:
+    """Tests that hold together somewhere along axes: those that share one of these must hold at the same place.
+
+    What is `within` a choice of its own is needed where the tests of that hold as well.
+    """
+    found: list[Expr] = []
+    groups: list[tuple[Axes, Expr]] = []
+    for test in tests:
+        axes, joint = test.axes & over, test
+        if not axes:
+            found.append(test)
+            continue
+        for group in [group for group in groups if group[0] & axes]:
+            groups.remove(group)
+            axes, joint = axes | group[0], _both(group[1], joint)
+        groups.append((axes, joint))
+    for place, (axes, joint) in enumerate(groups):
+        inner = (test for test in within if test.axes & over and test.axes & over <= axes)
+        groups[place] = axes, reduce(_both, inner, joint)
+    return (*found, *(b.anywhere(joint, axes) for axes, joint in groups))
 
 
 def _has_data(expr: Expr) -> bool:

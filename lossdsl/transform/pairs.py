@@ -12,11 +12,11 @@ _FEW = 8
 """How many terms are looked at together: it may be a sum of sums that are looked at, too."""
 
 
-def summands(expr: Expr) -> Terms:
-    """The terms of a sum with their signs, in order."""
+def summands(expr: Expr, most: int | None = None) -> Terms:
+    """The terms of a sum with their signs, in order; no more than `most` and one are looked for."""
     found: Terms = []
     stack = [(1, expr)]
-    while stack:
+    while stack and (most is None or len(found) <= most):
         sign, node = stack.pop()
         if isinstance(node, Call) and node.op.name in ("add", "sub", "neg"):
             signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op.name]
@@ -31,7 +31,7 @@ def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
 
     `units` are the inputs whose elements sum to 1.
     """
-    terms = summands(node)
+    terms = summands(node, _FEW)
     if not 1 < len(terms) <= _FEW:
         return node
     invariant = without_shift(terms, units)

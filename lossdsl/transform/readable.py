@@ -32,7 +32,7 @@ def readable(roots: Iterable[Expr], named: Collection[Expr] = ()) -> tuple[Expr,
 
 def _public(node: Expr) -> Expr:
     """A node in operations that the language has."""
-    if isinstance(node, Call) and node.op.written:
+    if isinstance(node, Call) and node.op.written and not node.op.public:
         return expression(node.op.written, dict(zip(node.op.args, node.args, strict=True)))
     if isinstance(node, Along | Reduce) and not node.op.public:
         return definition(node) or node

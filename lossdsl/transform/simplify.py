@@ -7,14 +7,15 @@ of what is given, and chance is seeded: the result is the same on every machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, valued, walk
-from lossdsl.ir.interval import Interval
+from lossdsl.ir.bounds import Bounds
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, users, valued, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
@@ -107,15 +108,8 @@ def _may_be_closed(node: Expr) -> bool:
 
 def _interior(roots: tuple[Expr, ...]) -> set[Expr]:
     """The open nodes that only open nodes use: parts of a larger rational function."""
-    users: dict[Expr, list[Expr]] = {}
-    for node in walk(*roots):
-        for child in node.children:
-            users.setdefault(child, []).append(node)
-    return {
-        node
-        for node in walk(*roots)
-        if node not in roots and _is_open(node) and all(_is_open(user) for user in users[node])
-    }
+    above = users(*roots)
+    return {node for node in walk(*roots) if node not in roots and _is_open(node) and all(map(_is_open, above[node]))}
 
 
 def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
@@ -123,11 +117,8 @@ def _improved(node: Expr, known: Ranges, proposals: list[Proposal]) -> Expr:
     region = _region(node, frozenset())
     if len(region) > MAX_REGION or not _is_worth(region):
         return node
-    uses: dict[Expr, int] = {}
-    for part in region:
-        for child in part.children:
-            uses[child] = uses.get(child, 0) + 1
-    repeated = frozenset(part for part in region if uses.get(part, 0) > 1 and _may_be_closed(part))
+    uses = Counter(child for part in region for child in part.children)
+    repeated = frozenset(part for part in region if uses[part] > 1 and _may_be_closed(part))
     best = node
     for closed in dict.fromkeys((repeated, frozenset[Expr]())):
         if _is_worth(_region(best, frozenset())):
@@ -144,11 +135,9 @@ def _tried(
 ) -> Expr:
     """The best of the node and what is proposed for it, with its opaque parts and those of `closed` as symbols."""
     region = _region(node, closed)
-    symbols: dict[Expr, Expr] = {}
-    for part in region:
-        for child in part.children:
-            if child in closed or not (_is_open(child) or isinstance(child, Const)):
-                symbols.setdefault(child, Input(f"?{len(symbols)}", _HERE))
+    children = dict.fromkeys(child for part in region for child in part.children)
+    opaque = [child for child in children if child in closed or not (_is_open(child) or isinstance(child, Const))]
+    symbols: dict[Expr, Expr] = {child: Input(f"?{place}", _HERE) for place, child in enumerate(opaque)}
     if not 2 < len(region) <= MAX_OPERATIONS or len(symbols) > MAX_SYMBOLS:
         return node
     facts = tuple((leaf, known[original]) for original, leaf in symbols.items())
@@ -165,7 +154,7 @@ def _tried(
     return b.substitute(best, back)
 
 
-_Facts = tuple[tuple[Expr, Interval], ...]
+_Facts = tuple[tuple[Expr, Bounds], ...]
 """What is known of each symbol."""
 
 
@@ -202,17 +191,21 @@ def _is_worth(region: list[Expr]) -> bool:
 
     Everything else is left as it is without waking sympy, whose import alone takes longer than a compilation.
     """
-    for node in region:
-        if not isinstance(node, Call):
-            continue
-        if node.op.name in ("add", "sub"):
-            divisors = [_divisors(arg) for arg in node.args]
-            for one, other, term in zip(divisors, divisors[::-1], node.args[::-1], strict=True):
-                if any(map(_varies, one)) and (other or isinstance(term, Const)):
-                    return True
-        if node.op.name == "div" and any(_varies(part) for part in _divisors(node.args[1])):
-            return True
-    return False
+    return any(map(_may_gain, region))
+
+
+def _may_gain(node: Expr) -> bool:
+    if not isinstance(node, Call) or node.op.name not in ("add", "sub", "div"):
+        return False
+    if node.op.name == "div":
+        return any(map(_varies, _divisors(node.args[1])))
+    left, right = node.args
+    return _shares(_divisors(left), right) or _shares(_divisors(right), left)
+
+
+def _shares(divisors: list[Expr], other: Expr) -> bool:
+    """Whether a term with divisors may be brought to one quotient with another term."""
+    return any(map(_varies, divisors)) and (isinstance(other, Const) or bool(_divisors(other)))
 
 
 def _varies(node: Expr) -> bool:

@@ -6,7 +6,7 @@ cannot reach the result. Nothing is summed here; `gradient` does that, and calls
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import reduce
 
@@ -122,12 +122,13 @@ def _cut(pieces: tuple[Expr, ...], active: Set[Expr]) -> list[Expr]:
     heights: dict[Expr, int] = {}
     degrees: dict[Expr, float] = {}
     for node in order:
-        is_call = isinstance(node, Call)
-        heights[node] = 1 + max((heights[child] for child in node.children), default=0) if is_call else 0
-        below = [degrees[child] for child in node.children]
-        degrees[node] = degree(node, below) if isinstance(node, Call) else float(node in active)
+        if isinstance(node, Call):
+            heights[node] = 1 + max((heights[child] for child in node.args), default=0)
+            degrees[node] = degree(node, [degrees[child] for child in node.args])
+        else:
+            heights[node], degrees[node] = 0, float(node in active)
     frontier = {piece for piece in pieces if piece in active}
-    while not (len(frontier) == 1 and all(degrees[node] <= 2 for node in frontier)):
+    while len(frontier) != 1 or any(degrees[node] > 2 for node in frontier):
         open_nodes = [node for node in frontier if _is_open(node, active)]
         if not open_nodes:
             break
@@ -156,28 +157,37 @@ def _slopes(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[
 
 def _worked_out(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
     found: dict[Expr, Expr] = {piece: b.ONE}
-    active = flow.active
     stop = set(cut)
     for node in reversed(list(walk(piece))):
         slope = found.get(node)
-        if slope is None or node in stop or node not in active or not isinstance(node, Call):
+        if slope is None or node in stop or node not in flow.active or not isinstance(node, Call):
             continue
-        if node.op.name in CHOICES:
-            condition, first, second = choice(node, active)
-            rest = without(slope, [node])
-            if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
-                slope, inner = rest, [_of_logarithm(first, cut, flow, done), {}]
-            else:
-                inner = [_slopes(part, cut, flow, done) for part in (first, second)]
-            for leaf in cut:
-                pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
-                if any(part is not b.ZERO for part in pair):
-                    _accumulate(found, leaf, selected(condition, slope, pair[0], pair[1], flow.masks))
-        else:
-            for child, partial in zip(node.args, slopes_of(node), strict=True):
-                if child in active and partial is not None:
-                    _accumulate(found, child, past_pole(node, slope, times(slope, partial, flow.masks), flow))
+        is_choice = node.op.name in CHOICES
+        below = _past_choice(node, slope, cut, flow, done) if is_choice else _past_operation(node, slope, flow)
+        for child, part in below:
+            _accumulate(found, child, part)
     return {leaf: found[leaf] for leaf in cut if leaf in found}
+
+
+def _past_operation(node: Call, slope: Expr, flow: Flow) -> Iterator[tuple[Expr, Expr]]:
+    """The arguments of an operation, each with what of its slope reaches it."""
+    for child, partial in zip(node.args, slopes_of(node), strict=True):
+        if child in flow.active and partial is not None:
+            yield child, past_pole(node, slope, times(slope, partial, flow.masks), flow)
+
+
+def _past_choice(node: Call, slope: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Iterator[tuple[Expr, Expr]]:
+    """The nodes of the cut below a choice, each with a choice between what reaches it through the two pieces."""
+    condition, first, second = choice(node, flow.active)
+    rest = without(slope, [node])
+    if rest is not None and second is b.ZERO and isinstance(first, Call) and first.op.name == "div":
+        slope, inner = rest, [_of_logarithm(first, cut, flow, done), {}]
+    else:
+        inner = [_slopes(part, cut, flow, done) for part in (first, second)]
+    for leaf in cut:
+        pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
+        if any(part is not b.ZERO for part in pair):
+            yield leaf, selected(condition, slope, pair[0], pair[1], flow.masks)
 
 
 def _of_logarithm(quotient: Call, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossdsl.checks import Finding, Report
 from lossdsl.cli.formats.told import Checked, Line, file_of, region
 
 _COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
@@ -16,22 +17,20 @@ _IN_PROPERTIES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A"
 
 def lines(checked: Checked) -> Iterator[Line]:
     """A command for each finding; nothing where nothing is found."""
-    for report in checked.reports:
-        for found in checked.shown(report):
-            properties: dict[str, object] = {}
-            if name := file_of(report, found):
-                properties["file"] = name
-            if name and found.span is not None:
-                place = region(found.span)
-                properties |= {"line": place.line, "endLine": place.end_line, "col": place.column}
-                properties["endColumn"] = place.end_column
-            properties["title"] = f"lossdsl {found.id}"
-            command = "notice" if found.allowed else _COMMANDS[found.severity]
-            given = ",".join(f"{key}={str(value).translate(_IN_PROPERTIES)}" for key, value in properties.items())
-            parts = [found.message, f"help: {found.hint}" if found.hint else "", _allowed(found.allowed)]
-            message = "\n".join(part for part in parts if part)
-            yield Line(f"::{command} {given}::{message.translate(_IN_MESSAGES)}")
+    return (_command(report, found) for report in checked.reports for found in checked.shown(report))
 
 
-def _allowed(reason: str) -> str:
-    return f"allowed: {reason}" if reason else ""
+def _command(report: Report, found: Finding) -> Line:
+    properties: dict[str, object] = {}
+    if name := file_of(report, found):
+        properties["file"] = name
+    if name and found.span is not None:
+        place = region(found.span)
+        properties |= {"line": place.line, "endLine": place.end_line, "col": place.column}
+        properties["endColumn"] = place.end_column
+    properties["title"] = f"lossdsl {found.id}"
+    command = "notice" if found.allowed else _COMMANDS[found.severity]
+    given = ",".join(f"{key}={str(value).translate(_IN_PROPERTIES)}" for key, value in properties.items())
+    more = {"help": found.hint, "allowed": found.allowed}
+    message = "\n".join([found.message, *(f"{word}: {text}" for word, text in more.items() if text)])
+    return Line(f"::{command} {given}::{message.translate(_IN_MESSAGES)}")

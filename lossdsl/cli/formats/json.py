@@ -1,12 +1,13 @@
 """Findings as one JSON document.
 
-    {"lossdsl": "0.1.0", "format": 1, "counts": {"error": 1, …}, "losses": [
+    {"lossdsl": "0.1.0", "format": 2, "counts": {"error": 1, …}, "losses": [
         {"name": …, "file": …, "ok": …, "findings": […], "passed": […], "properties": […]}]}
 
 `format` grows when the meaning of a field changes. Lines and columns count from 1 and characters are those of Unicode;
 `end_column` is the one after the last character. `allowed` is the reason of an `allow` line, or null; such findings are
-listed and not counted. A place is null where no line is to blame. The `finding` of a property is the id of one that
-tells more of it, or null. `fix` has the changes that `--fix` makes in a file, or null.
+listed and not counted. A place is null where no line is to blame. A property has what `lossdsl.properties` tells of it;
+its `finding` is the id of one that tells more of it, or null. `fix` has the changes that `--fix` makes in a file, or
+null.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from lossdsl import __version__
 from lossdsl.checks import Edit, Finding, Report
 from lossdsl.cli.formats.told import Checked, Line, region
 
-FORMAT = 1
+FORMAT = 2
 
 
 def lines(checked: Checked) -> Iterator[Line]:

@@ -60,4 +60,4 @@ def _properties(checked: Checked, report: Report) -> str:
 
 
 def _means(known: Known) -> str:
-    return "; ".join(part for part in (f"by {known.by}" if known.by else "", known.detail) if part)
+    return "; ".join(part for part in (f"by {known.by}" if known.by else "", known.more) if part)

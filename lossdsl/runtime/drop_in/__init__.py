@@ -4,3 +4,7 @@ A row names the file of the catalog and gives Keras's two signatures; everything
 beside the formula is here as well: which shapes they align, what they return for a prediction of rank 1, and the mask
 that two of them leave on their result.
 """
+
+from lossdsl.extras import load
+
+load("keras")

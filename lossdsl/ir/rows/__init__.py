@@ -1,0 +1,1 @@
+"""The rows of the table of operations, by family; `ir.ops` collects them."""

@@ -1,0 +1,67 @@
+"""What the rows of the table of operations are written with: spellings, errors, common intervals."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from lossdsl.ir.bounds import INF, Bounds
+from lossdsl.ir.op import DOUBLE, TARGETS, Kind
+
+BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
+PI_BELOW = Fraction(3141592653589793, 10**15)
+PI_ABOVE = Fraction(3141592653589794, 10**15)
+NONZERO = Bounds(0, low_open=True)  # as a domain: the guard tests `!= 0`, the sign does not matter
+ABOVE_MINUS_ONE = Bounds(-1, low_open=True)
+FROM_MINUS_ONE = Bounds(-1)
+FROM_ONE = Bounds(1)
+OPEN_SIGNED_UNIT = Bounds(-1, 1, True, True)
+HALF_OPEN_UNIT = Bounds(0, 1, True)
+TAME = Bounds(high=0)  # where an exponential cannot overflow
+SMALL = (Bounds(-3, 3),)
+PLUS = (Bounds(0.05, 4),)
+
+
+def errors(value: str, slope: str = "0", double: str = "0 0") -> dict[str, tuple[float, float]]:
+    """The errors of a row: of values and of slopes, one number a target or one for all; then of both in float64."""
+    values, slopes = ([float(part) for part in text.split()] for text in (value, slope))
+    pairs = zip(TARGETS, values * (len(TARGETS) // len(values)), slopes * (len(TARGETS) // len(slopes)), strict=True)
+    in_double = double.split()
+    return {
+        **{target: (one, other) for target, one, other in pairs},
+        DOUBLE: (float(in_double[0]), float(in_double[1])),
+    }
+
+
+def spelled(numpy: str, tensorflow: str = "", python: str = "", torch: str = "", keras: str = "") -> dict[str, str]:
+    """The spellings of a row.
+
+    One text that uses only operators serves all targets. JAX has numpy's and scipy's names, torch and `keras.ops` have
+    numpy's where nothing else is said; `keras.ops` has no special functions ("-" for none).
+    """
+    same = "" if "np." in numpy or "special." in numpy or ".astype" in numpy else numpy
+    found = {
+        "numpy": numpy,
+        "tensorflow": tensorflow or same,
+        "python": python or same,
+        "jax": numpy.replace("np.", "jnp.").replace("special.", "jsp."),
+        "torch": torch or numpy.replace("np.", "torch.").replace("special.", "torch.special."),
+        "keras": keras or ("-" if "special." in numpy else numpy.replace("np.", "ops.")),
+    }
+    return {target: text for target, text in found.items() if text and text != "-"}
+
+
+def helper(function: str, letters: str = "a", **others: str) -> dict[str, str]:
+    """An operation for which every target has a function of `targets.special`, but for some with their own."""
+    call = f"{function}({', '.join(letters)})"
+    return {**dict.fromkeys(TARGETS, call), **others}
+
+
+def everywhere(function: str) -> dict[str, str]:
+    """An operation that has one name in numpy, tensorflow and math."""
+    return spelled(f"np.{function}(a)", f"tf.math.{function}(a)", f"math.{function}(a)")
+
+
+def float_exp(value: float) -> float:
+    """The exponential of a float; infinite where it overflows."""
+    return math.exp(value) if value < 700 else INF

@@ -1,0 +1,88 @@
+"""Second derivatives on numpy arrays, from products of the Hessian with vectors.
+
+A product with a vector of ones gives the diagonal where no elements meet. Where some do, there is a product for each
+position along the axes on which they meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossdsl.errors import LossLimitError
+from lossdsl.ir.axes import BATCH, LAST, SPACE, Axes
+from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.mixing import is_elementwise
+from lossdsl.pipeline import Program
+from lossdsl.runtime.execute import functions
+from lossdsl.transform.gradient import is_by_sample
+
+Array = NDArray[Any]
+MAX_PRODUCTS = 10_000
+"""The largest number of products for one Hessian."""
+
+
+@dataclass(frozen=True)
+class Hessian:
+    """The second derivatives of the sum of all values of a loss in one input; components of a packed one apart."""
+
+    program: Program
+    spec: InputSpec
+
+    @cached_property
+    def product(self) -> Callable[..., Any]:
+        """`product(inputs, parameters, vector)`, compiled when it is asked for."""
+        return functions(self.program.second_module("numpy", self.spec), f"{self.program.loss.name} second")["second"]
+
+    @cached_property
+    def mixed(self) -> Axes:
+        """The axes along which elements of the input meet in the loss."""
+        loss, nodes = self.program.loss, self.spec.nodes
+        if is_elementwise(loss.value, nodes):
+            return frozenset()
+        return self.spec.over - loss.result.axes if is_by_sample(loss.result, nodes) else self.spec.over
+
+    def diagonal(self, arguments: list[Any], array: Array) -> Array:
+        """The diagonal, in the shape of the input, which is among the arguments."""
+        return self._gathered(arguments, array, lambda product, chosen: np.where(chosen, product, 0.0))
+
+    def row_sums(self, arguments: list[Any], array: Array) -> Array:
+        """The sum of the absolute values of each row: as a diagonal matrix it dominates the Hessian."""
+        return self._gathered(arguments, array, lambda product, _: np.abs(product))
+
+    def _gathered(self, arguments: list[Any], array: Array, part: Callable[[Array, Array], Array]) -> Array:
+        count = len(self.spec.nodes)
+        shape = array.shape[:-1] + (array.shape[-1] // count,) * (LAST in self.spec.over)
+        total: Array = np.zeros(array.shape)
+        with np.errstate(all="ignore"):
+            for vector in self._vectors(shape, array.dtype):
+                product = np.asarray(self.product(*arguments, vector)[0])
+                chosen = np.concatenate([vector] * count, axis=-1) if count > 1 else vector
+                total = total + part(product, chosen != 0)
+        return total.astype(array.dtype, copy=False)
+
+    def _vectors(self, shape: tuple[int, ...], dtype: Any) -> Iterator[Array]:
+        places = self._places(len(shape))
+        lengths = [shape[place] for place in places]
+        if np.prod(lengths) > MAX_PRODUCTS:
+            message = f"{self.program.loss.name}: {int(np.prod(lengths))} elements meet, more than {MAX_PRODUCTS}"
+            raise LossLimitError(message, None, "take second derivatives of a part of the batch, or use fewer elements")
+        for position in np.ndindex(*lengths):
+            vector = np.zeros(shape, dtype)
+            index: list[Any] = [slice(None)] * len(shape)
+            for place, here in zip(places, position, strict=True):
+                index[place] = here
+            vector[tuple(index)] = 1
+            yield vector
+
+    def _places(self, rank: int) -> list[int]:
+        """The dimensions of the input that the mixed axes have."""
+        over = self.spec.over
+        first, last = int(BATCH in over), rank - int(LAST in over)
+        dims = {BATCH: range(first), SPACE: range(first, last), LAST: range(last, rank)}
+        return [place for axis, places in dims.items() if axis in self.mixed for place in places]

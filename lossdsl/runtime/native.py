@@ -1,0 +1,144 @@
+"""A loss as a function of a library's own tensors, without Keras: what `lossdsl.torch` and `lossdsl.jax` share.
+
+What runs is the module that `lossdsl emit` writes, in place. It aligns its arguments and carries our gradient into each
+mode of differentiation. Outside of compilers, shapes are compared before, for better messages than a module by itself
+can have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from lossdsl.errors import LossNameError, LossParameterError, LossTypeError
+from lossdsl.ir.axes import BATCH, LAST
+from lossdsl.ir.loss import InputSpec, ParameterSpec
+from lossdsl.pipeline import Program
+from lossdsl.runtime.execute import functions
+from lossdsl.runtime.shapes import Shape, Shapes, show
+from lossdsl.runtime.spec import LoadedLoss
+
+
+class NativeLoss:
+    """The generated function of a loss, and how it is called: `values(inputs, parameters)`.
+
+    `parameters` are the live ones of the loss, by name; all others are numbers in the code.
+    """
+
+    def __init__(self, spec: LoadedLoss, target: str, reserved: tuple[str, ...]) -> None:
+        """`reserved` are the names that a call of the library's has for other things than inputs of the loss."""
+        loss = spec.program.loss
+        self.spec = spec
+        self.name = spec.name
+        self.prediction = str(loss.prediction.identifier)
+        self.target = None if loss.target is None else str(loss.target.identifier)
+        self.inputs = tuple(str(one.identifier) for one in loss.inputs)
+        self.extra = tuple(one for one in self.inputs if one not in (self.prediction, self.target))
+        for one in self.extra:
+            if one in reserved:
+                hint = "give the input another name in the loss"
+                message = f"{self.name}: an input `{one}` cannot be told from the argument of that name"
+                raise LossNameError(message, None, hint)
+        numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
+        bound = spec.program.bound(numbers)
+        self.program = Program(bound.file, replace(bound.loss, requirements=()))
+        self.open = tuple(one for one in self.program.loss.parameters if one.name not in self.program.loss.settled)
+        self.is_elementwise = LAST in spec.program.loss.value.axes
+        self.takes_weights = BATCH in spec.program.loss.result.axes
+        # Plain values, for compilers read the calls below.
+        self.axis = spec.axis
+        self.place = self.inputs.index(self.prediction)
+        self.have_last = tuple(one.over >= {BATCH, LAST} for one in loss.inputs)
+        self.settings = tuple((str(one.name), spec.parameters.get(one.name)) for one in self.open)
+        self.told = functions(self.program.callable_module(target), self.name)["loss"]
+        self.raw: Callable[..., Any] = getattr(self.told, "__wrapped__")  # noqa: B009 - what compilers can read
+
+    # --- a call
+
+    def ordered(self, prediction: Any, target: Any, others: Mapping[str, Any]) -> list[Any]:
+        """The inputs in the order of the loss. Raises LossTypeError for one that is missing or not known."""
+        for name in others:
+            if name not in self.extra:
+                known = f"beside target and prediction it has {', '.join(self.extra) or 'none'}"
+                raise LossTypeError(f"{self.name} takes no further input `{name}`", None, known)
+        given = {**others, self.prediction: prediction}
+        if self.target is not None:
+            given[self.target] = target
+        for name in self.inputs:
+            if name not in given or given[name] is None:
+                hint = f"give it by name: `{name}=…`" if name in self.extra else "give the target and the prediction"
+                raise LossTypeError(f"{self.name} is called without `{name}`", None, hint)
+        return [given[name] for name in self.inputs]
+
+    def aligned(self, inputs: list[Any], transpose: Callable[[Any, list[int]], Any]) -> list[Any]:
+        """The inputs with the axes that play `last` at their end, a batch of numbers as one of rows of length 1."""
+        rank = len(inputs[self.place].shape)
+        if self.axis != (-1,) and rank > 1:
+            moved = _places(self.axis, rank)
+            inputs = [
+                _moved(array, moved, rank, transpose) if has_last else array
+                for has_last, array in zip(self.have_last, inputs, strict=True)
+            ]
+        if self.is_elementwise and self.axis and rank == 1:
+            inputs[self.place] = inputs[self.place][..., None]
+        return inputs
+
+    def values(self, inputs: list[Any], live: Mapping[str, Any], *, compiling: bool) -> Any:
+        """One value a sample (and place), or one number."""
+        settings = [live.get(name, value) for name, value in self.settings]
+        return (self.raw if compiling else self.told)(*inputs, *settings)
+
+    def check_shapes(self, shapes: tuple[Shape, ...], parameters: Mapping[str, Any]) -> None:
+        """Raises LossShapeError where what a call was given does not agree, LossParameterError for a parameter."""
+        _check_shapes(self.spec, shapes, self.is_elementwise)
+        for one in self.open:
+            if one.name in parameters:
+                check_parameter(self.name, one, tuple(parameters[one.name].shape))
+
+
+def check_parameter(loss: str, spec: ParameterSpec, shape: Shape) -> None:
+    """Raises LossParameterError where a tensor cannot be the parameter."""
+    rank = {"vector": 1, "matrix": 2}.get(spec.kind, 0)
+    if len(shape) != rank:
+        message = f"{loss}: the parameter `{spec.name}` has rank {rank}, not shape {show(shape)}"
+        hint = None if rank else "give one number: a tensor of shape ()"
+        raise LossParameterError(message, spec.span, hint, (spec.name,))
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _check_shapes(spec: LoadedLoss, shapes: tuple[Shape, ...], is_elementwise: bool) -> None:
+    loss = spec.program.loss
+    given = {one.identifier: shape for one, shape in zip(loss.inputs, shapes, strict=True)}
+    places = Shapes(spec, given, spec.name).joined()
+    if places is not None:
+        rank = len(given[loss.prediction.identifier])
+        given = {one.identifier: _moved_shape(one, given[one.identifier], places, rank) for one in loss.inputs}
+    Shapes(spec, given, spec.name).plan(rank_one_is_batch=is_elementwise and bool(spec.axis))
+
+
+def _places(axis: tuple[int, ...], rank: int) -> list[int]:
+    """The axes that play `last`, in order; all of them where none is named."""
+    return sorted({place % rank for place in axis}) or list(range(rank))
+
+
+def _moved_shape(spec: InputSpec, shape: Shape, places: tuple[int, ...], rank: int) -> Shape:
+    if len(shape) != rank or not spec.over >= {BATCH, LAST}:
+        return shape
+    rest = [length for place, length in enumerate(shape) if place not in places]
+    return (*rest, math.prod(shape[place] or 0 for place in places))
+
+
+def _moved(array: Any, places: list[int], rank: int, transpose: Callable[[Any, list[int]], Any]) -> Any:
+    if len(array.shape) != rank:
+        return array
+    if len(places) == rank:
+        return array.reshape(-1)
+    rest = [place for place in range(rank) if place not in places]
+    turned = transpose(array, [*rest, *places])
+    return turned if len(places) == 1 else turned.reshape(*turned.shape[: len(rest)], -1)

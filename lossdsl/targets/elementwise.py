@@ -1,0 +1,118 @@
+"""Elementwise operations as trees: operands that meet, plain numbers among tensors, powers."""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+
+from lossdsl.errors import LossTypeError
+from lossdsl.ir.expr import Call, Const, Expr, Length, is_whole
+from lossdsl.ir.op import Kind
+from lossdsl.ir.ops import OPS
+from lossdsl.targets import TARGETS, listed
+from lossdsl.targets.statements import Statements
+from lossdsl.targets.template import assign, fill, literal, name, repeated
+
+
+class Elementwise(Statements):
+    """The trees of `Call`s, each spelled as the op table has it for the target."""
+
+    def _call(self, node: Call) -> ast.expr:
+        self._check_spelled(node)
+        short = self._short_power(node) if node.op.name == "pow" else None
+        if short is not None:
+            return short
+        op, args, trees = node.op, node.args, self._operands(node)
+        if op.name == "where" and self.is_plain(args[0]):
+            choice = self._settled_choice(node, *trees)
+            if choice is not None:
+                return choice
+            trees[0] = self.condition(trees[0])  # a piece that lacks axes is spread over those of the other
+        text = op.spelling[self.target]
+        if (self.lifts_all and "(" in text) or all(self.is_plain(arg) or self._is_count(arg) for arg in args):
+            # the dtype's own arithmetic: Python's raises where a length of 0 divides
+            trees = [self._lifted_count(arg, tree) for arg, tree in zip(args, trees, strict=True)]
+        if not all(map(self.is_plain, args)):
+            trees = self._lifted_among_tensors(node, trees)
+        elif "python" in op.spelling:
+            self.plain.add(node)
+            return self._spelled_once(op.spelling["python"], op.args, trees)
+        else:
+            trees = [self.lift(tree) for tree in trees]
+        self._need(text)
+        return self._spelled_once(text, op.args, trees)
+
+    def _check_spelled(self, node: Call) -> None:
+        op = node.op
+        if not op.spelling[self.target] and not ("python" in op.spelling and node.is_static):
+            have = [target for target in TARGETS if op.spelling[target]] or ["no target"]
+            hint = f"{listed(have)} {'have' if len(have) > 1 else 'has'} it"
+            raise LossTypeError(f"the target {self.target} has no `{op.name}`", None, hint)
+
+    def _operands(self, node: Call) -> list[ast.expr]:
+        """The trees of the arguments, which meet; constants among whole numbers are whole."""
+        is_among_whole = any(arg.kind is Kind.INT for arg in node.args) and all(map(is_whole, node.args))
+        want = self.has(node)
+        return [
+            self._whole(arg) if is_among_whole and isinstance(arg, Const) else self.meet(arg, want) for arg in node.args
+        ]
+
+    def _settled_choice(self, node: Call, condition: ast.expr, one: ast.expr, other: ast.expr) -> ast.expr | None:
+        """Python's own choice by a plain condition, where either piece has all axes of the whole."""
+        if all(map(self.is_plain, node.args)):
+            self.plain.add(node)
+        if self.is_plain(node) or all(self.has(arg) >= self.has(node) for arg in node.args[1:]):
+            return fill("(a if c else b)", c=condition, a=one, b=other)
+        return None
+
+    def _lifted_among_tensors(self, node: Call, trees: list[ast.expr]) -> list[ast.expr]:
+        """The operands, where the function of the target takes no plain numbers, or none in the first place."""
+        text, args = node.op.spelling[self.target], node.args
+        numbers = [place for place, arg in enumerate(args) if arg.kind is not Kind.BOOL]
+        if "(" not in text or len(numbers) < 2:
+            return trees
+        trees = list(trees)
+        is_ours = text.startswith("_")  # helper functions choose and compare: they take arrays of one dtype
+        if (is_ours or self.lifts_all) and not self.mixes(node):
+            for place in filter(lambda place: self.is_plain(args[place]), numbers):
+                trees[place] = self.lift(trees[place])
+        elif self.is_plain(args[numbers[0]]):
+            all_plain = all(self.is_plain(args[i]) for i in numbers)  # of which an array would be made in any dtype
+            trees[numbers[0]] = self.lift(trees[numbers[0]], None if all_plain else args[numbers[-1]])
+        return trees
+
+    def _spelled_once(self, text: str, letters: str, trees: list[ast.expr]) -> ast.expr:
+        """`text` with trees in place of letters; what stands there more than once is worked out once."""
+        parts = dict(zip(letters, trees, strict=True))
+        for letter in repeated(text):
+            if letter in parts and not isinstance(parts[letter], ast.Name | ast.Constant):
+                found = self._temporary("v")
+                self.body.append(assign(found, parts[letter]))
+                parts[letter] = name(found)
+        return fill(text, **parts)
+
+    def _is_count(self, node: Expr) -> bool:
+        """Whether the printed value is a plain whole number that Python read off a shape."""
+        return self.counts_plainly and isinstance(node, Length)
+
+    def _lifted_count(self, node: Expr, tree: ast.expr) -> ast.expr:
+        return self.lift(tree) if self._is_count(node) else tree
+
+    def _whole(self, arg: Expr) -> ast.expr:
+        """A whole number: a constant without its point."""
+        return literal(int(arg.value)) if isinstance(arg, Const) else self.done[arg]
+
+    def _short_power(self, node: Call) -> ast.expr | None:
+        """Powers that have a better spelling than `**`."""
+        base, exponent = node.args
+        value = exponent.value if isinstance(exponent, Const) else None
+        if self.is_plain(base):
+            if isinstance(value, Fraction) and value.denominator == 1:
+                self.plain.add(node)
+                return fill("a ** k", a=self.done[base], k=int(value))
+            return None
+        square, root = (OPS[name].spelling[self.target] for name in ("square", "sqrt"))
+        texts = {2: square, Fraction(1, 2): root, -1: "1.0 / a", 3: f"a * {square}"}
+        if not isinstance(value, Fraction) or value not in texts:
+            return None
+        return self._spelled_once(texts[value], "a", [self._lifted_count(base, self.meet(base, self.has(node)))])

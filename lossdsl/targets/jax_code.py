@@ -1,0 +1,143 @@
+"""The JAX target: numpy's code under JAX's names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lossdsl.targets import numpy_code, source_layout, special
+from lossdsl.targets.numpy_code import NumpyPrinter
+
+_NAMES = {"np": "jnp", "special": "jsp"}
+
+
+class JaxPrinter(NumpyPrinter):
+    target = "jax"
+    spell: ClassVar[Mapping[str, str]] = {
+        **{key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items()},
+        "number": "jnp.asarray(a, x.dtype)",
+        "ones": "jnp.ones(s, x.dtype)",
+    }
+
+    def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
+        renamed(tree)
+        return tree
+
+
+def renamed(tree: ast.AST) -> None:
+    """Gives the modules their JAX names, in place."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = _NAMES.get(node.id, node.id)
+
+
+def _helper(text: str) -> str:
+    text = re.sub(r"\bspecial\.", "jsp.", re.sub(r"\bnp\.", "jnp.", text))
+    text = text.replace(', kind="stable"', "")
+    return re.sub(r"^(.*)\(\n +(.*\w.*[^,])\n +\)$", _on_one_line, text, flags=re.MULTILINE)
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    """A call without its line breaks, if a line has room for it."""
+    flat = f"{found[1]}({found[2]})"
+    return flat if len(flat) <= source_layout.WIDTH else found[0]
+
+
+_BLOCKS = '''
+def _in_blocks(function, combined, joined, lengths, *arrays):
+    """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
+    size, (first, axis) = math.prod(lengths), arrays[0]
+    if size <= 2**22:
+        return function(*(a for a, _ in arrays))
+    step = max(1, first.shape[axis] * 2**20 // size)
+    count, more = divmod(first.shape[axis], step)
+
+    def part(start, step=step):
+        return function(
+            *(jax.lax.dynamic_slice_in_dim(a, start, step, k) for a, k in arrays)
+        )
+
+    rest = [part(count * step, more)] if more else []
+    if combined:
+        found = jax.lax.fori_loop(
+            1, count, lambda k, found: combined(found, part(k * step)), part(0)
+        )
+        return combined(found, rest[0]) if rest else found
+    found = jnp.moveaxis(jax.lax.map(part, step * jnp.arange(count)), 0, joined)
+    found = found.reshape(
+        *found.shape[:joined], count * step, *found.shape[joined + 2 :]
+    )
+    return jnp.concatenate([found, *rest], axis=joined)
+'''
+
+
+CARRIED = '''
+@jax.custom_jvp
+def _carried(*arguments):
+    """The loss with its own gradient, in each mode of differentiation."""
+    return _value(*arguments)
+
+
+def _tangent(arguments, tangents):
+    """The VJP, which is linear in what comes after, transposed."""
+    value = _carried(*arguments)
+    pairs = [
+        (vjp, tangent)
+        for vjp, tangent in zip(_VJPS, tangents)
+        if vjp and not isinstance(tangent, jax.custom_derivatives.SymbolicZero)
+    ]
+    if not pairs:
+        return value, jnp.zeros_like(value)
+
+    def gradients(upstream):
+        return [vjp(*arguments, upstream) for vjp, _ in pairs]
+
+    transposed = jax.linear_transpose(gradients, value)
+    return value, transposed([tangent for _, tangent in pairs])[0]
+
+
+_carried.defjvp(_tangent, symbolic_zeros=True)
+'''
+_KNOWN = '''
+def _is_known(*numbers):
+    """Whether numbers can be compared now; under jit, those that it traces cannot."""
+    return not any(isinstance(a, jax.core.Tracer) for a in numbers)
+'''
+_NORM = '''
+def _norm(a, **along):
+    """sqrt(sum(a^2)); where a square overflows or vanishes, of multiples of `a` whose largest is 1."""
+    total = jnp.sum(jnp.square(a), **along)
+
+    def scaled():
+        top = jnp.max(jnp.abs(jax.lax.stop_gradient(a)), initial=0.0, **{**along, "keepdims": True})
+        top = jnp.where((top > 0.0) & (top < math.inf), top, 1.0)
+        return jnp.reshape(top, jnp.shape(total)) * _root(jnp.sum(jnp.square(a / top), **along))
+
+    if a.dtype.itemsize == 2:
+        return scaled()
+    return jax.lax.cond(jnp.all((total > 1e-30) & (total < 1e37)), lambda: _root(total), scaled)
+'''
+_REAL = '''
+def _real(a):
+    """An array of floating numbers."""
+    a = jnp.asarray(a)
+    return a if jnp.issubdtype(a.dtype, jnp.floating) else a.astype(float)
+'''
+
+PRINTER = JaxPrinter
+IMPORTS = {
+    "math": "import math",
+    "jax": "import jax",
+    "jnp": "import jax.numpy as jnp",
+    "jsp": "import jax.scipy.special as jsp",
+}
+HELPERS = {
+    **{name: _helper(text) for name, text in numpy_code.HELPERS.items()},
+    "_in_blocks": _BLOCKS,
+    "_is_known": _KNOWN,
+    "_norm": _NORM,
+    "_real": _REAL,
+    **special.helpers(special.JAX),
+}

@@ -1,0 +1,133 @@
+"""Losses for plain torch, without Keras.
+
+    lossdsl.torch.Loss("huber", delta=0.5)(input, target)
+
+An `nn.Module` with the arguments in torch's order, and our gradient in backward, forward and vmapped modes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lossdsl.api import named
+from lossdsl.extras import load
+from lossdsl.runtime.given import is_dense, no_tensor
+from lossdsl.runtime.native import NativeLoss, check_parameter
+from lossdsl.runtime.reductions import check_reduction, reduced
+from lossdsl.runtime.spec import LoadedLoss
+from lossdsl.source import Source, normal_name
+
+if TYPE_CHECKING:
+    from lossdsl.runtime.twin import Twin
+
+torch = load("torch")
+
+from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
+from lossdsl.fused.torch_linear import fused_linear  # noqa: E402
+
+
+class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
+    """A loss of torch's tensors: `loss(input, target, weight=None)`, further inputs by name.
+
+    Args:
+        source: a path, a built-in's name, or the text of a formula or file, as `lossdsl.load` takes them.
+        reduction: "mean", "sum", or "none" for one value a sample (and place).
+        axis: the axis or axes that play `last`; 1 for class scores as torch has them, `(N, C, H, W)`; None for all.
+        **parameters: values for the parameters of the loss. Numbers become part of the code. A tensor stays a tensor:
+            an `nn.Parameter` is learned, any other is a buffer, and both are in `state_dict`.
+
+    Shapes:
+        input `(N, …)` or `(N, …, D)`, as the loss has it, and target likewise; a label has whole numbers, without the
+        last axis. An input of rank 1 is a batch of numbers, or, for a loss of several classes or components, one
+        sample. Beside one trailing axis of length 1 nothing is broadcast. weight `(N,)` or `(N, …)`: one number a
+        sample, or one a sample and place; under "mean" the sum of the weights divides, as in torch's own losses.
+
+    The target takes the dtype and the device of the input.
+
+    Raises:
+        LossError: what was wrong, where, and what to do about it.
+
+    >>> import lossdsl.torch
+    >>> loss = lossdsl.torch.Loss("huber", delta=1.0)
+    >>> float(loss(torch.tensor([0.5, 3.0]), torch.zeros(2)))
+    1.3125
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Source | Mapping[str, Any],
+        reduction: str = "mean",
+        *,
+        axis: int | tuple[int, ...] | None = -1,
+        **parameters: Any,
+    ) -> None:
+        super().__init__()
+        check_reduction(reduction)
+        self.reduction = reduction
+        given = {normal_name(name): value for name, value in parameters.items()}
+        live = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
+        plain = {name: value for name, value in given.items() if name not in live}
+        self.spec = LoadedLoss(*named(source, axis, plain, ("reduction", "name", "dtype")), live=frozenset(live))
+        specs = {one.name: one for one in self.spec.program.loss.parameters}
+        self._attributes = {}
+        for name, value in live.items():
+            check_parameter(self.spec.name, specs[name], tuple(value.shape))
+            self._attributes[name] = attribute = f"{name}_" if hasattr(self, name) else name
+            if isinstance(value, torch.nn.Parameter):
+                self.register_parameter(attribute, value)
+            else:
+                self.register_buffer(attribute, value)
+        self._native = self._made()
+
+    def _made(self) -> NativeLoss:
+        return NativeLoss(self.spec, "torch", ("input", "target", "weight"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_native": None}  # generated functions are made again where they arrive
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._native = self._made()
+
+    @property
+    def numpy(self) -> Twin:
+        """The loss on numpy arrays, with the numbers that its parameters have now."""
+        values = {name: getattr(self, one).detach().cpu().numpy() for name, one in self._attributes.items()}
+        return LoadedLoss(self.spec.origin, self.spec.axis, {**self.spec.parameters, **values}).numpy
+
+    def extra_repr(self) -> str:
+        """What `print` shows of the module."""
+        values = ", ".join(f"{name}={value!r}" for name, value in self.spec.parameters.items())
+        return f"{self.spec.name}{', ' if values else ''}{values}, reduction={self.reduction!r}"
+
+    def forward(self, input: Any, target: Any = None, weight: Any = None, **others: Any) -> Any:
+        """The loss of a prediction and its target."""
+        native = self._native
+        live = {name: getattr(self, attribute) for name, attribute in self._attributes.items()}
+        inputs = native.ordered(input, target, others)
+        compiling = torch.compiler.is_compiling()
+        if not compiling:
+            inputs = [_tensor(native.name, name, each) for name, each in zip(native.inputs, inputs, strict=True)]
+            native.check_shapes(tuple([tuple(each.shape) for each in inputs]), live)
+        inputs = native.aligned(inputs, torch.permute)
+        values = native.values(inputs, live, compiling=compiling)
+        if weight is not None:
+            weight = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
+        return reduced(values, weight, self.reduction, native.name)
+
+
+def _tensor(loss: str, name: str, value: Any) -> Any:
+    if not is_dense(value):
+        raise no_tensor(loss, name, value)
+    try:
+        found = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise no_tensor(loss, name, value, error) from None
+    if found.is_complex():
+        raise no_tensor(loss, name, value)
+    return found
+
+
+__all__ = ["Head", "Loss", "fused_linear"]

@@ -1,0 +1,78 @@
+"""The catalogue: what each file owes its reader, and how a loss is found. `test_checks.py` checks the files."""
+
+import re
+
+import pytest
+
+from lossdsl import catalog, pipeline
+from lossdsl.ir.ops import function_names
+
+NAMES = catalog.names()
+YEAR = re.compile(r"\(\d{4}\)")
+ORIGIN = re.compile("# (by hand|mpmath, 50 digits)")
+
+
+@pytest.fixture(scope="module")
+def losses():
+    return {name: pipeline.program(pipeline.builtin(name)).loss for name in NAMES}
+
+
+def test_there_are_250_of_them_in_families():
+    assert len(NAMES) >= 250
+    assert len(catalog.families()) >= 18
+    assert sorted(name for family in catalog.families() for name in catalog.names(family)) == NAMES
+
+
+def test_a_name_means_one_loss():
+    """No two files, in whatever families, have one name; no other name is a second loss's, or a function's."""
+    others = [alias for name in NAMES for alias in catalog.aliases(name)]
+    assert len(set(NAMES) | set(others)) == len(NAMES) + len(others)
+    assert not {*NAMES, *others} & {*function_names(), *catalog.families()}
+    assert all(word.isidentifier() for word in (*NAMES, *others))
+
+
+def test_a_loss_is_found_by_each_of_its_names():
+    for name in NAMES:
+        for word in (name, *catalog.aliases(name)):
+            assert catalog.full_name(word) == catalog.full_name(f"{catalog.family_of(name)}/{word}") == name
+    assert catalog.full_name("ranking/huber") is None
+    assert catalog.read("robust/") is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_what_its_reader_needs(name, losses):
+    loss = losses[name]
+    file = pipeline.builtin(name)
+    assert [one.header.name.text for one in file.losses] == [name]
+    title, references, *about = catalog.documentation(name).split("\n\n")
+    assert " ".join(title.split()) == catalog.title(name)
+    assert title[0].isupper()
+    assert title.endswith(".")
+    assert YEAR.search(references)
+    text = " ".join(" ".join(about).split())
+    words = set(re.findall(r"\w+", text))
+    assert {spec.name for spec in loss.parameters} <= words, "a parameter is not explained"
+    named = {node.name for spec in loss.inputs for node in spec.nodes} - words
+    assert not named or "corners of a box" in text or "those of `dpo`" in text, f"not explained: {named}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_has_examples_of_stated_origin(name):
+    program = pipeline.program(pipeline.builtin(name))
+    lines = program.loss.source.text.splitlines()
+    at = [number for number, line in enumerate(lines) if line.startswith("example")]
+    assert len(at) == len(program.loss.examples)
+    assert len(at) >= (3 if program.is_elementwise and len(program.loss.prediction.nodes) == 1 else 1)
+    for number in at:
+        before = number
+        while lines[before - 1].startswith("#"):
+            before -= 1
+        assert any(map(ORIGIN.match, lines[before:number])), lines[number]
+
+
+def test_a_file_that_is_compiled_is_the_only_one_that_is_read(monkeypatch):
+    read, original = [], catalog.Path.read_text
+    monkeypatch.setattr(catalog.Path, "read_text", lambda path, **how: read.append(path.stem) or original(path, **how))
+    catalog._text.cache_clear()
+    assert catalog.read("huber").name == "huber.loss"
+    assert read == ["huber"]
