@@ -229,3 +229,11 @@ def test_class_weights_may_be_a_dict():
         with pytest.raises(LossError, match="a vector of numbers") as caught:
             lossdsl.load(source, w=wrong)
         assert "each class" in caught.value.hint
+
+
+def test_binders_that_are_nested_are_not_resolved_again_and_again():
+    body = "x"
+    for depth in range(20):
+        body = f"sum[i{depth}](x[i{depth} + 1]*{body})"
+    loss = lossdsl.load(f"loss f(x)\n{body}").numpy
+    np.testing.assert_allclose(loss(X), X.mean(-1) * X[:, 1:].sum(-1) ** 20, rtol=1e-10)

@@ -9,7 +9,7 @@ from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import aggregates, subscripts
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import function_hint
-from lossdsl.frontend.indices import Bound, Reads, within
+from lossdsl.frontend.indices import Bound, Ranges, Reads, within
 from lossdsl.frontend.last_axes import agreed, together
 from lossdsl.frontend.scope import WORDS, Index, Indexed, LocalFunction, Scope
 from lossdsl.ir import build as b
@@ -45,6 +45,7 @@ class Resolver:
         self.call_loss = call_loss
         self.losses = losses
         self.reads: Reads = {}
+        self.ranges: Ranges = {}
         self.repeated: list[tuple[Span, str]] = []
         self._depth = 0
         self._nodes = 0

@@ -45,10 +45,15 @@ Reads = dict[tuple[str, int], list[Read]]
 """What is read with each index, by its name and number."""
 
 
+Ranges = dict[int, dict[s.Item, "_Extent"]]
+"""How far the indices of a binder ran when it was resolved before, by its id: most likely they do so again."""
+
+
 class Resolving(Protocol):
     """What gives expressions their meaning, and remembers what was read."""
 
     reads: Reads
+    ranges: Ranges
 
     def resolve(self, node: s.Node, scope: Scope) -> Expr:
         """The expression that a node means in a scope."""
@@ -130,14 +135,15 @@ class Bound(NamedTuple):
 
 def within(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, body: Callable[[Bound], T]) -> T:
     """What `body` makes of the inside of a binder, once each index is as long as what is read with it asks for."""
-    extents: dict[s.Item, _Extent] = {}
+    before = resolver.ranges.get(id(items), {})
+    extents = {item: extent for item, extent in before.items() if not extent.is_said}
+    mistake: LossTypeError | None = None
     for _ in range(ROUNDS):
         bound = _bound(resolver, items, scope, extents)
         keys = {item: (index.axis.name, index.axis.number) for item, index in bound.indices}
         outer = {key: resolver.reads.pop(key, None) for key in keys.values()}
-        mistake: LossTypeError | None = None
         try:
-            found = body(bound)
+            found, mistake = body(bound), None
         except LossTypeError as error:  # it may be one that a shorter axis does not have
             mistake = error
         wanted = {
@@ -148,7 +154,9 @@ def within(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, body: C
             if mistake is not None:
                 raise mistake
             return found
-        extents = wanted
+        extents = resolver.ranges[id(items)] = wanted
+    if mistake is not None:
+        raise mistake
     raise AssertionError("what is read hangs on how far an index runs")
 
 

@@ -140,6 +140,16 @@ def _carried(*arguments):
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
 HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+    "_norm": '''
+def _norm(a, dim=None, keepdim=False):
+    """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
+    if not a.numel():
+        return torch.sum(a, dim=dim, keepdim=keepdim)
+    top = torch.linalg.vector_norm(a.detach(), math.inf, dim=dim, keepdim=True)
+    top = torch.where((top > 0.0) & (top < math.inf), top, torch.ones_like(top))
+    found = _root(torch.sum(torch.square(a / top), dim=dim, keepdim=keepdim))
+    return top.reshape(found.shape) * found
+''',
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
