@@ -60,7 +60,9 @@ def needs(program: Program) -> Iterator[ParameterNeed]:
             yield found
 
 
-def _bad(loss: Loss, spec: ParameterSpec, usual: list[tuple[Point, list[Any]]], is_nonnegative: bool) -> Iterator[ParameterNeed]:
+def _bad(
+    loss: Loss, spec: ParameterSpec, usual: list[tuple[Point, list[Any]]], is_nonnegative: bool
+) -> Iterator[ParameterNeed]:
     default = Fraction(repr(float(spec.default or 0)))
     for value in (Fraction(0), -default, *([Fraction(2)] if 0 < default < 1 else [])):
         for point, before in usual if value != default else ():
