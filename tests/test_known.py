@@ -15,6 +15,9 @@ from lossdsl.source import Source
 
 KNOWN = Path(__file__).parent / "known"
 SOUND = yaml.safe_load((KNOWN / "properties.yaml").read_text(encoding="utf-8"))
+DEFECTS = yaml.safe_load((KNOWN / "defects.yaml").read_text(encoding="utf-8"))
+UNTOLD = 10
+"""Of how many defects nothing need be said at the defaults."""
 BROKEN = yaml.safe_load((KNOWN / "broken.yaml").read_text(encoding="utf-8"))
 
 
