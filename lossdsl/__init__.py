@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from lossdsl.api import compile, load, metric
     from lossdsl.checks import check, properties
     from lossdsl.config import from_config, from_yaml
-    from lossdsl.fused.keras_head import FusedDense
+    from lossdsl.fused.dense import FusedDense
 
 __version__ = "0.1.0"
 
 _LATE = {
-    "FusedDense": "lossdsl.fused.keras_head",
+    "FusedDense": "lossdsl.fused.dense",
     "check": "lossdsl.checks",
     "compile": "lossdsl.api",
     "from_config": "lossdsl.config",

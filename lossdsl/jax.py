@@ -23,6 +23,9 @@ from lossdsl.source import Source, normal_name
 jax = load("jax")
 jnp = load("jax.numpy")
 
+from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
+from lossdsl.fused.jax_linear import fused_linear  # noqa: E402
+
 
 class PureLoss:
     """What `loss` gives: a function of arrays. Two that are made alike compute the same, and it has no state."""
@@ -140,4 +143,4 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-__all__ = ["PureLoss", "loss"]
+__all__ = ["Head", "PureLoss", "fused_linear", "loss"]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 torch = load("torch")
 
+from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
+from lossdsl.fused.torch_linear import fused_linear  # noqa: E402
+
 
 class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
     """A loss of torch's tensors: `loss(input, target, weight=None)`, further inputs by name.
@@ -127,4 +130,4 @@ def _tensor(loss: str, name: str, value: Any) -> Any:
     return found
 
 
-__all__ = ["Loss"]
+__all__ = ["Head", "Loss", "fused_linear"]

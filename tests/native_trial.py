@@ -14,7 +14,8 @@ import tempfile
 
 import numpy as np
 import pytest
-from emit_trial import THOROUGH, drawn, same
+from emit_trial import drawn, same
+from shipped import THOROUGH
 
 import lossdsl
 from lossdsl.errors import LossConfigError, LossNameError, LossParameterError, LossShapeError, LossTypeError
