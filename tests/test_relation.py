@@ -34,7 +34,10 @@ CLAIMS = [
     ("barron", "geman_mcclure", "A = B for alpha = -2: proved (pieces)"),
     ("barron", "mean_squared_error", "A = (0.5/c^2)*B for alpha = 2: proved (pieces)"),
     ("barron", "pseudo_huber", "A = (1/c^2)*B for alpha = 1, delta = c: tested at 8 points"),
+    ("binary_sparsemax", "modified_huber", "A = 0.25*B: proved (pieces)"),
     ("bpr", "bradley_terry", "A = B: proved (pieces)"),
+    ("huber_quantile", "huber", "A = 0.5*B for q = 0.5: proved (pieces)"),
+    ("wgan", "t - x", "A = -B: proved (pieces)"),
     ("noise_prediction", "mean_squared_error", "A = B: proved (pieces)"),
     ("squared_log_error", "mean_squared_logarithmic_error", "A = 0.5*B: tested at 8 points"),
     ("byol", "cosine_similarity", "A = 2*B + 2: tested at 8 points"),
@@ -106,10 +109,14 @@ def test_on_the_command_line(capsys):
 # of other fields, or with other parameters.
 MEANT = [
     {"barron", "pseudo_huber"},
-    {"bpr", "bradley_terry", "simpo", "cpo"},
-    {"mean_squared_error", "noise_prediction", "expectile", "lq"},
+    {"binary_sparsemax", "modified_huber"},
+    {"boundary", "policy_gradient"},  # but for the slope in the target
+    {"bpr", "bradley_terry"},
+    {"byol", "cosine_similarity"},
+    {"mean_squared_error", "noise_prediction", "expectile", "lq", "chamfer"},  # chamfer: of one point
     {"mean_absolute_error", "quantile"},
-    {"huber", "smooth_l1"},
+    {"mean_squared_logarithmic_error", "squared_log_error"},
+    {"huber", "huber_quantile", "smooth_l1"},
 ]
 
 

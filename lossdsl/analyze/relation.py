@@ -2,7 +2,7 @@
 
 Both are worked out at 50 digits at the same points. Where all values of the one are a multiple of the other's plus a
 constant, that is proved if it can be: by the normal form of the difference, piece by piece, or by the stable forms of
-both. Parameters of one name are one number. Others are tried as they are, at a few numbers that formulas are fond of,
+both. Values are compared, not slopes: `stop(e)` is e. Parameters of one name are one number. Others are tried as they are, at a few numbers that formulas are fond of,
 and two of them as one. A difference is shown by a point.
 """
 
@@ -66,7 +66,7 @@ class Relation:
 
     def format(self, first: str, second: str) -> str:
         """The relation as a sentence: `expectile = 0.5*mean_squared_error for q = 0.5: proved (pieces)`."""
-        right = second if self.scale is b.ONE else f"{_factor(self.scale)}*{second}"
+        right = f"{_factor(self.scale)}{second}"
         if self.shift is not b.ZERO:
             sign, size = ("-", b.neg(self.shift)) if formula(self.shift).startswith("-") else ("+", self.shift)
             right += f" {sign} {formula(size)}"
@@ -77,7 +77,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Compared:
-    """What two losses are to each other: the relations that were found, and a point of difference where there is one."""
+    """What two losses are to each other: the relations that were found, and where they differ, a point."""
 
     relations: tuple[Relation, ...]
     point: str = ""
@@ -85,8 +85,11 @@ class Compared:
 
 
 def _factor(scale: Expr) -> str:
+    """A scale as it stands before what it multiplies; nothing for 1."""
+    if scale in (b.ONE, b.const(-1)):
+        return "" if scale is b.ONE else "-"
     text = formula(scale)
-    return f"({text})" if set(text) & set("+-/") else text
+    return f"({text})*" if set(text) & set("+-/") else f"{text}*"
 
 
 def _holds(given: Given, point: Point) -> bool:

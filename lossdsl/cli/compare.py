@@ -17,7 +17,8 @@ def add(commands: Any) -> None:
         help="tell whether two losses are equal, and for which parameters",
         description="Tells whether two losses are equal, or equal up to scale and shift: for all parameters, for some\n"
         "numbers that formulas are fond of, or where two parameters are one. Parameters of one name are\n"
-        "one number. What is found is proved, or tested at points with 50 digits; what differs is shown.",
+        "one number. What is found is proved, or tested at points with 50 digits; what differs is shown.\n"
+        "Values are compared, not slopes: stop(e) counts as e.",
         epilog="examples:\n"
         "  lossdsl compare expectile mse\n"
         "  lossdsl compare 'huber(t, x; delta=2)' 'smooth_l1(t, x; beta=2)'\n\n"
