@@ -97,6 +97,8 @@ def of_shapes(made, rng):
     same(
         made({"huber": {"delta": 0.5}}, reduction="none")(a, p), lossdsl.load("huber", delta=0.5).numpy(p, a), "mapping"
     )
+    with pytest.raises(LossConfigError, match="`reduction` in the mapping"):
+        made({"huber": {"delta": 0.5}, "reduction": "sum"})
     same(made("mse")(a, p, np.zeros(4)), 0.0, "weights that sum to 0")
 
 
