@@ -2,8 +2,8 @@
 
 Both are worked out at 50 digits at the same points. Where all values of the one are a multiple of the other's plus a
 constant, that is proved if it can be: by the normal form of the difference, piece by piece, or by the stable forms of
-both. Values are compared, not slopes: `stop(e)` is e. Parameters of one name are one number. Others are tried as they are, at a few numbers that formulas are fond of,
-and two of them as one. A difference is shown by a point.
+both. Values are compared, not slopes: `stop(e)` is e. Parameters of one name are one number. Others are tried as they
+are, at a few numbers that formulas are fond of, and two of them as one. A difference is shown by a point.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.prediction_view import views
 from lossdsl.ir.ranges import ranges
 from lossdsl.ir.text import formula
-from lossdsl.oracle.interpreter import evaluate
+from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, allowed, points
 from lossdsl.pipeline import Program
@@ -183,15 +183,15 @@ class _Pair:
         for one, two in itertools.product(numbers, alike):
             if not {*one} & {*two, *two.values()}:
                 yield one | two
-        for one, other in itertools.combinations(nodes, 2):
+        for first, second in itertools.combinations(nodes, 2):
             for left, right in itertools.product(FOND, FOND):
-                yield {one: b.const(left), other: b.const(right)}
+                yield {first: b.const(left), second: b.const(right)}
 
     def values(self, given: Given, inputs: Point, parameters: Point) -> list[tuple[Any, Any]] | None:
         """The values of both at some inputs, under some parameters; None where those are not admitted."""
         m = mp_numbers()
-        mine = {one.node for one in self.loss.parameters}
-        drawn = {node: array for node, array in parameters.values.items() if node in mine}
+        mine: set[Expr] = {one.node for one in self.loss.parameters}
+        drawn: dict[Expr, Array] = {node: array for node, array in parameters.values.items() if node in mine}
         for node, value in given.items():
             if isinstance(value, Const):
                 drawn[node] = np.array(value.value, dtype=object)
@@ -313,21 +313,13 @@ def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
 
 def _as_expression(values: Sequence[tuple[Point, Any]], free: Sequence[Expr]) -> Expr | None:
     """A number that was found under several parameters as a fraction, or one times powers of two parameters at most."""
-    m = mp_numbers()
     if all(value == 0 for _, value in values):
         return b.ZERO
     exponents: list[dict[Expr, int]] = [{}, *({node: power} for node in free for power in POWERS)]
     for one, other in itertools.combinations(free, 2):
         exponents += [{one: p, other: q} for p, q in itertools.product(POWERS, POWERS)]
     for powers in exponents:
-        rests = []
-        for point, value in values:
-            size = m.mpf(1)
-            for node, power in powers.items():
-                base = Fraction(point.values[node].item())
-                size *= m.number(base) ** power if base else m.mpf(0)
-            rests.append(value / size if size else None)
-        fraction = _fraction(rests)
+        fraction = _fraction([_over_powers(value, point, powers) for point, value in values])
         if fraction is not None:
             found: Expr = b.const(fraction)
             for node, power in powers.items():
@@ -335,6 +327,16 @@ def _as_expression(values: Sequence[tuple[Point, Any]], free: Sequence[Expr]) ->
                 found = b.mul(found, size) if power > 0 else b.div(found, size)
             return found
     return None
+
+
+def _over_powers(value: Any, point: Point, powers: Mapping[Expr, int]) -> Any | None:
+    """A number over powers of parameters at a point; None where these are 0."""
+    m = mp_numbers()
+    size = m.mpf(1)
+    for node, power in powers.items():
+        base = Fraction(point.values[node].item())
+        size *= m.number(base) ** power if base else m.mpf(0)
+    return value / size if size else None
 
 
 def _fraction(values: Sequence[Any]) -> Fraction | None:

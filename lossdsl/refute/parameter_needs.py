@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,7 @@ def needs(program: Program) -> Iterator[ParameterNeed]:
     usual = [(point, found) for point in tried if (found := _values(loss, point)) is not None]
     is_nonnegative = all(value >= -_nothing() for _, values in usual for value in values)
     for spec in judged:
-        found = next(_bad(loss, spec, usual, is_nonnegative), None)
-        if found is not None:
-            yield found
+        yield from islice(_bad(loss, spec, usual, is_nonnegative), 1)
 
 
 def _bad(
