@@ -2,8 +2,8 @@
 
 Both are worked out at 50 digits at the same points. Where all values of the one are a multiple of the other's plus a
 constant, that is proved if it can be: by the normal form of the difference, piece by piece, or by the stable forms of
-both. Values are compared, not slopes: `stop(e)` is e. Parameters of one name are one number. Others are tried as they are, at a few numbers that formulas are fond of,
-and two of them as one. A difference is shown by a point.
+both. Values are compared, not slopes: `stop(e)` is e. Parameters of one name are one number. Others are tried as they
+are, at a few numbers that formulas are fond of, and two of them as one. A difference is shown by a point.
 """
 
 from __future__ import annotations
@@ -175,14 +175,14 @@ class _Pair:
     def settings(self) -> Iterator[Given]:
         """What is put in for parameters, the least first: a number for one, two as one, numbers for two."""
         nodes = sorted(self.own[0] | self.own[1], key=formula)
-        numbers = [{node: b.const(value)} for node, value in itertools.product(nodes, FOND)]
+        numbers: list[dict[Expr, Expr]] = [{node: b.const(value)} for node, value in itertools.product(nodes, FOND)]
         mine, theirs = (sorted(one, key=formula) for one in (self.own[0] - self.own[1], self.own[1] - self.own[0]))
-        alike = [{node: other} for node, other in itertools.product(theirs, mine)]
+        alike: list[dict[Expr, Expr]] = [{node: other} for node, other in itertools.product(theirs, mine)]
         yield from numbers
         yield from alike
-        for one, two in itertools.product(numbers, alike):
-            if not {*one} & {*two, *two.values()}:
-                yield one | two
+        for number, same in itertools.product(numbers, alike):
+            if not {*number} & {*same, *same.values()}:
+                yield number | same
         for one, other in itertools.combinations(nodes, 2):
             for left, right in itertools.product(FOND, FOND):
                 yield {one: b.const(left), other: b.const(right)}
@@ -190,7 +190,7 @@ class _Pair:
     def values(self, given: Given, inputs: Point, parameters: Point) -> list[tuple[Any, Any]] | None:
         """The values of both at some inputs, under some parameters; None where those are not admitted."""
         m = mp_numbers()
-        mine = {one.node for one in self.loss.parameters}
+        mine: set[Expr] = {one.node for one in self.loss.parameters}
         drawn = {node: array for node, array in parameters.values.items() if node in mine}
         for node, value in given.items():
             if isinstance(value, Const):
