@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "runtime": f"{_STAGES} extras plot",  # by a loss that a notebook asks for its picture
     "prove": "source errors ir transform",  # of transform what reads the texts of tables
     "refute": "source errors ir oracle pipeline",
-    "analyze": "source errors ir pipeline prove refute",
+    "analyze": "source errors ir oracle transform pipeline prove refute",
     "checks": f"{_STAGES} analyze runtime -runtime.keras_loss",
     "_registration": "runtime",
     "config": f"{_STAGES} runtime checks",
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "fused": "source errors extras ir pipeline runtime api",
     "losses": f"{_STAGES} runtime checks",
     "__init__": f"{_STAGES} runtime checks config fused plot losses api _registration",
-    "cli": f"{_STAGES} runtime checks config plot losses api __init__",
+    "cli": f"{_STAGES} analyze runtime checks config plot losses api __init__",
     "boosting": "source errors ir pipeline prove analyze runtime api",
     "torch": "source errors extras runtime fused api",
     "jax": "source errors extras pipeline runtime fused api",
@@ -51,7 +51,7 @@ DOORS = {
     "sympy": "oracle",
     "mpmath": "oracle",
     "flint": "ir prove",
-    "numpy": "oracle refute runtime checks plot boosting",
+    "numpy": "oracle refute analyze runtime checks plot boosting",
     "scipy": "boosting",
     "keras": "runtime fused",
     "tensorflow": "runtime fused",

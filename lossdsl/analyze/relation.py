@@ -23,7 +23,7 @@ from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.prediction_view import views
 from lossdsl.ir.ranges import ranges
 from lossdsl.ir.text import formula
-from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.interpreter import evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, allowed, points
 from lossdsl.pipeline import Program
@@ -175,23 +175,23 @@ class _Pair:
     def settings(self) -> Iterator[Given]:
         """What is put in for parameters, the least first: a number for one, two as one, numbers for two."""
         nodes = sorted(self.own[0] | self.own[1], key=formula)
-        numbers = [{node: b.const(value)} for node, value in itertools.product(nodes, FOND)]
+        numbers: list[dict[Expr, Expr]] = [{node: b.const(value)} for node, value in itertools.product(nodes, FOND)]
         mine, theirs = (sorted(one, key=formula) for one in (self.own[0] - self.own[1], self.own[1] - self.own[0]))
-        alike = [{node: other} for node, other in itertools.product(theirs, mine)]
+        alike: list[dict[Expr, Expr]] = [{node: other} for node, other in itertools.product(theirs, mine)]
         yield from numbers
         yield from alike
-        for one, two in itertools.product(numbers, alike):
-            if not {*one} & {*two, *two.values()}:
-                yield one | two
-        for first, second in itertools.combinations(nodes, 2):
+        for number, same in itertools.product(numbers, alike):
+            if not {*number} & {*same, *same.values()}:
+                yield number | same
+        for one, other in itertools.combinations(nodes, 2):
             for left, right in itertools.product(FOND, FOND):
-                yield {first: b.const(left), second: b.const(right)}
+                yield {one: b.const(left), other: b.const(right)}
 
     def values(self, given: Given, inputs: Point, parameters: Point) -> list[tuple[Any, Any]] | None:
         """The values of both at some inputs, under some parameters; None where those are not admitted."""
         m = mp_numbers()
         mine: set[Expr] = {one.node for one in self.loss.parameters}
-        drawn: dict[Expr, Array] = {node: array for node, array in parameters.values.items() if node in mine}
+        drawn = {node: array for node, array in parameters.values.items() if node in mine}
         for node, value in given.items():
             if isinstance(value, Const):
                 drawn[node] = np.array(value.value, dtype=object)
