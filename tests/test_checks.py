@@ -196,7 +196,7 @@ def test_what_is_told_where_it_is_asked_for(source, asked, text, message):
 
 def test_a_kink_with_a_long_formula_is_told_by_its_values():
     (first, _) = [
-        one.message for one in lossdsl.check("binary_focal_crossentropy", asked="kink").findings if not one.allowed
+        one.message for one in lossdsl.check("binary_focal_crossentropy", asked="kink").findings if one.id == "kink"
     ]
     assert first.startswith(
         "the slope jumps at `x = 1e-7`: the slope goes from 0 to -1249980 at t=0.5, x=1e-7, alpha=0.25, "
@@ -326,8 +326,8 @@ def test_values_agree_to_the_digits_written(expected, unit, got, same):
     "source, expected",
     [
         ("loss f(x: scalar)\nx^2\nexample x=3.0 -> 9.0", []),
-        ("loss f(t: label, x)\n-x[t]\nexample t=1, x=[0.5, 2] -> -2.0", []),
-        ("loss f(t: label, x)\n-x[t]\nexample t=[1, 0], x=[[1, 2], [3, 4]] -> [-2.0, -3.0]", []),
+        ("loss f(t: label, x)\nx[t]^2\nexample t=1, x=[0.5, 2] -> 4.0", []),
+        ("loss f(t: label, x)\nx[t]^2\nexample t=[1, 0], x=[[1, 2], [3, 4]] -> [4.0, 9.0]", []),
         ("loss f(t, x; flip: bool = false)\nwhere(flip, abs(x), abs(t))\nexample t=[1], x=[2], flip=true -> 2.0", []),
         ("loss f(t, x; k: int)\n(t - x)^2*k\nexample t=[1], x=[2], k=3 -> 3.0", []),
         ("loss f(t, x; w: vector = 1.0)\nw*(t - x)^2\nexample t=[1, 1], x=[2, 3], w=[1, 2] -> 4.5", []),
@@ -353,7 +353,7 @@ def test_examples_of_every_kind(source, expected):
     ],
 )
 def test_what_nothing_uses(source, expected):
-    assert found(source) == expected
+    assert [id for id in found(source) if id.startswith("unused")] == expected
 
 
 @pytest.mark.parametrize(

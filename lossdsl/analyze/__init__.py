@@ -7,8 +7,10 @@ from lossdsl.analyze.loss_shape import Flat, Minimiser
 from lossdsl.analyze.piece_reports import Join, Piece
 from lossdsl.ir.verdict import Verdict
 from lossdsl.pipeline import Program
+from lossdsl.refute.agreement import Reward
 from lossdsl.refute.domain_errors import DomainError
 from lossdsl.refute.grid_search import ValueCache
+from lossdsl.refute.parameter_needs import is_smoothing
 
 
 def analyzer(program: Program) -> Analyzer:
@@ -43,8 +45,10 @@ __all__ = [
     "Join",
     "Minimiser",
     "Piece",
+    "Reward",
     "Verdict",
     "analyzer",
     "analyzers",
     "decide",
+    "is_smoothing",
 ]

@@ -19,7 +19,18 @@ from lossdsl.prove.assumptions import slope
 from lossdsl.prove.boundedness import is_gentle
 from lossdsl.prove.claims import CLAIMS, MAX_PROOF, Proof, TargetCase
 from lossdsl.refute import counterexamples, domain_errors, tensor_search
+from lossdsl.refute.agreement import (
+    Reward,
+    falls_without_end,
+    less_than_at_agreement,
+    most_at_agreement,
+    rewarded,
+)
 from lossdsl.refute.grid_search import GridSearch, ValueCache
+from lossdsl.refute.held_predictions import HeldPrediction, held_prediction
+from lossdsl.refute.missing_elements import MissingElement, missing_elements
+from lossdsl.refute.parameter_needs import Need, needs
+from lossdsl.refute.tensor_domain import over_tensors
 
 
 @dataclass
@@ -132,7 +143,7 @@ class Analyzer:
         if self.is_large:
             return ()
         if self.search is None:
-            return tuple(domain_errors.over_tensors(self.program))
+            return tuple(over_tensors(self.program))
         is_safe = all(case.properties.total for case in self.cases)
         found = () if is_safe else tuple(domain_errors.in_value(self.search))
         return (*found, *domain_errors.in_gradient(self.program, self.search))
@@ -153,11 +164,43 @@ class Analyzer:
             return self.near("bounded")
         if self.near("nonnegative").how != "refuted" and self._is_usual("nonnegative"):
             return replace(OPEN, scope=self.scope)
+        if self.search is None and not self.is_large and (found := falls_without_end(self.program)) is not None:
+            detail = f"it is {float(found.cost):.6g} at predictions that are a million times as large"
+            return Verdict("refuted", "search", at=found.at, detail=detail)
         if self.search is None or self.is_large:
             return OPEN
         if self.near("least at t = x").how == "proved":
             return self.near("least at t = x")
         return loss_shape.unbounded(self.search, below=True) or OPEN
+
+    @cached_property
+    def reward(self) -> Reward | None:
+        """A prediction that costs less than one that is nearer to the target."""
+        if self.is_large:
+            return None
+        if self.search is not None and (found := rewarded(self.search)) is not None:
+            return found
+        return None if self.cases[0].view.moves else most_at_agreement(self.program)
+
+    @cached_property
+    def held(self) -> HeldPrediction | None:
+        """A prediction that a bound of its own holds where the loss is not least."""
+        return None if self.search is None or self.is_large else held_prediction(self.program, self.search)
+
+    @cached_property
+    def missing(self) -> tuple[MissingElement, ...]:
+        """The places of the formula that read beyond an axis."""
+        return tuple(missing_elements(self.program))
+
+    @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """The parameters of which something should be required."""
+        return tuple(needs(self.program))
+
+    @cached_property
+    def disagreement(self) -> Reward | None:
+        """A prediction that costs less than the target itself, for a loss of two distributions."""
+        return None if self.is_large else less_than_at_agreement(self.program)
 
     @cached_property
     def steep(self) -> Verdict:

@@ -28,8 +28,18 @@ STEEP = Row(
     "sqrt(abs(t - x) + 0.01)",
     "keep what is under the root away from 0, as in `sqrt(u + epsilon)`",
 )
+DEGENERATE = Row(
+    "degenerate-batch",
+    "Batch without a value",
+    "warning",
+    "The loss is infinite or nan for a batch of one kind: a single sample, one class alone, nothing that a filter lets "
+    "through.",
+    "loss mine(t: label, x)\nmax[j in batch if t[j] != t](1 - norm(x - x[j]))",
+    "loss mine(t: label, x)\nmax(max[j in batch if t[j] != t](1 - norm(x - x[j])), 0)",
+    "give such a batch a value: of nothing, `max` is -inf and `min` inf, which a bound or a `where` takes away",
+)
 
-ROWS = (LEAVES, STEEP)
+ROWS = (LEAVES, STEEP, DEGENERATE)
 
 
 def look(subject: Subject) -> Iterator[Finding]:
@@ -41,7 +51,7 @@ def look(subject: Subject) -> Iterator[Finding]:
             if key in told:
                 continue
             told.add(key)
-            row = LEAVES if escape.of == "value" else STEEP
+            row = STEEP if escape.of == "gradient" else LEAVES if escape.op else DEGENERATE
             text = f"{_said(escape)}{setting(analyzer.program.loss)}"
             yield row.found(text, escape.span, row.remedy, f"refuted at {place(escape.at)}")
 
@@ -49,9 +59,12 @@ def look(subject: Subject) -> Iterator[Finding]:
 def _said(escape: DomainError) -> str:
     of = f" of `{escape.argument}`" if escape.argument else ""
     where = f" at {place(escape.at)}" if escape.at else ""
+    where = f" {escape.why}, as{where}" if escape.why else where
+    if not escape.op:
+        return f"the loss is {escape.result}{where}"
     if escape.of == "gradient":
         if escape.result == "unbounded":
-            near = where.replace(" at ", " towards ", 1)
+            near = where.replace(" at ", " towards ")
             return f"the gradient grows without bound{near}: so does the slope of `{escape.op}`{of}"
         return f"the gradient is {escape.result}{where}, where `{escape.op}`{of} has no finite slope"
     if escape.op == "div":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lossdsl.analyze import Analyzer
+from lossdsl.analyze import Analyzer, Reward
 from lossdsl.analyze.loss_shape import fading
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.promises import setting
@@ -40,10 +40,21 @@ ELSEWHERE = Row(
     "least-elsewhere",
     "Least where there is an error",
     "warning",
-    "A loss of the error t - x alone is least at another prediction than the target.",
+    "A loss of the error t - x alone, or of two distributions, is least at another prediction than the target.",
     "(t - x + 1)^2",
     "(t - x)^2",
     "look for a constant that moves the error",
+)
+BACKWARDS = Row(
+    "wrong-way",
+    "Error that costs less",
+    "warning",
+    "The cost falls as the error grows: a probability farther from its label costs less than a nearer one, or nothing "
+    "costs more than what agrees with the target.",
+    "loss mine(t: binary, x: prob; gamma = 2)\nrequire gamma >= 0\np = where(t == 1, x, 1 - x)\n-p^gamma*log(p + 1e-7)",
+    "loss mine(t: binary, x: prob; gamma = 2)\nrequire gamma >= 0\np = where(t == 1, x, 1 - x)\n"
+    "-(1 - p)^gamma*log(p + 1e-7)",
+    "look for a lost sign, for a weight that belongs to the other label, for a similarity that is no distance",
 )
 MINIMISER = Row(
     "minimiser",
@@ -108,7 +119,7 @@ LOPSIDED = Row(
     asked=True,
 )
 
-ROWS = (BOTTOMLESS, NEGATIVE, ELSEWHERE, MINIMISER, FLAT, FADING, STEEP, BENT, LOPSIDED)
+ROWS = (BOTTOMLESS, NEGATIVE, ELSEWHERE, BACKWARDS, MINIMISER, FLAT, FADING, STEEP, BENT, LOPSIDED)
 
 
 def look(subject: Subject) -> Iterator[Finding | Known]:
@@ -138,6 +149,12 @@ def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
         text = f"the loss has no lower bound{where}: {analyzer.below.detail}"
         yield BOTTOMLESS.found(text, span, BOTTOMLESS.remedy, str(analyzer.below))
         return
+    reward, disagreement = analyzer.reward, analyzer.disagreement
+    if reward is not None:
+        yield BACKWARDS.found(_cheaper(reward, loss), span, BACKWARDS.remedy, _seen(reward))
+    elif disagreement is not None and loss.target is not None:
+        text = f"the loss is not least where `{loss.target.name}` and `{loss.prediction.name}` agree"
+        yield ELSEWHERE.found(f"{text}: {_cheaper(disagreement, loss)}", span, _SAME, _seen(disagreement))
     if not _is_of_error(analyzer):
         return
     verdict = analyzer.near("nonnegative")
@@ -148,6 +165,18 @@ def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
     if verdict.how == "refuted" and "least at t = x" not in promised:
         text = f"the loss is not least at `t = x`{where}: {verdict.detail} at {verdict.place}"
         yield ELSEWHERE.found(text, span, ELSEWHERE.remedy, str(verdict))
+
+
+_SAME = "look for a root, a logarithm or a factor that one of the two lacks"
+
+
+def _cheaper(found: Reward, loss: Loss) -> str:
+    costs = f"{float(found.cost):.6g}, less than the {float(found.better):.6g} of a prediction that is nearer"
+    return f"the loss is {costs} at {place(found.at)}{setting(loss)}"
+
+
+def _seen(found: Reward) -> str:
+    return f"refuted at {place(found.at)}"
 
 
 def _properties(subject: Subject) -> Iterator[Known]:

@@ -14,6 +14,7 @@ from lossdsl.checks.settings import covering, usual
 from lossdsl.frontend.syntax import FileText
 from lossdsl.ir.loss import Example, Loss, Written
 from lossdsl.oracle.points import sizes_for
+from lossdsl.source import Span
 
 VARIANTS = 4
 """Under how many settings of its `bool` and `int` parameters a loss is looked at."""
@@ -35,6 +36,11 @@ class Subject:
     def loss(self) -> Loss:
         """The loss under the defaults of its `bool` and `int` parameters."""
         return self.programs[0].loss
+
+    @property
+    def formula(self) -> Span | None:
+        """Where the formula stands."""
+        return self.loss.spans.get(self.loss.value) or self.loss.spans.get(self.loss.result)
 
     @cached_property
     def programs(self) -> tuple[pipeline.Program, ...]:

@@ -79,7 +79,7 @@ def named(expr: Expr, names_of: Mapping[Expr, str] | None = None) -> dict[Expr, 
     return known
 
 
-def _is_onehot(node: Expr) -> TypeGuard[Call]:
+def is_onehot(node: Expr) -> TypeGuard[Call]:
     """Whether a node compares the number of the class at hand with a label."""
     if not (isinstance(node, Call) and node.op.name == "eq"):
         return False
@@ -90,7 +90,7 @@ def _is_onehot(node: Expr) -> TypeGuard[Call]:
 def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
     def text(child: Expr, above: int) -> str:
         inner, precedence = done[child]
-        if _is_onehot(child):  # the language has it as a number
+        if is_onehot(child):  # the language has it as a number
             inner, precedence = f"{inner} == 1", child.op.precedence
         return f"({inner})" if precedence < above else inner
 
@@ -111,7 +111,7 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"len{_over(over)}({inside(arg)})", _ATOM
         case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
             return done[value]
-        case Call(_, (Position(), label)) if _is_onehot(node):
+        case Call(_, (Position(), label)) if is_onehot(node):
             return f"onehot({inside(label)})", _ATOM
         case Call(op) if op.infix:
             return _infix(node, text), op.precedence

@@ -60,6 +60,8 @@ class InputKind:
     fit: Callable[[list[Fraction], Random], list[Fraction]] = lambda row, random: row
     bring: Callable[[Floats, Random], Floats] = lambda row, random: row
     plain: tuple[int, ...] = ()
+    has_corners: bool = False
+    """Whether a row may be 1 at one element and 0 at all others, as a sure distribution is."""
     is_line: bool = True
     """Whether what lies between two values is one as well."""
 
@@ -127,7 +129,7 @@ INPUT_KINDS: dict[str, InputKind] = {
         bring=_into_unit,
         plain=(0, 1),
     ),
-    "simplex": InputKind(tuple(sorted(_UNIT)), _SHARES, _PARTS, _scaled_to_one, _row_of_sum_one),
+    "simplex": InputKind(tuple(sorted(_UNIT)), _SHARES, _PARTS, _scaled_to_one, _row_of_sum_one, has_corners=True),
     "logprob": InputKind(
         tuple(sorted(-value for value in _REAL if value >= 0)),
         (-HALF, Fraction(0), Fraction(-3)),
@@ -136,10 +138,20 @@ INPUT_KINDS: dict[str, InputKind] = {
         lambda row, random: -np.abs(row),
     ),
     "binary": InputKind(
-        (Fraction(0), Fraction(1)), (Fraction(0), Fraction(1)), _one_of(0, 1), bring=_each(0.0, 1.0), is_line=False
+        (Fraction(0), Fraction(1)),
+        (Fraction(0), Fraction(1)),
+        _one_of(0, 1),
+        bring=_each(0.0, 1.0),
+        plain=(0, 1),
+        is_line=False,
     ),
     "sign": InputKind(
-        (Fraction(-1), Fraction(1)), (Fraction(1), Fraction(-1)), _one_of(-1, 1), bring=_each(-1.0, 1.0), is_line=False
+        (Fraction(-1), Fraction(1)),
+        (Fraction(1), Fraction(-1)),
+        _one_of(-1, 1),
+        bring=_each(-1.0, 1.0),
+        plain=(1, -1),
+        is_line=False,
     ),
     "count": InputKind(
         tuple(map(Fraction, range(6))),
@@ -155,6 +167,7 @@ INPUT_KINDS: dict[str, InputKind] = {
         lambda random: Fraction(0),
         _hot,
         lambda row, random: np.asarray(np.eye(row.size)[random.randrange(row.size)]),
+        has_corners=True,
         is_line=False,
     ),
     "unit": InputKind(
@@ -163,6 +176,7 @@ INPUT_KINDS: dict[str, InputKind] = {
         signed,
         _of_length_one,
         lambda row, random: np.asarray(row / (math.hypot(*row) or 1.0)),
+        has_corners=True,
         is_line=False,
     ),
 }

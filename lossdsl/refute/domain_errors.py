@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice, product
+from itertools import islice
+from typing import TypeGuard
 
 import numpy as np
 
@@ -16,18 +17,13 @@ from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.ir.verdict import Number
-from lossdsl.oracle.input_kinds import INPUT_KINDS
-from lossdsl.oracle.interpreter import Array, evaluate
-from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
-from lossdsl.oracle.points import Point, points, sizes_for
+from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.number_systems import MpNumbers
 from lossdsl.pipeline import Program
 from lossdsl.refute.counterexamples import plainness
 from lossdsl.refute.grid_search import KEPT, GridLine, GridSearch, Setting
-from lossdsl.refute.selected_parts import culprit, infinite, rows, selected, shown
-from lossdsl.refute.tensor_search import at as point_at
+from lossdsl.refute.selected_parts import infinite, rows, selected, shown
 from lossdsl.source import Span
-
-GIVEN_POINTS = 6
 
 LONGEST = 60
 """Of what an operation is taken is told in at most so many characters; else its place has to tell it."""
@@ -37,9 +33,9 @@ LONGEST = 60
 class DomainError:
     """An operation that leaves its domain for an admissible input.
 
-    `of` is "value" or "gradient"; `op` the operation's name and `argument` the text of what it is taken of, empty where
-    that is long; `result` is "inf", "-inf", "nan" or, of a gradient that is finite at the point by convention alone,
-    "unbounded"; `at` an input that does it.
+    `of` is "value" or "gradient"; `op` the operation's name, empty where none is to blame, and `argument` the text of
+    what it is taken of, empty where that is long; `result` is "inf", "-inf", "nan" or, of a gradient that is finite at
+    the point by convention alone, "unbounded"; `at` an input that does it, and `why` what is special about it.
     """
 
     of: str
@@ -49,6 +45,7 @@ class DomainError:
     at: Mapping[str, Number] = field(default_factory=dict)
     span: Span | None = None
     node: Expr | None = None
+    why: str = ""
 
 
 def in_value(search: GridSearch) -> Iterator[DomainError]:
@@ -60,7 +57,7 @@ def in_value(search: GridSearch) -> Iterator[DomainError]:
         for x, found in zip(broken, _culprits(search, line, broken), strict=True):
             if found is not None and found[0] not in seen:
                 seen.add(found[0])
-                yield _escape("value", loss, *found, search.at(line.setting, x))
+                yield escape("value", loss, *found, search.at(line.setting, x))
             if len(seen) > 8:
                 return
 
@@ -100,7 +97,8 @@ def _culprits_along(expr: Expr, done: Mapping[Expr, Array], count: int, m: MpNum
     return found
 
 
-def _escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> DomainError:
+def escape(of: str, loss: Loss, node: Call, result: str, at: Mapping[str, Number]) -> DomainError:
+    """An operation that leaves its domain at a point."""
     # Of a quotient it is the divisor that matters, of a power the base.
     argument = node.args[1] if node.op.name in ("div", "xlogy") else node.args[0]
     text = formula(argument, loss.names)
@@ -111,7 +109,7 @@ def in_gradient(program: Program, search: GridSearch) -> Iterator[DomainError]:
     """One escape for each operation with an infinite slope where the loss itself is finite."""
     loss = program.loss
     spec = loss.prediction
-    candidates = [node for node in walk(loss.value) if isinstance(node, Call) and _may_be_steep(node)]
+    candidates = [node for node in walk(loss.value) if may_be_steep(node)]
     if not candidates:
         return
     gradient = program.gradients.get(spec, ())
@@ -129,7 +127,7 @@ def in_gradient(program: Program, search: GridSearch) -> Iterator[DomainError]:
                 bad = ["unbounded"]
             if bad:
                 seen.add(suspects[0])
-                yield _escape("gradient", loss, suspects[0], bad[0], search.at(line.setting, x))
+                yield escape("gradient", loss, suspects[0], bad[0], search.at(line.setting, x))
 
 
 _NEAR = (Fraction(1, 10**9), Fraction(1, 10**15))
@@ -165,7 +163,7 @@ def _steep_along(
     expr: Expr, done: Mapping[Expr, Array], count: int, candidates: Sequence[Call]
 ) -> dict[int, list[Call]]:
     """The selected operations with an infinite slope at each place of a line that has one."""
-    steep = {node: np.array(_is_steep(node, done, count), dtype=bool) for node in candidates}
+    steep = {node: np.array(is_steep(node, done, count), dtype=bool) for node in candidates}
     steep = {node: mask for node, mask in steep.items() if mask.any()}
     found: dict[int, list[Call]] = {}
     if steep:
@@ -176,55 +174,20 @@ def _steep_along(
     return found
 
 
-def _may_be_steep(node: Call) -> bool:
+def may_be_steep(node: Expr) -> TypeGuard[Call]:
+    """Whether a node is an operation whose slope is infinite somewhere."""
+    if not isinstance(node, Call):
+        return False
     if node.op.name == "pow":
         exponent = b.exact(node.args[1])
         return exponent is None or exponent < 1
     return node.op.trait is not None and bool(node.op.trait.steep)
 
 
-def _is_steep(node: Call, done: Mapping[Expr, Array], count: int) -> list[bool]:
+def is_steep(node: Call, done: Mapping[Expr, Array], count: int) -> list[bool]:
+    """At which points of a line an operation is where its slope is infinite."""
     if node.op.name == "pow":
         bases, exponents = (rows(done[arg], count) for arg in node.args)
         return [a == 0 and c < 1 for a, c in zip(bases, exponents, strict=True)]
     steep = [float(end) for end in node.op.trait.steep] if node.op.trait is not None else []
     return [value in steep for value in rows(done[node.args[0]], count)]
-
-
-# --- whole tensors ------------------------------------------------------------------------------------------------
-
-
-def over_tensors(program: Program) -> Iterator[DomainError]:
-    """The same for a loss over whole tensors: at drawn points, and at plain ones such as all zeros.
-
-    Only what reaches the result counts: an empty selection has the logarithm -inf, which is meant. A parameter without
-    default or requirement may be anything, so nothing is said of a loss that has one.
-    """
-    loss = program.loss
-    m = mp_numbers()
-    required = {node for one in loss.requirements for node in walk(one.condition)}
-    if any(spec.default is None and spec.node not in required for spec in loss.parameters):
-        return
-    seen: set[Expr] = set()
-    for point in _plain_points(program):
-        given = point.given(m)
-        values = evaluate([loss.result], given, m, point.sizes)[loss.result].ravel().tolist()
-        found = culprit(loss.result, given, m, point.sizes)
-        if found is None or found[0] in seen:
-            continue
-        if found[1] == "nan" or not all(m.isfinite(value) for value in values):  # nan stays in floating point
-            seen.add(found[0])
-            yield _escape("value", loss, *found, point_at(loss, point))
-
-
-def _plain_points(program: Program) -> Iterator[Point]:
-    """Drawn points; all zeros and all ones in the place of each input that may be that."""
-    loss = program.loss
-    drawn = list(points(loss, program.known, GIVEN_POINTS))
-    yield from drawn
-    for point in drawn[:1]:
-        for value, spec in product((Fraction(0), Fraction(1)), loss.inputs):
-            if spec.is_real and value in INPUT_KINDS[spec.domain].plain:
-                shapes = {node: point.values[node].shape for node in spec.nodes}
-                moved: dict[Expr, Array] = {node: np.full(shape, value, dtype=object) for node, shape in shapes.items()}
-                yield Point({**point.values, **moved}, sizes_for(loss))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Param, walk
 from lossdsl.ir.op import Kind
-from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.interpreter import Array
 from lossdsl.oracle.number_systems import MpNumbers
 
 Truths = NDArray[np.bool_]
@@ -65,9 +65,8 @@ def selected(
 # --- whole tensors ----------------------------------------------------------------------------------------------------
 
 
-def culprit(expr: Expr, given: Mapping[Expr, Array], m: MpNumbers, sizes: Mapping[str, int]) -> tuple[Call, str] | None:
+def culprit(expr: Expr, done: Mapping[Expr, Array], m: MpNumbers) -> tuple[Call, str] | None:
     """The first operation whose arguments are finite and whose result is not, among those that are selected."""
-    done = evaluate([expr], given, m, sizes)
     live = live_parts(expr, done)
     for node in walk(expr):
         if node not in live or node.kind is Kind.BOOL or isinstance(node, Const | Flag):

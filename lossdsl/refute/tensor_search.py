@@ -18,6 +18,7 @@ from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
 from lossdsl.refute.parameter_values import ParameterValues
+from lossdsl.refute.selected_parts import culprit
 
 COUNT = 12
 """At how many points a claim is tried, with parameters near their defaults."""
@@ -52,12 +53,12 @@ def _far(program: Program, drawn: Sequence[Point]) -> Iterator[Point]:
         yield _moved(point, {node: np.full_like(point.values[node], value) for node, value in values.items()})
 
 
-def _value(loss: Loss, point: Point) -> list[Any] | None:
-    """The values at a point; None where one is not finite."""
+def finite_values(loss: Loss, point: Point) -> list[Any] | None:
+    """The values at a point; None where one is not finite, or a part of it that counts: real numbers end there."""
     m = mp_numbers()
     done = evaluate([loss.result], point.given(m), m, point.sizes)
     found = done[loss.result].ravel().tolist()
-    return found if all(m.isfinite(value) for value in found) else None
+    return found if all(map(m.isfinite, found)) and culprit(loss.result, done, m) is None else None
 
 
 def _moved(point: Point, arrays: Mapping[Expr, Array]) -> Point:
@@ -87,7 +88,7 @@ Found = tuple[Verdict | None, int]
 
 
 def _negative(loss: Loss, point: Point, other: Point) -> Found:
-    values = _value(loss, point)
+    values = finite_values(loss, point)
     if values is None:
         return None, 0
     least = min(values)
@@ -96,7 +97,8 @@ def _negative(loss: Loss, point: Point, other: Point) -> Found:
     return None, 1
 
 
-def _on_target(loss: Loss, point: Point) -> Point | None:
+def agreeing(loss: Loss, point: Point) -> Point | None:
+    """A point with the prediction put on the target; None where the two are of different shapes."""
     target = loss.target
     if target is None or target.is_label or len(target.nodes) != len(loss.prediction.nodes):
         return None
@@ -109,8 +111,8 @@ def _on_target(loss: Loss, point: Point) -> Point | None:
 
 
 def _nonzero(loss: Loss, point: Point, other: Point) -> Found:
-    there = _on_target(loss, point)
-    values = None if there is None else _value(loss, there)
+    there = agreeing(loss, point)
+    values = None if there is None else finite_values(loss, there)
     if there is None or values is None:
         return None, 0
     most = max(values, key=abs)
@@ -120,9 +122,9 @@ def _nonzero(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _less(loss: Loss, point: Point, other: Point) -> Found:
-    there = _on_target(loss, point)
-    values = None if there is None else _value(loss, there)
-    here = _value(loss, point)
+    there = agreeing(loss, point)
+    values = None if there is None else finite_values(loss, there)
+    here = finite_values(loss, point)
     if there is None or values is None or here is None:
         return None, 0
     for mine, best in zip(here, values, strict=True):
@@ -133,12 +135,12 @@ def _less(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
-    there = _on_target(loss, point)
+    there = agreeing(loss, point)
     if there is None or loss.prediction.domain not in ("real", "logits"):
         return None, 0
     mirror: dict[Expr, Array] = {x: 2 * there.values[x] - point.values[x] for x in loss.prediction.nodes}
     turned = _moved(point, mirror)
-    here, across = _value(loss, point), _value(loss, turned)
+    here, across = finite_values(loss, point), finite_values(loss, turned)
     if here is None or across is None:
         return None, 0
     for one, two in zip(here, across, strict=True):
@@ -154,7 +156,7 @@ def _bent(loss: Loss, point: Point, other: Point) -> Found:
     ends = [point, _moved(point, {x: other.values[x] for x in loss.prediction.nodes})]
     middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}
     between = _moved(point, middle)
-    values = [_value(loss, one) for one in (*ends, between)]
+    values = [finite_values(loss, one) for one in (*ends, between)]
     if any(one is None for one in values):
         return None, 0
     for one, two, half in zip(*values, strict=True):

@@ -1,0 +1,140 @@
+"""What the loss does not depend on, and predictions from which nothing is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.names import below
+from lossdsl.checks.promises import setting
+from lossdsl.checks.subject import Subject
+from lossdsl.frontend import syntax as s
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import LAST
+from lossdsl.ir.expr import Const, Gather, Input, valued, walk
+from lossdsl.ir.text import formula
+from lossdsl.ir.verdict import place
+from lossdsl.source import Span
+from lossdsl.transform.canonical import canonical
+
+WITHOUT = Row(
+    "no-influence",
+    "Input without influence",
+    "warning",
+    "The loss does not depend on an input, on one of its elements, or for some targets on the prediction.",
+    "loss mine(t: binary, x: prob)\n-t*log(x + 1e-7)",
+    "loss mine(t: binary, x: prob)\n-t*log(x + 1e-7) - (1 - t)*log(1 - x + 1e-7)",
+    "look for a term or factor that is missing; what is not meant to count is left out of the header",
+)
+ZERO = Row(
+    "zero-gradient",
+    "Gradient that is 0 everywhere",
+    "warning",
+    "The gradient in the prediction is 0 whatever is predicted, so that nothing is learned: rounding, comparing, "
+    "counting and `stop` have the slope 0.",
+    "loss mine(t: binary, x: prob)\nabs(t - where(x > 0.5, 1, 0))",
+    "loss mine(t: binary, x: prob)\nabs(t - x)",
+    "put something in its place that has a slope, such as `sigmoid` for a threshold or `softmax` for `argmax`",
+)
+DEAD = Row(
+    "dead-region",
+    "Predictions held where they cost",
+    "warning",
+    "A bound on the prediction alone holds it where the loss is not least: the slope is 0 there, and training does not "
+    "come back.",
+    "loss mine(t: prob, x)\n(t - clip(x, 0, 1))^2",
+    "loss mine(t: prob, x)\n(t - x)^2",
+    "leave the bound out, put it on the loss, or say in the header that the prediction never goes beyond it",
+)
+
+ROWS = (WITHOUT, ZERO, DEAD)
+
+
+def look(subject: Subject) -> Iterator[Finding]:
+    """A finding for each input without influence, and for predictions from which nothing is learned."""
+    unused = list(_unused(subject))
+    yield from unused
+    if any(node in subject.loss.prediction.nodes for node, _ in _idle(subject)):
+        return
+    partly = next(_for_some_targets(subject), None)
+    if partly is not None:
+        yield partly
+    yield from _skipped(subject)
+    zero = next(_zero(subject), None)
+    if zero is not None:
+        yield zero
+        return
+    dead = next(_dead(subject), None)
+    if dead is not None and partly is None:
+        yield dead
+
+
+def _idle(subject: Subject) -> Iterator[tuple[Input, bool]]:
+    """The inputs on which the loss depends under no setting, and whether each is the prediction's."""
+    used = {node for program in subject.programs for node in valued(program.stable)}
+    for spec in subject.loss.inputs:
+        yield from ((node, spec is subject.loss.prediction) for node in spec.nodes if node not in used)
+
+
+def _unused(subject: Subject) -> Iterator[Finding]:
+    header = subject.file.losses[-1].header
+    for node, is_prediction in _idle(subject):
+        if header is None and not is_prediction:
+            continue  # a formula in the prediction alone has no target, and nobody declared one
+        what = f"the prediction `{node.name}`" if is_prediction else f"`{node.name}`"
+        span = None if header is None else _named(header, node.name)
+        yield WITHOUT.found(f"{what} has no influence on the loss", span or subject.formula, WITHOUT.remedy, "proved")
+
+
+def _named(header: s.Header, name: str) -> Span | None:
+    words = (part for part in below(header) if isinstance(part, s.Word))
+    return next((word.span for word in words if word.text == name), None)
+
+
+def _for_some_targets(subject: Subject) -> Iterator[Finding]:
+    for analyzer in subject.analyzers:
+        loss, views = analyzer.program.loss, [case.view for case in analyzer.cases]
+        flat = [view for view in views if not b.depends(canonical((view.expr,))[0], view.variables)]
+        if flat and len(flat) < len(views) and loss.target is not None:
+            cases = " and ".join(f"`{loss.target.name} = {view.target_case}`" for view in flat)
+            hint = _MARGIN if flat[0].target_case == 0 else WITHOUT.remedy
+            text = f"the prediction has no influence for {cases}{setting(loss)}"
+            yield WITHOUT.found(text, subject.formula, hint, "proved")
+
+
+_MARGIN = "a factor `t` wants labels -1 and 1 (`t: sign`); of labels 0 and 1, look for the term with `1 - t`"
+
+
+def _skipped(subject: Subject) -> Iterator[Finding]:
+    """Elements between others that are read by their number, and are not read themselves."""
+    loss = subject.loss
+    reads: dict[Input, set[int]] = {node: set() for node in loss.prediction.nodes}
+    for node in walk(loss.result):
+        for child in node.children:
+            if not isinstance(child, Input) or child not in reads:
+                continue
+            if not isinstance(node, Gather) or node.axis != LAST or not isinstance(node.index, Const):
+                return  # it is read in other ways as well
+            reads[child].add(int(node.index.value))
+    for node, read in reads.items():
+        gaps = sorted(set(range(max(read, default=0))) - read) if all(place >= 0 for place in read) else []
+        if gaps:
+            shown = ", ".join(f"`{node.name}[{gap}]`" for gap in gaps)
+            verb = "have" if len(gaps) > 1 else "has"
+            yield WITHOUT.found(f"{shown} {verb} no influence on the loss", subject.formula, WITHOUT.remedy, "proved")
+
+
+def _zero(subject: Subject) -> Iterator[Finding]:
+    slopes = [program.gradients.get(program.loss.prediction, (b.ONE,)) for program in subject.programs]
+    if all(expr is b.ZERO for exprs in slopes for expr in exprs):
+        yield ZERO.found("the gradient in the prediction is 0 everywhere", subject.formula, ZERO.remedy, "proved")
+
+
+def _dead(subject: Subject) -> Iterator[Finding]:
+    for analyzer in subject.analyzers:
+        loss, held = analyzer.program.loss, analyzer.held
+        if held is not None:
+            text = f"`{formula(held.node, loss.names)}` holds the prediction at {place(held.at)}: the slope is 0 there"
+            text += f", though the loss is less elsewhere{setting(loss)}"
+            span = loss.spans.get(held.node) or subject.formula
+            yield DEAD.found(text, span, DEAD.remedy, f"refuted at {place(held.at)}")

@@ -1,0 +1,112 @@
+"""Small tensors at which losses over whole axes are tried: drawn ones, and those that training meets now and then.
+
+A batch may have a single sample, samples of one class alone, rows that are all 0, a mask that lets nothing through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from lossdsl.ir.axes import BATCH, LAST, ordered
+from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.input_kinds import INPUT_KINDS
+from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.points import Point, points
+from lossdsl.oracle.samples import is_by_sample
+
+DRAWN = 6
+"""How many points are drawn."""
+
+
+@dataclass(frozen=True)
+class PlainPoint:
+    """A point, and what is plain about it, as the end of a sentence; empty where it is drawn."""
+
+    point: Point
+    why: str = ""
+
+
+def plain_points(loss: Loss, known: Ranges) -> Iterator[PlainPoint]:
+    """Drawn points, then plain ones near the first of these."""
+    drawn = list(points(loss, known, DRAWN))
+    yield from map(PlainPoint, drawn)
+    if not drawn:
+        return
+    first = drawn[0]
+    for spec in loss.inputs:
+        for why, arrays in _plain(spec, first):
+            yield PlainPoint(_moved(first, arrays), why)
+    for place, word in enumerate(("zeros", "ones")):
+        at_once = [spec for spec in loss.inputs if spec.is_real and place in INPUT_KINDS[spec.domain].plain]
+        if len(at_once) > 1:
+            arrays = {node: _filled(first, node, place) for spec in at_once for node in spec.nodes}
+            yield PlainPoint(_moved(first, arrays), f"where {_and(at_once)} are all {word}")
+    corners = [spec for spec in loss.inputs if _has_corners(spec)]
+    if len(corners) > 1:
+        arrays = {node: _corner(first, node) for spec in corners for node in spec.nodes}
+        yield PlainPoint(_moved(first, arrays), f"where {_and(corners)} agree on one element")
+    for label in (spec for spec in loss.inputs if spec.layout == "label"):
+        arrays = {node: _at_label(first, node, label.nodes[0]) for spec in corners for node in spec.nodes}
+        if arrays:
+            yield PlainPoint(_moved(first, arrays), f"where {_and(corners)} are sure of `{label.name}`")
+    if not is_by_sample(loss):
+        yield PlainPoint(_one_sample(loss, first), "in a batch of one sample")
+
+
+def _plain(spec: InputSpec, point: Point) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
+    """One input made plain in each way that it may be."""
+    if spec.is_label:
+        yield f"where `{spec.name}` is one class alone", {node: _filled(point, node, 0) for node in spec.nodes}
+        return
+    for value in INPUT_KINDS[spec.domain].plain:
+        yield f"where `{spec.name}` is {value} everywhere", {node: _filled(point, node, value) for node in spec.nodes}
+    if _has_corners(spec):
+        yield f"where `{spec.name}` is sure of one element", {node: _corner(point, node) for node in spec.nodes}
+
+
+def _has_corners(spec: InputSpec) -> bool:
+    return spec.is_real and INPUT_KINDS[spec.domain].has_corners and LAST in spec.over
+
+
+def _filled(point: Point, node: Expr, value: int) -> Array:
+    return np.full(point.values[node].shape, Fraction(value), dtype=object)
+
+
+def _corner(point: Point, node: Expr) -> Array:
+    array = _filled(point, node, 0)
+    array[..., 0] = Fraction(1)
+    return array
+
+
+def _at_label(point: Point, node: Expr, label: Expr) -> Array:
+    """1 at the element that a label names, and 0 at all others."""
+    array = _filled(point, node, 0)
+    for place, value in np.ndenumerate(point.values[label]):
+        if len(place) == array.ndim - 1:
+            array[(*place, int(value))] = Fraction(1)
+    return array
+
+
+def _one_sample(loss: Loss, point: Point) -> Point:
+    values = {node: _first(array, node) for node, array in point.values.items()}
+    return Point(values, {**point.sizes, "batch": 1})
+
+
+def _first(array: Array, node: Expr) -> Array:
+    if not isinstance(node, Input) or BATCH not in node.axes:
+        return array
+    return array.take([0], axis=ordered(node.axes).index(BATCH))
+
+
+def _moved(point: Point, arrays: Mapping[Expr, Array]) -> Point:
+    return Point({**point.values, **arrays}, point.sizes)
+
+
+def _and(specs: list[InputSpec]) -> str:
+    return " and ".join(f"`{spec.name}`" for spec in specs)

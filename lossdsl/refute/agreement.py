@@ -1,0 +1,140 @@
+"""Losses that are not least where target and prediction agree, or that reward an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from lossdsl.ir.expr import Expr, walk
+from lossdsl.ir.loss import Loss
+from lossdsl.ir.verdict import Number
+from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.points import Point, points
+from lossdsl.pipeline import Program
+from lossdsl.refute.grid_search import GridSearch
+from lossdsl.refute.tensor_search import MAX_NODES, agreeing, at, finite_values
+
+COUNT = 12
+SETTINGS = 2
+"""For how many targets of 0 and 1 predictions are looked at."""
+_CLEAR = Fraction(1, 1000)
+"""What a value must differ by, beside 1 or its size, to be no matter of a small constant."""
+
+
+@dataclass(frozen=True)
+class Reward:
+    """Two predictions, the worse of which costs less: where, what it costs, and what the better one costs."""
+
+    at: dict[str, Number]
+    cost: Any
+    better: Any
+
+
+def rewarded(search: GridSearch) -> Reward | None:
+    """Of a target of 0 or 1, a probability farther from it that costs less than a nearer one."""
+    loss = search.loss
+    target = loss.target
+    if target is None or target.domain != "binary" or loss.prediction.domain != "prob" or len(loss.inputs) != 2:
+        return None
+    for line, _ in zip(search.lines, range(SETTINGS), strict=False):
+        is_one = line.setting[target.nodes[0]] == 1
+        found = line.finite() if is_one else line.finite()[::-1]  # the farthest first
+        size = 1 + max((abs(y) for _, y in found), default=0)
+        for (x, worse), (_, better) in pairwise(found):
+            if better - worse > search.m.number(_CLEAR) * size:
+                return Reward(search.at(line.setting, x), worse, better)
+    return None
+
+
+def most_at_agreement(program: Program) -> Reward | None:
+    """A target and a prediction that costs less than agreeing with it; None unless every prediction tried does."""
+    found: Reward | None = None
+    tried = 0
+    for point, there in _pairs(program):
+        here, best = finite_values(program.loss, point), finite_values(program.loss, there)
+        if here is None or best is None:
+            continue
+        tried += 1
+        if not all(mine < agreed and _differ(mine, agreed) for mine, agreed in zip(here, best, strict=True)):
+            return None
+        found = found or Reward(at(program.loss, point), here[0], best[0])
+    return found if tried > COUNT // 2 else None
+
+
+def less_than_at_agreement(program: Program) -> Reward | None:
+    """Of two distributions, one at which the loss is less than where they agree."""
+    loss = program.loss
+    if loss.target is None or not loss.target.domain == loss.prediction.domain == "simplex":
+        return None
+    for point, there in _pairs(program):
+        here, best = finite_values(loss, point), finite_values(loss, there)
+        for mine, agreed in zip(here or (), best or (), strict=False):
+            if mine < agreed and _differ(mine, agreed):
+                return Reward(at(loss, point), mine, agreed)
+    return None
+
+
+def _pairs(program: Program) -> Iterator[tuple[Point, Point]]:
+    """Points with the defaults of parameters, and the same with the prediction put on the target."""
+    loss = program.loss
+    target = loss.target
+    if target is None or target.domain != loss.prediction.domain or not _is_judged(loss):
+        return
+    for point in list(points(loss, program.known, COUNT)):
+        usual = _usual(loss, point)
+        there = agreeing(loss, usual)
+        if there is not None:
+            yield usual, there
+
+
+def _is_judged(loss: Loss) -> bool:
+    """Whether a loss is small enough, and each parameter has a default or meets a requirement."""
+    required = {node for one in loss.requirements for node in walk(one.condition)}
+    return sum(1 for _ in walk(loss.result)) <= MAX_NODES and not any(
+        spec.default is None and spec.node not in required for spec in loss.parameters
+    )
+
+
+def _usual(loss: Loss, point: Point) -> Point:
+    """A point with the parameters at their defaults, where they have one."""
+    arrays: dict[Expr, Array] = {}
+    for spec in loss.parameters:
+        if spec.name not in loss.settled and spec.default is not None:
+            shape = point.values[spec.node].shape
+            arrays[spec.node] = np.full(shape, Fraction(repr(float(spec.default))), dtype=object)
+    return Point({**point.values, **arrays}, point.sizes)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return bool(abs(one - other) > (1 + abs(other)) / 1000)
+
+
+# --- without end --------------------------------------------------------------------------------------------------
+
+_FAR = (10**2, 10**4, 10**6)
+
+
+def falls_without_end(program: Program) -> Reward | None:
+    """A prediction along the ray of which the loss falls like a power, as far as it is followed."""
+    loss = program.loss
+    if loss.prediction.domain not in ("real", "logits") or len(loss.prediction.nodes) > 1 or not _is_judged(loss):
+        return None  # of several components one may be a scale, or corners of a box: they have a kind that is not said
+    for drawn in list(points(loss, program.known, COUNT // 2)):
+        point = _usual(loss, drawn)
+        rays = [_scaled(loss, point, factor) for factor in _FAR]
+        values = [finite_values(loss, one) for one in rays]
+        for several in zip(*(found or () for found in values), strict=False):
+            near, far, farthest = several
+            if farthest < 5 * far < 25 * near < 0 and farthest < -1000:
+                return Reward(at(loss, rays[-1]), farthest, near)
+    return None
+
+
+def _scaled(loss: Loss, point: Point, factor: int) -> Point:
+    moved: dict[Expr, Array] = {node: factor * point.values[node] for node in loss.prediction.nodes}
+    return Point({**point.values, **moved}, point.sizes)

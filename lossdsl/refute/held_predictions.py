@@ -1,0 +1,81 @@
+"""Predictions that a bound of their own holds where the loss is not least: the slope is 0 there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, product
+
+from lossdsl.ir import build as b
+from lossdsl.ir.bounds import Bounds
+from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.verdict import Number
+from lossdsl.pipeline import Program
+from lossdsl.refute.grid_search import GridLine, GridSearch
+
+REACH = 10
+"""A prediction held only beyond this is no concern: a sigmoid is within 5e-5 of its end there."""
+SETTINGS = 5
+"""For how many targets predictions are looked at."""
+EDGE = Fraction(1, 100)
+"""Nor is one held only so near to the end of its kind."""
+
+
+@dataclass(frozen=True)
+class HeldPrediction:
+    """The bound that holds a prediction, and where."""
+
+    node: Call
+    at: Mapping[str, Number]
+
+
+def held_prediction(program: Program, search: GridSearch) -> HeldPrediction | None:
+    """A prediction of everyday size that a bound holds, at which the slope is 0 and the loss is not least."""
+    bounds = list(_bounds_on_prediction(program))
+    slope = program.element_gradients.get(program.loss.prediction, ()) if bounds else ()
+    if len(slope) != 1:
+        return None
+    for line, (node, bound) in product(islice(search.lines, SETTINGS), bounds):
+        x = _place(search, line, slope[0], node, bound)
+        if x is not None:
+            return HeldPrediction(node, search.at(line.setting, x))
+    return None
+
+
+def _bounds_on_prediction(program: Program) -> Iterator[tuple[Call, Expr]]:
+    """The bounds of what is made of the prediction and of numbers alone, each with what it holds it at."""
+    loss = program.loss
+    others = [node for spec in loss.inputs if spec is not loss.prediction for node in spec.nodes]
+    for node in walk(loss.value):
+        if not isinstance(node, Call) or b.depends(node, others) or not b.depends(node, loss.prediction.nodes):
+            continue
+        if node.op.name in ("max", "min"):
+            yield from ((node, arg) for arg in node.args if arg.is_static)
+        elif node.op.name == "relu":
+            yield node, b.ZERO
+
+
+def _place(search: GridSearch, line: GridLine, slope: Expr, node: Call, bound: Expr) -> Fraction | None:
+    """A prediction of everyday size that a bound holds, at which the slope is 0 and the loss is not least."""
+    finite = line.finite()
+    if not finite:
+        return None
+    least = min(y for _, y in finite)
+    enough = least + search.m.mpf(10) ** -3 * (1 + abs(least))
+    leaves = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
+    high = [x for x, y in finite if y > enough and abs(x) <= REACH and _is_inside(leaves, x)]
+    if not high:
+        return None
+    (inside,) = [arg for arg in node.args if arg is not bound] or node.args[:1]
+    held, inner = (search.numbers(part, line.setting, high) for part in (node, inside))
+    end = search.numbers(bound, line.setting, high[:1])[0]
+    slopes = search.numbers(slope, line.setting, high)
+    for x, value, free, steep in zip(high, held, inner, slopes, strict=True):
+        if value is not None and value == end and free != end and steep is not None and steep == 0:
+            return x
+    return None
+
+
+def _is_inside(bounds: Bounds, x: Fraction) -> bool:
+    return bool(bounds.low + EDGE < x < bounds.high - EDGE)
