@@ -20,7 +20,7 @@ from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
-from lossdsl.ir.meets import Home, Need, meetings, needs
+from lossdsl.ir.meets import Home, LeastLength, meetings, needs
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges
 from lossdsl.source import Source
@@ -239,7 +239,7 @@ class Program:
         return meetings(self.loss.result, {axis: leaf.name for axis, leaf in self.loss.measures.items()})
 
     @cached_property
-    def needs(self) -> list[Need]:
+    def needs(self) -> list[LeastLength]:
         """How many elements there must be."""
         return needs(self.loss.result)
 

@@ -51,7 +51,7 @@ class _Groups:
             self.parent[self.find(one)] = self.find(other)
 
 
-class Need(NamedTuple):
+class LeastLength(NamedTuple):
     """A number of elements that must be there, where a slice or a mean takes them."""
 
     place: Home
@@ -72,10 +72,10 @@ def meetings(value: Expr, measured: Mapping[Axis, str] | None = None) -> list[fr
     return [frozenset(group) for group in found.values() if len(group) > 1]
 
 
-def needs(value: Expr) -> list[Need]:
+def needs(value: Expr) -> list[LeastLength]:
     """How many elements slices of a fixed length ask for; and a mean asks for one, where a slice left fewer."""
     homes = _walked(value, _Groups(), {})
-    found: dict[Need, None] = {}
+    found: dict[LeastLength, None] = {}
     for node in walk(value):
         if isinstance(node, Slice) and node.new.size is not None and node.old.size is None:
             least = node.start + node.new.size if node.start >= 0 else -node.start
@@ -85,7 +85,7 @@ def needs(value: Expr) -> list[Need]:
         else:
             continue
         if home is not None:
-            found[Need(home, least)] = None
+            found[LeastLength(home, least)] = None
     return list(found)
 
 
