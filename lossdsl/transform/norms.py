@@ -31,8 +31,8 @@ def _root_of_square(node: Expr) -> Expr | None:
         case Call(op, (one, other)) if op.name == "mul" and one is other:
             return one
         case Call(op, (condition, one, other)) if op.name == "where" and other is b.ZERO:
-            base = _root_of_square(one)
-            return None if base is None else b.where(condition, base, b.ZERO)
+            inner = _root_of_square(one)
+            return None if inner is None else b.where(condition, inner, b.ZERO)
     return None
 
 
