@@ -35,6 +35,8 @@ class NumpyPrinter(Printer):
         "count": "a.shape[k]",
         "size": "a.size",
         "arange": "np.arange(a.shape[k])",
+        "range": "np.arange(n)",
+        "shorter range": "np.arange(a.shape[k] - n)",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "_position(F, a, k)",
@@ -125,10 +127,12 @@ def _take_along(a, index, axis):
     return np.squeeze(np.take_along_axis(a, index, axis=axis), axis=axis)
 ''',
         "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return np.pad(a, [(0, 0)] * (a.ndim - 1) + [(first, like.shape[-1] - last)])
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    first = len(range(count)[:start])
+    widths = [(0, 0)] * a.ndim
+    widths[axis] = first, count - first - a.shape[axis]
+    return np.pad(a, widths)
 ''',
         "_along": '''
 def _along(function, arrays, first, count):
@@ -163,6 +167,20 @@ def _rank(a, first, count):
         np.argsort(-a, axis=-1, kind="stable"), axis=-1, kind="stable"
     )
     return _along(lambda a: (order(a) + 1).astype(a.dtype), [a], first, count)
+''',
+        "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(
+        lambda a: np.real(np.fft.fft(a, axis=-1)).astype(a.dtype), [a], first, count
+    )
+''',
+        "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(
+        lambda a: -np.imag(np.fft.fft(a, axis=-1)).astype(a.dtype), [a], first, count
+    )
 ''',
         "_sort": '''
 def _sort(a, key, first, count):

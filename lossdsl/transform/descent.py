@@ -190,12 +190,14 @@ def _replaced(part: Expr, powers: Expr, share: Expr, over: Axes) -> Expr | None:
             return _replaced_in_call(part, inside)
         case Reduce(op) if op.name not in ("sum", "mean"):
             return None
-        case Rename(_, old, new) if {old, new} & powers.axes - over:
+        case (Rename(_, old, new) | Slice(_, old, new)) if {old, new} & powers.axes - over:
             return None
         case Reduce(_, arg) | Gather(arg) | Rename(arg) | Slice(arg):
             found = inside(arg)
-            keeps_axes = found is not None and (not isinstance(part, Reduce) or found.axes == arg.axes)
-            return part.rebuilt((found, *part.children[1:])) if found is not None and keeps_axes else None
+            if found is None or (isinstance(part, Reduce) and found.axes != arg.axes):
+                return None
+            is_lost = isinstance(part, Slice) and part.old not in found.axes
+            return None if is_lost else part.rebuilt((found, *part.children[1:]))
     return None
 
 

@@ -119,8 +119,8 @@ class LogDomain:
                 return self.each(expr, arg, lambda part: Gather(part, axis, index) if axis in part.axes else part)
             case Rename(arg, old, new):
                 return self.each(expr, arg, lambda part: Rename(part, old, new) if old in part.axes else part)
-            case Slice(arg):
-                return self.each(expr, arg, lambda part: expr.rebuilt((part,)) if part.axes == arg.axes else part)
+            case Slice(arg, old):
+                return self.each(expr, arg, lambda part: expr.rebuilt((part,)) if old in part.axes else part)
         return Scaled(expr)
 
     def each(self, expr: Expr, arg: Expr, change: Callable[[Expr], Expr]) -> Scaled:
