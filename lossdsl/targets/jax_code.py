@@ -107,17 +107,20 @@ def _is_known(*numbers):
 '''
 _NORM = '''
 def _norm(a, **along):
-    """sqrt(sum(a^2)); where a square overflows or vanishes, of multiples of `a` whose largest is 1."""
+    """sqrt(sum(a^2)), of smaller or larger numbers where the squares do not fit."""
     total = jnp.sum(jnp.square(a), **along)
 
     def scaled():
-        top = jnp.max(jnp.abs(jax.lax.stop_gradient(a)), initial=0.0, **{**along, "keepdims": True})
+        size = jnp.abs(jax.lax.stop_gradient(a))
+        top = jnp.max(size, initial=0.0, **{**along, "keepdims": True})
         top = jnp.where((top > 0.0) & (top < math.inf), top, 1.0)
-        return jnp.reshape(top, jnp.shape(total)) * _root(jnp.sum(jnp.square(a / top), **along))
+        part = _root(jnp.sum(jnp.square(a / top), **along))
+        return jnp.reshape(top, jnp.shape(part)) * part
 
     if a.dtype.itemsize == 2:
         return scaled()
-    return jax.lax.cond(jnp.all((total > 1e-30) & (total < 1e37)), lambda: _root(total), scaled)
+    fits = jnp.all((total > 1e-30) & (total < 1e37))
+    return jax.lax.cond(fits, lambda: _root(total), scaled)
 '''
 _REAL = '''
 def _real(a):

@@ -65,13 +65,14 @@ HELPERS = (
     | {
         "_norm": '''
 def _norm(a, **along):
-    """sqrt(sum(a^2)); where a square overflows or vanishes, of multiples of `a` whose largest is 1."""
+    """sqrt(sum(a^2)), of smaller or larger numbers where the squares do not fit."""
     total = np.sum(np.square(a), **along)
     if a.dtype.itemsize > 2 and np.all((total > 1e-30) & (total < 1e37)):
         return np.sqrt(total)
     top = np.max(np.abs(a), initial=0.0, **{**along, "keepdims": True})
     top = np.where((top > 0.0) & (top < math.inf), top, 1.0)
-    return np.reshape(top, np.shape(total)) * np.sqrt(np.sum(np.square(a / top), **along))
+    total = np.sum(np.square(a / top), **along)
+    return np.reshape(top, np.shape(total)) * np.sqrt(total)
 ''',
         "_vector": '''
 def _vector(a, x):

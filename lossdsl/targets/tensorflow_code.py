@@ -174,17 +174,20 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
 ''',
     "_norm": '''
 def _norm(a, axis=None):
-    """sqrt(sum(a^2)); where a square overflows or vanishes, of multiples of `a` whose largest is 1."""
+    """sqrt(sum(a^2)), of smaller or larger numbers where the squares do not fit."""
     total = tf.math.reduce_sum(tf.math.square(a), axis=axis)
 
     def scaled():
-        top = tf.math.reduce_max(tf.math.abs(tf.stop_gradient(a)), axis=axis, keepdims=True)
+        size = tf.math.abs(tf.stop_gradient(a))
+        top = tf.math.reduce_max(size, axis=axis, keepdims=True)
         top = tf.where((top > 0.0) & (top < math.inf), top, tf.ones_like(top))
-        return tf.squeeze(top, axis) * _root(tf.math.reduce_sum(tf.math.square(a / top), axis=axis))
+        part = _root(tf.math.reduce_sum(tf.math.square(a / top), axis=axis))
+        return tf.squeeze(top, axis) * part
 
     if a.dtype.size == 2:
         return scaled()
-    return tf.cond(tf.math.reduce_all((total > 1e-30) & (total < 1e37)), lambda: _root(total), scaled)
+    fits = tf.math.reduce_all((total > 1e-30) & (total < 1e37))
+    return tf.cond(fits, lambda: _root(total), scaled)
 ''',
     "_excess": '''
 def _excess(a, axis=None):

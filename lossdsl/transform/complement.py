@@ -13,9 +13,10 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
-from lossdsl.transform.log_domain import LogDomain, subtraction
+from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.pairs import summands
+from lossdsl.transform.scaled import subtraction
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:

@@ -14,9 +14,10 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Sl
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
 from lossdsl.transform.complement import one_minus
-from lossdsl.transform.log_domain import LEAST, MOST, NEAR, NOTHING, LogDomain, Scaled, unshifted
+from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.norms import over_norms, root
 from lossdsl.transform.pairs import paired
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
 
