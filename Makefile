@@ -18,15 +18,19 @@ demo: .venv/.stamp-demo  ## the tour: losses written, checked, compiled and trai
 test: lint  ## everything a change must pass: lint, then every test and doctest
 	@$(BIN)/python -m pytest -n 2
 
-test-all: .venv/.stamp-all  ## the losses on JAX and torch as well; after `make test`, which has TensorFlow
-	@LOSSDSL_BACKENDS="jax torch" $(BIN)/python -m pytest -n 2 tests/test_backends.py tests/test_op_accuracy.py lossdsl/jax.py lossdsl/torch.py
+ELSEWHERE := tests/test_backends.py tests/test_op_accuracy.py tests/test_boosting.py tests/test_recipes.py \
+    tests/test_fused.py lossdsl/jax.py lossdsl/torch.py lossdsl/fused
 
-lint: .venv/.stamp-test  ## ruff and mypy
+test-all: .venv/.stamp-all  ## the losses on JAX, torch and boosting libraries as well; after `make test`, which has TensorFlow
+	@LOSSDSL_BACKENDS="jax torch" LOSSDSL_BOOSTING="xgboost lightgbm catboost" $(BIN)/python -m pytest -n 2 $(ELSEWHERE)
+
+lint: .venv/.stamp-test  ## ruff, mypy, and the bound on what one function does
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m mypy
+	@$(BIN)/complexipy lossdsl --max-complexity-allowed 25 --failed --plain
 
 clean:  ## remove .venv and whatever else was made here
-	@rm -rf .venv build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv build dist out .complexipy_cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp-demo: pyproject.toml
@@ -42,8 +46,8 @@ TORCH ?= torch==2.13.0
 
 .venv/.stamp-all: .venv/.stamp-test
 	@touch .venv/.unfinished
-	@echo "Installing JAX and torch into .venv"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input '$(TORCH)' -e '.[dev,jax,torch]'
+	@echo "Installing JAX, torch, XGBoost, LightGBM and CatBoost into .venv"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input '$(TORCH)' -e '.[dev,jax,torch,boosting]'
 	@rm .venv/.unfinished
 	@touch .venv/.stamp-all
 

@@ -2,4 +2,5 @@
 
 from lossdsl.extras import is_installed
 
-collect_ignore = [f"lossdsl/{name}.py" for name in ("jax", "torch") if not is_installed(name)]
+_MODULES = ("lossdsl/{}.py", "lossdsl/fused/{}_chunks.py", "lossdsl/fused/{}_linear.py")
+collect_ignore = [path.format(name) for name in ("jax", "torch") if not is_installed(name) for path in _MODULES]

@@ -1,7 +1,10 @@
 """Loss functions written as in the paper, checked, differentiated and compiled for Keras.
 
     lossdsl.compile("huber.loss", delta=0.5)     a keras.losses.Loss
+    lossdsl.metric("huber", delta=0.5)           a keras.metrics.Metric
     lossdsl.load("huber", delta=0.5).numpy(t, x) the same on numpy arrays, without Keras
+    lossdsl.torch.Loss, lossdsl.jax.loss         for plain torch and JAX, without Keras
+    lossdsl.boosting.xgboost("huber", delta=0.5) an objective for XGBoost; likewise lightgbm and catboost
 
 Importing this package loads neither Keras nor numpy; what is needed is loaded when it is asked for. Once it is
 imported, Keras models that were saved with one of its losses load without `custom_objects`.
@@ -28,27 +31,31 @@ from lossdsl.errors import (
 
 if TYPE_CHECKING:
     from lossdsl import losses
-    from lossdsl.api import compile, load
+    from lossdsl.api import compile, load, metric
     from lossdsl.checks import check, properties
     from lossdsl.config import from_config, from_yaml
-    from lossdsl.fused.keras_head import FusedDense
+    from lossdsl.fused.dense import FusedDense
 
 __version__ = "0.1.0"
 
 _LATE = {
-    "FusedDense": "lossdsl.fused.keras_head",
+    "FusedDense": "lossdsl.fused.dense",
     "check": "lossdsl.checks",
     "compile": "lossdsl.api",
     "from_config": "lossdsl.config",
     "from_yaml": "lossdsl.config",
     "load": "lossdsl.api",
+    "metric": "lossdsl.api",
     "properties": "lossdsl.checks",
 }
 
+_MODULES = ("losses", "torch", "jax", "boosting")
+"""Modules that are imported when they are asked for."""
+
 
 def __getattr__(name: str) -> Any:
-    if name == "losses":
-        return importlib.import_module("lossdsl.losses")
+    if name in _MODULES:
+        return importlib.import_module(f"lossdsl.{name}")
     if name not in _LATE:
         raise AttributeError(f"module 'lossdsl' has no attribute {name!r}")
     found = getattr(importlib.import_module(_LATE[name]), name)
@@ -81,5 +88,6 @@ __all__ = [
     "from_yaml",
     "load",
     "losses",
+    "metric",
     "properties",
 ]

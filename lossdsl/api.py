@@ -1,4 +1,4 @@
-"""The two verbs that users call: `load` a loss, `compile` it for Keras."""
+"""What users call: `load` a loss, `compile` it for Keras, or make a `metric` of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.source import Source
 
 if TYPE_CHECKING:
-    from lossdsl.runtime.compiled import Loss
+    from lossdsl.runtime.compiled import Loss, LossMetric
 
 
 def load(
@@ -41,13 +41,19 @@ def load(
 
 
 def named(
-    source: str | os.PathLike[str] | Source | Mapping[str, Any], axis: Any, parameters: Mapping[str, Any]
+    source: str | os.PathLike[str] | Source | Mapping[str, Any],
+    axis: Any,
+    parameters: Mapping[str, Any],
+    meaningless: Sequence[str] = (),
 ) -> tuple[Source, tuple[int, ...], Mapping[str, Any]]:
-    """What `load` makes a loss of: its text, its axes, its parameters. Raises LossError."""
+    """What `load` makes a loss of: its text, its axes, its parameters. Raises LossError.
+
+    Options of a mapping that are `meaningless` to the caller are refused: nothing is ignored in silence.
+    """
     if isinstance(source, Mapping):
         from lossdsl.config import source_of_mapping  # YAML is read by few; it is imported when it is
 
-        return source_of_mapping(source, axis, parameters)
+        return source_of_mapping(source, axis, parameters, meaningless)
     return read(source), axes_of(axis), parameters
 
 
@@ -89,3 +95,39 @@ def compile(
     from lossdsl.runtime.compiled import Loss  # Keras takes seconds: not before it is wanted
 
     return Loss(read(source), parameters, axis, name, reduction, dtype)
+
+
+def metric(
+    source: str | os.PathLike[str] | Source | Mapping[str, Any],
+    /,
+    *,
+    axis: int | Sequence[int] | None = -1,
+    name: str | None = None,
+    dtype: Any = None,
+    **parameters: Any,
+) -> LossMetric:
+    """A loss as a Keras metric: its mean over all samples since the last reset, by weight where there are weights.
+
+    Args:
+        source: what `compile` takes.
+        axis: the axis or axes that play `last`; None for all of them, the batch too.
+        name: the name in logs; by default that of the loss.
+        dtype: the dtype of the computation; by default `keras.config.floatx()`.
+        **parameters: values for the parameters of the loss.
+
+    Raises:
+        LossError: the kind says what was wrong; the message says where, and what to do.
+
+    A loss of the whole batch counts once for each of its samples.
+
+    >>> import lossdsl
+    >>> metric = lossdsl.metric("huber.loss", delta=1.0)
+    >>> metric.update_state([[0.0]], [[0.5]])
+    >>> metric.update_state([[0.0]], [[3.0]], sample_weight=[3.0])
+    >>> float(metric.result())
+    1.90625
+    """
+    from lossdsl.runtime.compiled import LossMetric
+
+    origin, axes, given = named(source, axis, parameters, ("reduction", "name", "dtype"))
+    return LossMetric(origin, given, axes or None, name, dtype)

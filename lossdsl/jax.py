@@ -15,12 +15,16 @@ from lossdsl import pipeline
 from lossdsl.api import named
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
-from lossdsl.runtime.native import NativeLoss, check_reduction, reduced
+from lossdsl.runtime.native import NativeLoss
+from lossdsl.runtime.reductions import check_reduction, reduced
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source, normal_name
 
 jax = load("jax")
 jnp = load("jax.numpy")
+
+from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
+from lossdsl.fused.jax_linear import fused_linear  # noqa: E402
 
 
 class PureLoss:
@@ -110,7 +114,7 @@ def loss(
     [0.25, 1.0]
     """
     check_reduction(reduction)
-    origin, axes, given = named(source, axis, parameters)
+    origin, axes, given = named(source, axis, parameters, ("reduction", "name", "dtype"))
     given = {normal_name(name): value for name, value in given.items()}
     specs = pipeline.parameters(pipeline.parsed(origin))
     lacking = [one for one in specs if one.name not in given and one.default is None]
@@ -139,4 +143,4 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-__all__ = ["PureLoss", "loss"]
+__all__ = ["Head", "PureLoss", "fused_linear", "loss"]

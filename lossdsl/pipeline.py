@@ -30,11 +30,11 @@ from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
+from lossdsl.transform.fewer_passes import affine_choices
 from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for
 from lossdsl.transform.guard import believing, guarded
 from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, through
 from lossdsl.transform.places import placeless, whole
-from lossdsl.transform.products import affine_choices
 from lossdsl.transform.readable import readable
 from lossdsl.transform.simplify import Proposal, simplified
 

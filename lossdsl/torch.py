@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from lossdsl.api import named
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
-from lossdsl.runtime.native import NativeLoss, check_parameter, check_reduction, reduced
+from lossdsl.runtime.native import NativeLoss, check_parameter
+from lossdsl.runtime.reductions import check_reduction, reduced
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source, normal_name
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from lossdsl.runtime.twin import Twin
 
 torch = load("torch")
+
+from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
+from lossdsl.fused.torch_linear import fused_linear  # noqa: E402
 
 
 class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
@@ -65,7 +69,7 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         given = {normal_name(name): value for name, value in parameters.items()}
         live = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
         plain = {name: value for name, value in given.items() if name not in live}
-        self.spec = LoadedLoss(*named(source, axis, plain), live=frozenset(live))
+        self.spec = LoadedLoss(*named(source, axis, plain, ("reduction", "name", "dtype")), live=frozenset(live))
         specs = {one.name: one for one in self.spec.program.loss.parameters}
         self._attributes = {}
         for name, value in live.items():
@@ -126,4 +130,4 @@ def _tensor(loss: str, name: str, value: Any) -> Any:
     return found
 
 
-__all__ = ["Loss"]
+__all__ = ["Head", "Loss", "fused_linear"]

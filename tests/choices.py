@@ -24,6 +24,8 @@ from lossdsl.transform.lower import lowered
 HEADER = "loss choices(t, x, m: binary, r: binary scalar, y: label)"
 SHAPE = (3, 4)
 POISONS = (np.nan, np.inf, -np.inf, 1e38, -1e38)
+ON_THE_WAY = (3.0, 50.0, 1e4)
+"""What is not selected at a huge number is not at these either: else it is too small to be seen beside the rest."""
 Inputs = dict[str, np.ndarray]
 
 ELEMENTS = ["x", "x", "t", "t - x", "t*x", "x + 0.5", "2*t"]
@@ -155,7 +157,8 @@ def poisoned(source: str, inputs: Inputs) -> Iterator[tuple[float, Inputs]]:
     places = [(name, place) for name in "tx" for place in np.ndindex(SHAPE)]
     free = [place for place in places if _is_free(source, inputs, before, [place], np.nan)]
     for poison in POISONS:
-        places = [where for where in free if _is_free(source, inputs, before, [where], poison)]
+        tried = (poison, *(float(np.sign(poison)) * size for size in ON_THE_WAY if poison == poison))
+        places = [where for where in free if all(_is_free(source, inputs, before, [where], one) for one in tried)]
         if places and _is_free(source, inputs, before, places, poison):
             yield poison, _with(inputs, places, poison)
 

@@ -13,9 +13,9 @@ import sys
 import numpy as np
 import pytest
 from emit_trial import drawn, same
+from shipped import THOROUGH
 
 import lossdsl
-from lossdsl import catalog
 from lossdsl.errors import LossConfigError, LossNameError, LossParameterError, LossShapeError, LossTypeError
 
 LIBRARY = sys.argv[1] if __name__ == "__main__" else "torch"
@@ -32,8 +32,8 @@ def weighted(values, weight, reduction):
 
 
 def catalogue(call, rng):
-    """Value and gradient of each built-in; under weights; of one sample; and each reduction of one of them."""
-    for name in catalog.names():
+    """Value and gradient of built-ins; under weights; of one sample; and each reduction of one of them."""
+    for name in THOROUGH:
         loss = lossdsl.load(name)
         if len(loss.program.loss.inputs) > 2:
             continue
@@ -97,6 +97,8 @@ def of_shapes(made, rng):
     same(
         made({"huber": {"delta": 0.5}}, reduction="none")(a, p), lossdsl.load("huber", delta=0.5).numpy(p, a), "mapping"
     )
+    with pytest.raises(LossConfigError, match="`reduction` in the mapping"):
+        made({"huber": {"delta": 0.5}, "reduction": "sum"})
     same(made("mse")(a, p, np.zeros(4)), 0.0, "weights that sum to 0")
 
 

@@ -1,4 +1,4 @@
-"""The catalogue as a whole: what each file owes its reader, and how a loss is found. `test_checks.py` checks each file."""
+"""The catalogue: what each file owes its reader, and how a loss is found. `test_checks.py` checks the files."""
 
 import re
 
@@ -71,9 +71,8 @@ def test_a_file_has_examples_of_stated_origin(name):
 
 
 def test_a_file_that_is_compiled_is_the_only_one_that_is_read(monkeypatch):
-    read = []
-    original = catalog.Path.read_text
-    monkeypatch.setattr(catalog.Path, "read_text", lambda path, **more: read.append(path.stem) or original(path, **more))
+    read, original = [], catalog.Path.read_text
+    monkeypatch.setattr(catalog.Path, "read_text", lambda path, **how: read.append(path.stem) or original(path, **how))
     catalog._text.cache_clear()
     assert catalog.read("huber").name == "huber.loss"
     assert read == ["huber"]

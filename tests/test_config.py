@@ -7,7 +7,8 @@ import pytest
 
 import lossdsl
 from lossdsl.config import description, find_losses
-from lossdsl.config.document import MAX_DEPTH, MAX_LENGTH, Embedded
+from lossdsl.config.document import MAX_DEPTH, MAX_LENGTH
+from lossdsl.config.embedded import Embedded
 from lossdsl.config.forms import Described
 from lossdsl.runtime.spec import LoadedLoss
 

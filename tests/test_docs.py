@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("page", ["losses", "findings", "words"])
+@pytest.mark.parametrize("page", ["losses", "findings", "words", "api"])
 def test_a_page_is_fresh(page):
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / f"{page}.py"), "--check"], capture_output=True, text=True, check=False

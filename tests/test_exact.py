@@ -14,8 +14,9 @@ from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, ordered
 from lossdsl.ir.expr import Gather, Input, Length, Param, Position, Rename, Slice, Unslice
 from lossdsl.ir.ranges import ranges
 from lossdsl.oracle.interpreter import evaluate, filled
-from lossdsl.oracle.number_systems import Beyond, SympyNumbers, float32_numbers, mp_numbers
+from lossdsl.oracle.number_systems import Beyond, float32_numbers, mp_numbers
 from lossdsl.oracle.points import points
+from lossdsl.oracle.sympy_numbers import SympyNumbers
 from lossdsl.source import Source
 
 M = mp_numbers()

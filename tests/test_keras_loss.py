@@ -736,3 +736,41 @@ def test_two_replicas_train_as_one_device_does_on_even_batches() -> None:
         np.testing.assert_allclose(losses, mirrored_losses, rtol=1e-5)
         for one, other in zip(weights, mirrored_weights, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+# --- as a metric
+
+
+def test_a_metric_agrees_with_its_loss_in_fit_and_after_loading(tmp_path, rng):
+    x, y = rng.normal(size=(70, 3)).astype("float32"), rng.normal(size=(70, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    metric = lossdsl.metric("huber", delta=0.5, name="error")
+    model.compile(optimizer="sgd", loss=lossdsl.compile("huber", delta=0.5), metrics=[metric])
+    log = model.fit(x, y, batch_size=32, epochs=2, verbose=0).history  # the last batch has 6 samples
+    np.testing.assert_allclose(log["error"], log["loss"], rtol=1e-6)
+    own = lossdsl.load("huber", delta=0.5).numpy.mean(y, np.asarray(model.predict(x, verbose=0)))
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), [own, own], rtol=1e-5)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.evaluate(x, y, verbose=0), [own, own], rtol=1e-5)
+
+
+def test_a_metric_weighs_masks_and_begins_again():
+    metric = lossdsl.metric("mse")
+    assert metric.name == "mean_squared_error"
+    metric.update_state([[0.0], [0.0]], [[1.0], [3.0]], sample_weight=[3.0, 1.0])
+    assert float(metric.result()) == 3.0  # (3*1 + 1*9)/4
+    metric.update_state([[0.0]], [[5.0]])
+    assert float(metric.result()) == np.float32(7.4)  # (3*1 + 1*9 + 25)/5
+    metric.reset_state()
+    assert float(metric.result()) == 0.0
+    steps = keras.layers.Masking(0.0)(np.array([[[1.0], [2.0], [0.0]]], "float32"))
+    metric.update_state(np.array([[[2.0], [4.0], [np.nan]]], "float32"), steps)
+    assert abs(float(metric.result()) - 2.5) < 1e-6  # (1 + 4)/2: the masked step does not count
+    again = keras.metrics.deserialize(keras.metrics.serialize(lossdsl.metric("quantile", q=0.25, name="q25")))
+    again.update_state([[0.0]], [[2.0]])
+    assert (again.name, float(again.result())) == ("q25", 1.5)
+    with pytest.raises(lossdsl.LossConfigError, match="`reduction` in the mapping"):
+        lossdsl.metric({"huber": {}, "reduction": "sum"})
+    with pytest.raises(lossdsl.LossShapeError):
+        metric.update_state(np.zeros((3, 1)), np.zeros((3, 2)))

@@ -9,8 +9,9 @@ from lossdsl.ir.bounds import POSITIVE
 from lossdsl.ir.expr import Input
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
+from lossdsl.transform.fewer_passes import affine_choices, doubled, shared_choices
 from lossdsl.transform.language import expression
-from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
+from lossdsl.transform.products import small_first
 
 # t, x, p over all axes; u, v one number a sample, g one number
 LETTERS = {letter: Input(letter, SAMPLE | {LAST}) for letter in "txp"}

@@ -31,7 +31,8 @@ def test_a_built_in_loss_is_called_by_its_name(name):
     inputs = ", ".join(_declared(one) for one in spec.inputs)
     parameters = ", ".join(f"{one.name}: {one.kind}" for one in open_ones)
     given = ", ".join(f"{one.name}={one.name}" for one in open_ones)
-    text = f"loss mine({inputs}{'; ' * bool(parameters)}{parameters})\n{name}({', '.join(words)}{'; ' * bool(given)}{given})"
+    end = "; " if open_ones else ""
+    text = f"loss mine({inputs}{end}{parameters})\n{name}({', '.join(words)}{end}{given})"
     assert pipeline.program(pipeline.parsed(Source(text))).loss.result is not None
 
 

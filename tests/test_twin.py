@@ -1,10 +1,17 @@
 """The numpy twin: how it is called, in which shapes and dtypes it answers, and what it refuses."""
 
+import pickle
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
+from scipy.optimize import minimize
+from shipped import THOROUGH
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import cross_val_score
 
 import lossdsl
 
@@ -297,3 +304,87 @@ def test_a_vector_picks_one_element_of_all_rows() -> None:
     t, x = np.ones((2, 3)), np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
     np.testing.assert_allclose(loss(t, x), [0.2, 0.5], rtol=1e-15)
     np.testing.assert_allclose(loss.grad(t, x), [[0, 1, 0], [0, 1, 0]], rtol=1e-15)
+
+
+# --- second derivatives, rows, weights
+
+MEETING = [
+    "loss f(t, x)\n(x[0] - 2*x[1])^2*x[2] + t[0]",  # elements that meet by their numbers alone
+    "loss f(t, (m, s))\n0.5*((t - m)^2*exp(-s) + s)",
+    "mean[all](exp(x)*t)^2",
+    "mean[batch](x)*x - t",
+    "sum[j in batch](exp(x - x[j]))*t",
+    "loss f(t: label, x)\n-log_softmax(x)[t]*sum(x^2)",
+]
+
+
+def inputs_of(loss: Any, rng: np.random.Generator, rows: tuple[int, ...]) -> list[Any]:
+    found = []
+    for one in loss.program.loss.inputs:
+        width = 3 * len(one.nodes) if loss.name == "f" else 3
+        found.append(rng.integers(0, 3, rows) if one.is_label else rng.uniform(0.05, 0.95, (*rows, width)))
+    return found
+
+
+@pytest.mark.parametrize("rows", [(4,), (2, 2)])
+@pytest.mark.parametrize("source", [*THOROUGH, *MEETING])
+def test_second_derivatives_are_slopes_of_the_gradient(source: str, rows: tuple[int, ...], rng: Any) -> None:
+    """Compared with a central difference of the gradient, which itself is compared with 60 digits elsewhere."""
+    loss = lossdsl.load(source)
+    if len(loss.program.loss.inputs) > 2 or (source in THOROUGH and len(rows) > 1):
+        return
+    t, x = inputs_of(loss, rng, rows)
+    found, step = loss.numpy.hess(t, x), 1e-5
+    assert found.shape == x.shape
+    for place in np.ndindex(x.shape):
+        above, below = x.copy(), x.copy()
+        above[place] += step
+        below[place] -= step
+        slope = (loss.numpy.grad(t, above)[place] - loss.numpy.grad(t, below)[place]) / (2 * step)
+        np.testing.assert_allclose(found[place], slope, rtol=1e-5, atol=1e-5)
+
+
+def test_the_second_derivative_in_another_input_and_of_one_sample() -> None:
+    assert twin("x*t^3").hess([2.0], [5.0], wrt="t").tolist() == [60.0]  # 6*t*x
+    assert twin("x*t^3").hess([2.0, 1.0], [5.0, 1.0], wrt="t").tolist() == [30.0, 3.0]  # of the mean of two
+    with pytest.raises(lossdsl.LossTypeError, match="is a label"):
+        twin(LABELS).hess([0], [[1.0, 2.0]], wrt="t")
+    with pytest.raises(lossdsl.LossLimitError, match="10201 elements meet"):
+        twin("mean[all](x*t)^2").hess(np.ones((101, 101)), np.ones((101, 101)))
+
+
+def test_rows_in_arrays_of_rank_one() -> None:
+    rows = twin("huber", delta=1.0).by_row
+    t, x = np.zeros(3), np.array([0.5, 3.0, -2.0])
+    assert rows(t, x).tolist() == [0.125, 2.5, 1.5]
+    assert rows.grad(t, x).tolist() == [0.5, 1.0, -1.0]
+    assert rows.hess(t, x).tolist() == [1.0, 0.0, 0.0]
+    assert rows(t[:, None], x[:, None]).tolist() == rows(t, x).tolist()
+    assert pickle.loads(pickle.dumps(rows))(t, x).tolist() == rows(t, x).tolist()
+
+
+def test_means_and_sums_under_weights() -> None:
+    loss = twin("mse")
+    t, x, w = np.zeros(3), np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 3.0])
+    assert (loss.mean(t, x), loss.sum(t, x)) == (14 / 3, 14.0)
+    assert (loss.mean(t, x, sample_weight=w), loss.sum(t, x, sample_weight=w)) == (7.0, 28.0)
+    assert loss.mean(t, x, sample_weight=0 * w) == 0.0
+    with pytest.raises(lossdsl.LossShapeError, match=r"the weights have shape \(2,\)"):
+        loss.mean(t, x, sample_weight=[1.0, 2.0])
+    with pytest.raises(lossdsl.LossShapeError, match="one number for the whole batch"):
+        twin("mean[all](abs(t - x))").mean(t, x, sample_weight=w)
+
+
+def test_as_a_metric_of_scikit_learn_and_a_function_for_scipy(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(60, 2))
+    y = x @ [1.0, -2.0] + 0.1 * rng.normal(size=60)
+    loss = lossdsl.load("huber", delta=0.5).numpy
+    scorer = make_scorer(loss.mean, greater_is_better=False)
+    scores = cross_val_score(LinearRegression(), x, y, scoring=scorer, cv=3, n_jobs=2)
+    own = [-loss.mean(y[k], LinearRegression().fit(np.delete(x, k, 0), np.delete(y, k)).predict(x[k]))
+           for k in np.array_split(np.arange(60), 3)]  # fmt: skip
+    np.testing.assert_allclose(scores, own)
+    found = minimize(lambda w: (loss.sum(y, x @ w), x.T @ loss.by_row.grad(y, x @ w)), np.zeros(2), jac=True)
+    np.testing.assert_allclose(found.x, np.linalg.lstsq(x, y)[0], atol=1e-5)  # all errors are within delta
+    again = Parallel(n_jobs=2)(delayed(loss.mean)(y, each) for each in (y, y + 1.0))
+    assert again == [0.0, loss.mean(y, y + 1.0)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,7 +22,7 @@ from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import Growth
 from lossdsl.prove.piecewise import Piecewise
-from lossdsl.prove.rational_functions import TooLarge, atoms_in
+from lossdsl.prove.rational_functions import RationalFunction, TooLarge, atoms_in
 from lossdsl.refute.counterexamples import _below, _text
 from lossdsl.refute.grid_search import GridLine, GridSearch, Setting
 from lossdsl.source import Span
@@ -72,7 +73,7 @@ def unbounded(
     seen: set[Expr] = set()
     for setting in islice(search.settings(), SETTINGS):
         plain = _settled(expr, setting)
-        if plain in seen or not _is_of_case(search, setting):
+        if plain in seen or not _is_of_case(search.view, setting):
             continue  # seen with another value of a parameter that has no part in it
         seen.add(plain)
         for end, found in _ends(search, plain):
@@ -90,7 +91,7 @@ def fading(search: GridSearch, of: Callable[[Expr], Expr]) -> Verdict | None:
     slope = of(search.view.expr)
     for line in islice(search.lines, SETTINGS):
         values = line.finite()
-        if not _is_of_case(search, line.setting):
+        if not _is_of_case(search.view, line.setting):
             continue
         for end, found in _ends(search, _settled(slope, line.setting)):
             if not end.is_far or found.limit != point(0) or not values:
@@ -111,10 +112,10 @@ class End:
     is_far: bool
 
 
-def _is_of_case(search: GridSearch, setting: Setting) -> bool:
+def _is_of_case(view: PredictionView, setting: Setting) -> bool:
     """Whether a setting has the value of the target that the loss is looked at for."""
-    case, target = search.view.target_case, search.loss.target
-    return case is None or target is None or setting[target.nodes[0]] == case
+    case, target = view.target_case, view.loss.target
+    return case is None or target is None or setting.get(target.nodes[0]) == case
 
 
 def _settled(expr: Expr, setting: Setting) -> Expr:
@@ -150,38 +151,42 @@ def _lifted(search: GridSearch, least: Any) -> Any:
 
 def flats(view: PredictionView, pieces: Piecewise, search: GridSearch) -> Iterator[Flat]:
     """The cells on which the slope is proved to be 0 although a smaller value was found."""
-    forms = pieces.assumptions.forms
-    for cell in pieces.whole:
-        try:
-            if (
-                not forms.of(pieces.slope(cell.value)).is_zero
-                or not pieces.assumptions.composition(None, view.variables)[cell.value].continuous
-            ):
-                continue
-        except TooLarge:
-            continue
+    for cell in filter(partial(_is_level, view, pieces), pieces.whole):
         for line in search.lines:
-            target = view.loss.target
-            case = view.target_case
-            if case is not None and target is not None and line.setting.get(target.nodes[0]) != case:
-                continue
-            found = line.finite()
-            if not found:
-                continue
-            least = min(y for _, y in found)
-            gap = search.m.mpf(10) ** -12 * (1 + abs(least))
-            high = [(x, y) for x, y in found if y > least + gap]
-            levels = search.numbers(view.written(cell.value), line.setting, [x for x, _ in high])
-            level = next((y for y in levels if y is not None), None)
-            high = [(x, y) for x, y in high if level is not None and abs(y - level) < gap]
-            high = [(x, y) for x, y in high if _holds(view, pieces, cell.splits, line.setting, x, search)]
-            if len(high) >= 2:
-                x, y = min(high, key=lambda pair: (pair[0].denominator, abs(pair[0])))
+            found = _above_least(view, pieces, cell, search, line) if _is_of_case(view, line.setting) else None
+            if found is not None:
+                x, y = found
                 splits = _telling(pieces, cell)
                 where = " and ".join(_condition(view, split) for split in splits) or "everywhere"
                 span = view.span(splits[-1].asker) if splits else None
                 yield Flat(where, search.at(line.setting, x), Verdict("proved", "pieces"), _text(y), span)
                 break
+
+
+def _is_level(view: PredictionView, pieces: Piecewise, cell: Cell) -> bool:
+    """Whether the slope is proved to be 0 on a cell."""
+    try:
+        is_flat = pieces.assumptions.forms.of(pieces.slope(cell.value)).is_zero
+    except TooLarge:
+        return False
+    return bool(is_flat and pieces.assumptions.composition(None, view.variables)[cell.value].continuous)
+
+
+def _above_least(
+    view: PredictionView, pieces: Piecewise, cell: Cell, search: GridSearch, line: GridLine
+) -> tuple[Fraction, Any] | None:
+    """The plainest point of a line on a level cell, with its value, if several of them lie above the least value."""
+    found = line.finite()
+    if not found:
+        return None
+    least = min(y for _, y in found)
+    gap = search.m.mpf(10) ** -12 * (1 + abs(least))
+    high = [(x, y) for x, y in found if y > least + gap]
+    levels = search.numbers(view.written(cell.value), line.setting, [x for x, _ in high])
+    level = next((y for y in levels if y is not None), None)
+    high = [(x, y) for x, y in high if level is not None and abs(y - level) < gap]
+    high = [(x, y) for x, y in high if _holds(view, pieces, cell.splits, line.setting, x, search)]
+    return min(high, key=lambda pair: (pair[0].denominator, abs(pair[0]))) if len(high) >= 2 else None
 
 
 def _telling(pieces: Piecewise, cell: Cell) -> list[CaseSplit]:
@@ -235,25 +240,32 @@ def statistic(view: PredictionView, pieces: Piecewise) -> tuple[str, str]:
         slopes = [forms.of(view.written(pieces.slope(cell.value))) for cell in pieces.whole]
     except TooLarge:
         return "", ""
-    places = [place for place, atom in enumerate(forms.atoms) if b.depends(atom, (t,))]
-    x = view.loss.prediction.nodes[0]
-    if (
-        len(pieces.whole) == 2
-        and view.moves
-        and all(not b.depends(forms.atoms[place], (t, x)) for one in slopes for place in _places(one))
-    ):
-        ups = [one for one, cell in zip(slopes, pieces.whole, strict=True) if _is_below(pieces, cell, above=False)]
-        downs = [one for one, cell in zip(slopes, pieces.whole, strict=True) if _is_below(pieces, cell, above=True)]
-        if len(ups) == len(downs) == 1:
-            level = forms.expr(forms.div(forms.negative(downs[0]), forms.sub(ups[0], downs[0])))
-            return ("median", "") if b.is_const(level, 0.5) else ("quantile", formula(level))
-    if len({one.key for one in slopes}) == 1 and view.target_case is None:
-        only = slopes[0]
-        used = [place for place in places if place in _places(only)]
-        if len(used) == 1 and forms.atoms[used[0]] is t:
-            degrees = only.top.degrees()[used[0]], only.bottom.degrees()[used[0]]
-            return ("mean", "") if degrees == (1, 0) else ("", "")
-    return "", ""
+    level = _quantile(view, pieces, slopes)
+    if level is not None:
+        return ("median", "") if b.is_const(level, 0.5) else ("quantile", formula(level))
+    if len({one.key for one in slopes}) != 1 or view.target_case is not None:
+        return "", ""
+    used = [place for place in _places(slopes[0]) if b.depends(forms.atoms[place], (t,))]
+    is_alone = len(used) == 1 and forms.atoms[used[0]] is t
+    ratio = slopes[0]
+    is_linear = is_alone and (ratio.top.degrees()[used[0]], ratio.bottom.degrees()[used[0]]) == (1, 0)
+    return ("mean" if is_linear else "", "")
+
+
+def _quantile(view: PredictionView, pieces: Piecewise, slopes: Sequence[RationalFunction]) -> Expr | None:
+    """The level of the quantile that a loss is least at: its slope is one constant below the target, another above."""
+    forms, target = pieces.assumptions.forms, view.loss.target
+    nodes = (*(target.nodes if target is not None else ()), view.loss.prediction.nodes[0])
+    if len(pieces.whole) != 2 or not view.moves:
+        return None
+    if any(b.depends(forms.atoms[place], nodes) for one in slopes for place in _places(one)):
+        return None
+    pairs = list(zip(slopes, pieces.whole, strict=True))
+    ups = [one for one, cell in pairs if _is_below(pieces, cell, above=False)]
+    downs = [one for one, cell in pairs if _is_below(pieces, cell, above=True)]
+    if len(ups) != 1 or len(downs) != 1:
+        return None
+    return forms.expr(forms.div(forms.negative(downs[0]), forms.sub(ups[0], downs[0])))
 
 
 def _places(ratio: object) -> list[int]:

@@ -43,7 +43,7 @@ def xgboost(source: Named, curvature: str = "auto", **parameters: Any) -> XGBoos
     >>> objective(np.zeros(2), np.array([0.5, 4.0]))
     (array([0.5, 1. ], dtype=float32), array([1.  , 0.25], dtype=float32))
     """
-    return XGBoostObjective(LoadedLoss(*named(source, -1, parameters)), curvature)
+    return XGBoostObjective(_loaded(source, parameters), curvature)
 
 
 def lightgbm(source: Named, curvature: str = "auto", **parameters: Any) -> LightGBMObjective:
@@ -55,7 +55,7 @@ def lightgbm(source: Named, curvature: str = "auto", **parameters: Any) -> Light
     >>> lossdsl.boosting.lightgbm("mse").why
     'the loss is proved to be quadratic in the score'
     """
-    return LightGBMObjective(LoadedLoss(*named(source, -1, parameters)), curvature)
+    return LightGBMObjective(_loaded(source, parameters), curvature)
 
 
 def catboost(source: Named, curvature: str = "auto", **parameters: Any) -> CatBoostObjective:
@@ -67,7 +67,11 @@ def catboost(source: Named, curvature: str = "auto", **parameters: Any) -> CatBo
     >>> lossdsl.boosting.catboost("mse").calc_ders_range([3.0], [1.0], None)
     [(-4.0, -2.0)]
     """
-    return CatBoostObjective(LoadedLoss(*named(source, -1, parameters)), curvature)
+    return CatBoostObjective(_loaded(source, parameters), curvature)
+
+
+def _loaded(source: Named, parameters: Mapping[str, Any]) -> LoadedLoss:
+    return LoadedLoss(*named(source, -1, parameters, ("axis", "reduction", "name", "dtype")))
 
 
 __all__ = ["CatBoostObjective", "LightGBMObjective", "XGBoostObjective", "catboost", "lightgbm", "xgboost"]

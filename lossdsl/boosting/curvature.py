@@ -195,10 +195,9 @@ class Score:
         if not self.is_proved("smooth"):
             return ""
         if self.cases and all(one.has_short_steps for one in self.cases):
-            quadratic = all(one.is_quadratic for one in self.cases)
-            return (
-                f"the loss is proved to be {'quadratic' if quadratic else 'convex, with Newton steps that stay short'}"
-            )
+            if all(one.is_quadratic for one in self.cases):
+                return "the loss is proved to be quadratic in the score"
+            return "the loss is proved to be convex, with Newton steps that stay short"
         if self.ignores_target and self.is_proved("convex"):
             return "the loss is proved to be convex, with a second derivative that no target changes (Fisher scoring)"
         return ""

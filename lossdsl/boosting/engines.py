@@ -130,13 +130,10 @@ def _of_matrix(one: Any, other: Any, weight: Any) -> tuple[Any, Any, Any]:
     """Target, scores and weights of either interface."""
     if not hasattr(other, "get_label"):
         return one, other, _rows_of(weight, len(other))
-    target, groups = other.get_label(), None
-    if np.size(other.get_weight()) not in (0, len(target)):
-        ends = other.get_uint_info("group_ptr")
-        groups = np.diff(ends)
-    rows = len(one) if np.ndim(one) > 1 else other.num_row()
-    target = target.reshape(rows, -1)[:, 0] if np.size(target) == rows else target.reshape(rows, -1)
-    return target, np.asarray(one).reshape(rows, -1), _rows_of(other.get_weight(), rows, groups)
+    rows, weights = other.num_row(), other.get_weight()
+    target = np.reshape(other.get_label(), (rows, -1))
+    groups = np.diff(other.get_uint_info("group_ptr")) if len(weights) not in (0, rows) else None
+    return target, one, _rows_of(weights, rows, groups)
 
 
 # --- LightGBM

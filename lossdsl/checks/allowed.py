@@ -45,32 +45,39 @@ def acknowledged(
     """
     owners = [_owner(file, finding) for finding in findings]
     marks: dict[int, str] = {}
-    for number, loss in enumerate(file.losses):
-        seen: set[str] = set()
-        for line in loss.lines:
-            if not isinstance(line, s.Allow):
-                continue
-            word = line.finding
-            row = rows.get(word.text)
-            if row is None:
-                hint = did_you_mean(word.text, rows) or "`lossdsl check --list` names them"
-                yield WRONG.found(f"there is no finding `{word.text}`", word.span, hint)
-            elif not row.allowable:
-                yield WRONG.found(f"`{word.text}` cannot be acknowledged", word.span, "mend what it is about")
-            elif word.text in seen:
-                message = f"`{word.text}` is acknowledged above already"
-                yield UNMET.found(message, word.span, "remove one of the lines", fix=without_line(line.span))
-            else:
-                seen.add(word.text)
-                alike = [place for place, finding in enumerate(findings) if finding.id == word.text]
-                met = [place for place in alike if owners[place] == number]
-                marks |= dict.fromkeys(met, line.reason)
-                if not met and word.text in sought:
-                    hint = _elsewhere(file, owners, alike)
-                    fix = without_line(line.span) if hint == _REMOVE else ()
-                    yield UNMET.found(f"there is no finding `{word.text}` here", word.span, hint, fix=fix)
+    seen: list[set[str]] = [set() for _ in file.losses]
+    lines = [(at, line) for at, loss in enumerate(file.losses) for line in loss.lines if isinstance(line, s.Allow)]
+    for number, line in lines:
+        name = line.finding.text
+        wrong = _wrong(line, rows, seen[number])
+        if wrong is not None:
+            yield wrong
+            continue
+        seen[number].add(name)
+        alike = [place for place, finding in enumerate(findings) if finding.id == name]
+        met = [place for place in alike if owners[place] == number]
+        marks |= dict.fromkeys(met, line.reason)
+        if not met and name in sought:
+            hint = _elsewhere(file, owners, alike)
+            fix = without_line(line.span) if hint == _REMOVE else ()
+            yield UNMET.found(f"there is no finding `{name}` here", line.finding.span, hint, fix=fix)
     for place, finding in enumerate(findings):
         yield replace(finding, allowed=marks[place]) if place in marks else finding
+
+
+def _wrong(line: s.Allow, rows: Mapping[str, Row], seen: Container[str]) -> Finding | None:
+    """What is wrong with a line whatever is found, given the ids of those above it."""
+    name, span = line.finding.text, line.finding.span
+    row = rows.get(name)
+    if row is None:
+        hint = did_you_mean(name, rows) or "`lossdsl check --list` names them"
+        return WRONG.found(f"there is no finding `{name}`", span, hint)
+    if not row.allowable:
+        return WRONG.found(f"`{name}` cannot be acknowledged", span, "mend what it is about")
+    if name in seen:
+        fix = without_line(line.span)
+        return UNMET.found(f"`{name}` is acknowledged above already", span, "remove one of the lines", fix=fix)
+    return None
 
 
 def _owner(file: s.FileText, finding: Finding) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lossdsl import catalog
 from lossdsl.checks.finding import Edit, Finding, Row, without_line
@@ -163,40 +163,39 @@ def _shadowing(loss: s.LossText) -> Iterator[Finding]:
         reach = {word.text: "input" for one in header.inputs for word in one.names}
         reach |= {one.name.text: "parameter" for one in header.parameters}
     for line in loss.lines:
-        if not isinstance(line, s.Definition | s.Formula):
-            continue
-        yield from _nested(_value(line), frozenset())
-        if not isinstance(line, s.Definition):
-            continue
-        if isinstance(line.left, s.Call):
-            if line.left.function.text in catalog.names():
-                yield _hides(line.left.function, "function", "built-in loss")
-            for arg in line.left.args:
-                if isinstance(arg, s.Name):
-                    what = "function of the language" if arg.text in function_names() else reach.get(arg.text)
-                    if what is not None:
-                        yield _hides(s.Word(arg.span, arg.text), "argument", what)
-        word = _defined(line.left)
-        if word is not None:
-            reach.setdefault(word.text, "function" if isinstance(line.left, s.Call) else "definition")
+        if isinstance(line, s.Definition | s.Formula):
+            yield from _nested(_value(line))
+        if isinstance(line, s.Definition):
+            word = _defined(line.left)
+            if isinstance(line.left, s.Call):
+                yield from _hidden_by_function(line.left, reach)
+            if word is not None:
+                reach.setdefault(word.text, "function" if isinstance(line.left, s.Call) else "definition")
 
 
-def _nested(node: s.Node, around: frozenset[str]) -> Iterator[Finding]:
+def _hidden_by_function(left: s.Call, reach: Mapping[str, str]) -> Iterator[Finding]:
+    """What a local function and its arguments are called like."""
+    if left.function.text in catalog.names():
+        yield _hides(left.function, "function", "built-in loss")
+    for arg in left.args:
+        if isinstance(arg, s.Name):
+            what = "function of the language" if arg.text in function_names() else reach.get(arg.text)
+            if what is not None:
+                yield _hides(s.Word(arg.span, arg.text), "argument", what)
+
+
+def _nested(node: s.Node) -> Iterator[Finding]:
     """Indices that are called like one around them."""
-    stack: list[tuple[object, frozenset[str]]] = [(node, around)]
+    stack: list[tuple[object, frozenset[str]]] = [(node, frozenset())]
     while stack:
-        part, names = stack.pop()
+        part, around = stack.pop()
         if isinstance(part, tuple):
-            stack.extend((one, names) for one in part)
+            stack.extend((one, around) for one in part)
         elif isinstance(part, s.Node):
-            inner = names
-            if isinstance(part, s.Aggregate):
-                for item in part.items:
-                    word = _index(item)
-                    if word is not None:
-                        if word.text in names:
-                            yield _hides(word, "index", "index around it")
-                        inner = inner | {word.text}
+            items = part.items if isinstance(part, s.Aggregate) else ()
+            bound = [word for word in map(_index, items) if word is not None]
+            yield from (_hides(word, "index", "index around it") for word in bound if word.text in around)
+            inner = around.union(word.text for word in bound)
             stack.extend((getattr(part, name), inner) for name in part.__dataclass_fields__ if name != "span")
 
 

@@ -94,14 +94,7 @@ def run(options: argparse.Namespace) -> int:
 
         print(listed() if options.explain is None else explained(options.explain))
         return CLEAN
-    if not options.sources:
-        raise WrongUse("name a file, a folder, a built-in loss or a formula, or - for standard input")
-    if options.jobs is not None and options.jobs < 1:
-        raise WrongUse(f"--jobs is at least 1, not {options.jobs}")
-    if options.sources.count(STDIN) > 1:
-        raise WrongUse(f"standard input is read once, so `{STDIN}` is given once")
-    if options.stdin_filename is not None and STDIN not in options.sources:
-        raise WrongUse(f"--stdin-filename names standard input, which is read where a file is `{STDIN}`")
+    _refuse_wrong_use(options)
 
     from lossdsl.cli.fixes import mended
     from lossdsl.cli.formats import FORMATS, Checked
@@ -120,13 +113,12 @@ def run(options: argparse.Namespace) -> int:
     found: list[Report] = []
     fixed = 0
     with progress(len(items)) as advance:
-        for item, selection, report in zip(
-            items, selected, reports(items, options.jobs or usual(len(items)), asked), strict=True
-        ):
-            told = selection.told(report)
+        made = reports(items, options.jobs or usual(len(items)), asked)
+        for item, selection, report in zip(items, selected, made, strict=True):
+            told, count = selection.told(report), 0
             if options.fix:
                 told, count = mended(item, told, partial(_again, selection, asked))
-                fixed += count
+            fixed += count
             found.append(told)
             advance()
     is_strict = any(selection.strict for selection in selected)
@@ -144,6 +136,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         deliver("".join(f"{line.text}\n" for line in lines(checked)), options.output)
     return FOUND if checked.counted and not options.exit_zero else CLEAN
+
+
+def _refuse_wrong_use(options: argparse.Namespace) -> None:
+    if not options.sources:
+        raise WrongUse("name a file, a folder, a built-in loss or a formula, or - for standard input")
+    if options.jobs is not None and options.jobs < 1:
+        raise WrongUse(f"--jobs is at least 1, not {options.jobs}")
+    if options.sources.count(STDIN) > 1:
+        raise WrongUse(f"standard input is read once, so `{STDIN}` is given once")
+    if options.stdin_filename is not None and STDIN not in options.sources:
+        raise WrongUse(f"--stdin-filename names standard input, which is read where a file is `{STDIN}`")
 
 
 def _again(selection: RowSelection, asked: Mapping[str, Any], text: Source) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,13 +52,17 @@ def description(path_or_text: str | os.PathLike[str], key: str | None = None) ->
 
 
 def source_of_mapping(
-    mapping: Mapping[str, Any], axis: Any, parameters: Mapping[str, Any]
+    mapping: Mapping[str, Any], axis: Any, parameters: Mapping[str, Any], meaningless: Sequence[str] = ()
 ) -> tuple[Source, tuple[int, ...], dict[str, Any]]:
     """Text, axes and parameters of the loss that a mapping describes; `axis` and `parameters` join the mapping's."""
     from lossdsl.runtime.sources import read
     from lossdsl.runtime.spec import axes_of
 
     found = _joined(described(from_python(mapping)), {"axis": axis}, parameters)
+    for option in meaningless:
+        if option in found.options:
+            hint = "give it as an argument, if there is one of that name"
+            raise LossConfigError(f"`{option}` in the mapping is an option for Keras losses", None, hint)
     return read(found.source), axes_of(found.options.get("axis", -1)), dict(found.parameters)
 
 

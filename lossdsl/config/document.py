@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lossdsl.config.embedded import Embedded, is_in_braces, offsets_of
 from lossdsl.config.problems import explained
 from lossdsl.errors import LossConfigError, LossLimitError
 from lossdsl.source import Source, Span
@@ -26,28 +27,6 @@ _TAG = "tag:yaml.org,2002:"
 _DECIMAL = re.compile(r"[-+]?[0-9][0-9_]*")
 _PREFIXED = re.compile(r"[-+]?0[xb][0-9a-fA-F_]+")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-
-
-_NOTHING = Source("")
-
-
-@dataclass(frozen=True)
-class Embedded(Source):
-    """A text that is part of a YAML text: `offsets` says where in `whole` each of its characters stands.
-
-    Places and excerpts are those of the YAML text, whatever was quoted, escaped, folded or indented there.
-    """
-
-    whole: Source = _NOTHING
-    offsets: tuple[int, ...] = (0,)
-
-    def position(self, offset: int) -> tuple[int, int]:
-        return self.whole.position(self.offsets[min(offset, len(self.offsets) - 1)])
-
-    def line_at(self, offset: int) -> tuple[str, int]:
-        at = self.offsets[min(offset, len(self.offsets) - 1)]
-        line, start = self.whole.line_at(at)
-        return line, offset - (at - start)
 
 
 @dataclass(frozen=True)
@@ -200,10 +179,10 @@ class _Reader:
         value = _scalar(node)
         if not isinstance(value, str):
             return Item(value, span)
-        offsets = _offsets(self.source.text, node)
+        offsets = offsets_of(self.source.text, node)
         line, column = self.source.position(span.start)
         text: Source = Embedded(value, self.source.name, line, column, 0, self.source, offsets)
-        return Item(value, span, text, not node.style and _in_braces(self.source.text, span.start))
+        return Item(value, span, text, not node.style and is_in_braces(self.source.text, span.start))
 
     def _entries(self, node: Any) -> dict[str, Entry]:
         own: dict[str, Entry] = {}
@@ -259,45 +238,3 @@ def _scalar(node: Any) -> str | int | float | bool | None:
         if NUMBER.fullmatch(word):
             return float(word)
     return text
-
-
-_LETTERS = {"x": 2, "u": 4, "U": 8}
-
-
-def _offsets(text: str, node: Any) -> tuple[int, ...]:
-    """Where each character of a scalar stands in the YAML text.
-
-    White space aside, a scalar is its raw text without quotes, escapes and (of a block) the first line; so the two are
-    read side by side, and white space in the value takes the place of the raw text that is next.
-    """
-    at, end = node.start_mark.index, node.end_mark.index
-    if node.style in ("|", ">"):
-        at = max(text.find("\n", at, end), at) + 1
-    elif node.style:
-        at += 1
-    found: list[int] = []
-    for char in node.value:
-        while node.style == '"' and text.startswith("\\\n", at):
-            at += 2
-        if not char.isspace():
-            while at < end and text[at].isspace():
-                at += 1
-        elif not (at < end and text[at].isspace()) and not text.startswith("\\", at):
-            found.append(max(at - 1, node.start_mark.index))  # a break that was folded into the space before it
-            continue
-        found.append(min(at, end))
-        at += _raw_length(text, at, char, node.style)
-    return (*found, min(at, end))
-
-
-def _raw_length(text: str, at: int, char: str, style: str | None) -> int:
-    """How many characters of the YAML text stand for one of a scalar."""
-    if style == '"' and text.startswith("\\", at):
-        return 2 + _LETTERS.get(text[at + 1 : at + 2], 0)
-    return 2 if style == char == "'" else 1
-
-
-def _in_braces(text: str, at: int) -> bool:
-    """Whether an unquoted text stands inside `{…}` or `[…]` of its own line."""
-    before = text[text.rfind("\n", 0, at) + 1 : at]
-    return before.count("{") > before.count("}") or before.count("[") > before.count("]")

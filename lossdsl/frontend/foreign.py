@@ -6,7 +6,6 @@ separated by spaces, and what to write; a text in the language stands alone, any
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -450,8 +449,3 @@ def _near(word: str, known: list[str]) -> str | None:
     if latin != word and latin in known:
         return f"its letters only look like those of `{latin}`: write it on a Latin keyboard"
     return did_you_mean(word, known)
-
-
-def is_code(text: str) -> bool:
-    """Whether what stands for a word is a text in the language, and not a pattern with a blank in it."""
-    return re.search(r"\bcondition\b|…|->|name =", text) is None

@@ -19,8 +19,10 @@ from lark.visitors import Transformer_NonRecursive
 
 from lossdsl.errors import LossLimitError, LossSyntaxError
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.brackets import check_brackets
 from lossdsl.frontend.foreign import character_hint
-from lossdsl.frontend.messages import check_brackets, explain_character, explain_token
+from lossdsl.frontend.lexical_errors import explain_character
+from lossdsl.frontend.syntax_errors import explain_token
 from lossdsl.source import Source, Span, normal_name
 
 _WORDS = ("loss", "require", "expect", "allow", "example", "if", "in", "and", "or", "not", "self", "true", "false",

@@ -300,33 +300,12 @@ class _Main:
     ) -> Expr:
         header = text.header
         assert header is not None
-        words = [word for spec in header.inputs for word in spec.names]
-        if len(call.args) != len(words):
-            shown = ", ".join(word.text for word in words)
-            hint = f"as in `{header.name.text}({shown})`"
-            if len(call.args) > len(words) and header.parameters:
-                first = header.parameters[0].name.text
-                hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
-            wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
-            raise LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
-        meanings: dict[str, Meaning] = {}
-        specs = [spec for spec in map(input_spec, header.inputs) for _ in spec.nodes]
-        for word, spec, arg in zip(words, specs, call.args, strict=True):
-            value = resolver.resolve(arg, scope)
-            if spec.is_label and value.kind is not Kind.INT:
-                hint = "give it an input that is declared so, as in `t: label`"
-                raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span, hint)
-            meanings[word.text] = value if spec.is_label else b.number(value)
+        meanings = _input_values(resolver, call, header, scope)
         given = {word.text: (word, node) for word, node in call.keywords}
         for parameter in map(parameter_spec, header.parameters):
             if parameter.name in given:
-                word, node = given.pop(parameter.name)
-                value = resolver.resolve(node, scope)
-                if parameter.kind == "bool" and not isinstance(value, Flag):
-                    raise LossTypeError(f"`{parameter.name}` is `true` or `false`", node.span)
-                if parameter.kind == "int" and not isinstance(value, Const):
-                    raise LossTypeError(f"`{parameter.name}` is a whole number", node.span)
-                meanings[parameter.name] = value if parameter.kind in ("bool", "int") else b.number(value)
+                _, node = given.pop(parameter.name)
+                meanings[parameter.name] = _parameter_value(resolver, parameter, node, scope)
             elif parameter.default is not None:
                 meanings[parameter.name] = _settled_node(parameter.default)
             else:
@@ -404,3 +383,37 @@ def _no_value_hint(loss: s.LossText) -> str:
 
 def _settled_node(value: float | int | bool) -> Expr:
     return Flag(value) if isinstance(value, bool) else b.const(value)
+
+
+# --- calls of losses ----------------------------------------------------------------------------------------------
+
+
+def _input_values(resolver: Resolver, call: s.Call, header: s.Header, scope: Scope) -> dict[str, Meaning]:
+    """What a call gives for the inputs of a loss."""
+    words = [word for spec in header.inputs for word in spec.names]
+    if len(call.args) != len(words):
+        shown = ", ".join(word.text for word in words)
+        hint = f"as in `{header.name.text}({shown})`"
+        if len(call.args) > len(words) and header.parameters:
+            first = header.parameters[0].name.text
+            hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
+        wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
+        raise LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
+    found: dict[str, Meaning] = {}
+    specs = [spec for spec in map(input_spec, header.inputs) for _ in spec.nodes]
+    for word, spec, arg in zip(words, specs, call.args, strict=True):
+        value = resolver.resolve(arg, scope)
+        if spec.is_label and value.kind is not Kind.INT:
+            hint = "give it an input that is declared so, as in `t: label`"
+            raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span, hint)
+        found[word.text] = value if spec.is_label else b.number(value)
+    return found
+
+
+def _parameter_value(resolver: Resolver, parameter: ParameterSpec, node: s.Node, scope: Scope) -> Expr:
+    value = resolver.resolve(node, scope)
+    if parameter.kind == "bool" and not isinstance(value, Flag):
+        raise LossTypeError(f"`{parameter.name}` is `true` or `false`", node.span)
+    if parameter.kind == "int" and not isinstance(value, Const):
+        raise LossTypeError(f"`{parameter.name}` is a whole number", node.span)
+    return value if parameter.kind in ("bool", "int") else b.number(value)

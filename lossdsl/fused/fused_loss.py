@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+from weakref import WeakValueDictionary
 
 import keras
 from keras import ops
@@ -36,6 +37,9 @@ class _Given:
 
 
 _CHUNKS = {"tensorflow": "TensorFlowChunks", "jax": "JaxChunks", "torch": "TorchChunks"}
+RESTORED: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""By mark, the layers that were read from a file: Keras reads those of a model first, and its loss after them."""
+
 _REMEDY = "compile the model with `loss=head.loss` of the `FusedDense` at its end"
 
 
@@ -87,7 +91,9 @@ class FusedLoss(CompiledLoss):
         spec, label = self.spec, self.name
         loss = spec.program.loss
         hidden = keras_internals.tensor_of(y_pred)
-        tensors: dict[str, Any] = {loss.prediction.identifier: self._head(self._layer(), hidden, "the layer of the loss")}
+        tensors: dict[str, Any] = {
+            loss.prediction.identifier: self._head(self._layer(), hidden, "the layer of the loss")
+        }
         teacher = self._layer().target_head
         found = given_targets(spec, y_true, label) if loss.target is not None else {}
         for one in loss.inputs:
@@ -123,24 +129,29 @@ class FusedLoss(CompiledLoss):
         """The code for inputs, made once."""
         backend = keras.backend.backend()
         heads = {name: value for name, value in tensors.items() if isinstance(value, Head)}
-        classes = int(heads[self.spec.program.loss.prediction.identifier].kernel.shape[1])
-        key = (classes, *((name, value.bias is not None) for name, value in heads.items()))
+        counts = {name: int(value.kernel.shape[1]) for name, value in heads.items()}
+        classes = counts[self.spec.program.loss.prediction.identifier]
+        key = tuple((name, counts[name], value.bias is not None) for name, value in heads.items())
         if key not in self._made:
-            of_loss = steps(self.spec, heads, [value.bias is not None for value in heads.values()], backend)
+            of_loss = steps(self.spec, counts, [value.bias is not None for value in heads.values()], backend)
             maker: Callable[..., Chunks] = getattr(import_module(f"lossdsl.fused.{backend}_chunks"), _CHUNKS[backend])
             self._made[key] = of_loss, maker(of_loss, chunk_of(self._layer().chunk, classes), classes)
         return self._made[key]
 
     def get_config(self) -> dict[str, Any]:
-        """Plain JSON: the layer, which is saved once for the model and the loss."""
-        return {"head": keras.saving.serialize_keras_object(self._layer())}
+        """The mark of the layer, which the model saves."""
+        return {"head": self._layer().mark}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> FusedLoss:
-        """The loss of the layer that was saved. Raises LossConfigError for what `get_config` cannot have written."""
-        head = keras.saving.deserialize_keras_object(config.get("head"))
-        if not isinstance(getattr(head, "loss", None), cls):
-            raise LossConfigError("the saved loss has no layer", None, _REMEDY)
+        """The loss of the layer that was read before, as part of the model. Raises LossConfigError if there is none."""
+        head = RESTORED.get(str(config.get("head")))
+        if head is None:
+            raise LossConfigError(
+                "the loss was saved with a `FusedDense`, which the model did not read from the file",
+                None,
+                "load with `compile=False`, then compile with `loss=head.loss`",
+            )
         found: FusedLoss = head.loss
         return found
 

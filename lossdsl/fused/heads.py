@@ -23,9 +23,7 @@ class Head(NamedTuple):
     bias: Any = None
 
 
-def aligned(
-    spec: LoadedLoss, given: Mapping[str, Any], label: str
-) -> tuple[Shape, dict[str, Any]]:
+def aligned(spec: LoadedLoss, given: Mapping[str, Any], label: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The shape of the places, and the inputs with a trailing axis of length 1 more or less, as they need it.
 
     Args:
@@ -72,9 +70,7 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     return (*hidden[:-1], kernel[1])
 
 
-def arguments(
-    spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]
-) -> list[Any]:
+def arguments(spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]) -> list[Any]:
     """The flat list of `Steps`, with one axis of places."""
     found: list[Any] = []
     for one in spec.program.loss.inputs:
@@ -99,7 +95,8 @@ def targets(spec: LoadedLoss, target: Any, label: str) -> dict[str, Any]:
     names = ", ".join(one.name for one in wanted) or "none"
     given: Sequence[Any] = [target]
     if isinstance(target, Mapping):
-        found = {one.identifier: value for name, value in target.items() if (one := loss.input(name)) in wanted and one}
+        by_name = {name: loss.input(name) for name in target}
+        found = {one.identifier: target[name] for name, one in by_name.items() if one is not None and one in wanted}
         if len(found) == len(target) == len(wanted):
             return found
         given = ()

@@ -32,27 +32,22 @@ class JaxChunks:
         self, arguments: Sequence[Array], upstream: Sequence[Array], wanted: Sequence[bool]
     ) -> tuple[list[Array], list[Array]]:
         """The place values and, given the derivative of what comes after in them, the gradients that are wanted."""
-        are_places = self.steps.are_places
-        dtype = work_dtype(arguments)
+        steps, dtype = self.steps, work_dtype(arguments)
         needed = [one and bool(upstream) for one in wanted]
-        count = next(len(each) for each, is_place in zip(arguments, are_places, strict=True) if is_place)
+        count = len(steps.parted(arguments)[0][0])
 
         def part(start: Array, length: int) -> tuple[list[Array], list[Array], list[Array]]:
             """Values of some places, their own gradients, and what they add to the gradients of all."""
-            cut = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=length)
-            pairs = zip(arguments, are_places, strict=True)
-            given = [cut(each) if is_place else each for each, is_place in pairs]
-            values, slopes = self._part(given, [cut(each) for each in upstream], needed, dtype)
-            found = list(zip(slopes, are_places, strict=True))
-            own = [one for one, is_place in found if one is not None and is_place]
-            return values, own, [one for one, is_place in found if one is not None and not is_place]
+            rows = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=length)
+            values, slopes = self._part(steps.cut(arguments, rows), [rows(each) for each in upstream], needed, dtype)
+            return values, *steps.parted(slopes)
 
         def step(sums: list[Array], start: Array) -> tuple[list[Array], tuple[list[Array], list[Array]]]:
             values, own, shared = part(start, self.chunk)
             return [one + other for one, other in zip(sums, shared, strict=True)], (values, own)
 
-        pairs = zip(arguments, are_places, needed, strict=True)
-        sums = [jnp.zeros(each.shape, dtype) for each, is_place, one in pairs if one and not is_place]
+        whole = steps.parted([each if one else None for each, one in zip(arguments, needed, strict=True)])[1]
+        sums = [jnp.zeros(each.shape, dtype) for each in whole]
         full, more = divmod(count, self.chunk)
         pieces = []
         if full:
@@ -63,9 +58,7 @@ class JaxChunks:
             sums = [one + other for one, other in zip(sums, shared, strict=True)]
             pieces.append((values, own))
         values, own = jax.tree.map(lambda *each: jnp.concatenate(each) if len(each) > 1 else each[0], *pieces)
-        rest, shared = iter(own), iter(sums)
-        made = [next(rest if is_place else shared) for is_place, one in zip(are_places, needed, strict=True) if one]
-        return values, made
+        return values, steps.together(own, sums, needed)
 
     def _part(
         self, given: Sequence[Array], upstream: Sequence[Array], needed: Sequence[bool], dtype: Any
@@ -119,7 +112,7 @@ def _gradients(slope: Array, group: Sequence[Array], dtype: Any) -> list[Callabl
 def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
     """The place values; their gradient makes the logits again, with what comes after folded in place by place."""
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def values(arguments: Sequence[Array]) -> tuple[Array, ...]:
         return tuple(chunks.run(arguments, [], [False] * len(arguments))[0])
 
@@ -134,7 +127,7 @@ def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array,
         return (_spread(made, given, wanted.flags),)
 
     values.defvjp(forward, backward, symbolic_zeros=True)
-    return values
+    return values  # type: ignore[no-any-return]
 
 
 def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Array]], Array]:
@@ -144,7 +137,7 @@ def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Ar
         products = [(weight * value).sum() for weight, value in zip(weights, values, strict=True)]
         return reduce(operator.add, products)
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def total(weights: Sequence[Array], arguments: Sequence[Array]) -> Array:
         return summed(weights, chunks.run(arguments, [], [False] * len(arguments))[0])
 
@@ -161,7 +154,7 @@ def _weighted_total(chunks: JaxChunks) -> Callable[[Sequence[Array], Sequence[Ar
         return [upstream * value for value in values], _spread(scaled, given, wanted.flags)
 
     total.defvjp(forward, backward, symbolic_zeros=True)
-    return total
+    return total  # type: ignore[no-any-return]
 
 
 @jax.tree_util.register_static

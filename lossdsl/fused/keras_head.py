@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import inspect
 import os
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
-from lossdsl.errors import LossConfigError, LossShapeError, LossTypeError
-from lossdsl.fused.fused_loss import FusedLoss
-from lossdsl.fused.linear import loaded
+from lossdsl.api import named
+from lossdsl.errors import LossConfigError, LossTypeError
+from lossdsl.fused.fused_loss import RESTORED, FusedLoss
 from lossdsl.fused.steps import check_chunk
 from lossdsl.runtime.keras_loss import text_config
 from lossdsl.runtime.saved import check_config
+from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source
 
 _NEVER = ("self", "units", "activation", "use_bias", "lora_rank", "lora_alpha", "quantization_config", "kwargs")
@@ -39,7 +41,8 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         use_bias: whether there is a bias.
         chunk: how many places are worked out at a time; by default as many as have four million logits.
         reduction: that of the loss, as in Keras.
-        tied_to: a `keras.layers.Embedding` of `units` tokens, whose table is the kernel then.
+        embedding_dim: the length of hidden states, where the kernel is the table of embeddings, too:
+            `head.embed(tokens)` begins a model that `head(hidden)` ends.
         target_head: a frozen layer with a kernel and a bias, such as the `Dense` that ends a teacher: the target is its
             hidden states, and its logits are never made either.
         parameters: values for parameters of the loss whose names are options of a layer.
@@ -67,7 +70,7 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         chunk: int | None = None,
         *,
         reduction: str | None = "sum_over_batch_size",
-        tied_to: Any = None,
+        embedding_dim: int | None = None,
         target_head: Any = None,
         parameters: Mapping[str, Any] | None = None,
         **options: Any,
@@ -75,10 +78,11 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         own = {name: value for name, value in options.items() if name in _OPTIONS}
         values = {name: value for name, value in options.items() if name not in _OPTIONS}
         check_chunk(chunk)
-        spec = loaded(loss, {**values, **(parameters or {})})
+        spec = LoadedLoss(*named(loss, -1, {**values, **(parameters or {})}))
         super().__init__(units, use_bias=use_bias, **own)
+        self.mark = uuid.uuid4().hex  # by which a saved loss finds its layer
         self.chunk = chunk
-        self.tied_to = tied_to
+        self.embedding_dim = embedding_dim
         self.target_head = target_head
         if target_head is not None:
             if spec.program.loss.target is None or spec.program.loss.target.is_label:
@@ -88,38 +92,27 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         self.loss = FusedLoss(self, spec, reduction)
 
     def build(self, input_shape: Any) -> None:
-        """Makes the kernel and the bias, or takes the kernel from the embedding."""
-        if self.tied_to is None:
-            super().build(input_shape)
-            return
-        table = tuple(getattr(self.tied_to, "embeddings", None).shape) if self.tied_to.built else None
-        if table != (self.units, input_shape[-1]):
-            shown = "no table yet" if table is None else f"a table of shape {table}"
-            message = f"the embedding that the layer is tied to has {shown}, not {(self.units, input_shape[-1])}"
-            raise LossShapeError(message, None, "use the embedding in the model first, with as many tokens as units")
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-        self.built = True
+        """Makes the kernel and the bias."""
+        super().build(input_shape if self.embedding_dim is None else (None, self.embedding_dim))
+        if self.embedding_dim is not None:
+            self.input_spec = None  # tokens are taken as well
 
-    @property
-    def kernel(self) -> Any:
-        """The weights `(hidden, units)`; those of a tied embedding turned."""
-        return super().kernel if self.tied_to is None else ops.transpose(self.tied_to.embeddings)
+    def embed(self, tokens: Any) -> Any:
+        """The embeddings `(..., embedding_dim)` of whole numbers `(...)`: columns of the kernel."""
+        if self.embedding_dim is None:
+            message = f"{self.name} was made without `embedding_dim`, and so embeds nothing"
+            raise LossTypeError(message, None, "give it the length of the hidden states")
+        return self(tokens, embed=True)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The hidden states as they are."""
-        return inputs
+    def call(self, inputs: Any, embed: bool = False) -> Any:
+        """The hidden states as they are; of tokens their embeddings."""
+        return ops.take(ops.transpose(self.kernel), ops.cast(inputs, "int32"), axis=0) if embed else inputs
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """That of the hidden states."""
-        return input_shape
+    def compute_output_spec(self, inputs: Any, embed: bool = False) -> Any:
+        """The shape and dtype of what `call` gives."""
+        if embed:
+            return keras.KerasTensor((*inputs.shape, self.embedding_dim), self.compute_dtype)
+        return keras.KerasTensor(inputs.shape, self.compute_dtype)
 
     def logits(self, hidden: Any) -> Any:
         """The logits `(batch, ..., units)` of hidden states, as a whole: what `keras.layers.Dense` gives."""
@@ -140,14 +133,16 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         """Plain JSON: the options of the layer, the text and the parameters of the loss."""
         config = {name: value for name, value in super().get_config().items() if name not in ("activation", *_NEVER)}
         of_loss = {**text_config(self.loss.spec), "reduction": self.loss.reduction}
-        layers = {"tied_to": self.tied_to, "target_head": self.target_head}
+        teacher = self.target_head and keras.saving.serialize_keras_object(self.target_head)
         return {
             **config,
             "units": self.units,
             "use_bias": self.use_bias,
             "chunk": self.chunk,
-            **{name: layer and keras.saving.serialize_keras_object(layer) for name, layer in layers.items()},
+            "embedding_dim": self.embedding_dim,
+            "target_head": teacher,
             "loss": of_loss,
+            "mark": self.mark,
         }
 
     @classmethod
@@ -158,14 +153,17 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         if not isinstance(of_loss, Mapping):
             raise LossConfigError("the saved layer has no loss", None, "save the model again")
         check_config(of_loss)
-        for name in ("tied_to", "target_head"):
-            given[name] = given.get(name) and keras.saving.deserialize_keras_object(given[name])
-        return cls(
+        given["target_head"] = keras.saving.deserialize_keras_object(given.get("target_head"))
+        mark = given.pop("mark", None)
+        found = cls(
             loss=Source(of_loss["source"], of_loss.get("file", "<formula>")),
             reduction=of_loss.get("reduction", "sum_over_batch_size"),
             parameters=of_loss["parameters"],
             **given,
         )
+        found.mark = str(mark or found.mark)
+        RESTORED[found.mark] = found
+        return found
 
 
 @keras.saving.register_keras_serializable(package="lossdsl", name="FusedLogits")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lossdsl.api import named
 from lossdsl.errors import LossConfigError, LossTypeError, format_value
 from lossdsl.fused.heads import Head, aligned, arguments, fitted_weight, targets
 from lossdsl.fused.steps import Steps, check_chunk, chunk_of, steps
 from lossdsl.ir.axes import BATCH
 from lossdsl.ir.loss import InputSpec
+from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel
-from lossdsl.runtime.sources import read
-from lossdsl.runtime.spec import LoadedLoss, axes_of
+from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -63,7 +63,7 @@ class FusedLinear:
             known = ", ".join(f'"{one}"' for one in REDUCTIONS)
             raise LossConfigError(f"`reduction` is one of {known}, not {format_value(reduction)}")
         check_chunk(chunk)
-        self.spec = loaded(source, parameters)
+        self.spec = LoadedLoss(*named(source, -1, parameters))
         self.reduction = reduction
         self.chunk = chunk
         self._library = library
@@ -98,14 +98,16 @@ class FusedLinear:
     def _value(self, hidden: Any, weight: Any, target: Any, bias: Any, sample_weight: Any) -> Any:
         spec, label = self.spec, self.spec.name
         loss = spec.program.loss
-        named = {**targets(spec, target, label), loss.prediction.identifier: Head(hidden, weight, bias)}
-        given = {one.identifier: self._input(one, named[one.identifier]) for one in loss.inputs}
+        parts = {**targets(spec, target, label), loss.prediction.identifier: Head(hidden, weight, bias)}
+        given = {one.identifier: self._input(one, parts[one.identifier]) for one in loss.inputs}
         places, inputs = aligned(spec, given, label)
         of_loss, chunks = self._chunks(given)
         flat = arguments(spec, inputs, lambda tensor, shape: tensor.reshape(shape))
         if of_loss.rest is None and self.reduction != "none":
-            count = math.prod(places) if self.reduction == "mean" else 1
-            return chunks.weighted_total([self._weights(sample_weight, places, flat[0]).reshape(-1) / max(count, 1)], flat)
+            weights = self._weights(sample_weight, places, flat[0])
+            if self.reduction == "mean":
+                weights = weights / _divisor(weights)
+            return chunks.weighted_total([weights.reshape(-1)], flat)
         values = [value.reshape(places) for value in chunks.place_values(flat)]
         found = values[0] if of_loss.rest is None else self._of_places(of_loss, values, inputs)
         return self._reduced(found, sample_weight, of_loss)
@@ -113,30 +115,39 @@ class FusedLinear:
     def _input(self, spec: InputSpec, value: Any) -> Any:
         library = self._library
         if not isinstance(value, Head):
-            return library.label(value) if spec.is_label else library.real(value)
+            return self._tensor(library.label if spec.is_label else library.real, spec.name, value)
         if spec.is_label:
             message = f"{self.spec.name}: `{spec.name}` is a label, one whole number a place, and no layer makes it"
             raise LossTypeError(message, None, "give the labels themselves")
-        kernel = library.real(value.kernel)
-        bias = None if value.bias is None else library.real(value.bias)
-        return Head(library.real(value.hidden), kernel.T if library.is_classes_first else kernel, bias)
+        hidden, kernel = (self._tensor(library.real, spec.name, one) for one in value[:2])
+        bias = None if value.bias is None else self._tensor(library.real, spec.name, value.bias)
+        return Head(hidden, kernel.T if library.is_classes_first else kernel, bias)
+
+    def _tensor(self, make: Callable[[Any], Any], name: str, value: Any) -> Any:
+        if value is None or not is_dense(value):
+            raise no_tensor(self.spec.name, name, value)
+        try:
+            return make(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise no_tensor(self.spec.name, name, value, error) from None
 
     def _chunks(self, given: Mapping[str, Any]) -> tuple[Steps, Chunks]:
         """The code for inputs, made once for each kind of them."""
         heads = {name: value for name, value in given.items() if isinstance(value, Head)}
-        classes = heads[self.spec.program.loss.prediction.identifier].kernel.shape[1]
-        key = (classes, *((name, value.bias is not None) for name, value in heads.items()))
+        counts = {name: int(value.kernel.shape[1]) for name, value in heads.items()}
+        classes = counts[self.spec.program.loss.prediction.identifier]
+        key = tuple((name, counts[name], value.bias is not None) for name, value in heads.items())
         if key not in self._made:
             biased = [value.bias is not None for value in heads.values()]
-            of_loss = steps(self.spec, heads, biased, self._library.backend)
+            of_loss = steps(self.spec, counts, biased, self._library.backend)
             self._made[key] = of_loss, self._library.chunks(of_loss, chunk_of(self.chunk, classes), classes)
         return self._made[key]
 
     def _of_places(self, of_loss: Steps, values: list[Any], inputs: Mapping[str, Any]) -> Any:
         """The loss of the place values."""
         assert of_loss.rest is not None
-        named = {**inputs, **dict(zip(of_loss.names, values, strict=True))}
-        given = [named[one.identifier] for one in of_loss.rest.program.loss.inputs]
+        parts = {**inputs, **dict(zip(of_loss.names, values, strict=True))}
+        given = [parts[one.identifier] for one in of_loss.rest.program.loss.inputs]
         return kernel(of_loss.rest, self._library.backend)(given, of_loss.rest.arguments(None))
 
     def _reduced(self, values: Any, sample_weight: Any, of_loss: Steps) -> Any:
@@ -146,12 +157,11 @@ class FusedLinear:
                 message = f"{loss.name} is one number for the whole batch, which has no weight a sample"
                 raise LossTypeError(message, None, "let the weights be an input of the formula")
             return values
-        if sample_weight is not None:
-            values = values * self._weights(sample_weight, tuple(values.shape), values)
+        weights = self._weights(sample_weight, tuple(values.shape), values)
+        values = values * weights
         if self.reduction == "none":
             return values
-        count = math.prod(tuple(values.shape)) if self.reduction == "mean" else 1
-        return values.sum() / max(count, 1)
+        return values.sum() / _divisor(weights) if self.reduction == "mean" else values.sum()
 
     def _weights(self, weight: Any, shape: tuple[int, ...], like: Any) -> Any:
         """One weight a value."""
@@ -159,10 +169,7 @@ class FusedLinear:
         return ones if weight is None else ones * fitted_weight(self._library.real(weight), shape, self.spec.name)
 
 
-def loaded(source: str | os.PathLike[str] | Source | Mapping[str, Any], parameters: Mapping[str, Any]) -> LoadedLoss:
-    """The loss that `lossdsl.load` gives."""
-    if isinstance(source, Mapping):
-        from lossdsl.config import load_mapping
-
-        return load_mapping(source, axis=-1, **parameters)
-    return LoadedLoss(read(source), axes_of(-1), parameters)
+def _divisor(weights: Any) -> Any:
+    """The sum of weights, by which a mean is divided; 1 where that is 0."""
+    total = weights.sum()
+    return total + (total == 0)

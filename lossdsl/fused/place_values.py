@@ -8,12 +8,12 @@ the formula is a loss of its own whose inputs are the place values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lossdsl.errors import LossTypeError
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, SAMPLE
+from lossdsl.ir.axes import BATCH, LAST, SAMPLE, Axis
 from lossdsl.ir.expr import (
     Along,
     Expr,
@@ -48,23 +48,29 @@ class PlaceValues:
     """What the place values are called as inputs of `rest`."""
 
 
-def taken_apart(program: Program, heads: Iterable[InputSpec]) -> PlaceValues:
+def taken_apart(program: Program, heads: Mapping[InputSpec, int]) -> PlaceValues:
     """A loss taken apart, where `heads` are the inputs that come as a product of hidden states and a kernel.
+
+    Each comes with the length of its last axis, which is a number in the loss then.
 
     Raises:
         LossTypeError: an input of `heads` has no last axis, or the logits of several places meet.
     """
-    loss = program.loss
-    heads = tuple(heads)
     for spec in heads:
         if spec.over != ELEMENT:
-            message = f"{loss.name}: `{spec.name}` has one number a place, so that there is no layer to fuse"
+            message = f"{program.loss.name}: `{spec.name}` has one number a place, so that there is no layer to fuse"
             raise LossTypeError(message, None, "a fused layer makes the logits of an input over the last axis")
-    cuts = _cuts(loss, {node for spec in heads for node in spec.nodes})
+    leaves = _leaves(heads)
+    lengths: dict[Expr, Expr] = {
+        Length(node, frozenset({LAST})): b.const(count) for spec, count in heads.items() for node in spec.nodes
+    }
+    result = b.substitute(program.loss.result, lengths)
+    loss = replace(program.loss, value=result, result=result)
+    cuts = _cuts(loss, leaves)
     values = tuple(_program(program, loss, b.number(cut)) for cut in cuts)
     if cuts == [loss.result]:
         return PlaceValues(values, None)
-    return _with_rest(program, heads, cuts, values)
+    return _with_rest(Program(program.file, loss), tuple(heads), cuts, values)
 
 
 def _program(program: Program, loss: Loss, result: Expr) -> Program:
@@ -75,19 +81,24 @@ def _with_rest(
     program: Program, heads: tuple[InputSpec, ...], cuts: list[Expr], values: tuple[Program, ...]
 ) -> PlaceValues:
     loss = program.loss
-    taken = {node.name for spec in (*loss.inputs, *loss.parameters) for node in spec.nodes}
+    taken = {node.name for one in loss.inputs for node in one.nodes} | {one.name for one in loss.parameters}
     names = _fresh_names(len(cuts), taken)
     made = [InputSpec((Input(name, SAMPLE),), layout="scalar") for name in names]
     put: dict[Expr, Expr] = {}
     for cut, spec in zip(cuts, made, strict=True):
-        node = spec.nodes[0]
-        put[cut] = node if cut.kind is Kind.REAL else b.call("gt", node, b.const(0.5))
+        value = spec.nodes[0]
+        put[cut] = value if cut.kind is Kind.REAL else b.call("gt", value, b.const(0.5))
     for node in walk(loss.result):
         if isinstance(node, Length) and node.over <= SAMPLE and b.depends(node, _leaves(heads)):
             put[node] = Length(made[0].nodes[0], node.over)
     others = tuple(spec for spec in loss.inputs if spec not in heads)
     inputs = (*others[:1], *made, *others[1:])  # the second input is the prediction
-    rest = replace(loss, inputs=inputs, value=(result := b.substitute(loss.result, put)), result=result, names={})
+    result = b.substitute(loss.result, put)
+    has_classes = any(axis.domain == "last" for node in walk(result) for axis in node.axes)
+    if has_classes and not any(LAST in spec.over for spec in others):
+        message = f"{loss.name} cannot be fused with its layer: it goes on along the classes where places meet"
+        raise LossTypeError(message, None, _REMEDY)
+    rest = replace(loss, inputs=inputs, value=result, result=result, names={})
     return PlaceValues(values, Program(program.file, rest), tuple(names))
 
 
@@ -142,7 +153,7 @@ def _stays_in_place(node: Expr) -> bool:
     return not any(axis.domain in ("batch", "space") for axis in _crossed(node))
 
 
-def _crossed(node: Expr) -> Iterator[Expr]:
+def _crossed(node: Expr) -> Iterator[Axis]:
     match node:
         case Reduce() | Along() | Length():
             yield from node.over

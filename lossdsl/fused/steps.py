@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from lossdsl.errors import LossTypeError, format_value
@@ -63,6 +64,21 @@ class Steps:
             found += [BATCH in spec.over, *[False] * (len(group) - 1)]
         return tuple(found)
 
+    def cut(self, arguments: Sequence[Any], rows: Callable[[Any], Any]) -> list[Any]:
+        """The arguments, or what there is for each, with some rows of what has places in front."""
+        pairs = zip(arguments, self.are_places, strict=True)
+        return [rows(each) if is_place and each is not None else each for each, is_place in pairs]
+
+    def parted(self, found: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """What there is for the arguments that have places in front, and for the others; None is left out."""
+        pairs = [pair for pair in zip(found, self.are_places, strict=True) if pair[0] is not None]
+        return [one for one, is_place in pairs if is_place], [one for one, is_place in pairs if not is_place]
+
+    def together(self, own: Iterable[Any], shared: Iterable[Any], wanted: Sequence[bool]) -> list[Any]:
+        """What `parted` made, for the arguments that are wanted, in their order again."""
+        sides = {True: iter(own), False: iter(shared)}
+        return [next(sides[is_place]) for is_place in compress(self.are_places, wanted)]
+
     def values(self, inputs: Sequence[Any], settings: Sequence[Sequence[Any]]) -> list[Any]:
         """The place values of some places, given the inputs of the loss."""
         return [code.value(*inputs, *own) for code, own in zip(self.codes, settings, strict=True)]
@@ -84,8 +100,10 @@ class Steps:
         return found
 
 
-def steps(spec: LoadedLoss, heads: Collection[str], has_bias: Sequence[bool], backend: str) -> Steps:
+def steps(spec: LoadedLoss, heads: Mapping[str, int], has_bias: Sequence[bool], backend: str) -> Steps:
     """The code of a loss for a backend; `heads` are the identifiers of inputs that come as a layer's product.
+
+    Each has the number of its classes; `has_bias` is in the order of the inputs.
 
     Raises:
         LossTypeError: the loss cannot be worked out a few places at a time, or its `last` is not the last axis.
@@ -95,11 +113,11 @@ def steps(spec: LoadedLoss, heads: Collection[str], has_bias: Sequence[bool], ba
         raise LossTypeError(message, None, "leave `axis` out")
     numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
     bound = spec.program.bound(numbers)
-    chosen = tuple(one for one in bound.loss.inputs if one.identifier in heads)
+    chosen = {one: heads[one.identifier] // len(one.nodes) for one in bound.loss.inputs if one.identifier in heads}
     apart = taken_apart(bound, chosen)
     codes = tuple(Code.of(spec.over(one), backend, Axes.PLACELESS) for one in apart.values)
     rest = None if apart.rest is None else spec.over(apart.rest)
-    return Steps(spec, chosen, tuple(has_bias), codes, rest, apart.names)
+    return Steps(spec, tuple(chosen), tuple(has_bias), codes, rest, apart.names)
 
 
 def chunk_of(chunk: int | None, classes: int) -> int:

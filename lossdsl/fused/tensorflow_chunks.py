@@ -6,6 +6,7 @@ Second derivatives are right, and need the logits as a whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -91,48 +92,44 @@ class TensorFlowChunks:
         self, arguments: Sequence[Tensor], upstream: Sequence[Tensor], wanted: Sequence[bool]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """The place values and, given the derivative of what comes after in them, the gradients that are wanted."""
-        are_places, dtype = self.steps.are_places, work_dtype(arguments)
+        steps, dtype = self.steps, work_dtype(arguments)
         needed = [one and len(upstream) > 0 for one in wanted]
-        arguments = [
-            each if is_place or not each.dtype.is_floating else tf.cast(each, dtype)
-            for each, is_place in zip(arguments, are_places, strict=True)
-        ]
-        first = next(each for each, is_place in zip(arguments, are_places, strict=True) if is_place)
+        pairs = zip(arguments, steps.are_places, strict=True)
+        arguments = [_cast_whole(each, dtype) if not is_place else each for each, is_place in pairs]
+        first = steps.parted(arguments)[0][0]
         count = tf.shape(first)[0] if first.shape[0] is None else int(first.shape[0])
 
         def part(start: Any, length: Any) -> tuple[list[Tensor], list[Tensor]]:
             """What some places have of their own, values and gradients, and what they add to the gradients of all."""
-            pairs = zip(arguments, are_places, strict=True)
-            given = [_rows(each, start, length) if is_place else each for each, is_place in pairs]
-            values, slopes = self._part(given, [_rows(each, start, length) for each in upstream], needed, dtype)
-            found = list(zip(slopes, are_places, strict=True))
-            own = [one for one, is_place in found if one is not None and is_place]
-            return [*values, *own], [one for one, is_place in found if one is not None and not is_place]
+            rows = partial(_rows, start=start, length=length)
+            values, slopes = self._part(steps.cut(arguments, rows), list(map(rows, upstream)), needed, dtype)
+            own, shared = steps.parted(slopes)
+            return [*values, *own], shared
 
         def step(place: Any, arrays: list[Any], sums: list[Tensor]) -> tuple[Any, list[Any], list[Tensor]]:
             own, shared = part(place * self.chunk, self.chunk)
             arrays = [array.write(place, one) for array, one in zip(arrays, own, strict=True)]
-            return place + 1, arrays, [one + other for one, other in zip(sums, shared, strict=True)]
+            return place + 1, arrays, list(map(tf.add, sums, shared))
 
-        places = [each.shape[1:] for each, is_place, one in zip(arguments, are_places, needed, strict=True) if one and is_place]
-        shapes = [tf.TensorShape([])] * len(self.steps.codes) + places
-        sums = [tf.zeros(tf.shape(each), dtype) for each, is_place, one in zip(arguments, are_places, needed, strict=True) if one and not is_place]
+        places, whole = steps.parted([each if one else None for each, one in zip(arguments, needed, strict=True)])
+        shapes = [tf.TensorShape([])] * len(steps.codes) + [each.shape[1:] for each in places]
+        sums = [tf.zeros(tf.shape(each), dtype) for each in whole]
         full, more = count // self.chunk, count % self.chunk
         pieces: list[list[Tensor]] = []
-        if not (isinstance(full, int) and full == 0):
+        if not _is_none(full):
             arrays = [tf.TensorArray(dtype, full, element_shape=[self.chunk, *shape]) for shape in shapes]
             _, arrays, sums = tf.while_loop(
                 lambda place, *_: place < full, step, (tf.constant(0), arrays, sums), parallel_iterations=1
             )
-            pieces.append([tf.reshape(array.stack(), [-1, *shape]) for array, shape in zip(arrays, shapes, strict=True)])
-        if not (isinstance(more, int) and more == 0 and pieces):
+            stacks = [array.stack() for array in arrays]
+            pieces.append([tf.reshape(stack, [-1, *shape]) for stack, shape in zip(stacks, shapes, strict=True)])
+        if not (_is_none(more) and pieces):
             own, shared = part(full * self.chunk, more)
-            sums = [one + other for one, other in zip(sums, shared, strict=True)]
+            sums = list(map(tf.add, sums, shared))
             pieces.append(own)
         found = [tf.concat(both, 0) if len(both) > 1 else both[0] for both in zip(*pieces, strict=True)]
-        values, rest, shared_sums = found[: len(self.steps.codes)], iter(found[len(self.steps.codes) :]), iter(sums)
-        made = [next(rest if is_place else shared_sums) for is_place, one in zip(are_places, needed, strict=True) if one]
-        return values, made
+        values, own = found[: len(steps.codes)], found[len(steps.codes) :]
+        return values, steps.together(own, sums, needed)
 
     def _part(
         self, given: Sequence[Tensor], upstream: Sequence[Tensor], needed: Sequence[bool], dtype: Any
@@ -157,6 +154,16 @@ class TensorFlowChunks:
         return values, found
 
 
+def _is_none(count: Any) -> bool:
+    """Whether a number is known to be 0 beforehand."""
+    return isinstance(count, int) and count == 0
+
+
+def _cast_whole(argument: Tensor, dtype: Any) -> Tensor:
+    """What is the same for all places, in the dtype of the work if it is real."""
+    return tf.cast(argument, dtype) if argument.dtype.is_floating else argument
+
+
 def work_dtype(arguments: Sequence[Tensor]) -> Any:
     """The dtype of logits and of sums: float32, or float64 where an argument has it."""
     return tf.float64 if any(each.dtype == tf.float64 for each in arguments) else tf.float32
@@ -175,7 +182,12 @@ def _unrecorded(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def _rows(tensor: Tensor, start: Any, length: Any) -> Tensor:
-    """Some places of a tensor, as XLA takes it too: the size is known where the start is not."""
+    """Some places of a tensor.
+
+    XLA compiles the loop for shapes in which it never runs, too, and takes no slice that is longer than its tensor.
+    """
+    if tensor.shape[0] is None and isinstance(length, int):
+        return tf.gather(tensor, start + tf.range(length))
     rest = [tf.shape(tensor)[1 + place] if one is None else one for place, one in enumerate(tensor.shape[1:])]
     return tf.slice(tensor, [start, *[0] * len(rest)], [length, *rest])
 

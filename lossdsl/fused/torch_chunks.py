@@ -9,15 +9,19 @@ and need the logits as a whole. There is no forward mode: torch says so.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import torch
 
 from lossdsl.fused.steps import Steps
 
-Tensor = torch.Tensor
+if TYPE_CHECKING:
+    Tensor = Any
+else:
+    Tensor = torch.Tensor  # operations of torch's read their signature
 
 _numbers = itertools.count()
 _known: WeakValueDictionary[int, TorchChunks] = WeakValueDictionary()
@@ -65,26 +69,37 @@ class TorchChunks:
     def run(self, arguments: list[Tensor], upstream: list[Tensor], wanted: Sequence[bool]) -> list[Tensor]:
         """The place values, and behind them the gradients that are wanted where there is a derivative `upstream`."""
         steps, dtype = self.steps, work_dtype(arguments)
-        arguments = [each.to(dtype) if _is_whole_real(each, is_place) else each for each, is_place in self._sided(arguments)]
-        count = self._count(arguments)
+        pairs = zip(arguments, steps.are_places, strict=True)
+        arguments = [each.to(dtype) if _is_whole_real(each, is_place) else each for each, is_place in pairs]
         values, made = self.results(arguments, bool(upstream), wanted)
-        for start in range(0, count, self.chunk):
-            rows = slice(start, start + self.chunk)
-            given = [each[rows] if is_place else each for each, is_place in self._sided(arguments)]
-            parts = [each if each is None or not is_place else each[rows] for each, is_place in self._sided(made)]
-            inputs = self.inputs(given, dtype)
-            settings = self.settings(inputs)
-            for value, part in zip(values, steps.values(inputs, settings), strict=True):
-                value[rows] = part
-            if upstream:
-                groups = steps.grouped(parts)
-                needed = [any(part is not None for part in group) for group in groups]
-                slopes = steps.slopes(inputs, settings, [each[rows] for each in upstream], needed)
-                del inputs
-                for slope, group, into in zip(slopes, steps.grouped(given), groups, strict=True):
-                    if slope is not None:
-                        _accumulate(into, slope, group)
+        for start in range(0, self._count(arguments), self.chunk):
+            self._fill(slice(start, start + self.chunk), arguments, upstream, values, made)
         return [*values, *(each for each in made if each is not None)]
+
+    def _fill(
+        self,
+        rows: slice,
+        arguments: Sequence[Tensor],
+        upstream: Sequence[Tensor],
+        values: Sequence[Tensor],
+        made: Sequence[Tensor | None],
+    ) -> None:
+        """Puts the values of some places where they belong, and adds what these have of the gradients."""
+        steps = self.steps
+        given, parts = (steps.cut(every, itemgetter(rows)) for every in (arguments, made))
+        inputs = self.inputs(given, work_dtype(arguments))
+        settings = self.settings(inputs)
+        for value, part in zip(values, steps.values(inputs, settings), strict=True):
+            value[rows] = part
+        if not upstream:
+            return
+        groups = steps.grouped(parts)
+        needed = [any(part is not None for part in group) for group in groups]
+        slopes = steps.slopes(inputs, settings, [each[rows] for each in upstream], needed)
+        del inputs
+        for slope, group, into in zip(slopes, steps.grouped(given), groups, strict=True):
+            if slope is not None:
+                _accumulate(into, slope, group)
 
     def results(
         self, arguments: Sequence[Tensor], has_slopes: bool, wanted: Sequence[bool]
@@ -97,11 +112,9 @@ class TorchChunks:
         made = [torch.zeros_like(each, dtype=dtype) if one else None for each, one in pairs]
         return values, made
 
-    def _sided(self, arguments: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
-        return zip(arguments, self.steps.are_places, strict=True)
-
     def _count(self, arguments: Sequence[Tensor]) -> int:
-        return next(each.shape[0] for each, is_place in self._sided(arguments) if is_place)
+        """How many places there are."""
+        return int(self.steps.parted(arguments)[0][0].shape[0])
 
 
 def work_dtype(arguments: Sequence[Tensor]) -> torch.dtype:
@@ -132,7 +145,7 @@ def _accumulate(into: Sequence[Tensor | None], slope: Tensor, group: Sequence[Te
             whole += part
 
 
-@torch.library.custom_op("lossdsl::places", mutates_args=())
+@torch.library.custom_op("lossdsl::places", mutates_args=())  # type: ignore[untyped-decorator]
 def _places(number: int, arguments: list[Tensor], upstream: list[Tensor], wanted: list[bool]) -> list[Tensor]:
     """`TorchChunks.run` as one operation, which `torch.compile` takes as it is."""
     return _known[number].run(arguments, upstream, wanted)
@@ -145,7 +158,7 @@ def _like_places(number: int, arguments: list[Tensor], upstream: list[Tensor], w
 
 
 def _keep(ctx: Any, number: int) -> None:
-    """Remembers the chunks of a number, and keeps them until the backward pass; compiled code has them in its closure."""
+    """Remembers the chunks of a number until the backward pass; compiled code has them in its closure."""
     ctx.number = number
     if not torch.compiler.is_compiling():
         ctx.chunks = _known[number]
@@ -156,13 +169,15 @@ def _mapped(function: Any, info: Any, in_dims: Sequence[Any], arguments: Sequenc
     results = []
     for place in range(info.batch_size):
         pairs = zip(arguments, in_dims, strict=True)
-        own = [one.select(dim, place) if isinstance(one, Tensor) and dim is not None else one for one, dim in pairs]
+        own = [
+            one.select(dim, place) if isinstance(one, torch.Tensor) and dim is not None else one for one, dim in pairs
+        ]
         results.append(function.apply(*own))
     found = tuple(map(torch.stack, zip(*results, strict=True)))
     return found, (0,) * len(found)
 
 
-class _PlaceValues(torch.autograd.Function):
+class _PlaceValues(torch.autograd.Function):  # type: ignore[misc]
     """The place values, which may have been made already.
 
     Their gradient makes the logits again, with what comes after folded in place by place.
@@ -195,7 +210,7 @@ class _PlaceValues(torch.autograd.Function):
         return _mapped(_PlaceValues, info, in_dims, arguments)
 
 
-class _WeightedTotal(torch.autograd.Function):
+class _WeightedTotal(torch.autograd.Function):  # type: ignore[misc]
     """The sum of place values under weights, and behind it the place values and gradients, which come with it."""
 
     @staticmethod
@@ -203,7 +218,7 @@ class _WeightedTotal(torch.autograd.Function):
         weights, arguments = list(tensors[:count]), list(tensors[count:])
         found = _places(number, arguments, weights if any(wanted) else [], list(wanted))
         total = sum((weight * value).sum() for weight, value in zip(weights, found, strict=False))
-        return total, *found  # type: ignore[return-value]
+        return total, *found
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -237,7 +252,7 @@ class _WeightedTotal(torch.autograd.Function):
         return _mapped(_WeightedTotal, info, in_dims, arguments)
 
 
-class _Slopes(torch.autograd.Function):
+class _Slopes(torch.autograd.Function):  # type: ignore[misc]
     """The gradients that are wanted of the sum of place values under weights, times one number.
 
     They may have been made already, without the number. Their own derivative takes the logits as a whole.
@@ -277,7 +292,16 @@ class _Slopes(torch.autograd.Function):
         _, pullback = torch.func.vjp(slopes, upstream, weights, reals)
         first, seconds, thirds = pullback(list(cotangents))
         rest = iter(thirds)
-        return None, None, None, None, first, *seconds, *[None] * ctx.made, *(next(rest) if one else None for one in is_real)
+        return (
+            None,
+            None,
+            None,
+            None,
+            first,
+            *seconds,
+            *[None] * ctx.made,
+            *(next(rest) if one else None for one in is_real),
+        )
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> Any:
@@ -287,4 +311,7 @@ class _Slopes(torch.autograd.Function):
 def _mixed(every: Sequence[Any], reals: Sequence[Tensor]) -> list[Any]:
     """A list in which the floating ones of `every` (or what is true in it) give way to those of `reals`, in order."""
     rest = iter(reals)
-    return [next(rest) if one is True or (isinstance(one, Tensor) and one.is_floating_point()) else one for one in every]
+    return [
+        next(rest) if one is True or (isinstance(one, torch.Tensor) and one.is_floating_point()) else one
+        for one in every
+    ]

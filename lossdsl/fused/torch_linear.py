@@ -26,7 +26,7 @@ def fused_linear(
     Args:
         source: as for `lossdsl.load`. Any loss in which each place has its own logits to itself; what comes after, such
             as a sum over the tokens of a sequence, may take places together.
-        reduction: "mean" over all values, weighted ones too; "sum" or "none".
+        reduction: "mean", where the sum of the weights divides, "sum", or "none" for one value a place.
         chunk: how many places are worked out at a time; by default as many as have four million logits.
         **parameters: values for the parameters of the loss.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from lossdsl.ir.bounds import INF
-from lossdsl.ir.rows.aggregates import AGGREGATE_ROWS
+from lossdsl.ir.rows.aggregation import AGGREGATE_ROWS
 from lossdsl.ir.rows.arithmetic import ARITHMETIC
 from lossdsl.ir.rows.distributions import DISTRIBUTIONS
 from lossdsl.ir.rows.exponentials import EXPONENTIALS

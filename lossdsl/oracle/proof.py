@@ -30,8 +30,9 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.interpreter import Array, evaluate, met
-from lossdsl.oracle.number_systems import Beyond, SympyNumbers
+from lossdsl.oracle.number_systems import Beyond
 from lossdsl.oracle.points import sizes_for
+from lossdsl.oracle.sympy_numbers import SympyNumbers
 
 MAX_NODES = 60
 MAX_CONDITIONS = 4

@@ -100,20 +100,13 @@ def _sum(terms: list[Any], nodes: dict[Any, Expr]) -> Expr:
     constants = [term for term in terms if term.is_Rational]
     if not plus and constants and constants[0] > 0:  # a sum begins with what is positive, if anything is
         plus, constants = constants, []
-    found: Expr | None = None
-    for term in chain(*zip_longest(plus, minus), constants):
-        found = found if term is None else _added(found, term, nodes)
-    assert found is not None
+    found: Expr = b.ZERO
+    for term in filter(None, chain(*zip_longest(plus, minus), constants)):
+        if term.could_extract_minus_sign():
+            found = b.sub(found, _ir(-term, nodes))
+        else:
+            found = b.add(found, _ir(term, nodes))
     return found
-
-
-def _added(total: Expr | None, term: Any, nodes: dict[Any, Expr]) -> Expr:
-    """A sum with one more term, which is subtracted if it has a minus sign."""
-    is_negative = term.could_extract_minus_sign()
-    part = _ir(-term if is_negative else term, nodes)
-    if total is None:
-        return b.neg(part) if is_negative else part
-    return b.sub(total, part) if is_negative else b.add(total, part)
 
 
 def _rank(term: Any, nodes: dict[Any, Expr]) -> tuple[int, str]:

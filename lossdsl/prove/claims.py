@@ -15,7 +15,7 @@ from lossdsl.prove.boundedness import is_bounded, is_limited
 from lossdsl.prove.case_splits import Cell, cells
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.piecewise import Piecewise
-from lossdsl.prove.properties import Properties
+from lossdsl.prove.properties import Profile
 from lossdsl.prove.rational_functions import NormalForms, TooLarge
 
 MAX_PROOF = 400
@@ -90,7 +90,7 @@ class TargetCase:
         return Piecewise(found, self.assumptions, leaf or ERROR, self.view.moves).nonnegative
 
     @cached_property
-    def properties(self) -> Properties:
+    def properties(self) -> Profile:
         """What composition tells of the loss."""
         return self.composition[self.view.expr]
 

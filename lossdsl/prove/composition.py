@@ -17,7 +17,7 @@ from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Unslice
 from lossdsl.ir.ops import OPS
 from lossdsl.prove.dominance import dominated
-from lossdsl.prove.properties import RULES, Properties, one_argument, settled
+from lossdsl.prove.properties import RULES, Profile, one_argument, settled
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
 
 VERTICES = 6
@@ -25,7 +25,7 @@ VERTICES = 6
 
 
 @dataclass
-class Composition(Interpretation[Properties]):
+class Composition(Interpretation[Profile]):
     """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters."""
 
     prediction: frozenset[Expr]
@@ -35,14 +35,14 @@ class Composition(Interpretation[Properties]):
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
 
-    def over(self, node: Expr, children: tuple[Expr, ...]) -> Properties:
+    def over(self, node: Expr, children: tuple[Expr, ...]) -> Profile:
         """What an operation makes of other children than its own, without any folding."""
         return self.transfer(node, [self[child] for child in children])
 
-    def top(self, node: Expr) -> Properties:
-        return Properties()
+    def top(self, node: Expr) -> Profile:
+        return Profile()
 
-    def refined(self, node: Expr, below: list[Properties], found: Properties) -> Properties:
+    def refined(self, node: Expr, below: list[Profile], found: Profile) -> Profile:
         if found.bounds.is_empty:  # only where a piece is that can never be selected
             found = replace(found, bounds=REALS)
         if below and not isinstance(node, Length) and all(one.constant for one in below):
@@ -51,43 +51,43 @@ class Composition(Interpretation[Properties]):
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found
 
-    def constant(self, node: Const) -> Properties:
+    def constant(self, node: Const) -> Profile:
         return settled(point(node.value)) if isinstance(node.value, Fraction) else settled(REALS, total=False)
 
-    def flag(self, node: Flag) -> Properties:
+    def flag(self, node: Flag) -> Profile:
         return settled(UNIT)
 
-    def leaf(self, node: Input | Param) -> Properties:
+    def leaf(self, node: Input | Param) -> Profile:
         bounds = self.leaves.get(node, REALS)
-        return Properties(bounds, False, True, True, True, True, True) if node in self.prediction else settled(bounds)
+        return Profile(bounds, False, True, True, True, True, True) if node in self.prediction else settled(bounds)
 
-    def length(self, node: Length) -> Properties:
+    def length(self, node: Length) -> Profile:
         return settled(Bounds(Fraction(1), INF))
 
-    def position(self, node: Position) -> Properties:
+    def position(self, node: Position) -> Profile:
         return settled(NONNEGATIVE)
 
-    def reduced(self, node: Reduce, inner: Properties) -> Properties:
+    def reduced(self, node: Reduce, inner: Profile) -> Profile:
         return replace(_reduced(node.op.name, inner), bounds=node.op.bounds(inner.bounds))
 
-    def along(self, node: Along, below: list[Properties]) -> Properties:
+    def along(self, node: Along, below: list[Profile]) -> Profile:
         return replace(_along(node.op.name, below), bounds=node.op.bounds(below[0].bounds))
 
-    def gathered(self, node: Gather, below: list[Properties]) -> Properties:
+    def gathered(self, node: Gather, below: list[Profile]) -> Profile:
         inner, index = below
-        return inner if index.constant else Properties(inner.bounds, total=inner.total)
+        return inner if index.constant else Profile(inner.bounds, total=inner.total)
 
-    def padded(self, node: Unslice, inner: Properties) -> Properties:
+    def padded(self, node: Unslice, inner: Profile) -> Profile:
         return replace(inner, bounds=inner.bounds.join(point(0)))
 
-    def call(self, node: Call, below: list[Properties]) -> Properties:
+    def call(self, node: Call, below: list[Profile]) -> Profile:
         name = node.op.name
         if node.op.trait is not None:
             return one_argument(node.op, below[0])
         if name == "mul" and node.args[0] is node.args[1]:
             return one_argument(OPS["square"], below[0])
         known = all(one.total for one in below)
-        found = RULES[name](*below) if name in RULES else Properties(total=known and node.op.is_total)
+        found = RULES[name](*below) if name in RULES else Profile(total=known and node.op.is_total)
         return replace(found, bounds=node.op.image(*(one.bounds for one in below)))
 
     def _sharpened(self, node: Expr, bounds: Bounds) -> Bounds:
@@ -149,23 +149,23 @@ def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduced(name: str, u: Properties) -> Properties:
+def _reduced(name: str, u: Profile) -> Profile:
     match name:
         case "sum" | "mean":
             return u
         case "max":
-            return Properties(convex=u.convex, continuous=u.continuous, smooth=u.smooth and u.constant, total=u.total)
+            return Profile(convex=u.convex, continuous=u.continuous, smooth=u.smooth and u.constant, total=u.total)
         case "min":
-            return Properties(concave=u.concave, continuous=u.continuous, smooth=u.smooth and u.constant, total=u.total)
+            return Profile(concave=u.concave, continuous=u.continuous, smooth=u.smooth and u.constant, total=u.total)
         case "logsumexp":
-            return Properties(convex=u.convex, continuous=u.continuous, smooth=u.smooth, total=u.total)
+            return Profile(convex=u.convex, continuous=u.continuous, smooth=u.smooth, total=u.total)
         case "prod":
-            return Properties(continuous=u.continuous, smooth=u.smooth, total=u.total)
-    return Properties(total=u.total)
+            return Profile(continuous=u.continuous, smooth=u.smooth, total=u.total)
+    return Profile(total=u.total)
 
 
-def _along(name: str, below: Iterable[Properties]) -> Properties:
+def _along(name: str, below: Iterable[Profile]) -> Profile:
     first, *keys = below
     if name == "cumsum" or (name in ("sort", "unsort") and keys and keys[0].constant):
         return first
-    return Properties(total=first.total)
+    return Profile(total=first.total)

@@ -13,7 +13,7 @@ from lossdsl.ir.traits import Trait
 
 
 @dataclass(frozen=True)
-class Properties:
+class Profile:
     """What is known of an expression for every admissible input, as a function of the whole prediction.
 
     `constant`: it does not depend on it. `convex` and `concave` (both: affine), `continuous` and `smooth` (once, with
@@ -34,23 +34,23 @@ class Properties:
         return self.convex and self.concave
 
 
-def settled(bounds: Bounds, *, total: bool = True) -> Properties:
-    return Properties(bounds, True, True, True, True, True, total)
+def settled(bounds: Bounds, *, total: bool = True) -> Profile:
+    return Profile(bounds, True, True, True, True, True, total)
 
 
 # --- one argument -------------------------------------------------------------------------------------------------
 
 
-def one_argument(op: Op, u: Properties) -> Properties:
+def one_argument(op: Op, u: Profile) -> Profile:
     """An operation of one argument, by its row."""
     trait = op.trait
     assert trait is not None
     inside = u.bounds.within(trait.domain)
     if trait.elsewhere and not inside:
-        return Properties()  # it may pass a pole
+        return Profile()  # it may pass a pole
     image = op.image(u.bounds)
     if not trait.is_continuous:
-        return Properties(image.meet(trait.image), total=u.total)
+        return Profile(image.meet(trait.image), total=u.total)
     bends = _bends(trait, u.bounds)
     direction = _direction(trait, u.bounds)
     keeps = keeps_domain(u, trait.domain)
@@ -59,7 +59,7 @@ def one_argument(op: Op, u: Properties) -> Properties:
     up, down = (trait.is_affine or bends == side for side in (1, -1))
     continuous = keeps and u.continuous
     regular = not any(u.bounds.contains(end) for end in (*trait.steep, *trait.corners))
-    return Properties(
+    return Profile(
         image,
         False,
         keeps and up and convex,
@@ -70,7 +70,7 @@ def one_argument(op: Op, u: Properties) -> Properties:
     )
 
 
-def keeps_domain(u: Properties, domain: Bounds) -> bool:
+def keeps_domain(u: Profile, domain: Bounds) -> bool:
     """Whether the predictions at which u lies in `domain` are a convex set, given that those are at which u is defined.
 
     Where the domain ends above u, u must be convex, and where it ends below, concave.
@@ -102,8 +102,8 @@ def _bends(fact: Trait, bounds: Bounds) -> int:
 # The bounds of what comes out are those of the row; these say the rest.
 
 
-def _added(u: Properties, v: Properties) -> Properties:
-    return Properties(
+def _added(u: Profile, v: Profile) -> Profile:
+    return Profile(
         convex=u.convex and v.convex,
         concave=u.concave and v.concave,
         continuous=u.continuous and v.continuous,
@@ -112,14 +112,14 @@ def _added(u: Properties, v: Properties) -> Properties:
     )
 
 
-def _subtracted(u: Properties, v: Properties) -> Properties:
+def _subtracted(u: Profile, v: Profile) -> Profile:
     return _added(u, replace(v, convex=v.concave, concave=v.convex))
 
 
-def _multiplied(u: Properties, v: Properties) -> Properties:
+def _multiplied(u: Profile, v: Profile) -> Profile:
     if v.constant:
         u, v = v, u
-    found = Properties(
+    found = Profile(
         continuous=u.continuous and v.continuous, smooth=u.smooth and v.smooth, total=u.total and v.total
     )
     if u.constant:
@@ -130,12 +130,12 @@ def _multiplied(u: Properties, v: Properties) -> Properties:
     return found
 
 
-def _divided(u: Properties, v: Properties) -> Properties:
+def _divided(u: Profile, v: Profile) -> Profile:
     regular = v.bounds.is_nonzero
     up, down = v.bounds.is_nonnegative, v.bounds.is_nonpositive
     # A pole in the midst of the predictions is a break; one at the end of them is not.
     keeps = regular or (up and v.concave) or (down and v.convex)
-    inverse = Properties(
+    inverse = Profile(
         v.bounds.reciprocal(),
         v.constant,
         continuous=v.constant or (v.continuous and keeps),
@@ -147,12 +147,12 @@ def _divided(u: Properties, v: Properties) -> Properties:
     return _multiplied(u, inverse)
 
 
-def _raised(u: Properties, v: Properties) -> Properties:
+def _raised(u: Profile, v: Profile) -> Profile:
     if not v.constant:
         if not u.bounds.is_positive:
-            return Properties()
+            return Profile()
         # a^v = exp(v*log(a))
-        return Properties(
+        return Profile(
             convex=u.constant and v.affine,
             continuous=u.continuous and v.continuous,
             smooth=u.smooth and v.smooth,
@@ -164,7 +164,7 @@ def _raised(u: Properties, v: Properties) -> Properties:
     return _real_power(u, v)
 
 
-def _whole_power(u: Properties, n: int) -> Properties:
+def _whole_power(u: Profile, n: int) -> Profile:
     if n == 0:
         return settled(point(1), total=u.total)
     if n < 0:
@@ -177,10 +177,10 @@ def _whole_power(u: Properties, n: int) -> Properties:
     concave = down and u.concave
     if n % 2 == 0:
         convex, concave = u.affine or convex or concave, False
-    return Properties(convex=convex, concave=concave, continuous=u.continuous, smooth=u.smooth, total=u.total)
+    return Profile(convex=convex, concave=concave, continuous=u.continuous, smooth=u.smooth, total=u.total)
 
 
-def _real_power(u: Properties, v: Properties) -> Properties:
+def _real_power(u: Profile, v: Profile) -> Profile:
     """A power whose exponent is the same whatever the prediction, but need not be whole."""
     exponent, one = v.bounds, Fraction(1)
     base, positive = u.bounds.is_nonnegative, u.bounds.is_positive
@@ -197,7 +197,7 @@ def _real_power(u: Properties, v: Properties) -> Properties:
     continuous = u.continuous and keeps and not crossed
     # A base that may be 0 has a steep root there.
     smooth = u.smooth and (positive or (exponent.low > one or (exponent.low == one and base)))
-    return Properties(
+    return Profile(
         convex=convex and keeps,
         concave=concave and keeps,
         continuous=continuous,
@@ -206,25 +206,25 @@ def _real_power(u: Properties, v: Properties) -> Properties:
     )
 
 
-def _larger(u: Properties, v: Properties) -> Properties:
+def _larger(u: Profile, v: Profile) -> Profile:
     total = u.total and v.total
     if u.bounds.low >= v.bounds.high:
         return replace(u, total=total)
     if v.bounds.low >= u.bounds.high:
         return replace(v, total=total)
-    return Properties(convex=u.convex and v.convex, continuous=u.continuous and v.continuous, total=total)
+    return Profile(convex=u.convex and v.convex, continuous=u.continuous and v.continuous, total=total)
 
 
-def _smaller(u: Properties, v: Properties) -> Properties:
+def _smaller(u: Profile, v: Profile) -> Profile:
     total = u.total and v.total
     if u.bounds.high <= v.bounds.low:
         return replace(u, total=total)
     if v.bounds.high <= u.bounds.low:
         return replace(v, total=total)
-    return Properties(concave=u.concave and v.concave, continuous=u.continuous and v.continuous, total=total)
+    return Profile(concave=u.concave and v.concave, continuous=u.continuous and v.continuous, total=total)
 
 
-def _xlogy(u: Properties, v: Properties) -> Properties:
+def _xlogy(u: Profile, v: Profile) -> Profile:
     found = _multiplied(u, one_argument(OPS["log"], v))
     # Where the factor is 0 the logarithm does not count; that it is free of the prediction keeps this continuous.
     calm = u.constant or v.bounds.is_positive
@@ -232,26 +232,26 @@ def _xlogy(u: Properties, v: Properties) -> Properties:
     return replace(found, continuous=found.continuous and calm, smooth=found.smooth and calm, total=total)
 
 
-def _logaddexp(u: Properties, v: Properties) -> Properties:
+def _logaddexp(u: Profile, v: Profile) -> Profile:
     return replace(_added(u, v), concave=False)
 
 
-def _bessel(u: Properties, v: Properties) -> Properties:
+def _bessel(u: Profile, v: Profile) -> Profile:
     settled = u.constant and u.bounds.is_nonnegative and v.bounds.is_nonnegative and keeps_domain(v, POSITIVE)
-    return Properties(
+    return Profile(
         continuous=settled and v.continuous,
         smooth=settled and v.smooth,
         total=u.total and v.total and v.bounds.is_positive and u.bounds.is_nonnegative,
     )
 
 
-def _chosen(condition: Properties, first: Properties, second: Properties) -> Properties:
+def _chosen(condition: Profile, first: Profile, second: Profile) -> Profile:
     """A choice: known where the prediction has no part in the condition; the other choices are taken apart."""
     total = condition.total and first.total and second.total
-    return replace(_added(first, second), total=total) if condition.constant else Properties(total=total)
+    return replace(_added(first, second), total=total) if condition.constant else Profile(total=total)
 
 
-RULES: dict[str, Callable[..., Properties]] = {
+RULES: dict[str, Callable[..., Profile]] = {
     "add": _added,
     "sub": _subtracted,
     "mul": _multiplied,
@@ -263,6 +263,6 @@ RULES: dict[str, Callable[..., Properties]] = {
     "xlogy": _xlogy,
     "logaddexp": _logaddexp,
     "log_bessel_i": _bessel,
-    "mod": lambda u, v: Properties(total=u.total and v.total and v.bounds.is_nonzero),
+    "mod": lambda u, v: Profile(total=u.total and v.total and v.bounds.is_nonzero),
 }
 """What several arguments make of the properties of each; of others nothing is claimed but that they are total."""

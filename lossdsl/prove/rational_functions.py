@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from typing import Any
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import ball, enclosed
-from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Length, Reduce, Rename, Slice, walk
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
 
@@ -371,24 +371,17 @@ class NormalForms:
         return b.neg(found) if size < 0 else found
 
     def _sum(self, polynomial: Any) -> Expr:
-        terms = []
+        terms: list[tuple[Fraction, Expr]] = []
+        one: Expr = b.ONE
         for powers, coefficient in polynomial.to_dict().items():
-            size = rational(coefficient)
-            term: Expr | None = None
-            for place, power in enumerate(powers):
-                if power:
-                    part = self.atoms[place] if power == 1 else b.power(self.atoms[place], b.const(int(power)))
-                    term = part if term is None else b.mul(term, part)
-            terms.append((size, term))
-        terms.sort(key=lambda pair: (pair[1] is None, pair[0] < 0))
-        found: Expr | None = None
+            factors = (b.power(atom, b.const(int(power))) for atom, power in zip(self.atoms, powers, strict=False))
+            terms.append((rational(coefficient), reduce(b.mul, factors, one)))
+        terms.sort(key=lambda pair: (pair[1] is b.ONE, pair[0] < 0))
+        found: Expr = b.ZERO
         for size, term in terms:
-            part = b.const(abs(size)) if term is None else b.mul(b.const(abs(size)), term)
-            if found is None:
-                found = b.neg(part) if size < 0 else part
-            else:
-                found = b.sub(found, part) if size < 0 else b.add(found, part)
-        return b.ZERO if found is None else found
+            part = b.mul(b.const(abs(size)), term)
+            found = b.sub(found, part) if size < 0 else b.add(found, part)
+        return found
 
 
 def _negatives(polynomial: Any) -> int:
@@ -401,8 +394,3 @@ def _root(value: Fraction) -> Fraction | None:
 
     top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)
     return Fraction(top, bottom) if top * top == value.numerator and bottom * bottom == value.denominator else None
-
-
-def is_opaque(node: Expr) -> bool:
-    """Whether an atom is a length: a whole number of at least 1."""
-    return isinstance(node, Length)

@@ -9,5 +9,6 @@ from lossdsl.extras import load
 load("keras")
 
 from lossdsl.runtime.keras_loss import Loss  # noqa: E402 - Keras comes first
+from lossdsl.runtime.keras_metric import LossMetric  # noqa: E402
 
-__all__ = ["Loss"]
+__all__ = ["Loss", "LossMetric"]

@@ -104,7 +104,8 @@ class LoadedLoss:
     def over(self, program: pipeline.Program) -> LoadedLoss:
         """The same values of the parameters over another program that was made of this one's."""
         found = object.__new__(LoadedLoss)
-        found.origin, found.axis, found.parameters, found.program = self.origin, self.axis, self.parameters, program
+        found.origin, found.axis, found.parameters, found.live = self.origin, self.axis, self.parameters, self.live
+        found.program = program
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
+from lossdsl.runtime.reductions import reduced
 from lossdsl.runtime.shapes import Shapes, Step
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ class Twin:
     """One value a sample, from arrays: `twin(t, x)`.
 
     Inputs come by position in the header's order, or by name. A prediction of rank 1 is one sample (its axis is
-    `last`), so the result is one number; of rank 2 and more, the first axis is the batch. Work is done in the dtype of
-    the prediction if that is a floating one, else in float64. Raises LossShapeError where shapes do not agree.
+    `last`), so the result is one number; of rank 2 and more, the first axis is the batch. Where rank 1 means n rows, as
+    in scikit-learn, `by_row` is the same twin with the first axis for the batch whatever the rank. Work is done in the
+    dtype of the prediction if that is a floating one, else in float64. Raises LossShapeError where shapes do not agree.
 
     >>> import lossdsl
     >>> huber = lossdsl.load("huber", delta=1.0)
@@ -38,15 +40,48 @@ class Twin:
            [1. ]])
     """
 
-    def __init__(self, spec: LoadedLoss) -> None:
+    def __init__(self, spec: LoadedLoss, rank_one_is_batch: bool = False) -> None:
         self._spec = spec
+        self._rank_one_is_batch = rank_one_is_batch
         self._values: Callable[..., Any] | None = None
         self._slopes: dict[InputSpec, Callable[..., Any]] = {}
         self._hessians: dict[InputSpec, Hessian] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as its loss."""
-        return Twin, (self._spec,)
+        return Twin, (self._spec, self._rank_one_is_batch)
+
+    @property
+    def by_row(self) -> Twin:
+        """The same loss, for which arrays of rank 1 are n rows of one element each: there are n values.
+
+        >>> import lossdsl
+        >>> lossdsl.load("huber", delta=1.0).numpy.by_row.grad([0.0, 0.0], [0.5, 3.0])
+        array([0.5, 1. ])
+        """
+        return Twin(self._spec, rank_one_is_batch=True)
+
+    def mean(self, *inputs: ArrayLike, sample_weight: ArrayLike | None = None, **named: ArrayLike) -> float:
+        """The mean over rows, of which arrays of rank 1 have n: sum(w*v)/sum(w), 0 where the weights sum to 0.
+
+        Weights have one number a row, or one a row and place. Called as scikit-learn calls a metric.
+
+        >>> import lossdsl
+        >>> lossdsl.load("huber", delta=1.0).numpy.mean([0.0, 0.0], [0.5, 3.0], sample_weight=[1.0, 3.0])
+        1.90625
+        """
+        return self._reduced("mean", inputs, sample_weight, named)
+
+    def sum(self, *inputs: ArrayLike, sample_weight: ArrayLike | None = None, **named: ArrayLike) -> float:
+        """The sum over rows, of which arrays of rank 1 have n, each times its weight."""
+        return self._reduced("sum", inputs, sample_weight, named)
+
+    def _reduced(
+        self, reduction: str, inputs: Sequence[ArrayLike], weight: ArrayLike | None, named: dict[str, ArrayLike]
+    ) -> float:
+        values = np.asarray(self.by_row(*inputs, **named))
+        weights = None if weight is None else np.asarray(weight, dtype=float)
+        return float(reduced(values, weights, reduction, self._spec.name))
 
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
         """One value a sample (or a sample and place); one number for a loss of the whole batch."""
@@ -133,13 +168,13 @@ class Twin:
         missing = [one.name for one in loss.inputs if one.identifier not in given]
         if missing:
             raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, hint)
-        return _Call(self._spec, given)
+        return _Call(self._spec, given, rank_one_is_batch=self._rank_one_is_batch)
 
 
 class _Call:
     """The arrays of one call, aligned, and the way back for its results."""
 
-    def __init__(self, spec: LoadedLoss, given: dict[str, ArrayLike]) -> None:
+    def __init__(self, spec: LoadedLoss, given: dict[str, ArrayLike], *, rank_one_is_batch: bool) -> None:
         loss = spec.program.loss
         raw = {one.identifier: _array(one, given[one.identifier], loss.name) for one in loss.inputs}
         prediction = raw[loss.prediction.identifier]
@@ -152,7 +187,7 @@ class _Call:
             array = array.astype(np.int64, copy=False) if one.is_label else array.astype(dtype, copy=False)
             moved[one.identifier] = self._last(one, array, prediction.ndim)
         self.moved_shapes = {name: array.shape for name, array in moved.items()}
-        self.plan = Shapes(spec, self.moved_shapes, loss.name).plan(rank_one_is_batch=False)
+        self.plan = Shapes(spec, self.moved_shapes, loss.name).plan(rank_one_is_batch=rank_one_is_batch)
         self.arguments = [_stepped(moved[one.identifier], self.plan.steps[one.identifier]) for one in loss.inputs]
         self.last = _last_length(loss.inputs, loss.prediction, self.arguments)
         self.dtype = dtype

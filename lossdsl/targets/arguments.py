@@ -13,7 +13,7 @@ from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
 from lossdsl.ir.meets import Home
-from lossdsl.targets import code, source_layout, target_module
+from lossdsl.targets import code, expression_layout, source_layout, target_module
 from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.template import fill
 from lossdsl.targets.template import name as named
@@ -121,7 +121,7 @@ class Arguments:
         """What the target has under a key, with texts for letters."""
         tree = fill(self.spell[key], **{letter: named(f"?{letter}") for letter in parts})
         self.renaming.apply([tree])
-        text = source_layout.expression(tree)
+        text = expression_layout.expression(tree)
         for letter, part in parts.items():
             text = text.replace(f"?{letter}", part)
         return text
@@ -153,7 +153,7 @@ class Arguments:
             rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
             if LAST in one.over:
                 grows = "True" if LAST not in over else f"{x}.shape[-1] == {len(loss.prediction.nodes)}"
-        what = source_layout.quoted(f"{loss.name}: {one.name} and {loss.prediction.name}")
+        what = expression_layout.quoted(f"{loss.name}: {one.name} and {loss.prediction.name}")
         arguments = [what, argument, x, rank, grows]
         return source_layout.signature(f"{argument} = _aligned", arguments, "", 4)
 
@@ -182,7 +182,7 @@ class Arguments:
     def _checked(
         self, one: Argument, mine: str, other: Argument, theirs: str
     ) -> dict[str, None]:
-        what = source_layout.quoted(f"{self.loss.name}: {one.name} and {other.name}")
+        what = expression_layout.quoted(f"{self.loss.name}: {one.name} and {other.name}")
         return {"\n".join(source_layout.signature("_agree", [what, mine, theirs], "", 4)): None}
 
     def _shapes(self, one: Argument, axes: Axes) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from lossdsl.ir.text import definitions
 from lossdsl.source import normal_name
 from lossdsl.targets import code, layout, source_layout, target_module
 from lossdsl.targets.arguments import Arguments
+from lossdsl.targets.expression_layout import expression
 from lossdsl.targets.identifiers import user
 from lossdsl.targets.printer import constant
 
@@ -238,7 +239,7 @@ def _defaults(loss: Loss, arguments: Arguments, values: Mapping[str, object]) ->
 def _number(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_number, value))}{',' if len(value) == 1 else ''})"
-    return repr(value) if isinstance(value, int) or math.isfinite(value) else source_layout.expression(constant(value))
+    return repr(value) if isinstance(value, int) or math.isfinite(value) else expression(constant(value))
 
 
 def _signature(every: Sequence[str], defaults: Mapping[str, str], more: Sequence[str] = ()) -> list[str]:

@@ -68,6 +68,13 @@ def _log1mexp(a):
     close = {log}(-{expm1}({where}(near, a, -{oneself})))
     return {where}(near, close, {log1p}(-{exp}({where}(near, -{oneself}, a))))
 ''',
+    "_powm1": '''
+def _powm1(a, b):
+    """a^b - 1: by expm1 where the power is near 1."""
+    power = b * {log}({where}(a > 0.0, a, {oneself}))
+    near = (a > 0.0) & ({abs}(power) < 0.5)
+    return {where}(near, {expm1}({where}(near, power, {zero})), a**b - 1.0)
+''',
     "_log_softplus": '''
 def _log_softplus(a):
     """log(log(1 + exp(a))). Far on the left it is a - u/2 + 5*u^2/24, with u = exp(a)."""

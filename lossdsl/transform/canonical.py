@@ -49,6 +49,11 @@ def canonical(roots: Iterable[Expr]) -> tuple[Expr, ...]:
     return Canonical()(tuple(roots))
 
 
+def settled_products(roots: Iterable[Expr]) -> tuple[Expr, ...]:
+    """The roots in normal form where factors cancel or constants meet; their order elsewhere, which counts, is kept."""
+    return Canonical(sparing=True)(tuple(roots))
+
+
 @dataclass(frozen=True)
 class Product:
     """`sign*scale` times each base to the power of its exponent. If `is_divided`, it is divided by `1/scale`."""
@@ -61,9 +66,13 @@ class Product:
 
 @dataclass
 class Canonical:
-    """One pass over expressions. Parts in `named`, which have a name, stay what they are."""
+    """One pass over expressions. Parts in `named`, which have a name, stay what they are.
+
+    If it is `sparing`, only products change in which something cancels or several constants meet.
+    """
 
     named: Collection[Expr] = ()
+    sparing: bool = False
     closed: set[Expr] = field(default_factory=set)
     """What is used twice."""
     products: dict[Expr, Product] = field(default_factory=dict)
@@ -87,7 +96,7 @@ class Canonical:
             if node in self.named or not _is_inside(node, users[node]):
                 changed = new if new in self.named else self.visited(new)
                 new = changed if _may_lose(new.axes - changed.axes, node, users) else new
-            elif name_of(new) in _SUMS:
+            elif name_of(new) in _SUMS and not self.sparing:
                 new = self._bracketed(new)
             done[node] = new
             if len(users[node]) > 1:
@@ -98,6 +107,8 @@ class Canonical:
         """A node, whose children are in normal form, in normal form."""
         self.visits += 1
         name = name_of(node)
+        if self.sparing and (name not in _PRODUCTS or node.kind is not Kind.REAL):
+            return node
         if name in _SUMS:
             node = self._bracketed(node)
             return self._sum(node) if name_of(node) in _SUMS and node.kind is Kind.REAL else node
@@ -117,6 +128,9 @@ class Canonical:
         left = settled(units, Family(lambda part, _: self.bases_of(part), self.factors_of, shared_by_quotient))
         inner = [(b.const(self.units[base][1]), power) for base, power in factors if base in self.units]
         scale = value_of([*constants, *inner])
+        if self.sparing and left is None and len(constants) + len(inner) < 2:
+            self._note(positive(node), Product(1, abs(value_of(constants)), tuple(factors)))
+            return node
         if len(constants) + len(inner) > (left is None) and is_normal(scale):
             factors = with_powers(units if left is None else left)
             is_divided = not is_single(scale) and is_single(1 / scale) and any(power > 0 for _, power in factors)
@@ -172,14 +186,19 @@ class Canonical:
         """A product as an expression, of which it is kept what it is made of."""
         plain = replace(product, sign=1)
         result = self.spelled(plain)
-        if result not in self.products and plain.factors != ((result, 1),):
-            self.products[result] = plain
-            inner = [(self.units[base][1], power) for base, power in plain.factors if base in self.units]
-            scale = plain.scale * value_of((b.const(each), power) for each, power in inner)
-            if scale != 1 and is_normal(scale):
-                units = tuple((self.units.get(base, (base, 1))[0], power) for base, power in plain.factors)
-                self.units[result] = self.written(Product(1, _UNIT, units)), scale
+        self._note(result, plain)
         return negative(result) if product.sign < 0 else result
+
+    def _note(self, result: Expr, plain: Product) -> None:
+        """Keeps what a product is made of."""
+        if result in self.products or plain.factors == ((result, 1),):
+            return
+        self.products[result] = plain
+        inner = [(self.units[base][1], power) for base, power in plain.factors if base in self.units]
+        scale = plain.scale * value_of((b.const(each), power) for each, power in inner)
+        if scale != 1 and is_normal(scale):
+            units = tuple((self.units.get(base, (base, 1))[0], power) for base, power in plain.factors)
+            self.units[result] = self.written(Product(1, _UNIT, units)), scale
 
     def spelled(self, product: Product) -> Expr:
         """The size of a product: factors in their order after the constant, then divided one by one."""

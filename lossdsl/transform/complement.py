@@ -7,6 +7,7 @@ comes from the sum of their logarithms. The slope is that of the plain form, so 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
@@ -95,17 +96,17 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "stop", (a,):
             inner = one_minus(a, domain)
             return None if inner is None else b.call("stop", inner)
-        case "where", (condition, one, other):
-            found = [_at_end(piece) or one_minus(piece, domain) for piece in (one, other)]
-            if None in found or all(_at_end(piece) for piece in (one, other)):
+        case "where", (condition, *pieces):
+            found = [_at_end(piece) or one_minus(piece, domain) for piece in pieces]
+            if None in found or all(map(_at_end, pieces)):
                 return None
             return b.where(condition, *(piece for piece in found if piece is not None))
-        case ("max" | "min"), (one, other):
-            pieces = [one_minus(piece, domain) for piece in args]
-            if pieces == [None, None] or not domain.is_made_of_exponentials(share):  # a late rule has plain clips
+        case ("max" | "min"), _:
+            found = [one_minus(piece, domain) for piece in args]
+            if found == [None, None] or not domain.is_made_of_exponentials(share):  # a late rule has plain clips
                 return None
-            found = [piece or b.sub(b.ONE, arg) for piece, arg in zip(pieces, args, strict=True)]
-            return b.call(_OPPOSITE[name], *(piece for piece in found if piece is not None))
+            pairs = zip(found, args, strict=True)
+            return b.call(_OPPOSITE[name], *(piece or b.sub(b.ONE, arg) for piece, arg in pairs))
         case "mul", (one, other):
             return _of_product(one, other, domain)
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
@@ -113,19 +114,26 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             is_even = whole is not None and whole.denominator == 1 and whole % 2 == 0
             log = domain.log(base) or (domain.log(b.neg(base)) if is_even else None)
             return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
-        case "neg", (Call(op, (a,)),) if op.name == "expm1":
-            return b.call("exp", a)
-        case "neg", (Call(op, (a,)),) if op.name in ("tanh", "erf"):  # odd functions
-            return _of_call(op.name, (b.neg(a),), share, domain)
-        case "neg", (Call(op, (one, other)),) if op.name == "mul":  # of two, one of which is negative as it is written
-            for factor, rest in ((one, other), (other, one)):
-                if domain.known[factor].is_nonpositive:
-                    return _of_product(b.neg(factor), rest, domain)
-            return None
+        case "neg", (Call() as inner,):
+            return _of_negative(inner, share, domain)
         case "div", (above, below):
             return _of_quotient(above, below)
         case ("add" | "sub"), _:
             return _of_mixture(share, domain)
+    return None
+
+
+def _of_negative(inner: Call, share: Expr, domain: LogDomain) -> Expr | None:
+    """1 - F for F the negative of an operation."""
+    match inner.op.name, inner.args:
+        case "expm1", (a,):
+            return b.call("exp", a)
+        case ("tanh" | "erf"), (a,):  # odd functions
+            return _of_call(inner.op.name, (b.neg(a),), share, domain)
+        case "mul", (one, other):  # of two, one of which is negative as it is written
+            for factor, rest in ((one, other), (other, one)):
+                if domain.known[factor].is_nonpositive:
+                    return _of_product(b.neg(factor), rest, domain)
     return None
 
 
@@ -174,10 +182,8 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
         return _of_shifted(shares[0], settled, domain)
     if len(terms) != 2:
         return None
-    for weight, first in _factors(*terms[0]):
-        for opposite, second in _factors(*terms[1]):
-            if not _are_opposite(weight, opposite, domain):
-                continue
+    for (weight, first), (opposite, second) in product(_factors(*terms[0]), _factors(*terms[1])):
+        if _are_opposite(weight, opposite, domain):
             found = [_at_end(part) or one_minus(part, domain) for part in (first, second)]
             if found == [None, None]:
                 return None

@@ -180,34 +180,35 @@ def _replaced(part: Expr, powers: Expr, share: Expr, over: Axes) -> Expr | None:
     if part is powers:
         return share
     match part:
-        case Call(op, (one, other)) if op.name == "mul":
-            left = inside(one)
-            if left is not None:
-                return b.mul(left, other)
-            right = inside(other)
-            return None if right is None else b.mul(one, right)
-        case Call(op, (one, other)) if op.name == "div":
-            left = inside(one)
-            return None if left is None else b.div(left, other)
-        case Call(op, args) if op.name in ("add", "sub", "neg"):
-            parts = [inside(arg) for arg in args]
-            return None if None in parts else b.call(op.name, *(one for one in parts if one is not None))
-        case Call(op, (condition, *pieces)) if op.name == "where":
-            parts = [piece if b.is_const(piece, 0) else inside(piece) for piece in pieces]
-            return None if None in parts else b.where(condition, *(one for one in parts if one is not None))
-        case Reduce(op, arg) if op.name in ("sum", "mean"):
+        case Call():
+            return _replaced_in_call(part, inside)
+        case Reduce(op) if op.name not in ("sum", "mean"):
+            return None
+        case Rename(_, old, new) if {old, new} & powers.axes - over:
+            return None
+        case Reduce(_, arg) | Gather(arg) | Rename(arg) | Slice(arg):
             found = inside(arg)
-            return None if found is None or found.axes != arg.axes else part.rebuilt((found,))
-        case Gather(arg, axis, index):
-            found = inside(arg)
-            return None if found is None else Gather(found, axis, index)
-        case Rename(arg, old, new) if not {old, new} & powers.axes - over:
-            found = inside(arg)
-            return None if found is None else Rename(found, old, new)
-        case Slice(arg):
-            found = inside(arg)
-            return None if found is None else part.rebuilt((found,))
+            keeps_axes = found is not None and (not isinstance(part, Reduce) or found.axes == arg.axes)
+            return part.rebuilt((found, *part.children[1:])) if found is not None and keeps_axes else None
     return None
+
+
+def _replaced_in_call(node: Call, inside: Callable[[Expr], Expr | None]) -> Expr | None:
+    """The same for an operation, `inside` which is what becomes of its arguments."""
+    parts: list[Expr | None]
+    match node.op.name, node.args:
+        case "mul", (one, other):
+            left = inside(one)
+            parts = [one, inside(other)] if left is None else [left, other]
+        case "div", (one, other):
+            parts = [inside(one), other]
+        case ("add" | "sub" | "neg"), args:
+            parts = [inside(arg) for arg in args]
+        case "where", (condition, *pieces):
+            parts = [condition, *(piece if b.is_const(piece, 0) else inside(piece) for piece in pieces)]
+        case _:
+            return None
+    return None if None in parts else b.call(node.op.name, *(one for one in parts if one is not None))
 
 
 # --- powers ---------------------------------------------------------------------------------------------------------

@@ -148,3 +148,14 @@ def multiplied(factors: Iterable[Expr]) -> Expr:
     """Factors in their order."""
     result: Expr = b.ONE
     return reduce(b.mul, factors, result)
+
+
+def scaled_product(factors: Iterable[Expr]) -> Expr:
+    """Factors in their order after one constant, that of all of them."""
+    constants: list[Expr] = []
+    rest: list[Expr] = []
+    for factor in factors:
+        is_scaled = isinstance(factor, Call) and factor.op.name == "mul" and b.exact(factor.children[0]) is not None
+        for part in factor.children if is_scaled else (factor,):
+            (rest if b.exact(part) is None else constants).append(part)
+    return multiplied([*merged(constants), *rest])

@@ -75,23 +75,34 @@ def _moves(term: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
             return _moves(arg, logits, over, units)
         case Reduce(op, arg, axes) if op.name == "sum" and axes == over:
             return _of_sum(arg, logits, over, units)
-        case Call(op, args) if op.name in ("add", "sub", "neg"):
-            parts = [_moves(arg, logits, over, units) if b.depends(arg, (logits,)) else {} for arg in args]
-            if any(part is None for part in parts):
-                return None
-            first, *rest = (part for part in parts if part is not None)
-            if op.name == "neg":
-                return scaled(first, Fraction(-1))
-            return added(first, scaled(rest[0], Fraction(1 if op.name == "add" else -1)))
-        case Call(op, (one, other)) if op.name in ("mul", "div"):
-            if op.name == "mul" and b.depends(other, (logits,)):
-                one, other = other, one
-            if b.depends(other, (logits,)) or other.axes & over:
-                return None
-            inner = _moves(one, logits, over, units)
-            factor = other if op.name == "mul" else b.div(b.ONE, other)
-            return None if inner is None else times(inner, factor)
+        case Call(op) if op.name in ("add", "sub", "neg"):
+            return _of_terms(term, logits, over, units)
+        case Call(op) if op.name in ("mul", "div"):
+            return _of_multiple(term, logits, over, units)
     return None
+
+
+def _of_terms(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
+    """By how much a sum or negative grows."""
+    parts = [_moves(arg, logits, over, units) if b.depends(arg, (logits,)) else {} for arg in term.args]
+    if any(part is None for part in parts):
+        return None
+    first, *rest = (part for part in parts if part is not None)
+    if term.op.name == "neg":
+        return scaled(first, Fraction(-1))
+    return added(first, scaled(rest[0], Fraction(1 if term.op.name == "add" else -1)))
+
+
+def _of_multiple(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
+    """By how much a product or quotient grows, of which one side has the logits, and the other none of their axes."""
+    one, other = term.args
+    if term.op.name == "mul" and b.depends(other, (logits,)):
+        one, other = other, one
+    if b.depends(other, (logits,)) or other.axes & over:
+        return None
+    inner = _moves(one, logits, over, units)
+    factor = other if term.op.name == "mul" else b.div(b.ONE, other)
+    return None if inner is None else times(inner, factor)
 
 
 def _of_sum(arg: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.ranges import Ranges
-from lossdsl.transform.canonical import canonical
+from lossdsl.transform.canonical import canonical, settled_products
 from lossdsl.transform.complement import complemented
 from lossdsl.transform.descent import descended
+from lossdsl.transform.fewer_passes import affine_choices, doubled, shared_choices
 from lossdsl.transform.lower import lowered
 from lossdsl.transform.masks import masked
 from lossdsl.transform.probabilities import linked
-from lossdsl.transform.products import affine_choices, doubled, shared_choices, small_first
+from lossdsl.transform.products import small_first
 from lossdsl.transform.rules import stable
 
 Exprs = tuple[Expr, ...]
@@ -68,6 +69,8 @@ LOWER = (
 COMPUTE = (
     Pass("order", "small factors first, and once",
          lambda exprs, known: small_first(doubled(stable(canonical(exprs), known, late=True)), known)),
+    Pass("settled", "products without factors that cancel or constants that meet",
+         lambda exprs, known: settled_products(exprs)),
     Pass("choices", "choices that are shared, or between two lines",
          lambda exprs, known: affine_choices(shared_choices(exprs))),
 )  # fmt: skip

@@ -8,10 +8,9 @@ before, and a factor that may be infinite stays inside the choice that throws it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import TypeGuard
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
@@ -20,7 +19,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts
 from lossdsl.transform.canonical import Canonical
 from lossdsl.transform.choices import SEED, deselects, growth, is_plain_factor, is_tame
-from lossdsl.transform.factors import factored, merged, multiplied
+from lossdsl.transform.factors import factored, scaled_product
 from lossdsl.transform.guard import somewhere
 
 
@@ -100,14 +99,13 @@ def _undivided(side: Split) -> Split:
 def _spread(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Expr | None:
     """A small factor times a sum, as a sum, where each term has a small factor already that takes it up."""
     for factor, terms in (node.args, node.args[::-1]):
-        if factor.axes < node.axes == terms.axes and isinstance(terms, Call) and terms.op.name in ("add", "sub"):
-            whole = splits[terms]
-            if whole.core is not done[terms]:
-                continue
-            sides = [splits[arg] for arg in terms.args]
-            if all(arg.axes == node.axes and side.above for arg, side in zip(terms.args, sides, strict=True)):
-                one, other = (_joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides)
-                return b.call(terms.op.name, one, other)
+        is_sum = isinstance(terms, Call) and terms.op.name in ("add", "sub")
+        if not (is_sum and factor.axes < node.axes == terms.axes and splits[terms].core is done[terms]):
+            continue
+        sides = [splits[arg] for arg in terms.children]
+        if all(arg.axes == node.axes and side.above for arg, side in zip(terms.children, sides, strict=True)):
+            taken = (_joined(side.sign, (*side.above, done[factor]), side.below, side.core) for side in sides)
+            return b.rebuild(terms, tuple(taken))
     return None
 
 
@@ -134,7 +132,7 @@ def _sum(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -> Split
             inner_sign if shared else 1,
             _less(side.above, above),
             _less(side.below, below),
-            reduce(b.div, divisors, _product(_less(factors, shared))) if shared else side.core,
+            reduce(b.div, divisors, scaled_product(_less(factors, shared))) if shared else side.core,
         )
         for inner_sign, factors, divisors, side in sides
     )
@@ -167,19 +165,15 @@ def _choice(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr], known
     is_narrow = bool(large) and inner.axes < node.axes and _may_leave(done[inner], many)
     if is_narrow or (small and _is_finite(piece.core, few, known)):
         factor = _joined(1, piece.above, piece.below, b.ONE)
-        above: tuple[Expr, ...] = (b.where(few, factor, b.ZERO),)
-        below: tuple[Expr, ...] = ()
+        return Split(piece.sign, (b.where(few, factor, b.ZERO),), (), b.where(many, piece.core, b.ZERO))
+    above = tuple(filter(is_plain_factor, piece.above))
+    below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
+    core = piece.without([*above], [*below])
+    if small and not large and deselects(few, piece.core) and core is not piece.core:
+        rest = _joined(1, _less(piece.above, [*above]), _less(piece.below, [*below]), b.ONE)
+        above += (b.where(few, rest, b.ZERO),)
         core = piece.core
-    else:
-        many = reduce(_both, tests)
-        above = tuple(factor for factor in piece.above if is_plain_factor(factor))
-        below = tuple(divisor for divisor in piece.below if isinstance(divisor, Length))
-        core = piece.without(list(above), list(below))
-        if small and not large and deselects(few, piece.core) and core is not piece.core:
-            rest = _joined(1, _less(piece.above, [*above]), _less(piece.below, [*below]), b.ONE)
-            above += (b.where(few, rest, b.ZERO),)
-            core = piece.core
-    return Split(piece.sign, above, below, b.where(many, core, b.ZERO))
+    return Split(piece.sign, above, below, b.where(reduce(_both, tests), core, b.ZERO))
 
 
 def _may_leave(factor: Expr, condition: Expr) -> bool:
@@ -209,7 +203,7 @@ _both = partial(b.call, "and")
 
 def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: Expr) -> Expr:
     """`sign*above/below*core`, with the factors along the fewest axes first."""
-    small = _product(sorted(above, key=_width))
+    small = scaled_product(sorted(above, key=_width))
     is_indicator = isinstance(core, Call) and core.op.name == "where" and core.args[1:] == (b.ONE, b.ZERO)
     if not is_indicator and core is not b.ONE and small is b.ONE:
         result = reduce(b.div, below, core)
@@ -218,17 +212,6 @@ def _joined(sign: int, above: tuple[Expr, ...], below: tuple[Expr, ...], core: E
         small = Canonical().visited(reduce(b.div, sorted(below, key=_width), small))
     small = b.neg(small) if sign < 0 else small
     return b.where(core.children[0], small, b.ZERO) if is_indicator else b.mul(small, core)
-
-
-def _product(factors: Iterable[Expr]) -> Expr:
-    """Factors in their order after one constant, that of all of them."""
-    constants: list[Expr] = []
-    rest: list[Expr] = []
-    for factor in factors:
-        is_scaled = isinstance(factor, Call) and factor.op.name == "mul" and b.exact(factor.children[0]) is not None
-        for part in factor.children if is_scaled else (factor,):
-            (rest if b.exact(part) is None else constants).append(part)
-    return multiplied([*merged(constants), *rest])
 
 
 def _width(expr: Expr) -> int:
@@ -250,109 +233,3 @@ def _less(factors: Iterable[Expr], taken: list[Expr]) -> tuple[Expr, ...]:
     for factor in taken:
         rest.remove(factor)
     return tuple(rest)
-
-
-def shared_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """The roots with `where(c, a*e, 0)` as `where(c, a*where(c, e, 0), 0)`, where `where(c, e, 0)` is there already.
-
-    Of `e` itself, of which nothing is needed elsewhere, no array is left.
-    """
-    choices = {(node.args[0], node.args[1]): node for node in walk(*roots) if _keeps(node)}
-
-    def change(node: Expr) -> Expr:
-        if not _keeps(node):
-            return node
-        condition, piece, _ = node.args
-        return b.where(condition, _inside(piece, condition, choices), b.ZERO)
-
-    return b.mapped(roots, change)
-
-
-def _keeps(node: Expr) -> TypeGuard[Call]:
-    """Whether a node is `where(c, e, 0)`."""
-    return isinstance(node, Call) and node.op.name == "where" and node.args[2] is b.ZERO
-
-
-def _chosen(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
-    """A part of a piece that the condition selects: the choice that there is, or of what there is."""
-    return choices.get((condition, piece)) or _inside(piece, condition, choices)
-
-
-def _inside(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
-    """The same, but not the choice of the whole piece. Other operations stay: 0 may not be in their domain."""
-    if not isinstance(piece, Call) or piece.op.name not in ("add", "sub", "mul", "neg", "where"):
-        return piece
-    return b.rebuild(piece, tuple(_chosen(arg, condition, choices) for arg in piece.args))
-
-
-def doubled(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """The roots with sums in which one term occurs twice beside small ones, as `1 - t - c - t`, as `2*((1 - c)/2 - t)`.
-
-    What multiplies the sum takes up the 2, and halving is exact.
-    """
-    return b.mapped(roots, _doubled)
-
-
-def _doubled(node: Expr) -> Expr:
-    if not (isinstance(node, Call) and node.op.name in ("add", "sub")):
-        return node
-    large: list[tuple[int, Expr]] = []
-    small: Expr = b.ZERO
-    for sign, term in _terms(node):
-        if term.axes == node.axes:
-            large.append((sign, term))
-        else:
-            small = b.add(small, term) if sign > 0 else b.sub(small, term)
-    if len(large) != 2 or large[0] != large[1]:
-        return node
-    (sign, term), half = large[0], b.div(small, b.const(2))
-    return b.mul(b.const(2), b.add(half, term) if sign > 0 else b.sub(half, term))
-
-
-_FEW = 4
-"""How deeply a sum is opened: it may be one of sums that are used several times."""
-
-
-def _terms(node: Expr, sign: int = 1, depth: int = 0) -> list[tuple[int, Expr]]:
-    """The terms of a sum with their signs, in order."""
-    if isinstance(node, Call) and node.op.name in ("add", "sub", "neg") and depth < _FEW:
-        first, *rest = (_terms(arg, sign, depth + 1) for arg in node.args)
-        if node.op.name == "neg":
-            return [(-one, term) for one, term in first]
-        (last,) = rest
-        return first + ([(-one, term) for one, term in last] if node.op.name == "sub" else last)
-    return [(sign, node)]
-
-
-def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """The roots with a choice by few axes between `2*e - 1` and `e`, say, as `where(c, 2, 1)*e + where(c, -1, 0)`."""
-    return b.mapped(roots, _affine_choice)
-
-
-def _affine_choice(node: Expr) -> Expr:
-    if not (isinstance(node, Call) and node.op.name == "where" and node.args[0].axes < node.axes):
-        return node
-    condition, *pieces = node.args
-    first, second = (_line(piece) for piece in pieces)
-    if first is None or second is None or first[0] is not second[0]:
-        return node
-    slope, start = (b.where(condition, *pair) for pair in zip(first[1:], second[1:], strict=True))
-    return b.add(b.mul(slope, first[0]), start)
-
-
-def _line(expr: Expr) -> tuple[Expr, Expr, Expr] | None:
-    """`a*e + c` with constants a and c as (e, a, c)."""
-    start: Expr = b.ZERO
-    if isinstance(expr, Call) and expr.op.name in ("add", "sub"):
-        left, right = expr.args
-        is_sum = expr.op.name == "add"
-        if b.exact(right) is not None:
-            expr, start = left, right if is_sum else b.neg(right)
-        elif b.exact(left) is not None:
-            expr, start = right if is_sum else b.neg(right), left
-    sign, factors, divisors = factored(expr)
-    constants = [factor for factor in factors if b.exact(factor) is not None]
-    rest = [factor for factor in factors if factor not in constants]
-    if divisors or len(rest) != 1:
-        return None
-    return rest[0], _product([b.const(sign), *constants]), start

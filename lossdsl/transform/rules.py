@@ -14,7 +14,7 @@ from functools import cache
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
-from lossdsl.ir.bounds import POSITIVE, Bounds
+from lossdsl.ir.bounds import POSITIVE, UNIT, Bounds
 from lossdsl.ir.expr import Call, Const, Expr, Input
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.language import expression
@@ -73,8 +73,11 @@ RULES = (
     Rule("log1p-of-floor-1", "log(max(1 + a, b))", "log1p(max(a, b - 1))", constants="b", point=(("a", 1e-6), ("b", 0.5)), late=True),
     Rule("log-sigmoid-of-negative", "log_sigmoid(-a)", "-softplus(a)", late=True),  # shares its parts with the other
     Rule("sigmoid-gap", "b*sigmoid(a) - c*sigmoid(-a)", "sigmoid_gap(a, b, c)", late=True),  # by one exponential
-    Rule("complement-of-power", "1 - a^b", "-expm1(b*log(a))", (("b", POSITIVE),), constants="b",
+    Rule("complement-of-power-of-share", "1 - a^b", "-expm1(b*log(a))", (("a", UNIT), ("b", POSITIVE)),
          point=(("a", 0.999999), ("b", 0.5)), late=True, fractional="b"),
+    Rule("complement-of-power", "1 - a^b", "-powm1(a, b)", point=(("a", 0.999999), ("b", 0.5)), late=True,
+         fractional="b"),
+    Rule("power-less-one", "a^b - 1", "powm1(a, b)", point=(("a", 0.999999), ("b", 0.5)), late=True, fractional="b"),
     Rule("difference-of-log1p", "log1p(a) - log1p(b)", "sign(a - b)*log1p(abs(a - b)/(1 + min(a, b)))",
          (("a", ABOVE_MINUS_ONE), ("b", ABOVE_MINUS_ONE)), point=(("a", 10.0), ("b", 10.00001)), late=True),
     Rule("log-of-near-quotient", "log(a/b)", "sign(a - b)*log1p(abs(a - b)/min(a, b))",

@@ -191,17 +191,21 @@ def _is_worth(region: list[Expr]) -> bool:
 
     Everything else is left as it is without waking sympy, whose import alone takes longer than a compilation.
     """
-    for node in region:
-        if not isinstance(node, Call):
-            continue
-        if node.op.name in ("add", "sub"):
-            divisors = [_divisors(arg) for arg in node.args]
-            for one, other, term in zip(divisors, divisors[::-1], node.args[::-1], strict=True):
-                if any(map(_varies, one)) and (other or isinstance(term, Const)):
-                    return True
-        if node.op.name == "div" and any(_varies(part) for part in _divisors(node.args[1])):
-            return True
-    return False
+    return any(map(_may_gain, region))
+
+
+def _may_gain(node: Expr) -> bool:
+    if not isinstance(node, Call) or node.op.name not in ("add", "sub", "div"):
+        return False
+    if node.op.name == "div":
+        return any(map(_varies, _divisors(node.args[1])))
+    left, right = node.args
+    return _shares(_divisors(left), right) or _shares(_divisors(right), left)
+
+
+def _shares(divisors: list[Expr], other: Expr) -> bool:
+    """Whether a term with divisors may be brought to one quotient with another term."""
+    return any(map(_varies, divisors)) and (isinstance(other, Const) or bool(_divisors(other)))
 
 
 def _varies(node: Expr) -> bool:

@@ -1,0 +1,68 @@
+"""A loss as a Keras metric: its mean over all samples seen since the last reset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from lossdsl.runtime import keras_internals
+from lossdsl.runtime.evaluate import evaluate, own_weights, weights
+from lossdsl.runtime.keras_loss import Loss
+from lossdsl.runtime.saved import FORMAT, check_config
+from lossdsl.runtime.twin import Twin
+from lossdsl.source import Source
+
+
+@keras.saving.register_keras_serializable(package="lossdsl", name="Metric")
+class LossMetric(keras.metrics.Mean):  # type: ignore[misc]
+    """The mean of a loss over samples; made by `lossdsl.metric`, and saved as a loss is.
+
+    `spec` is what `lossdsl.load` gives, `numpy` the same loss on arrays.
+    """
+
+    def __init__(
+        self,
+        source: str | Source,
+        parameters: Mapping[str, Any] | None = None,
+        axis: int | Sequence[int] | None = -1,
+        name: str | None = None,
+        dtype: Any = None,
+        file: str = "<formula>",
+        version: int = FORMAT,
+    ) -> None:
+        self._loss = Loss(source, parameters, axis, name, "none", dtype, file, version)
+        self.spec = self._loss.spec
+        super().__init__(name=name or self.spec.name, dtype=dtype)
+
+    @property
+    def numpy(self) -> Twin:
+        """The loss on numpy arrays."""
+        return self.spec.numpy
+
+    @keras_internals.opaque
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Takes up the values of a batch; what a mask leaves out, or a weight of 0, does not count."""
+        mask = keras_internals.mask_of(y_pred)
+        dtype, label = self._loss.dtype, self.name
+        sample_weight = own_weights(self.spec, sample_weight)
+        values, mask = evaluate(self.spec, y_true, y_pred, mask, dtype=dtype, label=label).by_sample()
+        if sample_weight is not None:
+            sample_weight = weights(sample_weight, values, dtype, label)
+        if mask is not None:
+            on = keras.ops.cast(mask, dtype)
+            sample_weight = on if sample_weight is None else sample_weight * on
+        return super().update_state(values, sample_weight=sample_weight)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> LossMetric:
+        """The metric that `get_config` described. Raises LossConfigError for what it cannot have written."""
+        check_config(config)
+        return cls(**config)
+
+    def get_config(self) -> dict[str, Any]:
+        """Plain JSON: options, the text, the parameters."""
+        config = {**self._loss.get_config(), "name": self.name}
+        del config["reduction"]
+        return config

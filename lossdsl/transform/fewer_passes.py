@@ -1,0 +1,116 @@
+"""Sums and choices in forms that take fewer passes over large tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.transform.factors import factored, scaled_product
+
+
+def shared_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with `where(c, a*e, 0)` as `where(c, a*where(c, e, 0), 0)`, where `where(c, e, 0)` is there already.
+
+    Of `e` itself, of which nothing is needed elsewhere, no array is left.
+    """
+    choices = {(node.args[0], node.args[1]): node for node in walk(*roots) if _keeps(node)}
+
+    def change(node: Expr) -> Expr:
+        if not _keeps(node):
+            return node
+        condition, piece, _ = node.args
+        return b.where(condition, _inside(piece, condition, choices), b.ZERO)
+
+    return b.mapped(roots, change)
+
+
+def _keeps(node: Expr) -> TypeGuard[Call]:
+    """Whether a node is `where(c, e, 0)`."""
+    return isinstance(node, Call) and node.op.name == "where" and node.args[2] is b.ZERO
+
+
+def _chosen(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
+    """A part of a piece that the condition selects: the choice that there is, or of what there is."""
+    return choices.get((condition, piece)) or _inside(piece, condition, choices)
+
+
+def _inside(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
+    """The same, but not the choice of the whole piece. Other operations stay: 0 may not be in their domain."""
+    if not isinstance(piece, Call) or piece.op.name not in ("add", "sub", "mul", "neg", "where"):
+        return piece
+    return b.rebuild(piece, tuple(_chosen(arg, condition, choices) for arg in piece.args))
+
+
+def doubled(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with sums in which one term occurs twice beside small ones, as `1 - t - c - t`, as `2*((1 - c)/2 - t)`.
+
+    What multiplies the sum takes up the 2, and halving is exact.
+    """
+    return b.mapped(roots, _doubled)
+
+
+def _doubled(node: Expr) -> Expr:
+    if not (isinstance(node, Call) and node.op.name in ("add", "sub")):
+        return node
+    large: list[tuple[int, Expr]] = []
+    small: Expr = b.ZERO
+    for sign, term in _terms(node):
+        if term.axes == node.axes:
+            large.append((sign, term))
+        else:
+            small = b.add(small, term) if sign > 0 else b.sub(small, term)
+    if len(large) != 2 or large[0] != large[1]:
+        return node
+    (sign, term), half = large[0], b.div(small, b.const(2))
+    return b.mul(b.const(2), b.add(half, term) if sign > 0 else b.sub(half, term))
+
+
+_FEW = 4
+"""How deeply a sum is opened: it may be one of sums that are used several times."""
+
+
+def _terms(node: Expr, sign: int = 1, depth: int = 0) -> list[tuple[int, Expr]]:
+    """The terms of a sum with their signs, in order."""
+    if isinstance(node, Call) and node.op.name in ("add", "sub", "neg") and depth < _FEW:
+        first, *rest = (_terms(arg, sign, depth + 1) for arg in node.args)
+        if node.op.name == "neg":
+            return [(-one, term) for one, term in first]
+        (last,) = rest
+        return first + ([(-one, term) for one, term in last] if node.op.name == "sub" else last)
+    return [(sign, node)]
+
+
+def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with a choice by few axes between `2*e - 1` and `e`, say, as `where(c, 2, 1)*e + where(c, -1, 0)`."""
+    return b.mapped(roots, _affine_choice)
+
+
+def _affine_choice(node: Expr) -> Expr:
+    if not (isinstance(node, Call) and node.op.name == "where" and node.args[0].axes < node.axes):
+        return node
+    condition, *pieces = node.args
+    first, second = (_line(piece) for piece in pieces)
+    if first is None or second is None or first[0] is not second[0]:
+        return node
+    slope, start = (b.where(condition, *pair) for pair in zip(first[1:], second[1:], strict=True))
+    return b.add(b.mul(slope, first[0]), start)
+
+
+def _line(expr: Expr) -> tuple[Expr, Expr, Expr] | None:
+    """`a*e + c` with constants a and c as (e, a, c)."""
+    start: Expr = b.ZERO
+    if isinstance(expr, Call) and expr.op.name in ("add", "sub"):
+        left, right = expr.args
+        is_sum = expr.op.name == "add"
+        if b.exact(right) is not None:
+            expr, start = left, right if is_sum else b.neg(right)
+        elif b.exact(left) is not None:
+            expr, start = right if is_sum else b.neg(right), left
+    sign, factors, divisors = factored(expr)
+    constants = [factor for factor in factors if b.exact(factor) is not None]
+    rest = [factor for factor in factors if factor not in constants]
+    if divisors or len(rest) != 1:
+        return None
+    return rest[0], scaled_product([b.const(sign), *constants]), start
