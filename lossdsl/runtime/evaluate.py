@@ -19,6 +19,7 @@ from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
 from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec
 from lossdsl.runtime import keras_internals
+from lossdsl.runtime.debugging import tested
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
 from lossdsl.runtime.shapes import Plan, Shape, Shapes, Step, show
@@ -89,6 +90,7 @@ def evaluate(
     if mask is not None:
         mask = aligned_mask(mask, prediction, loss.prediction, label)
         inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
+    inputs = tested(spec, inputs, label, keras.backend.backend())
     is_one = found.single or is_whole
     values = _values(spec, inputs, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)

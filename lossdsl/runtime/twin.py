@@ -14,8 +14,8 @@ from lossdsl.ir.loss import ELEMENT, InputSpec
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
-from lossdsl.runtime.reductions import reduced
 from lossdsl.runtime.shapes import Shapes, Step
+from lossdsl.runtime.weighted_values import reduced
 
 if TYPE_CHECKING:
     from lossdsl.runtime.spec import LoadedLoss
