@@ -11,7 +11,8 @@ from shipped import THOROUGH
 from lossdsl import load, pipeline
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, ordered
-from lossdsl.ir.expr import Gather, Input, Length, Param, Position, Rename, Slice, Unslice
+from lossdsl.ir.expr import Gather, Input, Length, Param, Position, Reduce, Rename, Slice, Unslice
+from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import ranges
 from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import Beyond, float32_numbers, mp_numbers
@@ -21,6 +22,7 @@ from lossdsl.source import Source
 
 M = mp_numbers()
 ROW = Input("x", frozenset({BATCH, LAST}))
+SHORT = Axis("last", "last", 0, 1)
 VALUES = [[3, 1, 2], [0, -1, 5]]
 SIZES = {"batch": 2, "space": 1, "last": 3}
 
@@ -50,12 +52,12 @@ J = Axis("j", "batch", 1)
         (b.add(ROW, b.ONE), [[4, 2, 3], [1, 0, 6]]),
         (b.total(ROW, frozenset({LAST})), [6, 4]),
         (b.total(ROW, frozenset({BATCH})), [3, 0, 7]),
-        (b.average(ROW, frozenset({BATCH, LAST})), 10 / 6),
+        (Reduce(AGGREGATES["mean"], ROW, frozenset({BATCH, LAST})), 10 / 6),
         (Position(LAST), [0, 1, 2]),
         (Length(ROW, frozenset({LAST, BATCH})), 6),
-        (Slice(ROW, 1, None), [[1, 2], [-1, 5]]),
-        (Slice(ROW, None, -1), [[3, 1], [0, -1]]),
-        (Unslice(Slice(ROW, 1, None), ROW, 1, None), [[0, 1, 2], [0, -1, 5]]),
+        (Slice(ROW, LAST, SHORT, 1), [[1, 2], [-1, 5]]),
+        (Slice(ROW, LAST, SHORT, 0), [[3, 1], [0, -1]]),
+        (Unslice(Slice(ROW, LAST, SHORT, 1), ROW, SHORT, LAST, 1), [[0, 1, 2], [0, -1, 5]]),
         (Gather(ROW, LAST, b.ZERO), [3, 0]),
         (Gather(ROW, LAST, b.const(-1)), [2, 5]),
         (Gather(ROW, LAST, b.const(7)), [2, 5]),  # held inside the range
