@@ -62,7 +62,7 @@ def _bound_names(left: s.Node) -> set[str]:
 
 def _indices(items: tuple[s.Item, ...]) -> set[str]:
     found = {item.value.text for item in items if isinstance(item, s.At) and isinstance(item.value, s.Name)}
-    return found | {item.name.text for item in items if isinstance(item, s.Bound)}
+    return found | {item.name.text for item in items if isinstance(item, s.Bound | s.Ranged)}
 
 
 def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], depth: int = 0) -> None:
@@ -91,6 +91,10 @@ def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], de
             _free_names(otherwise, bound, found, deeper)
         case s.Aggregate(_, _, items, condition, args):
             inner = bound | _indices(items)
+            for item in items:
+                if isinstance(item, s.Ranged):
+                    _free_names(item.start, bound, found, deeper)
+                    _free_names(item.stop, bound, found, deeper)
             for arg in (condition, *args):
                 _free_names(arg, inner, found, deeper)
         case s.Subscript(_, target, items, condition):
@@ -98,7 +102,7 @@ def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], de
             for item in items:
                 if isinstance(item, s.At) and not isinstance(item.value, s.Name):  # a name there is an index
                     _free_names(item.value, bound, found, deeper)
-                elif isinstance(item, s.Range):
+                elif isinstance(item, s.Range | s.Ranged):
                     _free_names(item.start, bound, found, deeper)
                     _free_names(item.stop, bound, found, deeper)
             _free_names(condition, bound, found, deeper)
@@ -109,6 +113,8 @@ def input_spec(declaration: s.InputDecl) -> InputSpec:
     for word in declaration.kinds:
         if word.text in DOMAINS:
             domain = word.text
+        elif (both := f"{layout} {word.text}") in LAYOUTS or (both := f"{word.text} {layout}") in LAYOUTS:
+            layout = both
         elif word.text in LAYOUTS:
             layout = word.text
         else:

@@ -159,8 +159,8 @@ class LogDomain:
                 return self._each(expr, arg, lambda part: Gather(part, axis, index) if axis in part.axes else part)
             case Rename(arg, old, new):
                 return self._each(expr, arg, lambda part: Rename(part, old, new) if old in part.axes else part)
-            case Slice(arg):
-                return self._each(expr, arg, lambda part: expr.rebuilt((part,)) if part.axes == arg.axes else part)
+            case Slice(arg, old):
+                return self._each(expr, arg, lambda part: expr.rebuilt((part,)) if old in part.axes else part)
         return Scaled(expr)
 
     def _each(self, expr: Expr, arg: Expr, change: Callable[[Expr], Expr]) -> Scaled:
@@ -236,11 +236,10 @@ class LogDomain:
         if any(sign < 0 for sign, _ in terms):  # a shift would bring no digits back that are lost in a difference
             bounded = all(self._is_bounded(term) for _, term in summands(expr))
             return Scaled(expr) if bounded else self._shifted(expr, terms)
-        pure = [self._pure(term) for _, term in terms]
-        logs = [log for log in pure if log is not None and b.exact(log) is None]
-        plain = [log for log in pure if log is not None and b.exact(log) is not None]
         settled = [term.factor for _, term in terms if term.is_plain and b.exact(term.factor) is not None]
-        if None in pure or len(settled) + len(logs) < len(terms) or len(plain) > len(settled):
+        others = [term for _, term in terms if not (term.is_plain and b.exact(term.factor) is not None)]
+        logs = [log for term in others if (log := self._pure(term.by_logarithm)) is not None]
+        if len(logs) < len(others) or not all(map(self.is_positive, settled)):
             return self._shifted(expr, terms)
         found = fold(lambda one, other: b.call("logaddexp", one, other), logs)
         if not settled:
