@@ -49,7 +49,7 @@ COMMON = ["-q", "--quiet", "--color"]
 # the words of a line -> what is offered for the last
 OFFERED = [
     ([""], [*COMMANDS, "-h", "--help", "-V", "--version", *COMMON]),
-    (["c"], ["check", "completion"]),
+    (["c"], ["check", "compare", "completion"]),
     (["--v"], ["--version"]),
     (["plot", "hu"], ["huber", "huber_loss", "huber_quantile"]),
     (["plot", "m"], [name for name in catalog.known() if name.startswith("m")] + ["mine.loss"]),
