@@ -55,9 +55,9 @@ def needs(program: Program) -> Iterator[Need]:
     usual = [(point, found) for point in tried if (found := _values(loss, point)) is not None]
     is_nonnegative = all(value >= -_nothing() for _, values in usual for value in values)
     for spec in judged:
-        found = next(_bad(loss, spec, usual, is_nonnegative), None)
-        if found is not None:
-            yield found
+        need = next(_bad(loss, spec, usual, is_nonnegative), None)
+        if need is not None:
+            yield need
 
 
 def _bad(loss: Loss, spec: ParameterSpec, usual: list[tuple[Point, list[Any]]], is_nonnegative: bool) -> Iterator[Need]:
