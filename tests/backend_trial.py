@@ -21,6 +21,7 @@ from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from shipped import PUBLISHED, THOROUGH
+from test_norms import HOMOGENEOUS, SCALES, check_scales
 from test_published import arguments, arrays, parameters, same_slope, same_value
 
 import lossdsl
@@ -629,9 +630,29 @@ def indices(_):
             same(gradient, slope * per, f"slope of {body} ({mode})", 1e-11)
 
 
+def norms(_):
+    """Norms of numbers whose squares do not fit, in 32 and in 16 bits; and their second derivatives."""
+    for dtype, scales, within in (("float32", SCALES, 2e-6), ("float16", (2.0**-10, 2.0**9), 2e-2)):
+
+        def on_backend(text, t, x, dtype=dtype):
+            loss = lossdsl.compile(text, reduction=None, dtype=dtype)
+            for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
+                found = derived(lambda t, x, loss=loss: loss.call(t, x), mode)([t, x])
+                found = [keras.ops.convert_to_numpy(part) for part in found]
+            return found
+
+        for formula, degree, meaning in HOMOGENEOUS:
+            check_scales(formula, degree, meaning, on_backend, scales, getattr(np, dtype), within)
+    loss = lossdsl.compile("loss f(t, x)\nnorm(x - t)", reduction=None, dtype="float64")
+    t, x = np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([[4.0, 6.0], [0.0, 3.0]])
+    found = second(lambda x: loss(t, x), x)
+    same(found[:1], [[0.032, -0.024]], "second derivative of a norm", 1e-12)
+    assert np.isfinite(found).all(), "the second derivative of a norm of 0"
+
+
 PARTS = {
     "indices": (indices,),
-    "digits": (digits,),
+    "digits": (digits, norms),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),
     "values": (values, kinks),

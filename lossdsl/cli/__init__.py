@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NoReturn, TextIO
 
-from lossdsl.cli import check, completion, emit, eval, fmt, grad, help, listing, new, plot, show
+from lossdsl.cli import check, compare, completion, emit, eval, fmt, grad, help, listing, new, plot, show
 from lossdsl.cli.garbage import collect_seldom
 from lossdsl.cli.named import is_setting
 from lossdsl.cli.status import BROKEN_PIPE, FOUND, INTERRUPTED, WRONG_USE, WrongUse
@@ -24,7 +24,7 @@ from lossdsl.errors import LossError, LossFileError, did_you_mean
 
 GROUPS = {
     "write a loss": (new, check, fmt),
-    "look at a loss": (listing, plot, grad, eval, show),
+    "look at a loss": (listing, plot, grad, eval, show, compare),
     "take it elsewhere": (emit,),
     "find your way": (help, completion),
 }

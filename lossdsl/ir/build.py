@@ -350,7 +350,7 @@ _FOLDS: dict[str, Callable[..., Expr | None]] = {
 # --- passes over whole expressions --------------------------------------------------------------------------------
 
 
-def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
+def rebuild(node: Expr, children: tuple[Expr, ...], *, keeps_axes: bool = True) -> Expr:
     """`node` over other children, folded anew. An axis that is summed, sorted or measured along is not lost."""
     if all(new is old for new, old in zip(children, node.children, strict=True)):
         return node
@@ -358,6 +358,8 @@ def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
         return call(node.op.name, *children)
     if isinstance(node, Rename | Gather | Slice) and children[0] is ZERO:
         return ZERO
+    if not keeps_axes:
+        return node.rebuilt(children)
     if isinstance(node, Reduce | Along | Length):
         pairs = zip(children, node.children, strict=True)
         children = tuple(spread(new, (old.axes - new.axes) & node.over) for new, old in pairs)
@@ -370,12 +372,12 @@ def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
     return node.rebuilt(children)
 
 
-def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr]) -> tuple[Expr, ...]:
+def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr], *, keeps_axes: bool = True) -> tuple[Expr, ...]:
     """The roots with `change` applied to every node, children first, each node once."""
     roots = tuple(roots)
     done: dict[Expr, Expr] = {}
     for node in walk(*roots):
-        done[node] = change(rebuild(node, tuple(done[child] for child in node.children)))
+        done[node] = change(rebuild(node, tuple(done[child] for child in node.children), keeps_axes=keeps_axes))
     return tuple(done[root] for root in roots)
 
 

@@ -93,12 +93,13 @@ def points(loss: Loss, known: Ranges, count: int, seed: int = 1) -> Iterator[Poi
         is_usual = number % 2 == 0
         inputs = _inputs(loss, sizes, random, is_usual)
         tries = (_parameters(loss, sizes, known, random, is_usual) for _ in range(_TRIES))
-        drawn = next((each for each in tries if _allowed(loss, each, sizes)), None)
+        drawn = next((each for each in tries if allowed(loss, each, sizes)), None)
         if drawn is not None:
             yield Point({**inputs, **drawn}, sizes)
 
 
-def _allowed(loss: Loss, drawn: Mapping[Expr, Array], sizes: Mapping[str, int]) -> bool:
+def allowed(loss: Loss, drawn: Mapping[Expr, Array], sizes: Mapping[str, int]) -> bool:
+    """Whether values of parameters meet what the loss requires of them."""
     conditions = [requirement.condition for requirement in loss.requirements]
     if not conditions:
         return True

@@ -86,6 +86,14 @@ def _carried(*arguments):
     return _value(*arguments), gradient
 '''
 HELPERS = special.helpers(special.KERAS) | arguments.HELPERS | {
+    "_norm": '''
+def _norm(a, axis=None, keepdims=False):
+    """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
+    top = ops.stop_gradient(ops.max(ops.abs(a), axis=axis, keepdims=True, initial=0.0))
+    top = ops.where((top > 0.0) & (top < math.inf), top, ops.ones_like(top))
+    found = _root(ops.sum(ops.square(a / top), axis=axis, keepdims=keepdims))
+    return ops.reshape(top, ops.shape(found)) * found
+''',
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""

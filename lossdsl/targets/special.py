@@ -27,6 +27,11 @@ def _excess(a, **along):
     others = {sum}(a - {floor}(a), **along)
     return {where}(total < 2.0, others + ({round}(total - others) - 1.0), total - 1.0)
 ''',
+    "_root": '''
+def _root(a):
+    """A square root whose slope at 0 is 0."""
+    return {where}(a > 0.0, {sqrt}({where}(a > 0.0, a, {oneself})), {zero})
+''',
     "_sigmoid_gap": '''
 def _sigmoid_gap(a, b, c):
     """b*sigmoid(a) - c*sigmoid(-a), by one exponential and one division.

@@ -172,6 +172,20 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole
     )
 ''',
+    "_norm": '''
+def _norm(a, axis=None):
+    """sqrt(sum(a^2)); where a square overflows or vanishes, of multiples of `a` whose largest is 1."""
+    total = tf.math.reduce_sum(tf.math.square(a), axis=axis)
+
+    def scaled():
+        top = tf.math.reduce_max(tf.math.abs(tf.stop_gradient(a)), axis=axis, keepdims=True)
+        top = tf.where((top > 0.0) & (top < math.inf), top, tf.ones_like(top))
+        return tf.squeeze(top, axis) * _root(tf.math.reduce_sum(tf.math.square(a / top), axis=axis))
+
+    if a.dtype.size == 2:
+        return scaled()
+    return tf.cond(tf.math.reduce_all((total > 1e-30) & (total < 1e37)), lambda: _root(total), scaled)
+''',
     "_excess": '''
 def _excess(a, axis=None):
     """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves.

@@ -140,6 +140,16 @@ def _carried(*arguments):
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
 HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+    "_norm": '''
+def _norm(a, dim=None, keepdim=False):
+    """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
+    if not a.numel():
+        return torch.sum(a, dim=dim, keepdim=keepdim)
+    top = torch.linalg.vector_norm(a.detach(), math.inf, dim=dim, keepdim=True)
+    top = torch.where((top > 0.0) & (top < math.inf), top, torch.ones_like(top))
+    found = _root(torch.sum(torch.square(a / top), dim=dim, keepdim=keepdim))
+    return top.reshape(found.shape) * found
+''',
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
@@ -162,20 +172,21 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
     size, (first, axis) = math.prod(lengths), tensors[0]
     if size <= 2**22:
         return function(*(a for a, _ in tensors))
-    step = max(1, first.shape[axis] * 2**22 // size)
-    found = []
+    step = max(1, first.shape[axis] * 2**19 // size)
+    found = None
     for start in range(0, first.shape[axis], step):
         part = function(
             *(a.narrow(k, start, min(step, a.shape[k] - start)) for a, k in tensors)
         )
-        found = (
-            [part]
-            if not found
-            else [combined(found[0], part)]
-            if combined
-            else [*found, part]
-        )
-    return found[0] if combined else torch.cat(found, dim=joined)
+        if combined:
+            found = part if found is None else combined(found, part)
+            continue
+        if found is None:  # made beforehand: parts in a list keep the room between them
+            shape = list(part.shape)
+            shape[joined] = first.shape[axis]
+            found = part.new_empty(shape)
+        found.narrow(joined, start, part.shape[joined]).copy_(part)
+    return found
 ''',
     "_mean": '''
 def _mean(a, axis):

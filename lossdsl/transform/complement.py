@@ -79,7 +79,7 @@ _OPPOSITE = {"max": "min", "min": "max"}
 
 def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) -> Expr | None:
     match name, args:
-        case ("sigmoid" | "norm_cdf"), (a,):
+        case (("sigmoid" | "norm_cdf"), (a,)):
             return b.call(name, b.neg(a))
         case "erf", (a,):
             return b.call("erfc", a)
@@ -118,7 +118,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return _of_negative(inner, share, domain)
         case "div", (above, below):
             return _of_quotient(above, below)
-        case ("add" | "sub"), _:
+        case (("add" | "sub"), _):
             return _of_mixture(share, domain)
     return None
 

@@ -236,11 +236,10 @@ class LogDomain:
         if any(sign < 0 for sign, _ in terms):  # a shift would bring no digits back that are lost in a difference
             bounded = all(self._is_bounded(term) for _, term in summands(expr))
             return Scaled(expr) if bounded else self._shifted(expr, terms)
-        pure = [self._pure(term) for _, term in terms]
-        logs = [log for log in pure if log is not None and b.exact(log) is None]
-        plain = [log for log in pure if log is not None and b.exact(log) is not None]
         settled = [term.factor for _, term in terms if term.is_plain and b.exact(term.factor) is not None]
-        if None in pure or len(settled) + len(logs) < len(terms) or len(plain) > len(settled):
+        others = [term for _, term in terms if not (term.is_plain and b.exact(term.factor) is not None)]
+        logs = [log for term in others if (log := self._pure(term.by_logarithm)) is not None]
+        if len(logs) < len(others) or not all(map(self.is_positive, settled)):
             return self._shifted(expr, terms)
         found = fold(lambda one, other: b.call("logaddexp", one, other), logs)
         if not settled:

@@ -1,0 +1,46 @@
+"""`lossdsl compare`: whether two losses are equal, or equal up to scale and shift, and for which parameters."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from lossdsl.cli.named import one_loss, program_of
+from lossdsl.cli.status import CLEAN, FOUND
+from lossdsl.cli.terminal import deliver
+
+
+def add(commands: Any) -> None:
+    """Adds the command to a command line."""
+    parser = commands.add_parser(
+        "compare",
+        help="tell whether two losses are equal, and for which parameters",
+        description="Tells whether two losses are equal, or equal up to scale and shift: for all parameters, for some\n"
+        "numbers that formulas are fond of, or where two parameters are one. Parameters of one name are\n"
+        "one number. What is found is proved, or tested at points with 50 digits; what differs is shown.\n"
+        "Values are compared, not slopes: stop(e) counts as e.",
+        epilog="examples:\n"
+        "  lossdsl compare expectile mse\n"
+        "  lossdsl compare 'huber(t, x; delta=2)' 'smooth_l1(t, x; beta=2)'\n\n"
+        "exit status: 0 a relation was found, 1 none was found.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name in ("first", "second"):
+        parser.add_argument(name, metavar="FILE", help="a built-in's name, a file, or a formula in quotes")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from lossdsl.analyze.relation import compared
+
+    first, second = (program_of(one_loss(given, None), [])[0] for given in (options.first, options.second))
+    names = first.loss.name, second.loss.name
+    if names[0] == names[1]:
+        names = "the first", "the second"
+    found = compared(first, second)
+    lines = [one.format(*names) for one in found.relations]
+    if found.point:
+        where = "otherwise they differ" if lines else f"{names[0]} and {names[1]} differ, by more than scale and shift"
+        lines.append(f"{where}, as at {found.point}: {found.values[0]} and {found.values[1]}")
+    deliver("\n".join([*lines, ""]))
+    return CLEAN if found.relations else FOUND

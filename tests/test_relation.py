@@ -1,0 +1,165 @@
+"""`lossdsl compare`: what is said of two losses, and what the catalogue says of its own."""
+
+import itertools
+from collections import defaultdict
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lossdsl
+from lossdsl import catalog, pipeline
+from lossdsl.analyze.relation import compared
+from lossdsl.cli import main
+from lossdsl.runtime.sources import read
+
+
+def found(first, second):
+    """The relations of two losses, as text; and the point of difference."""
+    programs = [pipeline.program(pipeline.parsed(read(text))) for text in (first, second)]
+    result = compared(*programs)
+    return [one.format("A", "B") for one in result.relations], result.point
+
+
+# What files of the catalogue say of each other, and papers of families: Barron (2019) names the members of his.
+CLAIMS = [
+    ("expectile", "mean_squared_error", "A = 0.5*B for q = 0.5: proved (pieces)"),
+    ("lq", "mean_squared_error", "A = B for q = 2: proved (pieces)"),
+    ("lq", "mean_absolute_error", "A = B for q = 1: proved (pieces)"),
+    ("smooth_l1", "huber", "A = (1/beta)*B for delta = beta: proved (pieces)"),
+    ("pseudo_huber", "charbonnier", "A = delta*B - delta^2 for eps = delta: tested at 8 points"),
+    ("barron", "cauchy", "A = B for alpha = 0: proved (pieces)"),
+    ("barron", "geman_mcclure", "A = B for alpha = -2: proved (pieces)"),
+    ("barron", "mean_squared_error", "A = (0.5/c^2)*B for alpha = 2: proved (pieces)"),
+    ("barron", "pseudo_huber", "A = (1/c^2)*B for alpha = 1, delta = c: tested at 8 points"),
+    ("binary_sparsemax", "modified_huber", "A = 0.25*B: proved (pieces)"),
+    ("bpr", "bradley_terry", "A = B: proved (pieces)"),
+    ("huber_quantile", "huber", "A = 0.5*B for q = 0.5: proved (pieces)"),
+    ("wgan", "t - x", "A = -B: proved (pieces)"),
+    ("noise_prediction", "mean_squared_error", "A = B: proved (pieces)"),
+    ("squared_log_error", "mean_squared_logarithmic_error", "A = 0.5*B: tested at 8 points"),
+    ("byol", "cosine_similarity", "A = 2*B + 2: tested at 8 points"),
+    ("quantile", "mean_absolute_error", "A = 0.5*B for q = 0.5: proved (pieces)"),
+    ("poly1_cross_entropy", "label_smoothing_cross_entropy", "A = B for eps = 0, smoothing = 0: proved (pieces)"),
+]
+
+
+@pytest.mark.parametrize("first, second, claim", CLAIMS)
+def test_what_the_catalogue_says_of_its_losses_is_so(first, second, claim):
+    relations, _ = found(first, second)
+    assert claim in relations
+
+
+@pytest.mark.parametrize("first, second", [("mse", "mae"), ("dpo", "ipo"), ("huber", "charbonnier"), ("hinge", "ramp")])
+def test_losses_that_differ_do_so_at_a_point(first, second):
+    """The point is as an author would write it: both losses are worked out there, by the numpy twin."""
+    relations, point = found(first, second)
+    assert relations == []
+    told = dict(part.split("=") for part in point.split(", "))
+    values = []
+    for name in (first, second):
+        loss = pipeline.program(pipeline.builtin(catalog.full_name(name))).loss
+        parameters = {one.name: float(told[one.name]) for one in loss.parameters}
+        inputs = {one.identifier: [float(told[node.name]) for node in one.nodes] for one in loss.inputs}
+        values.append(lossdsl.load(name, **parameters).numpy(**inputs))
+    assert values[0] != values[1]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from(["huber", "log_cosh", "hinge", "cauchy", "dpo", "softmax_focal"]),
+    st.fractions(-5, 5, max_denominator=8).filter(bool),
+    st.fractions(-5, 5, max_denominator=8),
+)
+def test_scale_and_shift_are_found(name, scale, shift):
+    """B = scale*A + shift, so A = B/scale - shift/scale."""
+    loss = pipeline.program(pipeline.builtin(name)).loss
+    words = ", ".join(node.name for one in loss.inputs for node in one.nodes)
+    header = loss.source.text.split(f"\nloss {name}")[1].partition("\n")[0]
+    own = ", ".join(f"{one.name}={one.name}" for one in loss.parameters)
+    text = f"loss other{header}\n{scale}*{name}({words}{'; ' * bool(own)}{own}) + {shift}"
+    first, second = pipeline.program(pipeline.builtin(name)), pipeline.program(pipeline.parsed(read(text)))
+    (relation,) = compared(first, second).relations
+    assert relation.given == {}
+    assert relation.scale.value == 1 / Fraction(scale)
+    assert relation.shift.value == -Fraction(shift) / Fraction(scale)
+
+
+def test_losses_of_other_inputs_are_refused():
+    for first, second in (("huber", "nll"), ("huber", "bpr"), ("mse", "wape")):
+        with pytest.raises(lossdsl.LossTypeError, match="cannot be compared"):
+            found(first, second)
+
+
+def test_on_the_command_line(capsys):
+    assert main(["compare", "expectile", "mse"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "expectile = 0.5*mean_squared_error for q = 0.5: proved (pieces)"
+    assert out[1].startswith("otherwise they differ, as at t=")
+    assert main(["compare", "huber(t, x; delta=2)", "2*smooth_l1(t, x; beta=2)"]) == 0
+    assert capsys.readouterr().out == "the first = the second: proved (pieces)\n"
+    assert main(["compare", "mse", "mae"]) == 1
+    assert "mean_squared_error and mean_absolute_error differ, by more than scale" in capsys.readouterr().out
+    assert main(["compare", "huber", "nll"]) == 1
+
+
+# Losses of the same values up to scale and shift, under the defaults of their parameters, that are meant to be there:
+# of other fields, or with other parameters.
+MEANT = [
+    {"barron", "pseudo_huber"},
+    {"binary_sparsemax", "modified_huber"},
+    {"boundary", "policy_gradient"},  # but for the slope in the target
+    {"bpr", "bradley_terry"},
+    {"byol", "cosine_similarity"},
+    {"mean_squared_error", "noise_prediction", "expectile", "lq", "chamfer"},  # chamfer: of one point
+    {"mean_absolute_error", "quantile"},
+    {"mean_squared_logarithmic_error", "squared_log_error"},
+    {"huber", "huber_quantile", "smooth_l1"},
+]
+
+
+def test_the_catalogue_has_no_loss_twice():
+    """Of those with the same inputs, no two give the same numbers but for those that are meant to."""
+    alike = defaultdict(list)
+    for name in catalog.names():
+        loss = pipeline.program(pipeline.builtin(name)).loss
+        if any(one.default is None or one.over for one in loss.parameters):
+            continue
+        kinds = tuple((len(one.nodes), one.layout) for one in loss.inputs)
+        near, far = under_defaults(name, loss)
+        if near is not None:
+            alike[kinds, near].append((name, far))
+    twice = [
+        {one, other}
+        for members in alike.values()
+        for (one, far), (other, beyond) in itertools.combinations(members, 2)
+        if far == beyond or None in (far, beyond)
+    ]
+    assert [pair for pair in twice if not any(pair <= meant for meant in MEANT)] == []
+    assert {"bpr", "bradley_terry"} in twice
+
+
+def under_defaults(name, loss):
+    """The values, made to lie between 0 and 1, at inputs that all kinds admit, and at large ones."""
+    rng, function = np.random.default_rng(7), lossdsl.load(name).numpy
+    return [scaled(function, loss, rng, *ends) for ends in ((0.05, 0.95), (-3.0, 3.0))]
+
+
+def scaled(function, loss, rng, low, high):
+    given = {}
+    for one in loss.inputs:
+        shape = {"label": 6, "scalar": 6, "vector": 3, "row_label": 3, "matrix": (3, 3)}.get(
+            one.layout, (6, 3 * len(one.nodes))
+        )
+        given[one.identifier] = rng.integers(0, 3, shape) if one.is_label else rng.uniform(low, high, shape)
+    try:
+        with np.errstate(all="ignore"):
+            values = np.ravel(function(**given))
+    except lossdsl.LossError:  # places and slices of other lengths
+        return None
+    if values.size < 3 or not np.all(np.isfinite(values)) or np.ptp(values) < 1e-9:
+        return None
+    found = (values - values.min()) / np.ptp(values)
+    return tuple(np.round(min(found, 1 - found, key=lambda each: each.argmax()), 9) + 0.0)
