@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lossdsl.checks import check, properties
     from lossdsl.config import from_config, from_yaml
     from lossdsl.fused.dense import FusedDense
+    from lossdsl.runtime.debugging import debug
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ _LATE = {
     "FusedDense": "lossdsl.fused.dense",
     "check": "lossdsl.checks",
     "compile": "lossdsl.api",
+    "debug": "lossdsl.runtime.debugging",
     "from_config": "lossdsl.config",
     "from_yaml": "lossdsl.config",
     "load": "lossdsl.api",
@@ -84,6 +86,7 @@ __all__ = [
     "__version__",
     "check",
     "compile",
+    "debug",
     "from_config",
     "from_yaml",
     "load",

@@ -16,8 +16,8 @@ from lossdsl.api import named
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.native import NativeLoss
-from lossdsl.runtime.reductions import check_reduction, reduced
 from lossdsl.runtime.spec import LoadedLoss
+from lossdsl.runtime.weighted_values import check_reduction, reduced
 from lossdsl.source import Source, normal_name
 
 jax = load("jax")

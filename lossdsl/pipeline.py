@@ -20,7 +20,7 @@ from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
-from lossdsl.ir.meets import Home, meetings
+from lossdsl.ir.meets import Home, LeastLength, meetings, needs
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges
 from lossdsl.source import Source
@@ -98,9 +98,10 @@ class Program:
         return Program(self.file, loss)
 
     @cached_property
-    def placeless(self) -> Program:
-        """The same loss for inputs that have no places."""
-        return Program(self.file, placeless(self.loss))
+    def placeless(self) -> Program | None:
+        """The same loss for inputs that have no places; None if it takes several places together."""
+        found = placeless(self.loss)
+        return None if found is None else Program(self.file, found)
 
     @cached_property
     def whole(self) -> Program | None:
@@ -235,7 +236,12 @@ class Program:
     @cached_property
     def meetings(self) -> list[frozenset[Home]]:
         """The sets of places, (input, axis), and of slices of them that must have one length."""
-        return meetings(self.loss.result)
+        return meetings(self.loss.result, {axis: leaf.name for axis, leaf in self.loss.measures.items()})
+
+    @cached_property
+    def needs(self) -> list[LeastLength]:
+        """How many elements there must be."""
+        return needs(self.loss.result)
 
     def module(self, target: str) -> ast.Module:
         """Python for a target: `value`, and `gradient_NAME` and `pullback_NAME` for each real input."""

@@ -15,8 +15,8 @@ from lossdsl.api import named
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.native import NativeLoss, check_parameter
-from lossdsl.runtime.reductions import check_reduction, reduced
 from lossdsl.runtime.spec import LoadedLoss
+from lossdsl.runtime.weighted_values import check_reduction, reduced
 from lossdsl.source import Source, normal_name
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import index_cases
 import keras
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from shipped import PUBLISHED, THOROUGH
+from test_norms import HOMOGENEOUS, SCALES, check_scales
 from test_published import arguments, arrays, parameters, same_slope, same_value
 
 import lossdsl
+from lossdsl.ir.axes import BATCH
 from lossdsl.runtime.keras_loss import CompiledLoss
 
 BACKEND = keras.backend.backend()
@@ -594,8 +597,62 @@ def digits(_):
         check(body, label, row, on_backend)
 
 
+def indices(_):
+    """Random index expressions, values and slopes, against loops over numpy arrays."""
+    tried = 0
+    for seed in range(60):
+        one, arrays = index_cases.case(seed, smooth=True), index_cases.drawn(seed)
+        if one.asks:
+            continue
+        loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
+        wanted = one.value(arrays)
+        axes = loss.spec.program.loss.result.axes
+        for mode in MODES if tried % 6 == 0 else (QUICK,):
+            found, gradient = both(lambda x, loss=loss, t=arrays["t"]: loss(t, x), arrays["x"], mode)
+            if BATCH not in axes:  # what is one for the batch stands once for each sample
+                found, gradient = found[0], gradient / len(wanted)
+            placed = index_cases.placed(np.asarray(found), axes, wanted.shape)
+            same(placed, wanted, f"{one.source} ({mode})", 1e-9)
+            weights = np.full(wanted.shape, np.size(found) / wanted.size)
+            slope = index_cases.slope(one.value, arrays, weights)
+            assert np.allclose(gradient, slope, rtol=1e-6, atol=1e-6), f"{one.source} ({mode}): {gradient}, {slope}"
+        tried += 1
+    assert tried > 40
+    for body in ("median(x)", "quantile[batch](x, 0.3)", "spectrum(x)", "atan2(x, t)", "x[len(x) - 1]*x[1:]",
+                 "sort(x)[floor(len(x)/2)]", "mean[j in batch if j != self](x[j])", "x[-2:]*t[:2]"):  # fmt: skip
+        loss = lossdsl.compile(f"loss f(t, x)\n{body}", reduction=None, dtype="float64")
+        t, x = np.random.default_rng(3).normal(size=(2, 4, 5))
+        wanted, slope = loss.spec.numpy.value_and_grad(t, x)
+        for mode in MODES:
+            found, gradient = both(lambda x, loss=loss, t=t: loss(t, x), x, mode)
+            per = np.size(found) / np.size(wanted)
+            same(found, np.broadcast_to(wanted, np.shape(found)), f"{body} ({mode})", 1e-12)
+            same(gradient, slope * per, f"slope of {body} ({mode})", 1e-11)
+
+
+def norms(_):
+    """Norms of numbers whose squares do not fit, in 32 and in 16 bits; and their second derivatives."""
+    for dtype, scales, within in (("float32", SCALES, 2e-6), ("float16", (2.0**-10, 2.0**9), 2e-2)):
+
+        def on_backend(text, t, x, dtype=dtype):
+            loss = lossdsl.compile(text, reduction=None, dtype=dtype)
+            for mode in ("jit",) if BACKEND == "jax" else ("eager",) if BACKEND == "torch" else MODES:
+                found = derived(lambda t, x, loss=loss: loss.call(t, x), mode)([t, x])
+                found = [keras.ops.convert_to_numpy(part) for part in found]
+            return found
+
+        for formula, degree, meaning in HOMOGENEOUS:
+            check_scales(formula, degree, meaning, on_backend, scales, getattr(np, dtype), within)
+    loss = lossdsl.compile("loss f(t, x)\nnorm(x - t)", reduction=None, dtype="float64")
+    t, x = np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([[4.0, 6.0], [0.0, 3.0]])
+    found = second(lambda x: loss(t, x), x)
+    same(found[:1], [[0.032, -0.024]], "second derivative of a norm", 1e-12)
+    assert np.isfinite(found).all(), "the second derivative of a norm of 0"
+
+
 PARTS = {
-    "digits": (digits,),
+    "indices": (indices,),
+    "digits": (digits, norms),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),
     "values": (values, kinks),

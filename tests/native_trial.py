@@ -7,8 +7,10 @@ said to be computed by hand, by SciPy or by TensorFlow; torch's losses are calle
 """
 
 import copy
+import multiprocessing
 import pickle
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -127,6 +129,7 @@ def with_torch():
     beside_torch(torch, Loss)
     as_a_module(torch, Loss)
     under_transforms(torch, Loss)
+    over_processes(torch)
 
 
 def beside_torch(torch, Loss):
@@ -247,6 +250,51 @@ def under_transforms(torch, Loss):
             same(value.detach(), expected.detach(), f"{source}, compiled", 1e-6)
             slopes = torch.autograd.grad(value, leaf)[0], torch.autograd.grad(expected, other)[0]
             same(*slopes, f"gradient of {source}, compiled", 1e-6)
+
+
+def trained_part(rank, rows, folder):
+    """One of two processes: its half of a batch through a linear layer and a loss with a learned parameter."""
+    import torch
+
+    from lossdsl.torch import Loss
+
+    class Trained(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(3, 1, dtype=torch.float64)
+            self.loss = Loss(SHIFTED, c=torch.nn.Parameter(torch.tensor(0.5, dtype=torch.float64)))
+
+        def forward(self, x, t):
+            return self.loss(self.layer(x), t)
+
+    torch.manual_seed(SEED)
+    model, x, t = Trained(), torch.randn(8, 3).double(), torch.randn(8, 1).double()
+    if rank is not None:
+        store = torch.distributed.FileStore(f"{folder}/store", 2)
+        torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+        model = torch.nn.parallel.DistributedDataParallel(model)
+    model(x[rows], t[rows]).backward()
+    found = [parameter.grad for parameter in model.parameters()]
+    if rank is not None:
+        torch.distributed.destroy_process_group()
+        torch.save(found, f"{folder}/{rank}")
+    return found
+
+
+def over_processes(torch):
+    """DistributedDataParallel over two processes: the gradients are those of one, of the learned parameter too."""
+    whole = trained_part(None, slice(0, 8), "")
+    with tempfile.TemporaryDirectory() as folder:
+        halves = [multiprocessing.get_context("spawn").Process(target=trained_part, args=(rank, rows, folder))
+                  for rank, rows in enumerate((slice(0, 4), slice(4, 8)))]  # fmt: skip
+        for each in halves:
+            each.start()
+        for each in halves:
+            each.join(120)
+            assert each.exitcode == 0
+        for rank in (0, 1):
+            for found, expected in zip(torch.load(f"{folder}/{rank}"), whole, strict=True):
+                same(found, expected, f"gradients of process {rank}")
 
 
 # --- JAX

@@ -14,7 +14,7 @@ import pytest
 BACKENDS = os.environ.get("LOSSDSL_BACKENDS", "tensorflow").split()
 
 
-@pytest.mark.parametrize("part", ["values", "modes", "published", "shapes", "training", "choices", "digits"])
+@pytest.mark.parametrize("part", ["values", "modes", "published", "shapes", "training", "choices", "digits", "indices"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_backend(backend, part):
     script = Path(__file__).with_name("backend_trial.py")

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -774,3 +775,48 @@ def test_a_metric_weighs_masks_and_begins_again():
         lossdsl.metric({"huber": {}, "reduction": "sum"})
     with pytest.raises(lossdsl.LossShapeError):
         metric.update_state(np.zeros((3, 1)), np.zeros((3, 2)))
+
+
+# --- the debug mode
+
+KINDS = [
+    ("sparse_categorical_crossentropy", [[3]], [[0.5, 0.5]], "`t` is a label beyond the 2 classes: 3"),
+    ("mse", [[np.nan]], [[1.0]], "`t` is not a number: nan"),
+    ("mse", [[1.0]], [[np.nan]], "`x` is not a number: nan"),
+    ("loss f(t: simplex, x)\n-sum(t*log_softmax(x))", [[0.5, 0.25]], [[1.0, 2.0]], "something else than 1: 0.75"),
+    ("loss f(t: binary, x)\nsoftplus(x) - t*x", [[0.5]], [[1.0]], "`t` is binary, but has another value: 0.5"),
+    ("loss f(t, x: prob)\n(t - x)^2", [[0.5]], [[1.5]], "`x` is prob, but lies outside: 1.5"),
+    ("loss f(t: count, x)\nexp(x) - t*x", [[-1.0]], [[0.0]], "`t` is count, but lies outside: -1.0"),
+]
+
+
+@pytest.mark.parametrize("source, t, x, message", KINDS)
+def test_the_debug_mode_names_what_is_not_of_its_kind(source, t, x, message):
+    loss = lossdsl.compile(source)
+    loss(np.array(t), np.array(x))
+    with lossdsl.debug(), pytest.raises(lossdsl.LossTypeError, match=re.escape(message)):
+        loss(np.array(t), np.array(x))
+    loss(np.array(t), np.array(x))
+
+
+def test_the_debug_mode_passes_what_the_loss_asks_for():
+    with lossdsl.debug():
+        ignoring = lossdsl.compile("sparse_categorical_crossentropy", ignore_class=-1)
+        assert np.isfinite(float(ignoring(np.array([0, -1]), np.full((2, 2), 0.5))))
+        observed = lossdsl.compile("loss f(t, x)\nmean[last if not isnan(t)]((t - x)^2)")
+        assert float(observed(np.array([[np.nan, 1.0]]), np.array([[5.0, 3.0]]))) == 4.0
+        masked = keras.layers.Masking(0.0)(np.array([[[1.0], [0.0]]], "float32"))
+        assert float(lossdsl.compile("mse")(np.array([[[3.0], [np.nan]]], "float32"), masked)) == 4.0
+
+
+def test_the_debug_mode_looks_inside_a_graph(rng):
+    x, labels = rng.normal(size=(8, 2)).astype("float32"), np.array([0, 1, 2, 0, 1, 2, 3, 0])
+
+    def fit():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        model.compile("sgd", loss=lossdsl.compile("sparse_categorical_crossentropy", from_logits=True))
+        model.fit(x, labels, verbose=0)
+
+    with lossdsl.debug(), pytest.raises(tf.errors.InvalidArgumentError, match="a label beyond the 3 classes: 3"):
+        fit()
+    fit()

@@ -29,7 +29,7 @@ from lossdsl.refute.agreement import (
 from lossdsl.refute.grid_search import GridSearch, ValueCache
 from lossdsl.refute.held_predictions import HeldPrediction, held_prediction
 from lossdsl.refute.missing_elements import MissingElement, missing_elements
-from lossdsl.refute.parameter_needs import Need, needs
+from lossdsl.refute.parameter_needs import ParameterNeed, needs
 from lossdsl.refute.tensor_domain import over_tensors
 
 
@@ -193,7 +193,7 @@ class Analyzer:
         return tuple(missing_elements(self.program))
 
     @cached_property
-    def needs(self) -> tuple[Need, ...]:
+    def needs(self) -> tuple[ParameterNeed, ...]:
         """The parameters of which something should be required."""
         return tuple(needs(self.program))
 

@@ -251,7 +251,8 @@ def _asks_for_no_number(condition: Expr) -> bool:
     """Whether a condition asks if an input is nan or infinite: then it may be, though no number of its kind is."""
     tests = [node for node in walk(condition) if isinstance(node, Call) and node.kind is Kind.BOOL]
     return any(
-        test.op.name == "isnan" or any(isinstance(arg, Const) and abs(arg.value) == math.inf for arg in test.args)
+        test.op.name in ("isnan", "isinf", "isfinite")
+        or any(isinstance(arg, Const) and abs(arg.value) == math.inf for arg in test.args)
         for test in tests
         if any(isinstance(part, Input) for part in walk(test))
     )

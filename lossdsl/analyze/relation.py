@@ -313,21 +313,13 @@ def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:
 
 def _as_expression(values: Sequence[tuple[Point, Any]], free: Sequence[Expr]) -> Expr | None:
     """A number that was found under several parameters as a fraction, or one times powers of two parameters at most."""
-    m = mp_numbers()
     if all(value == 0 for _, value in values):
         return b.ZERO
     exponents: list[dict[Expr, int]] = [{}, *({node: power} for node in free for power in POWERS)]
     for one, other in itertools.combinations(free, 2):
         exponents += [{one: p, other: q} for p, q in itertools.product(POWERS, POWERS)]
     for powers in exponents:
-        rests = []
-        for point, value in values:
-            size = m.mpf(1)
-            for node, power in powers.items():
-                base = Fraction(point.values[node].item())
-                size *= m.number(base) ** power if base else m.mpf(0)
-            rests.append(value / size if size else None)
-        fraction = _fraction(rests)
+        fraction = _fraction([_over_powers(value, point, powers) for point, value in values])
         if fraction is not None:
             found: Expr = b.const(fraction)
             for node, power in powers.items():
@@ -335,6 +327,16 @@ def _as_expression(values: Sequence[tuple[Point, Any]], free: Sequence[Expr]) ->
                 found = b.mul(found, size) if power > 0 else b.div(found, size)
             return found
     return None
+
+
+def _over_powers(value: Any, point: Point, powers: Mapping[Expr, int]) -> Any | None:
+    """A number over powers of parameters at a point; None where these are 0."""
+    m = mp_numbers()
+    size = m.mpf(1)
+    for node, power in powers.items():
+        base = Fraction(point.values[node].item())
+        size *= m.number(base) ** power if base else m.mpf(0)
+    return value / size if size else None
 
 
 def _fraction(values: Sequence[Any]) -> Fraction | None:

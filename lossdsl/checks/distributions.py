@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.promises import setting
@@ -50,7 +50,7 @@ SMOOTHED = Row(
 
 ROWS = (TWICE, UNNORMALIZED, SMOOTHED)
 
-_NORMALIZING = {
+_NORMALIZING: Mapping[type[Expr], tuple[str, ...]] = {
     Along: ("softmax", "log_softmax"),
     Reduce: ("logsumexp",),
     Call: ("sigmoid", "log_sigmoid", "softplus"),

@@ -144,7 +144,7 @@ def _unbound(items: tuple[s.Item, ...], used: set[str]) -> Iterator[Finding]:
 
 def _index(item: s.Item) -> s.Word | None:
     """The index that an item in square brackets binds."""
-    if isinstance(item, s.Bound):
+    if isinstance(item, s.Bound | s.Ranged):
         return item.name
     if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text not in WORDS:
         return s.Word(item.value.span, item.value.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,10 @@ LOST = Row(
     "All digits lost",
     "warning",
     "In float32, for inputs of everyday sizes, the value or the gradient has no correct digit, though numbers next to "
-    "the inputs have nearly the same one.",
-    "(1 + (t - x)^2)^0.25 - 1",
-    "expm1(0.25*log1p((t - x)^2))",
+    "the inputs have nearly the same one. Of a value whose gradient keeps its digits it is a remark: training does not "
+    "see it.",
+    "(x^4 - t^4) - (x^2 + t^2)*(x - t)*(x + t) + (t - x)^2",
+    "(t - x)^2",
 )
 OVERFLOW = Row(
     "overflow",
@@ -94,13 +95,20 @@ def look(subject: Subject) -> Iterator[Finding | Known]:
 
     Where properties are asked for, also how many ulps are lost elsewhere, and in the 16-bit formats.
     """
-    for measure in measured(subject, FORMATS if subject.properties else (FLOAT32,)):
+    measures = measured(subject, FORMATS if subject.properties else (FLOAT32,))
+    is_learned = not any(_is_told(one.lost) for one in measures if one.format is FLOAT32 and one.part == "gradient")
+    for measure in measures:
         for row, found in ((LOST, measure.lost), (OVERFLOW, measure.overflow)):
-            if measure.format is FLOAT32 and found is not None and found.is_everyday:
-                yield _finding(subject, row, measure, found)
+            if measure.format is FLOAT32 and found is not None and _is_told(found):
+                told = _finding(subject, row, measure, found)
+                yield replace(told, severity="info") if row is LOST and is_learned else told
         if subject.properties:
             name, _, rest = str(measure).partition(": ")
             yield Known(name, "tested", "", rest)
+
+
+def _is_told(found: Whereabouts | None) -> bool:
+    return found is not None and found.is_everyday
 
 
 def _finding(subject: Subject, row: Row, measure: Measure, found: Whereabouts) -> Finding:

@@ -24,6 +24,7 @@ from lossdsl.checks import (
     pieces,
     precision,
     promises,
+    reads,
     shape,
     texts,
 )
@@ -41,6 +42,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
     backend_gradients.look,
     precision.look,
     labels.look,
+    reads.look,
     papers.look,
     influence.look,
     elements.look,
@@ -78,6 +80,7 @@ FAMILIES: dict[str, ModuleType] = {
         backend_gradients,
         precision,
         labels,
+        reads,
         batch,
         papers,
         influence,

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from lossdsl.ir import build as b
 from lossdsl.ir import whole
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Const, Expr, Flag, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce
 from lossdsl.ir.op import Kind
-from lossdsl.ir.ops import AGGREGATES
+from lossdsl.ir.ops import AGGREGATES, OPS
 
 _INF = Const(float("inf"))
 _MINUS_INF = Const(float("-inf"))
@@ -151,6 +151,30 @@ def dot(left: Expr, chosen: Selection, right: Expr) -> Expr:
     return sum_(b.mul(b.number(left), b.number(right)), chosen)
 
 
+def quantile(expr: Expr, chosen: Selection, q: Expr) -> Expr:
+    """The element at q of the way from the smallest to the largest, between two of them on the line that joins them."""
+    (axis,) = chosen.over
+    values = b.spread(b.number(expr), chosen.over)
+    place = b.mul(b.number(q), b.sub(b.length(values, chosen.over), b.ONE))
+    in_order = Along(AGGREGATES["sort"], (values, values), chosen.over)
+    below = b.call("floor", place)
+    first, second = (Gather(in_order, axis, Call(OPS["whole"], (at,))) for at in (below, b.call("ceil", place)))
+    return b.add(first, b.mul(b.sub(place, below), b.sub(second, first)))
+
+
+def median(expr: Expr, chosen: Selection) -> Expr:
+    return quantile(expr, chosen, b.const(0.5))
+
+
+def spectrum(expr: Expr, chosen: Selection) -> Expr:
+    """sqrt(C^2 + S^2) of the sums with cosines and sines, by their larger one, which does not overflow."""
+    values = b.spread(b.number(expr), chosen.over)
+    parts = [b.call("abs", Along(AGGREGATES[name], (values,), chosen.over)) for name in ("dft_cos", "dft_sin")]
+    large, small = b.call("max", *parts), b.call("min", *parts)
+    size = b.mul(large, b.call("sqrt", b.add(b.ONE, b.power(b.div(small, large), b.TWO))))
+    return b.where(b.call("gt", large, b.ZERO), size, b.ZERO)
+
+
 LOWERED: dict[str, Callable[..., Expr]] = {
     "sum": sum_,
     "mean": mean,
@@ -174,13 +198,19 @@ LOWERED: dict[str, Callable[..., Expr]] = {
     "rank": rank,
     "sort": sort,
     "dot": dot,
+    "median": median,
+    "quantile": quantile,
+    "spectrum": spectrum,
 }
 """Each public aggregate's meaning: a function of its argument, what it ranges over, and any further argument."""
 
-ARITY = {"sort": (1, 2), "dot": (2, 2)}
-UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax")
-ON_ONE_AXIS = ("argmax", "argmin")
-"""What gives a position, which only one axis has."""
+ARITY = {"sort": (1, 2), "dot": (2, 2), "quantile": (2, 2)}
+COUNTING = ("sum", "count", "prod", "logsumexp", "norm")
+"""Those in which a term counts as often as an axis has elements, along which it does not vary."""
+_ORDERED = ("median", "quantile", "spectrum")
+UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax", *_ORDERED)
+ON_ONE_AXIS = ("argmax", "argmin", *_ORDERED)
+"""What gives a position, or counts positions, which only one axis has."""
 
 
 def wants_condition(name: str) -> bool:

@@ -9,12 +9,14 @@ from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import aggregates, subscripts
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import function_hint
-from lossdsl.frontend.scope import WORDS, Indexed, LocalFunction, Scope
+from lossdsl.frontend.indices import Bound, Ranges, Reads, within
+from lossdsl.frontend.last_axes import agreed, together
+from lossdsl.frontend.scope import WORDS, Index, Indexed, LocalFunction, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, names, ordered
+from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, last_of, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Position
 from lossdsl.ir.op import Kind
-from lossdsl.ir.ops import AGGREGATES, CONSTANTS, OPS, function_names
+from lossdsl.ir.ops import AGGREGATES, CONSTANTS, LOSSES_TOO, OPS, function_names
 from lossdsl.source import Span
 
 _INFIX = {row.infix: row.name for row in OPS.values() if row.infix and row.arity == 2}
@@ -28,7 +30,7 @@ class Resolver:
 
     `sized` gives, for an axis, an expression that has it: what a length or a position is measured on. `call_loss`
     resolves a loss used as a function; `losses` gives the names of those that are not in scope, for hints. `spans`
-    collects where each node was first written.
+    collects where each node was first written, `repeated` the aggregates whose terms lack an axis, with its name.
     """
 
     def __init__(
@@ -42,6 +44,9 @@ class Resolver:
         self.sized = sized
         self.call_loss = call_loss
         self.losses = losses
+        self.reads: Reads = {}
+        self.ranges: Ranges = {}
+        self.repeated: list[tuple[Span, str]] = []
         self._depth = 0
         self._nodes = 0
 
@@ -58,7 +63,7 @@ class Resolver:
         if self._nodes > MAX_NODES:
             raise LossLimitError(f"the loss has more than {MAX_NODES} operations", node.span)
         try:
-            found = self._resolve(node, scope)
+            found = agreed(self._resolve(node, scope), node.span)
         finally:
             self._depth -= 1
         if found.children:
@@ -86,8 +91,8 @@ class Resolver:
                 return Flag(flag)
             case s.Name(span, text):
                 return self._name(text, span, scope)
-            case s.Self():
-                return Position(DOMAINS[scope.domain])
+            case s.Self(span):
+                return Position(_here(span, scope))
             case s.Unary(_, "not", operand):
                 return b.call("not", self.condition(operand, scope))
             case s.Unary(_, sign, operand):
@@ -105,7 +110,7 @@ class Resolver:
             case s.Aggregate():
                 return self._aggregate(node, scope)
             case s.Subscript():
-                return subscripts.subscript(node, scope, self.resolve)
+                return subscripts.subscript(node, scope, self)
             case s.ListValue(span):
                 raise LossTypeError("a list stands in examples only", span)
         raise AssertionError(f"no meaning for {type(node).__name__}")
@@ -115,13 +120,13 @@ class Resolver:
         match meaning:
             case Expr():
                 return meaning
-            case Axis():
-                return Position(meaning)
+            case Index(axis, low):
+                return b.add(Position(axis), b.const(low))
             case LocalFunction(arguments):
                 shown = ", ".join(arguments)
                 raise LossTypeError(f"`{text}` is a function", span, f"call it: `{text}({shown})`")
             case Indexed(_, indices):
-                shown = ", ".join(axis.name for axis in indices)
+                shown = ", ".join(one.axis.name for one in indices)
                 raise LossTypeError(f"`{text}` has free indices", span, f"say which element: `{text}[{shown}]`")
         if text in CONSTANTS:
             return b.const(CONSTANTS[text]) if text != "pi" else Call(PI, ())
@@ -139,7 +144,7 @@ class Resolver:
                 result = b.call(symbol, result, self.condition(operand, scope))
             return result
         operands = [node.first, *(operand for _, operand in node.rest)]
-        inner = replace(scope, domain=self._domain_of(operands, scope))
+        inner = replace(scope, beside=_beside(operands, scope))
         values = [self.resolve(operand, inner) for operand in operands]
         values = [value if value.kind is Kind.INT else b.number(value) for value in values]
         if symbols[0] in _COMPARISONS:
@@ -153,15 +158,6 @@ class Resolver:
             if result.children:
                 self.spans.setdefault(result, node.first.span | operand.span)
         return result
-
-    def _domain_of(self, operands: list[s.Node], scope: Scope) -> str:
-        """Along which axis `self` counts beside these operands: that of an index among them."""
-        for operand in operands:
-            if isinstance(operand, s.Name):
-                meaning = scope.names.get(operand.text)
-                if isinstance(meaning, Axis):
-                    return meaning.domain
-        return scope.domain
 
     def _cases(self, node: s.Cases, scope: Scope) -> Expr:
         result: Expr = UNDEFINED if node.otherwise is None else b.number(self.resolve(node.otherwise, scope))
@@ -181,7 +177,7 @@ class Resolver:
             raise LossTypeError(
                 f"`{name}` is not a function", node.function.span, f"a product is written `{name}*(…)`"
             )
-        loss = self.call_loss(self, node, scope)
+        loss = None if self._is_aggregate(node, scope) else self.call_loss(self, node, scope)
         if loss is not None:
             return loss
         if node.keywords:
@@ -207,7 +203,7 @@ class Resolver:
             return b.call("min", b.call("max", value, low), high)
         if name == "onehot":
             self._count(node, "t")
-            label = subscripts.index(args[0], scope, self.resolve)
+            label = subscripts.index(args[0], scope, self)
             self.sized(LAST, node.span)
             return b.number(b.call("eq", Position(LAST), label))
         if name in OPS and OPS[name].public:
@@ -221,6 +217,11 @@ class Resolver:
             near = f"a loss begins with the word `loss`: `loss {node.span.text}`"
         hint = near or f"a function of your own is defined above, as in `{name}(u) = …`"
         raise LossNameError(f"there is no function `{name}`", node.function.span, hint)
+
+    def _is_aggregate(self, node: s.Call, scope: Scope) -> bool:
+        """Whether a name that is a loss, too, is meant as an aggregate: with a number for its last argument."""
+        is_one = node.function.text in LOSSES_TOO and len(node.args) == 2 and not node.keywords
+        return is_one and self.resolve(node.args[1], scope).is_static
 
     def _element(self, node: s.Node, scope: Scope) -> Expr:
         value = self.resolve(node, scope)
@@ -245,7 +246,7 @@ class Resolver:
             plural = "" if wanted == 1 else "s"
             hint = f"as in `{shown}`"
             raise LossTypeError(f"`{shown}` takes {wanted} argument{plural}, not {len(node.args)}", node.span, hint)
-        inner = replace(function.scope, depth=max(function.scope.depth, scope.depth), domain=scope.domain)
+        inner = replace(function.scope, depth=max(function.scope.depth, scope.depth), around=scope.around)
         for name, arg in zip(function.arguments, node.args, strict=True):
             inner = inner.plus(name, self.resolve(arg, scope))
         return self.resolve(function.body, inner)
@@ -258,17 +259,20 @@ class Resolver:
             shown = node.function.span.text
             hint = function_hint(shown, known) or f"there are {', '.join(known)}"
             raise LossTypeError(f"`{shown}` is not an aggregate", node.function.span, hint)
-        name = node.function.text
-        inner, places = subscripts.selected(node.items, scope)
+        return within(self, node.items, scope, lambda bound: self._inside(node, node.function.span.text, bound))
+
+    def _inside(self, node: s.Aggregate, name: str, bound: Bound) -> Expr:
+        inner, places, _ = bound
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if condition is not None and name in aggregates.UNFILTERED:
             hint = "filter the aggregate around it, or choose before it by `where`"
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span, hint)
         if name in aggregates.ON_ONE_AXIS and len(places) > 1:
-            message = f"`{name}` is a position on one axis, and here it runs over {names(places)}"
+            message = f"`{name}` goes along one axis, and here it runs over {names(places)}"
             raise LossTypeError(message, node.span, f"name one axis, as in `{name}[batch](…)`")
         for axis, span in places.items():
-            self.sized(axis, span)
+            if axis.size is None:
+                self.sized(axis, span)
         chosen = aggregates.Selection(frozenset(places), condition, self._sized(node))
         return self._apply(name, node, node.args, chosen, inner)
 
@@ -281,21 +285,76 @@ class Resolver:
             hint = f"as in `{name}({', '.join('ab'[:most])})`; axes stand in brackets, as in `{name}[batch](a)`"
             raise LossTypeError(f"`{name}` takes {wanted}, not {len(args)}", node.span, hint)
         take = self.condition if aggregates.wants_condition(name) else self._element
-        values = [take(arg, scope) for arg in args]
+        values, chosen = _along_one([take(arg, scope) for arg in args], chosen, node.span)
         if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
             lacking = names(chosen.over - values[0].axes)
             raise LossTypeError(f"`{args[0].span.text}` has no axis `{lacking}` to measure", args[0].span)
+        if name == "quantile" and not values[1].is_static:
+            hint = "as in `quantile(x, 0.9)`"
+            raise LossTypeError("which quantile it is, is a number or a parameter", args[1].span, hint)
+        if name in aggregates.COUNTING:
+            self._note_repeated(node, chosen, [*values, *([] if chosen.condition is None else [chosen.condition])])
         return aggregates.LOWERED[name](values[0], chosen, *values[1:])
+
+    def _note_repeated(self, node: s.Node, chosen: aggregates.Selection, terms: list[Expr]) -> None:
+        """Remembers an aggregate whose terms do not vary along an axis that has a name."""
+        varying = frozenset[Axis]().union(*(term.axes for term in terms))
+        for axis in ordered(chosen.over - varying):
+            if not axis.is_index and varying:
+                self.repeated.append((node.span, axis.name))
 
     def _sized(self, node: s.Node) -> Callable[[Axes], Expr]:
         def length(over: Axes) -> Expr:
             result: Expr = b.ONE
             for axis in ordered(over):
-                home = DOMAINS[axis.domain]
-                result = b.mul(result, b.length(self.sized(axis, node.span), frozenset({home})))
+                if axis.size is not None:
+                    result = b.mul(result, b.const(axis.size))
+                    continue
+                whole = b.cut(self.sized(axis, node.span), DOMAINS[axis.domain], axis)
+                result = b.mul(result, b.length(whole, frozenset({axis})))
             return result
 
         return length
+
+
+def _here(span: Span, scope: Scope) -> Axis:
+    """The axis along which `self` counts: that of the index beside it, or of all indices around."""
+    if scope.beside is not None:
+        return scope.beside
+    if len(scope.around) == 1:
+        return next(iter(scope.around))
+    hint = "say which: `self[batch]`, `self[space]` or `self[last]`"
+    raise LossTypeError("`self` is a position, but on which axis is not said", span, hint)
+
+
+def _beside(operands: list[s.Node], scope: Scope) -> Axis | None:
+    """Along which axis `self` counts beside these operands: that of an index among them; None if there are several."""
+    homes: set[Axis] = set()
+    waiting = list(operands)
+    while waiting:
+        match waiting.pop():
+            case s.Name(_, text) if isinstance(meaning := scope.names.get(text), Index):
+                homes.add(meaning.home)
+            case s.Chain(_, first, rest):
+                waiting += [first, *(operand for _, operand in rest)]
+            case s.Unary(_, _, operand):
+                waiting.append(operand)
+    return homes.pop() if len(homes) == 1 else None
+
+
+def _along_one(
+    values: list[Expr], chosen: aggregates.Selection, span: Span
+) -> tuple[list[Expr], aggregates.Selection]:
+    """The arguments of an aggregate and its filter along one last axis; that is the one which it ranges over."""
+    condition = chosen.condition
+    *values, last_one = together([*values, *([] if condition is None else [condition])], span)
+    if condition is None:
+        values.append(last_one)
+    else:
+        condition = last_one
+    found = last_of(frozenset[Axis]().union(*(value.axes for value in (*values, last_one))))
+    over = frozenset(found if axis.is_last and found is not None else axis for axis in chosen.over)
+    return values, chosen._replace(over=over, condition=condition)
 
 
 def _begins_a_text(node: s.Call) -> bool:

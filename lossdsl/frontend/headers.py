@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lossdsl.errors import (
     LossLimitError,
     LossNameError,
@@ -62,46 +64,49 @@ def _bound_names(left: s.Node) -> set[str]:
 
 def _indices(items: tuple[s.Item, ...]) -> set[str]:
     found = {item.value.text for item in items if isinstance(item, s.At) and isinstance(item.value, s.Name)}
-    return found | {item.name.text for item in items if isinstance(item, s.Bound)}
+    return found | {item.name.text for item in items if isinstance(item, s.Bound | s.Ranged)}
 
 
 def _free_names(node: s.Node | None, bound: set[str], found: dict[str, Span], depth: int = 0) -> None:
     if node is None or depth > MAX_DEPTH:
         return
-    deeper = depth + 1
+    if isinstance(node, s.Name) and node.text not in bound | {"t", "x"} and node.text not in function_names():
+        found.setdefault(node.text, node.span)
+    for part, inner in _parts(node, bound):
+        _free_names(part, inner, found, depth + 1)
+
+
+def _parts(node: s.Node, bound: set[str]) -> Iterator[tuple[s.Node | None, set[str]]]:
+    """The parts of an expression, each with the names that are bound in it."""
+    parts: list[s.Node | None] = []
     match node:
-        case s.Name(span, text):
-            if text not in bound and text not in ("t", "x") and text not in function_names():
-                found.setdefault(text, span)
         case s.Unary(_, _, operand):
-            _free_names(operand, bound, found, deeper)
+            parts = [operand]
         case s.Chain(_, first, rest):
-            for operand in (first, *(operand for _, operand in rest)):
-                _free_names(operand, bound, found, deeper)
+            parts = [first, *(operand for _, operand in rest)]
         case s.Power(_, base, exponent):
-            _free_names(base, bound, found, deeper)
-            _free_names(exponent, bound, found, deeper)
+            parts = [base, exponent]
         case s.Call(_, _, args, keywords):
-            for arg in (*args, *(value for _, value in keywords)):
-                _free_names(arg, bound, found, deeper)
+            parts = [*args, *(value for _, value in keywords)]
         case s.Cases(_, pieces, otherwise):
-            for condition, value in pieces:
-                _free_names(condition, bound, found, deeper)
-                _free_names(value, bound, found, deeper)
-            _free_names(otherwise, bound, found, deeper)
+            parts = [*(part for piece in pieces for part in piece), otherwise]
         case s.Aggregate(_, _, items, condition, args):
             inner = bound | _indices(items)
-            for arg in (condition, *args):
-                _free_names(arg, inner, found, deeper)
+            yield from ((end, bound) for item in items if isinstance(item, s.Ranged) for end in _read(item))
+            yield from ((part, inner) for part in (condition, *args))
         case s.Subscript(_, target, items, condition):
-            _free_names(target, bound, found, deeper)
-            for item in items:
-                if isinstance(item, s.At) and not isinstance(item.value, s.Name):  # a name there is an index
-                    _free_names(item.value, bound, found, deeper)
-                elif isinstance(item, s.Range):
-                    _free_names(item.start, bound, found, deeper)
-                    _free_names(item.stop, bound, found, deeper)
-            _free_names(condition, bound, found, deeper)
+            parts = [target, *(part for item in items for part in _read(item)), condition]
+    yield from ((part, bound) for part in parts)
+
+
+def _read(item: s.Item) -> tuple[s.Node | None, ...]:
+    """What is read in an item in square brackets; a name there is an index."""
+    match item:
+        case s.Range() | s.Ranged():
+            return item.start, item.stop
+        case s.At(_, value) if not isinstance(value, s.Name):
+            return (value,)
+    return ()
 
 
 def input_spec(declaration: s.InputDecl) -> InputSpec:
@@ -109,6 +114,8 @@ def input_spec(declaration: s.InputDecl) -> InputSpec:
     for word in declaration.kinds:
         if word.text in DOMAINS:
             domain = word.text
+        elif (both := f"{layout} {word.text}") in LAYOUTS or (both := f"{word.text} {layout}") in LAYOUTS:
+            layout = both
         elif word.text in LAYOUTS:
             layout = word.text
         else:

@@ -355,6 +355,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return s.Bound(self._span(meta), self._word(children[0]), self._word(children[1]))
 
     @v_args(meta=True)
+    def ranged(self, meta: Any, children: list[Any]) -> s.Item:
+        name, start, stop = children
+        return s.Ranged(self._span(meta), self._word(name), start, stop)
+
+    @v_args(meta=True)
     def range(self, meta: Any, children: list[Any]) -> s.Item:
         return s.Range(self._span(meta), children[0], children[1])
 

@@ -17,10 +17,10 @@ from lossdsl.frontend import syntax as s
 from lossdsl.frontend.expectations import expectations, written
 from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
+from lossdsl.frontend.indices import Bound, bound_name, within
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
-from lossdsl.frontend.subscripts import new_index
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axis, names
+from lossdsl.ir.axes import DOMAINS, ROWS, SAMPLE, Axis, names, without_last
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
 from lossdsl.ir.loss import (
     Allowance,
@@ -110,6 +110,10 @@ class _Main:
         self._check_names(header)
         self.inputs = tuple(map(input_spec, header.inputs))
         self.parameters = tuple(map(parameter_spec, header.parameters))
+        predicted = header.inputs[min(1, len(header.inputs) - 1)]
+        if "sample" in (word.text for word in predicted.kinds):
+            hint = "remove `sample`: where tensors have no places, nothing is lost by it"
+            raise LossTypeError("a prediction has the places that there are", predicted.span, hint)
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
         values: dict[str, bool | int] = {}
         for spec in self.parameters:
@@ -147,6 +151,7 @@ class _Main:
             examples=tuple(body.examples),
             spans=spans,
             names={node: text for node, text in self.names.items() if node.children},
+            repeated=tuple(dict.fromkeys(each for each in resolver.repeated if each[0].source is self.file.source)),
         )
 
     def _check_names(self, header: s.Header) -> None:
@@ -172,7 +177,7 @@ class _Main:
 
     def _sized(self, axis: Axis, span: Span) -> Expr:
         """An input on which the length of an axis can be measured, the prediction first."""
-        home = {"batch": BATCH, "space": SPACE, "last": LAST, "rows": ROWS}[axis.domain]
+        home = DOMAINS[axis.domain]
         order = self.inputs[1:2] + self.inputs[:1] + self.inputs[2:]
         nodes: list[Expr] = [node for spec in order for node in spec.nodes]
         nodes += [spec.node for spec in self.parameters if spec.over]
@@ -228,25 +233,26 @@ class _Main:
                 return scope.plus(function.text, LocalFunction(words, right, scope))
             case s.Subscript(_, s.Name(span, text), items, None):
                 scope.check_free(s.Word(span, text), "definition")
-                inner, indices = scope, []
                 for item in items:
-                    bound = new_index(item, inner)
-                    if bound is None:
+                    if bound_name(item) is None:
                         raise LossSyntaxError(
                             "a definition has index names in brackets", item.span, "`s[i, j] = …`"
                         )
-                    inner, axis = bound
-                    resolver.sized(axis, item.span)
-                    indices.append(axis)
-                value = resolver.resolve(right, inner)
-                self.names.setdefault(value, text)
-                return scope.plus(text, Indexed(value, tuple(indices)))
+                indexed = within(resolver, items, scope, lambda bound: self._indexed(resolver, right, bound))
+                self.names.setdefault(indexed.value, text)
+                return scope.plus(text, indexed)
         raise LossSyntaxError(
             "the left side of `=` is not a name", left.span, "a comparison is written `==`; a definition `e = t - x`"
         )
 
+    def _indexed(self, resolver: Resolver, right: s.Node, bound: Bound) -> Indexed:
+        for axis, span in bound.places.items():
+            if axis.size is None:
+                resolver.sized(axis, span)
+        return Indexed(resolver.resolve(right, bound.scope), tuple(index for _, index in bound.indices))
+
     def _check_end(self, value: Expr, resolver: Resolver, last: Span) -> None:
-        left = value.axes - SAMPLE - {LAST}
+        left = without_last(value.axes) - SAMPLE
         if left:
             raise LossTypeError(
                 f"the loss still depends on {names(left)}",
@@ -321,7 +327,7 @@ class _Main:
                 word.span,
                 did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else None),
             )
-        inner = Scope(meanings, losses, scope.depth, scope.domain)
+        inner = Scope(meanings, losses, scope.depth, scope.around)
         value_: Expr | None = None
         for line in text.lines:
             match line:

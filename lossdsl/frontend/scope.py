@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lossdsl.errors import LossNameError
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import name_hint
-from lossdsl.ir.axes import Axis
+from lossdsl.ir.axes import NONE, Axes, Axis
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.ops import function_names
 
@@ -29,37 +29,52 @@ class LocalFunction:
 
 
 @dataclass(frozen=True)
+class Index:
+    """An index variable: its number is `low` at the first position of its `axis`, and `home` is what it runs over."""
+
+    axis: Axis
+    low: int
+    home: Axis
+
+
+@dataclass(frozen=True)
 class Indexed:
     """A definition with free indices."""
 
     value: Expr
-    indices: tuple[Axis, ...]
+    indices: tuple[Index, ...]
 
 
-Meaning = Expr | LocalFunction | Indexed | Axis
+Meaning = Expr | LocalFunction | Indexed | Index
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Names in reach. `depth` counts the index variables around, so that inner ones get new numbers."""
+    """Names in reach.
+
+    `depth` counts the index variables around, so that inner ones get new numbers. `around` are the axes over which they
+    run, and `beside` that of an index beside which something stands: along them `self` counts.
+    """
 
     names: Mapping[str, Meaning] = field(default_factory=dict)
     losses: Mapping[str, s.LossText] = field(default_factory=dict)
     depth: int = 0
-    domain: str = "batch"
+    around: Axes = NONE
+    beside: Axis | None = None
 
     def plus(self, name: str, meaning: Meaning) -> Scope:
         return replace(self, names={**self.names, name: meaning})
 
-    def bind_index(self, word: s.Word, domain: str) -> tuple[Scope, Axis]:
-        """The scope inside a binder, and its new axis."""
+    def bind_index(self, word: s.Word, made: Callable[[str, int], Index]) -> tuple[Scope, Index]:
+        """The scope inside a binder, and its new index, which is made of a new number."""
         taken = self.names.get(word.text)
-        if taken is not None and not isinstance(taken, Axis):
+        if taken is not None and not isinstance(taken, Index):
             raise LossNameError(
                 f"the index `{word.text}` has the name of something else here", word.span, "give the index another name"
             )
-        axis = Axis(word.text, domain, self.depth + 1)
-        return replace(self.plus(word.text, axis), depth=self.depth + 1, domain=domain), axis
+        index = made(word.text, self.depth + 1)
+        around = self.around | {index.home}
+        return replace(self.plus(word.text, index), depth=self.depth + 1, around=around, beside=None), index
 
     def check_free(self, word: s.Word, what: str) -> None:
         """Raises unless a definition, input or parameter may be called so."""

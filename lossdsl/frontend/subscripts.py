@@ -1,129 +1,206 @@
-"""What stands in square brackets: the element or slice of a value, and the axes and new indices of an aggregate.
+"""What stands in square brackets behind a value: an element, a slice, the place of another index.
 
-Behind a value, the kind of an index tells the axis: an index variable takes the place of the axis that it runs over, a
-number or label picks an element of the last axis, of a matrix a row.
+The kind of an index tells the axis: an index variable, alone or with a number added, reads along the axis that it runs
+over, `a in batch` a row of the batch, a number or label an element of the last axis, of a matrix a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.scope import WORDS, Indexed, Scope
+from lossdsl.frontend.indices import Resolving, from_end, moved, note
+from lossdsl.frontend.scope import WORDS, Index, Indexed, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, DOMAINS, LAST, ROWS, SPACE, Axes, Axis, names, ordered
-from lossdsl.ir.expr import Call, Expr, Gather, Input, Rename, Slice
+from lossdsl.ir.axes import DOMAINS, ROWS, Axis, last_of, names, ordered
+from lossdsl.ir.expr import Call, Const, Expr, Gather, Input, Position
+from lossdsl.ir.meets import home_of
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS, function_names
 from lossdsl.source import Span
 
 MAX_INDEX = 2**31 - 1
-
-Resolve = Callable[[s.Node, Scope], Expr]
-"""What gives the expression that a node means in a scope."""
+_ARITHMETIC = ("add", "sub", "mul", "neg", "whole", "real", "floor", "ceil", "round", "mod", "div", "max", "min", "abs")
 
 
-# --- behind a value -----------------------------------------------------------------------------------------------
+class _Move(NamedTuple):
+    """An axis, and what takes its place: another axis, from one of its positions on, or an element of it."""
+
+    axis: Axis
+    value: Axis | Expr
+    start: int = 0
 
 
-def subscript(node: s.Subscript, scope: Scope, resolve: Resolve) -> Expr:
+def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     """A value with brackets behind it."""
     if node.condition is not None:
         raise LossTypeError("only an aggregate has a filter", node.condition.span, "as in `sum[j if t[j] > 0](x[j])`")
+    if isinstance(node.target, s.Self):
+        return _position(node, resolver)
     if isinstance(node.target, s.Name):
         meaning = scope.names.get(node.target.text)
         if isinstance(meaning, Indexed):
-            return _element_of(node, meaning, scope, resolve)
-    target = resolve(node.target, scope)
+            return _element_of(node, meaning, scope, resolver)
+    target = resolver.resolve(node.target, scope)
     moves: list[_Move] = []
-    free = list(target.axes)
-    for item in node.items:
-        move = _move(item, target, node, scope, resolve)
-        if move is None:
+    free = list(ordered(target.axes))
+    for place, item in enumerate(node.items):
+        if isinstance(item, s.Range):
+            target = _slice(target, item, scope, resolver)
+            free = [axis for axis in ordered(target.axes) if axis in free or axis.is_last]
             continue
-        if isinstance(move, s.Range):
-            target = _slice(target, move, scope, resolve)
-            continue
-        if move.axis not in free:
-            raise LossTypeError(f"`{node.target.span.text}` has no axis `{move.axis.name}` here", item.span)
-        free.remove(move.axis)
-        moves.append(move)
-    return _moved(target, moves)
+        move = _move(item, free, len(node.items) - place, node, scope, resolver)
+        if move is not None:
+            free.remove(move.axis)
+            moves.append(move)
+    return _moved(_folded(target, moves), moves)
 
 
-def _move(item: s.Item, target: Expr, node: s.Subscript, scope: Scope, resolve: Resolve) -> _Move | s.Range | None:
-    """What an item does to a tensor; None where it is the element at hand."""
-    if isinstance(item, s.Range):
-        return item
+def _position(node: s.Subscript, resolver: Resolving) -> Expr:
+    """`self[space]`."""
+    match node.items:
+        case (s.At(span, s.Name(_, word)),) if word in DOMAINS:
+            resolver.sized(DOMAINS[word], span)
+            return Position(DOMAINS[word])
+    hint = "as in `self[batch]`, `self[space]`, `self[last]`"
+    raise LossTypeError("`self` is the position on an axis", node.span, hint)
+
+
+def _move(
+    item: s.Item, free: list[Axis], items: int, node: s.Subscript, scope: Scope, resolver: Resolving
+) -> _Move | None:
+    """What an item, the first of `items` that are left, does to a tensor; None where it is the element at hand."""
+    if isinstance(item, s.Bound):
+        word = s.Name(item.name.span, item.name.text)
+        axis = _home(item.domain.text, free, 1, item, node)
+        return _Move(axis, index(word, scope, resolver))
     if not isinstance(item, s.At):
         raise LossTypeError("a new index belongs to an aggregate or a definition", item.span)
     if isinstance(item.value, s.Self):
         return None
     if isinstance(item.value, s.Name):
-        meaning = scope.names.get(item.value.text)
-        if isinstance(meaning, Axis):
-            home = DOMAINS[meaning.domain]
-            if home not in target.axes:
-                raise LossTypeError(
-                    f"`{node.target.span.text}` has no axis `{home.name}`",
-                    item.span,
-                    f"`{meaning.name}` runs over `{home.name}`; its axes are {names(target.axes)}",
-                )
-            return _Move(home, meaning)
-        if meaning is None and item.value.text not in (*function_names(), *WORDS):
-            near = did_you_mean(item.value.text, scope.names)
-            if item.value.text in ("None", "newaxis"):
-                near = "leave it out: axes have names, and meet by them"
-            hint = near or f"an index is bound by an aggregate, as in `sum[{item.value.text}](…)`"
-            raise LossNameError(f"the index `{item.value.text}` is not defined", item.span, hint)
-    axis = ROWS if ROWS in target.axes else LAST
-    if axis not in target.axes:
-        raise LossTypeError(
-            f"`{node.target.span.text}` has no elements to choose from",
-            node.span,
-            f"its axes are {names(target.axes)}",
-        )
-    return _Move(axis, index(item.value, scope, resolve))
+        _check_defined(item.value, scope)
+    value = index(item.value, scope, resolver)
+    shift = moved(value)
+    if shift is not None and shift[0].is_index:
+        axis = _home(shift[0].domain, free, items, item, node)
+        note(resolver, shift[0], Index(axis, 0, axis), shift[1], item.span)
+        return _Move(axis, shift[0], shift[1])
+    domains = {axis.domain for axis in _counted(value)}
+    if len(domains) > 1:
+        hint = "an index reads along the axis that it runs over"
+        raise LossTypeError(f"`{item.span.text}` counts along {' and '.join(sorted(domains))}", item.span, hint)
+    if domains:
+        return _Move(_home(domains.pop(), free, items, item, node), value)
+    axis_ = ROWS if ROWS in free else last_of(frozenset(free))
+    if axis_ is None:
+        have = names(free) if free else "none"
+        message = f"`{node.target.span.text}` has no elements to choose from"
+        raise LossTypeError(message, node.span, f"its axes are {have}; a row of the batch is `x[a in batch]`")
+    return _Move(axis_, value)
 
 
-def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolve: Resolve) -> Expr:
+def _check_defined(name: s.Name, scope: Scope) -> None:
+    """Raises for a name that is not defined, as one of an index."""
+    if name.text in scope.names or name.text in (*function_names(), *WORDS):
+        return
+    near = did_you_mean(name.text, scope.names)
+    if name.text in ("None", "newaxis"):
+        near = "leave it out: axes have names, and meet by them"
+    hint = near or f"an index is bound by an aggregate, as in `sum[{name.text}](…)`"
+    raise LossNameError(f"the index `{name.text}` is not defined", name.span, hint)
+
+
+def _home(domain: str, free: list[Axis], items: int, item: s.Item, node: s.Subscript) -> Axis:
+    """The axis of a tensor along which an index of a domain reads: of a matrix with two, the first reads its rows."""
+    if domain == "last" and ROWS in free and items > 1:
+        return ROWS
+    found = next((axis for axis in free if axis.domain == domain and not axis.is_index), None)
+    if found is None:
+        shown = f"`{node.target.span.text}` has no axis `{domain}`"
+        hint = f"`{item.span.text}` reads along `{domain}`; its axes are {names(free)}"
+        raise LossTypeError(shown, item.span, hint)
+    return found
+
+
+def _counted(value: Expr) -> set[Axis]:
+    """The axes whose positions a number is made of, by arithmetic."""
+    found: set[Axis] = set()
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Position):
+            found.add(node.axis)
+        elif isinstance(node, Call) and node.op.name in _ARITHMETIC:
+            stack += node.args
+    return found
+
+
+def _folded(target: Expr, moves: list[_Move]) -> Expr:
+    """The target; elements that are counted from the end by `len(x) - 1` become those that are so by -1."""
+    for place, move in enumerate(moves):
+        end = from_end(move.value) if isinstance(move.value, Expr) else None
+        if end is not None and end[1] < 0:
+            (over,) = end[0].over
+            home = home_of(target, move.axis)
+            if home is not None and home == home_of(end[0].arg, over):
+                moves[place] = move._replace(value=Const(b.const(end[1]).value))
+    return target
+
+
+def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolver: Resolving) -> Expr:
     """An element of a definition with free indices, each of which has its axis."""
     name = node.target.span.text
     if len(node.items) != len(meaning.indices):
         count = len(meaning.indices)
         plural = "index" if count == 1 else "indices"
-        hint = f"as in `{name}[{', '.join(axis.name for axis in meaning.indices)}]`"
+        hint = f"as in `{name}[{', '.join(one.axis.name for one in meaning.indices)}]`"
         raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span, hint)
-    moves = []
-    for item, axis in zip(node.items, meaning.indices, strict=True):
-        if not isinstance(item, s.At):
-            raise LossTypeError("one element is wanted here", item.span)
-        value: Axis | Expr
-        found = scope.names.get(item.value.text) if isinstance(item.value, s.Name) else None
-        if isinstance(item.value, s.Self):
-            value = DOMAINS[axis.domain]
-        elif isinstance(found, Axis):
-            if found.domain != axis.domain:
-                raise LossTypeError(
-                    f"`{found.name}` runs over `{found.domain}`, this index of `{name}` over `{axis.domain}`",
-                    item.span,
-                )
-            value = found
-        else:
-            value = index(item.value, scope, resolve)
-        moves.append(_Move(axis, value))
-    return _moved(meaning.value, [move for move in moves if move.axis in meaning.value.axes])
+    pairs = zip(node.items, meaning.indices, strict=True)
+    every = [_move_to(item, own, name, scope, resolver) for item, own in pairs]
+    moves = [move for move in every if move.axis in meaning.value.axes]
+    return _moved(_folded(meaning.value, moves), moves)
 
 
-def index(node: s.Node, scope: Scope, resolve: Resolve) -> Expr:
+def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolving) -> _Move:
+    """Where one index of a definition goes."""
+    if isinstance(item, s.Bound) and item.domain.text == own.axis.domain:
+        item = s.At(item.span, s.Name(item.name.span, item.name.text))
+    if not isinstance(item, s.At):
+        raise LossTypeError("one element is wanted here", item.span)
+    if isinstance(item.value, s.Self):
+        if not own.axis.as_long_as(own.home) or own.low:
+            hint = f"read it at an index: `{name}[i]`"
+            raise LossTypeError(f"`{name}` is not there at every position", item.span, hint)
+        return _Move(own.axis, own.home)
+    value = index(item.value, scope, resolver)
+    for axis in _counted(value):
+        if axis.domain != own.axis.domain:
+            message = f"`{axis.name}` runs over `{axis.domain}`, this index of `{name}` over `{own.axis.domain}`"
+            raise LossTypeError(message, item.span)
+    shift = moved(value)
+    if shift is None or not shift[0].is_index:
+        return _Move(own.axis, _counted_from(value, own.low, item.value, name))
+    note(resolver, shift[0], own, shift[1], item.span)
+    return _Move(own.axis, shift[0], shift[1] - own.low)
+
+
+def _counted_from(value: Expr, low: int, node: s.Node, name: str) -> Expr:
+    """The number of an element where the first has the number `low`."""
+    exact = b.exact(value)
+    if exact is not None and 0 <= exact < low:
+        raise LossTypeError(f"`{name}` is not there at {node.span.text}", node.span, f"its first element is {low}")
+    return value if not low or (exact is not None and exact < 0) else b.sub(value, b.const(low))
+
+
+def index(node: s.Node, scope: Scope, resolver: Resolving) -> Expr:
     """A whole number: a label, or something computed."""
-    value = resolve(node, scope)
+    value = resolver.resolve(node, scope)
     if value.kind is Kind.BOOL:
         hint = "a filter belongs to an aggregate, as in `sum[j if t[j] > 0](x[j])`"
         raise LossTypeError(f"`{node.span.text}` is a condition, not an index", node.span, hint)
-    if isinstance(value, Input) and value.kind is not Kind.INT and LAST in value.axes:
+    if isinstance(value, Input) and value.kind is not Kind.INT and last_of(value.axes) is not None:
         raise LossTypeError(
             f"`{node.span.text}` is not a label",
             node.span,
@@ -138,92 +215,86 @@ def index(node: s.Node, scope: Scope, resolve: Resolve) -> Expr:
     return value if value.kind is Kind.INT or exact is not None else Call(OPS["whole"], (value,))
 
 
-def _slice(target: Expr, item: s.Range, scope: Scope, resolve: Resolve) -> Expr:
-    """A part of the last axis."""
-    if LAST not in target.axes:
+# --- slices -------------------------------------------------------------------------------------------------------
+
+
+def _slice(target: Expr, item: s.Range, scope: Scope, resolver: Resolving) -> Expr:
+    """A part of the last axis, which is an axis of its own."""
+    last = last_of(target.axes)
+    if last is None:
         hint = "a slice is one of an input with a last axis; labels and scalars have none"
         raise LossTypeError("there is no axis `last` to take a slice of", item.span, hint)
-    bounds = []
-    for end in (item.start, item.stop):
-        value = None if end is None else b.exact(resolve(end, scope))
-        if end is not None and (value is None or value.denominator != 1):
-            raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, "as in `x[1:]`")
-        if end is not None and value is not None and abs(value) > MAX_INDEX:
-            raise LossLimitError(f"no axis has {end.span.text} elements", end.span, "up to the end is `x[1:]`")
-        bounds.append(None if value is None else int(value))
-    return Slice(target, bounds[0], bounds[1])
+    first, stop = (_end(end, scope, resolver) for end in (item.start, item.stop))
+    start = first or 0
+    if last.size is not None:
+        start, stop = (end + last.size if end < 0 else end for end in (start, last.size if stop is None else stop))
+    return b.cut(target, last, _left(last, start, stop, item.span), start)
 
 
-class _Move(NamedTuple):
-    """An axis, and what takes its place: another axis, or an element of it."""
+def _end(end: s.Node | None, scope: Scope, resolver: Resolving) -> int | None:
+    """A start or stop, as far as it is written."""
+    if end is None:
+        return None
+    value = b.exact(resolver.resolve(end, scope))
+    if value is None or value.denominator != 1:
+        hint = "as in `x[1:]`; a parameter is declared `K: int`"
+        raise LossTypeError("a slice runs between whole numbers known beforehand", end.span, hint)
+    if abs(value) > MAX_INDEX:
+        raise LossLimitError(f"no axis has {end.span.text} elements", end.span, "up to the end is `x[1:]`")
+    return int(value)
 
-    axis: Axis
-    value: Axis | Expr
+
+def _left(last: Axis, start: int, stop: int | None, span: Span) -> Axis:
+    """The axis that a slice leaves of the last one."""
+    is_to_end = stop is None or stop < 0
+    if start >= 0 and is_to_end:
+        return Axis("last", "last", 0, last.cut + start - (stop or 0))
+    size = (stop or 0) - start
+    is_within = last.size is None or 0 <= start < (stop or 0) <= last.size
+    if (start < 0 and not is_to_end) or not is_within:
+        hint = "count both ends from the same side, and within what is there"
+        raise LossTypeError("it is not known what this slice leaves", span, hint)
+    if size <= 0:
+        raise LossTypeError("nothing is left by this slice", span, "as in `x[1:3]`, which has x[1] and x[2]")
+    return Axis("last", "last", 0, 0, size)
+
+
+# --- several at once ----------------------------------------------------------------------------------------------
 
 
 def _moved(target: Expr, moves: list[_Move]) -> Expr:
     """All moves at once: an axis that is on its way steps aside first if its place is taken."""
-    renames = [(move.axis, move.value) for move in moves if isinstance(move.value, Axis) and move.value != move.axis]
-    leaving = {old for old, _ in renames}
+    ways = [(move.axis, move.value, move.start) for move in moves if isinstance(move.value, Axis)]
+    leaving = {old for old, new, _ in ways if new != old}
     waiting = []
-    for count, (old, new) in enumerate(renames):
-        if new in leaving and new in target.axes:
-            aside = Axis(f"aside{count}", old.domain, 1_000_000 + count)
-            target = _renamed(target, old, aside)
-            waiting.append((aside, new))
+    for count, (old, new, start) in enumerate(ways):
+        if new == old:
+            continue
+        if new in target.axes and new in leaving:
+            aside = _aside(new, old, count)
+            target = b.cut(target, old, aside, start)
+            waiting.append((aside, new, 0))
         else:
-            waiting.append((old, new))
-    for old, new in waiting:
-        target = _renamed(target, old, new)
+            waiting.append((old, new, start))
+    for count, (old, new, start) in enumerate(waiting):
+        if new in target.axes and not (start == 0 and old.as_long_as(new)):  # a diagonal of what is cut
+            aside = _aside(new, old, len(ways) + count)
+            target, old, start = b.cut(target, old, aside, start), aside, 0
+        target = b.cut(target, old, new, start)
     for move in moves:
         if isinstance(move.value, Expr):
-            target = Gather(target, move.axis, move.value)
+            target = _gathered(target, move.axis, move.value)
     return target
 
 
-def _renamed(expr: Expr, old: Axis, new: Axis) -> Expr:
-    """`Rename`, with a detour of one axis undone."""
-    if isinstance(expr, Rename) and expr.new == old and not expr.is_diagonal and old not in expr.arg.axes:
-        return expr.arg if expr.old == new else _renamed(expr.arg, expr.old, new)
-    return Rename(expr, old, new)
+def _aside(like: Axis, old: Axis, count: int) -> Axis:
+    """An axis as long as another, for as long as the place of that is taken."""
+    return Axis(f"aside{count}", old.domain, 1_000_000 + count, like.cut, like.size)
 
 
-# --- of an aggregate or a definition ------------------------------------------------------------------------------
-
-
-def selected(items: tuple[s.Item, ...], scope: Scope) -> tuple[Scope, dict[Axis, Span]]:
-    """The scope inside an aggregate, and the axes that it ranges over, each with its place."""
-    places: dict[Axis, Span] = {}
-    for item in items:
-        over: Axes
-        if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text in WORDS:
-            word = item.value.text
-            over = frozenset({BATCH, SPACE, LAST} if word == "all" else {DOMAINS[word]})
-        elif (bound := new_index(item, scope)) is not None:
-            scope, axis = bound
-            over = frozenset({axis})
-        else:
-            raise LossTypeError(
-                "an aggregate ranges over axes or new indices", item.span, "as in `sum[batch](e)` or `sum[j](x[j])`"
-            )
-        for axis in ordered(over.difference(places)):
-            places[axis] = item.span
-    return scope, places
-
-
-def new_index(item: s.Item, scope: Scope) -> tuple[Scope, Axis] | None:
-    """The scope in which a new index has its name, and its axis; None where an item is no name."""
-    match item:
-        case s.Bound(_, word, domain):
-            return scope.bind_index(word, _domain(domain))
-        case s.At(_, s.Name(span, text)):
-            return scope.bind_index(s.Word(span, text), "last")
-    return None
-
-
-def _domain(word: s.Word) -> str:
-    if word.text not in DOMAINS:
-        raise LossNameError(
-            f"`{word.text}` is no axis", word.span, "an index runs over `batch`, `space`, `last` or `rows`"
-        )
-    return word.text
+def _gathered(target: Expr, axis: Axis, index: Expr) -> Expr:
+    """An element of an axis; where the index varies along it too, the two are kept apart."""
+    if axis not in index.axes:
+        return Gather(target, axis, index)
+    aside = Axis("other", axis.domain, 2_000_000, axis.cut, axis.size)
+    return b.renamed(Gather(target, axis, b.renamed(index, axis, aside)), aside, axis)

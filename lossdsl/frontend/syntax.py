@@ -102,6 +102,15 @@ class Bound(Item):
 
 
 @dataclass(frozen=True)
+class Ranged(Item):
+    """`c in 0:K`: the numbers from `start` up to `stop`, without it."""
+
+    name: Word
+    start: Node
+    stop: Node
+
+
+@dataclass(frozen=True)
 class Range(Item):
     """`start:stop`."""
 

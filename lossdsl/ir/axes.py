@@ -1,4 +1,4 @@
-"""Axes: the part of an expression's type that says along what it varies."""
+"""Axes: the part of an expression's type that says along what it varies, and how long that is."""
 
 from __future__ import annotations
 
@@ -14,15 +14,38 @@ class Axis:
     `domain` names the axis of a tensor that supplies the positions: `batch`, `space`, `last`, or `rows` of a matrix.
     `number` is 0 for those axes themselves ("the position at hand") and counts the index variables, whose `name` is
     what the author called them, so that two indices of one name in two places stay two.
+
+    An axis has a length of its own: that of its domain less `cut` positions, or `size` where that is given. What is
+    left of a tensor by `x[1:]` has another axis than `x`, and so has an index that reads `x[i + 1]`.
     """
 
     name: str
     domain: str
     number: int = 0
+    cut: int = 0
+    size: int | None = None
 
     @property
     def is_index(self) -> bool:
         return self.number > 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it is the last dimension of whatever has it: `last` itself, or what a slice leaves of it."""
+        return self.domain == "last" and self.number == 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is as long as the axis of its domain."""
+        return not self.cut and self.size is None
+
+    def length(self, whole: int) -> int:
+        """How many positions it has where the axis of its domain has `whole`."""
+        return max(0, whole - self.cut) if self.size is None else self.size
+
+    def as_long_as(self, other: Axis) -> bool:
+        """Whether the two have one length, given that their domains have one."""
+        return self.size == other.size and (self.size is not None or self.cut == other.cut)
 
 
 BATCH = Axis("batch", "batch")
@@ -37,13 +60,32 @@ SAMPLE = frozenset({BATCH, SPACE})
 Axes = frozenset[Axis]
 NONE: Axes = frozenset()
 
-_ORDER = {"rows": 1, "batch": 2, "space": 3, "last": 5}
+_ORDER = {"batch": 1, "space": 2, "rows": 3, "last": 5}
+
+
+def _place(axis: Axis) -> tuple[int, int, str, str, int]:
+    place = 4 if axis.is_index else _ORDER[axis.domain]
+    return place, axis.number, axis.name, axis.domain, axis.size or axis.cut
 
 
 @lru_cache(1024)
 def ordered(axes: Axes) -> tuple[Axis, ...]:
-    """Axes in the order in which arrays hold them: rows, batch, space, index variables by age and name, last."""
-    return tuple(sorted(axes, key=lambda a: (4, a.number, a.name, a.domain) if a.is_index else (_ORDER[a.name],)))
+    """Axes in the order in which arrays hold them: batch, space, rows, index variables by age and name, last."""
+    return tuple(sorted(axes, key=_place))
+
+
+def last_of(axes: Axes) -> Axis | None:
+    """The last dimension, if there is one: `last` or what a slice leaves of it."""
+    return next((axis for axis in axes if axis.is_last), None)
+
+
+def is_along_last(over: Axes) -> bool:
+    """Whether the last dimension, and nothing else, is meant."""
+    return len(over) == 1 and last_of(over) is not None
+
+
+def without_last(axes: Axes) -> Axes:
+    return frozenset(axis for axis in axes if not axis.is_last)
 
 
 def names(axes: Iterable[Axis]) -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from lossdsl.ir.axes import LAST, Axes, ordered
+from lossdsl.ir.axes import Axes, Axis, ordered, without_last
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -24,6 +24,7 @@ from lossdsl.ir.expr import (
     Reduce,
     Rename,
     Slice,
+    Unslice,
     is_whole,
     walk,
 )
@@ -111,9 +112,9 @@ def total(expr: Expr, over: Axes) -> Expr:
     return Reduce(AGGREGATES["sum"], number(expr), present) if present else expr
 
 
-def average(expr: Expr, over: Axes = frozenset({LAST})) -> Expr:
-    """The mean over those axes that `expr` has."""
-    present = over & expr.axes
+def average(expr: Expr) -> Expr:
+    """The mean over the last axis, if `expr` has one."""
+    present = expr.axes - without_last(expr.axes)
     return Reduce(AGGREGATES["mean"], number(expr), present) if present else number(expr)
 
 
@@ -137,6 +138,24 @@ def length(expr: Expr, over: Axes) -> Expr:
             break
         waiting += reversed(below)
     return number(Length(found, over))
+
+
+def cut(expr: Expr, old: Axis, new: Axis, start: int = 0) -> Expr:
+    """`Slice`, or `Rename` where nothing is left out; a slice of a slice is one."""
+    if start == 0 and old.as_long_as(new):
+        return expr if old == new else renamed(expr, old, new)
+    if isinstance(expr, Position) and start >= 0:
+        return add(Position(new), const(start))
+    if isinstance(expr, Slice) and expr.new == old and old not in expr.arg.axes and min(start, expr.start) >= 0:
+        return cut(expr.arg, expr.old, new, start + expr.start)
+    return Slice(expr, old, new, start)
+
+
+def renamed(expr: Expr, old: Axis, new: Axis) -> Expr:
+    """`Rename`, with a detour of one axis undone."""
+    if isinstance(expr, Rename) and expr.new == old and not expr.is_diagonal and old not in expr.arg.axes:
+        return expr.arg if expr.old == new else renamed(expr.arg, expr.old, new)
+    return Position(new) if isinstance(expr, Position) else Rename(expr, old, new)
 
 
 def spread(expr: Expr, over: Axes) -> Expr:
@@ -331,7 +350,7 @@ _FOLDS: dict[str, Callable[..., Expr | None]] = {
 # --- passes over whole expressions --------------------------------------------------------------------------------
 
 
-def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
+def rebuild(node: Expr, children: tuple[Expr, ...], *, keeps_axes: bool = True) -> Expr:
     """`node` over other children, folded anew. An axis that is summed, sorted or measured along is not lost."""
     if all(new is old for new, old in zip(children, node.children, strict=True)):
         return node
@@ -339,24 +358,26 @@ def rebuild(node: Expr, children: tuple[Expr, ...]) -> Expr:
         return call(node.op.name, *children)
     if isinstance(node, Rename | Gather | Slice) and children[0] is ZERO:
         return ZERO
+    if not keeps_axes:
+        return node.rebuilt(children)
     if isinstance(node, Reduce | Along | Length):
         pairs = zip(children, node.children, strict=True)
         children = tuple(spread(new, (old.axes - new.axes) & node.over) for new, old in pairs)
-    elif isinstance(node, Slice):
-        children = (spread(children[0], (node.arg.axes - children[0].axes) & {LAST}),)
-    elif isinstance(node, Rename | Gather):
-        moved = node.old if isinstance(node, Rename) else node.axis
+    elif isinstance(node, Unslice):
+        children = (spread(children[0], frozenset({node.old})), spread(children[1], frozenset({node.new})))
+    elif isinstance(node, Rename | Slice | Gather):
+        moved = node.axis if isinstance(node, Gather) else node.old
         if moved not in children[0].axes:
             return children[0]
     return node.rebuilt(children)
 
 
-def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr]) -> tuple[Expr, ...]:
+def mapped(roots: Iterable[Expr], change: Callable[[Expr], Expr], *, keeps_axes: bool = True) -> tuple[Expr, ...]:
     """The roots with `change` applied to every node, children first, each node once."""
     roots = tuple(roots)
     done: dict[Expr, Expr] = {}
     for node in walk(*roots):
-        done[node] = change(rebuild(node, tuple(done[child] for child in node.children)))
+        done[node] = change(rebuild(node, tuple(done[child] for child in node.children), keeps_axes=keeps_axes))
     return tuple(done[root] for root in roots)
 
 

@@ -15,7 +15,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
-from lossdsl.ir.axes import LAST, NONE, Axes, Axis
+from lossdsl.ir.axes import NONE, Axes, Axis
 from lossdsl.ir.op import Aggregate, Kind, Op
 
 
@@ -282,11 +282,15 @@ class Gather(Expr):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Slice(Expr):
-    """The elements `start` to `stop` (exclusive; negative counts from the end) of the last axis."""
+    """The elements of the axis `old` from `start` on, as many as the axis `new` has, which takes its place.
+
+    A negative start counts from the end of an axis whose length is not known; `new` then has a `size`.
+    """
 
     arg: Expr
-    start: int | None
-    stop: int | None
+    old: Axis
+    new: Axis
+    start: int
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -294,24 +298,30 @@ class Slice(Expr):
 
     @cached_property
     def axes(self) -> Axes:
-        return self.arg.axes
+        return (self.arg.axes - {self.old}) | {self.new}
 
     @cached_property
     def kind(self) -> Kind:
         return self.arg.kind
 
+    @property
+    def bounds(self) -> tuple[int | None, int | None]:
+        """The start and stop of the slice as Python writes them."""
+        return bounds(self.old, self.new, self.start)
+
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Slice(children[0], self.start, self.stop)
+        return Slice(children[0], self.old, self.new, self.start)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Unslice(Expr):
-    """Zeros like `like`, but `arg` at the elements `start` to `stop` of the last axis: the transpose of Slice."""
+    """Zeros along the axis `new` of `like`, but `arg` from `start` on, along its axis `old`: the transpose of Slice."""
 
     arg: Expr
     like: Expr
-    start: int | None
-    stop: int | None
+    old: Axis
+    new: Axis
+    start: int
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -319,10 +329,19 @@ class Unslice(Expr):
 
     @cached_property
     def axes(self) -> Axes:
-        return self.arg.axes | {LAST}
+        return (self.arg.axes - {self.old}) | {self.new}
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
-        return Unslice(children[0], children[1], self.start, self.stop)
+        return Unslice(children[0], children[1], self.old, self.new, self.start)
+
+
+def bounds(whole: Axis, part: Axis, start: int) -> tuple[int | None, int | None]:
+    """The start and stop, as Python writes them, of those elements of an axis that a part of it has."""
+    if part.size is not None:
+        stop = start + part.size
+        return start, None if start < 0 <= stop else stop
+    left = part.cut - whole.cut - start
+    return start or None, -left if left else None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes
+from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, ordered
 from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.source import Source, Span, normal_name
@@ -36,13 +36,17 @@ LAYOUTS: dict[str, Axes] = {
     "vector": frozenset({LAST}),
     "matrix": frozenset({ROWS, LAST}),
     "row_label": frozenset({ROWS}),
+    "sample": frozenset({BATCH, LAST}),
+    "sample scalar": frozenset({BATCH}),
+    "sample label": frozenset({BATCH}),
+    "sample matrix": frozenset({BATCH, ROWS, LAST}),
 }
-"""The words that say which axes an input has."""
+"""The words that say which axes an input has; `sample` says that it has no places."""
 
 HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
 """A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
 
-LABELS = ("label", "row_label")
+LABELS = ("label", "row_label", "sample label")
 """Those of them whose inputs hold whole numbers."""
 
 PROPERTIES = (
@@ -171,7 +175,7 @@ class Loss:
 
     `value` is the last expression before the final average; `result` has it averaged over the last axis, and its axes
     are those of what the loss returns (batch and space, or none for one number). `spans` says where a node was first
-    written, `names` what the author called it.
+    written, `names` what the author called it; `repeated` has aggregates whose term lacks an axis, with its name.
     """
 
     name: str
@@ -188,6 +192,7 @@ class Loss:
     examples: tuple[Example, ...] = ()
     spans: Mapping[Expr, Span] = field(default_factory=dict)
     names: Mapping[Expr, str] = field(default_factory=dict)
+    repeated: tuple[tuple[Span, str], ...] = ()
 
     @property
     def prediction(self) -> InputSpec:
@@ -198,6 +203,18 @@ class Loss:
     def target(self) -> InputSpec | None:
         """The first of several inputs; None for a loss of the prediction alone."""
         return self.inputs[0] if len(self.inputs) > 1 else None
+
+    @property
+    def measures(self) -> dict[Axis, Input | Param]:
+        """For each axis an input, the prediction first, or a parameter, on which its positions are counted."""
+        order = self.inputs[1:2] + self.inputs[:1] + self.inputs[2:]
+        leaves: list[Input | Param] = [node for spec in order for node in spec.nodes]
+        leaves += [one.node for one in self.parameters if one.over]
+        found: dict[Axis, Input | Param] = {}
+        for leaf in leaves:
+            for axis in ordered(leaf.axes):
+                found.setdefault(axis, leaf)
+        return found
 
     @property
     def setting(self) -> str:

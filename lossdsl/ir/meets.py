@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from lossdsl.ir.axes import LAST, Axis, ordered
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Param, Reduce, Rename, Slice, Unslice, walk
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from lossdsl.ir.axes import DOMAINS, Axis, last_of, ordered
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Expr,
+    Gather,
+    Input,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    bounds,
+    walk,
+)
 
 Place = tuple[str, Axis]
 """An input or parameter by name, and one of its axes."""
@@ -28,64 +45,138 @@ class _Groups:
             item = self.parent[item]
         return item
 
-    def join(self, one: object, other: object) -> None:
-        self.parent[self.find(one)] = self.find(other)
+    def join(self, one: Home, other: Home) -> None:
+        """Says that two have one length; of what slices leave of one axis that may be known, and is not asked."""
+        if one[:2] != other[:2] or _left(one) != _left(other):
+            self.parent[self.find(one)] = self.find(other)
 
 
-def meetings(value: Expr) -> list[frozenset[Place | Part]]:
-    """The sets of places, and of slices of places, that must have one length."""
+class LeastLength(NamedTuple):
+    """A number of elements that must be there, where a slice or a mean takes them."""
+
+    place: Home
+    least: int
+
+
+def meetings(value: Expr, measured: Mapping[Axis, str] | None = None) -> list[frozenset[Home]]:
+    """The sets of places, and of slices of places, that must have one length.
+
+    `measured` has the tensor on which the positions along an axis are counted.
+    """
     groups = _Groups()
-    homes: dict[Expr, dict[Axis, Home]] = {}
-    for node in walk(value):
-        homes[node] = _homes(node, homes, groups)
-    found: dict[object, set[Place | Part]] = {}
+    _walked(value, groups, measured or {})
+    found: dict[object, set[Home]] = {}
     for item in list(groups.parent):
         if isinstance(item, tuple) and isinstance(item[1], Axis) and isinstance(item[0], str):
             found.setdefault(groups.find(item), set()).add(item)
     return [frozenset(group) for group in found.values() if len(group) > 1]
 
 
-def length_of(part: Place | Part, whole: int) -> int:
+def needs(value: Expr) -> list[LeastLength]:
+    """How many elements slices of a fixed length ask for; and a mean asks for one, where a slice left fewer."""
+    homes = _walked(value, _Groups(), {})
+    found: dict[LeastLength, None] = {}
+    for node in walk(value):
+        if isinstance(node, Slice) and node.new.size is not None and node.old.size is None:
+            least = node.start + node.new.size if node.start >= 0 else -node.start
+            home = homes[node.arg].get(node.old)
+        elif isinstance(node, Reduce) and node.op.name == "mean" and (last := last_of(node.over)) and last.cut:
+            least, home = 1, homes[node.arg].get(last)
+        else:
+            continue
+        if home is not None:
+            found[LeastLength(home, least)] = None
+    return list(found)
+
+
+def home_of(expr: Expr, axis: Axis) -> Home | None:
+    """The tensor that gives an axis of an expression its length."""
+    return _walked(expr, _Groups(), {})[expr].get(axis)
+
+
+def _walked(value: Expr, groups: _Groups, measured: Mapping[Axis, str]) -> dict[Expr, dict[Axis, Home]]:
+    homes: dict[Expr, dict[Axis, Home]] = {}
+    for node in walk(value):
+        homes[node] = _homes(node, homes, groups, measured)
+    return homes
+
+
+def length_of(part: Home, whole: int) -> int:
     """The length of a place, or of what slices leave of it, if its axis has `whole` elements."""
-    for start, stop in part[2] if len(part) == 3 else ():
+    for start, stop in cuts_of(part):
         whole = len(range(whole)[start:stop])
     return whole
 
 
-def called(part: Place | Part, name: str) -> str:
+def cuts_of(part: Home) -> tuple[tuple[int | None, int | None], ...]:
+    """The start and stop of each slice of a place, one after the other."""
+    return part[2] if len(part) == 3 else ()
+
+
+def never_agree(one: Home, other: Home) -> bool:
+    """Whether what is left of one axis by different slices has never the same length."""
+    (size, cut), (other_size, other_cut) = _left(one), _left(other)
+    return one[:2] == other[:2] and (size is None) == (other_size is None) and (size, cut) != (other_size, other_cut)
+
+
+def _left(part: Home) -> tuple[int | None, int]:
+    """What is left of a place by slices: a number of elements, or all but a number of them."""
+    size, cut = None, 0
+    for start, stop in cuts_of(part):
+        first = start or 0
+        if size is not None:
+            size = len(range(size)[start:stop])
+        elif first >= 0 and (stop is None or stop < 0):
+            cut += first - (stop or 0)
+        else:
+            size, cut = (stop or 0) - first, 0
+    return size, cut
+
+
+def called(part: Home, name: str) -> str:
     """`x[1:]` for a reader, where the input itself is called `name`."""
-    cuts = part[2] if len(part) == 3 else ()
-    ends = [":".join("" if end is None else str(end) for end in cut) for cut in cuts]
+    ends = [":".join("" if end is None else str(end) for end in cut) for cut in cuts_of(part)]
     return name + "".join(f"[{end}]" for end in ends)
 
 
-def _homes(node: Expr, homes: dict[Expr, dict[Axis, Home]], groups: _Groups) -> dict[Axis, Home]:
+def _homes(
+    node: Expr, homes: dict[Expr, dict[Axis, Home]], groups: _Groups, measured: Mapping[Axis, str]
+) -> dict[Axis, Home]:
     match node:
         case Input(name) | Param(name):
             for axis in ordered(node.axes):
                 groups.find((name, axis))
             return {axis: (name, axis) for axis in node.axes}
+        case Position(axis) if (domain := DOMAINS[axis.domain]) in measured:
+            counted: Home = (measured[domain], domain)
+            if not axis.is_whole:
+                counted = (*counted, (bounds(domain, axis, 0),))
+            groups.find(counted)
+            return {axis: counted}
         case Rename(arg, old, new):
-            rest = {axis: home for axis, home in homes[arg].items() if axis != old}
             moved = {new: homes[arg][old]} if old in homes[arg] else {}
-            return _joined([rest, moved], groups)
+            return _joined([_others(homes[arg], {old}), moved], groups)
         case Gather(arg, axis, index):
-            rest = {each: home for each, home in homes[arg].items() if each != axis}
-            return _joined([rest, homes[index]], groups)
-        case Slice(arg, start, stop):
-            if LAST not in homes[arg]:
-                return homes[arg]
-            name, axis, *cuts = homes[arg][LAST]
-            part = (name, axis, (*(cuts[0] if cuts else ()), (start, stop)))
+            return _joined([_others(homes[arg], {axis}), homes[index]], groups)
+        case Slice(arg, old, new) if old in homes[arg]:
+            home = homes[arg][old]
+            part = (*home[:2], (*cuts_of(home), node.bounds))
             groups.find(part)
-            return {**homes[arg], LAST: part}
-        case Unslice(arg, like):
-            return {**homes[arg], LAST: homes[like].get(LAST, ("like", LAST))}
+            return {**_others(homes[arg], {old}), new: part}
+        case Slice(arg):
+            return homes[arg]
+        case Unslice(arg, like, old, new):
+            whole = homes[like].get(new)
+            return {**_others(homes[arg], {old}), **({} if whole is None else {new: whole})}
         case Reduce(_, arg, over):
-            return {axis: home for axis, home in homes[arg].items() if axis not in over}
+            return _others(homes[arg], over)
         case Call() | Along():
             return _joined([homes[child] for child in node.children], groups)
     return {}
+
+
+def _others(homes: dict[Axis, Home], gone: Collection[Axis]) -> dict[Axis, Home]:
+    return {axis: home for axis, home in homes.items() if axis not in gone}
 
 
 def _joined(parts: list[dict[Axis, Home]], groups: _Groups) -> dict[Axis, Home]:

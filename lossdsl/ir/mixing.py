@@ -41,7 +41,7 @@ def is_elementwise(value: Expr, of: Iterable[Expr] = ()) -> bool:
 
 def mixes_elements(value: Expr) -> bool:
     """Whether some part takes the elements of the last axis together. A condition on all of them does not count."""
-    return any(_takes(node, LAST) for node in walk(value))
+    return any(_takes(node, axis) for node in walk(value) for axis in node.axes | {LAST} if axis.is_last)
 
 
 def mixes_samples(value: Expr, *, conditions: bool = False) -> bool:
@@ -62,6 +62,6 @@ def _takes(node: Expr, axis: Axis) -> bool:
             return axis in node.over
         case Gather():
             return node.axis == axis
-        case Rename():
-            return node.old == axis
-    return isinstance(node, Slice | Unslice)
+        case Rename(_, old) | Slice(_, old) | Unslice(_, _, _, old):
+            return old == axis
+    return False

@@ -11,12 +11,12 @@ from lossdsl.ir.whole import INF, definition
 
 def plain(roots: Iterable[Expr]) -> tuple[Expr, ...]:
     """Without the choices that spread a value over positions, and that keep a root from a slope at 0."""
-    return b.mapped(roots, _plain)
+    return b.mapped(roots, _plain, keeps_axes=False)
 
 
 def written_out(roots: Iterable[Expr]) -> tuple[Expr, ...]:
     """The same with logsumexp, norm, var and std as sums, which is how formulas have them."""
-    return b.mapped(plain(roots), lambda node: (_sums(node) if isinstance(node, Reduce) else None) or node)
+    return b.mapped(plain(roots), _as_sums, keeps_axes=False)
 
 
 def _plain(node: Expr) -> Expr:
@@ -29,6 +29,10 @@ def _plain(node: Expr) -> Expr:
         if (condition.op.name == "gt" and rooted) or (condition.op.name == "ge" and isinstance(tested, Position)):
             return value
     return node
+
+
+def _as_sums(node: Expr) -> Expr:
+    return (_sums(node) if isinstance(node, Reduce) else None) or node
 
 
 def _sums(node: Reduce) -> Expr | None:

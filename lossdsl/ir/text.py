@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeGuard
 
-from lossdsl.ir.axes import LAST, Axes, names
+from lossdsl.ir.axes import Axes, is_along_last, names
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -84,7 +84,7 @@ def is_onehot(node: Expr) -> TypeGuard[Call]:
     if not (isinstance(node, Call) and node.op.name == "eq"):
         return False
     place, label = node.args
-    return isinstance(place, Position) and not place.axis.is_index and place.axis == LAST and LAST not in label.axes
+    return isinstance(place, Position) and place.axis.is_last and place.axis not in label.axes
 
 
 def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
@@ -123,14 +123,19 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"{op.name}{_over(over)}({inside(arg)})", _ATOM
         case Along(op, args, over, reverse):
             return f"{op.name}{'_reversed' if reverse else ''}{_over(over)}({', '.join(map(inside, args))})", _ATOM
-        case Rename(arg, old, new):
-            return f"{text(arg, _ATOM)}[{old.name} -> {new.name}]", _ATOM
         case Gather(arg, _, index):
             return f"{text(arg, _ATOM)}[{inside(index)}]", _ATOM
-        case Slice(arg, start, stop):
-            return f"{text(arg, _ATOM)}[{_bound(start)}:{_bound(stop)}]", _ATOM
-        case Unslice(arg, _, start, stop):
-            return f"pad({inside(arg)}, {_bound(start)}:{_bound(stop)})", _ATOM
+        case Rename(arg, old, new) if not new.is_index and old.domain == new.domain:
+            return done[arg]  # what is as long as a slice of something else
+        case Rename(arg, old, new):
+            return f"{text(arg, _ATOM)}[{old.name} -> {new.name}]", _ATOM
+        case Slice(arg, _, new, start) if new.is_index:
+            return f"{text(arg, _ATOM)}[{_moved(new.name, start)}]", _ATOM
+        case Slice(arg):
+            return f"{text(arg, _ATOM)}[{':'.join('' if end is None else str(end) for end in node.bounds)}]", _ATOM
+        case Unslice(arg, _, old, _, start):
+            place = _moved(old.name, start) if old.is_index else f"{start}:"
+            return f"pad({inside(arg)}, {place})", _ATOM
     raise AssertionError(f"no text for {type(node).__name__}")
 
 
@@ -150,11 +155,11 @@ def _infix(node: Call, text: Callable[[Expr, int], str]) -> str:
 
 
 def _over(over: Axes) -> str:
-    return "" if over == frozenset({LAST}) else f"[{names(over)}]"
+    return "" if is_along_last(over) else f"[{names(over)}]"
 
 
-def _bound(value: int | None) -> str:
-    return "" if value is None else str(value)
+def _moved(index: str, by: int) -> str:
+    return f"{index} {'-' if by < 0 else '+'} {abs(by)}" if by else index
 
 
 def format_point(values: Iterable[tuple[str, Any]], show: Callable[[Any], str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossdsl.ir.axes import LAST, Axes, Axis, ordered
+from lossdsl.ir.axes import Axes, Axis, ordered
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -28,6 +28,7 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
+    bounds,
 )
 from lossdsl.ir.whole import definition
 from lossdsl.oracle.number_systems import Beyond, Numbers
@@ -111,15 +112,17 @@ class _Run:
             case Along(op, _, over, reverse):
                 return self._along(node, op.name, over, reverse)
             case Rename(arg, old, new):
-                return self._rename(node, arg, old, new)
+                return self._renamed(self.done[arg], arg, old, new)
             case Gather(arg, axis, index):
                 return self._gather(node, arg, axis, index)
-            case Slice(arg, start, stop):
-                return self.done[arg][..., start:stop]
-            case Unslice(arg, like, start, stop):
-                return self._unslice(arg, like, start, stop)
+            case Slice(arg, old, new):
+                place = ordered(arg.axes).index(old)
+                array = self.done[arg][(slice(None),) * place + (slice(*node.bounds),)]
+                return self._renamed(array, arg, old, new)
+            case Unslice(arg, like, old, new, start):
+                return self._renamed(self._unslice(arg, like, old, new, start), arg, old, new)
             case Position(axis):
-                return filled(range(self.sizes[axis.domain]), self.m)
+                return filled(range(axis.length(self.sizes[axis.domain])), self.m)
             case Length(arg, over):
                 shape, dims = self.done[arg].shape, ordered(arg.axes)
                 count = 1
@@ -174,6 +177,11 @@ class _Run:
         if name == "cumsum":
             found = list(accumulate(row[::-1] if reverse else row))
             return found[::-1] if reverse else found
+        if name in ("dft_cos", "dft_sin"):
+            m: Any = self.m
+            turn = m.cos if name == "dft_cos" else m.sin
+            angles = [turn(2 * m.pi * k / len(row)) for k in range(len(row))]
+            return [sum(angles[j * k % len(row)] * row[k] for k in range(len(row))) for j in range(len(row))]
         if any(getattr(key, "free_symbols", None) for key in keys):
             raise Beyond(name)
         everywhere = range(len(keys))
@@ -183,14 +191,15 @@ class _Run:
         rising = sorted(everywhere, key=lambda place: keys[place])
         return [row[place] for place in (rising if name == "sort" else map(rising.index, everywhere))]
 
-    def _rename(self, node: Rename, arg: Expr, old: Axis, new: Axis) -> Array:
-        array, dims = self.done[arg], ordered(arg.axes)
-        if node.is_diagonal:
+    def _renamed(self, array: Array, arg: Expr, old: Axis, new: Axis) -> Array:
+        """An array of the axes of `arg`, but that `old` is called `new`, in the order of arrays."""
+        dims = ordered(arg.axes)
+        if new in dims:
             array = array.diagonal(axis1=dims.index(old), axis2=dims.index(new))
             dims = (*(axis for axis in dims if axis not in (old, new)), new)
         else:
             dims = tuple(new if axis == old else axis for axis in dims)
-        return array.transpose([dims.index(axis) for axis in ordered(node.axes)])
+        return array.transpose([dims.index(axis) for axis in ordered(frozenset(dims))])
 
     def _gather(self, node: Gather, arg: Expr, axis: Axis, index: Expr) -> Array:
         array, at = self.done[arg], self.done[index]
@@ -223,12 +232,12 @@ class _Run:
             wanted += len(row)
         return row[min(max(wanted, 0), len(row) - 1)]
 
-    def _unslice(self, arg: Expr, like: Expr, start: int | None, stop: int | None) -> Array:
-        inner = self.done[arg]
-        size = self.done[like].shape[ordered(like.axes).index(LAST)]
-        found = np.empty((*inner.shape[:-1], size), dtype=object)
+    def _unslice(self, arg: Expr, like: Expr, old: Axis, new: Axis, start: int) -> Array:
+        inner, place = self.done[arg], ordered(arg.axes).index(old)
+        size = self.done[like].shape[ordered(like.axes).index(new)]
+        found = np.empty((*inner.shape[:place], size, *inner.shape[place + 1 :]), dtype=object)
         found[...] = self.m.number(0)
-        found[..., start:stop] = inner
+        found[(slice(None),) * place + (slice(*bounds(new, old, start)),)] = inner
         return found
 
 

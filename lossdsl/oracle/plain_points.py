@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
@@ -39,22 +40,8 @@ def plain_points(loss: Loss, known: Ranges) -> Iterator[PlainPoint]:
     if not drawn:
         return
     first = drawn[0]
-    for spec in loss.inputs:
-        for why, arrays in _plain(spec, first):
-            yield PlainPoint(_moved(first, arrays), why)
-    for place, word in enumerate(("zeros", "ones")):
-        at_once = [spec for spec in loss.inputs if spec.is_real and place in INPUT_KINDS[spec.domain].plain]
-        if len(at_once) > 1:
-            arrays = {node: _filled(first, node, place) for spec in at_once for node in spec.nodes}
-            yield PlainPoint(_moved(first, arrays), f"where {_and(at_once)} are all {word}")
-    corners = [spec for spec in loss.inputs if _has_corners(spec)]
-    if len(corners) > 1:
-        arrays = {node: _corner(first, node) for spec in corners for node in spec.nodes}
-        yield PlainPoint(_moved(first, arrays), f"where {_and(corners)} agree on one element")
-    for label in (spec for spec in loss.inputs if spec.layout == "label"):
-        arrays = {node: _at_label(first, node, label.nodes[0]) for spec in corners for node in spec.nodes}
-        if arrays:
-            yield PlainPoint(_moved(first, arrays), f"where {_and(corners)} are sure of `{label.name}`")
+    ways = chain(*(_plain(spec, first) for spec in loss.inputs), _plain_together(loss, first))
+    yield from (PlainPoint(_moved(first, arrays), why) for why, arrays in ways)
     if not is_by_sample(loss):
         yield PlainPoint(_one_sample(loss, first), "in a batch of one sample")
 
@@ -68,6 +55,22 @@ def _plain(spec: InputSpec, point: Point) -> Iterator[tuple[str, Mapping[Expr, A
         yield f"where `{spec.name}` is {value} everywhere", {node: _filled(point, node, value) for node in spec.nodes}
     if _has_corners(spec):
         yield f"where `{spec.name}` is sure of one element", {node: _corner(point, node) for node in spec.nodes}
+
+
+def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
+    """Several inputs made plain at once."""
+    for value, word in enumerate(("zeros", "ones")):
+        some = [spec for spec in loss.inputs if spec.is_real and value in INPUT_KINDS[spec.domain].plain]
+        if len(some) > 1:
+            yield f"where {_and(some)} are all {word}", {n: _filled(point, n, value) for one in some for n in one.nodes}
+    corners = [spec for spec in loss.inputs if _has_corners(spec)]
+    nodes = [node for spec in corners for node in spec.nodes]
+    if len(corners) > 1:
+        yield f"where {_and(corners)} agree on one element", {node: _corner(point, node) for node in nodes}
+    for label in (spec for spec in loss.inputs if spec.layout == "label" and corners):
+        yield f"where {_and(corners)} are sure of `{label.name}`", {
+            node: _at_label(point, node, label.nodes[0]) for node in nodes
+        }
 
 
 def _has_corners(spec: InputSpec) -> bool:

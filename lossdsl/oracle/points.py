@@ -44,21 +44,24 @@ class Point:
 
 
 def sizes_for(loss: Loss) -> dict[str, int]:
-    """Two samples, one place, three elements (or as many as the loss picks out by number).
+    """Two samples, one place, three elements; more where the loss picks one out by number, or cuts some off.
 
     Raises LossShapeError where slices meet that differ in length however many elements there are.
     """
-    last, has_slices = 3, False
+    sizes, has_slices = {"batch": 2, "space": 1, "last": 3, "rows": 3}, False
     for node in walk(loss.result):
         if isinstance(node, Gather) and isinstance(node.index, Const):
             place = int(node.index.value)
-            last = max(last, place + 1 if place >= 0 else -place)
-        if isinstance(node, Slice):
-            last = max(last, *(abs(end) + 1 for end in (node.start, node.stop) if end is not None), 0)
-            has_slices = True
+            domain, least = node.axis.domain, place + 1 if place >= 0 else -place
+        elif isinstance(node, Slice):
+            domain, least = node.old.domain, abs(node.start) + (node.new.size or node.new.cut + 1) + 1
+            has_slices = has_slices or domain == "last"
+        else:
+            continue
+        sizes[domain] = max(sizes[domain], least)
     if has_slices:
-        last = _fitting(loss, last)
-    return {"batch": 2, "space": 1, "last": last, "rows": last}
+        sizes["last"] = _fitting(loss, sizes["last"])
+    return {**sizes, "rows": max(sizes["last"], sizes["rows"])}
 
 
 def _fitting(loss: Loss, wanted: int) -> int:

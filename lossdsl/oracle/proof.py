@@ -25,6 +25,8 @@ from lossdsl.ir.expr import (
     Param,
     Reduce,
     Rename,
+    Slice,
+    Unslice,
     walk,
 )
 from lossdsl.ir.loss import InputSpec, Loss
@@ -103,7 +105,7 @@ def _takes_samples(node: Expr) -> bool:
             over: Iterable[Axis] = node.over
         case Gather():
             over = (node.axis,)
-        case Rename():
+        case Rename() | Slice() | Unslice():
             over = (node.old, node.new)
         case _:
             return False

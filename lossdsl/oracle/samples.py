@@ -83,7 +83,8 @@ class Samples:
         for node, array in {**self.inputs, **self.parameters}.items():
             if isinstance(node, Input):
                 values = array[row] if self.apart and BATCH in node.axes else array
-                places = tuple(at for at, axis in enumerate(_axes_of(node, self.apart)) if axis == SPACE)
+                axes = _axes_of(node, self.apart)
+                places = tuple(at for at, axis in enumerate(axes) if axis == SPACE and values.shape[at] == 1)
                 values = np.squeeze(values, axis=places)
             else:
                 values = array

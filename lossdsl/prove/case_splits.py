@@ -162,8 +162,10 @@ class _Resolver:
                 return args[0] if self._compare(node, *args) >= 0 else args[1]
             case "min":
                 return args[0] if self._compare(node, *args) <= 0 else args[1]
-            case "isnan":
+            case "isnan" | "isinf":
                 return Flag(False)
+            case "isfinite":
+                return Flag(True)
         return b.rebuild(node, args)
 
     def _is_whole(self, node: Expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def is_smoothing(spec: ParameterSpec) -> bool:
 
 
 @dataclass(frozen=True)
-class Need:
+class ParameterNeed:
     """A value of a parameter for which a loss is "negative" or "without a value" though it is not for the default."""
 
     spec: ParameterSpec
@@ -43,7 +44,7 @@ class Need:
     what: str
 
 
-def needs(program: Program) -> Iterator[Need]:
+def needs(program: Program) -> Iterator[ParameterNeed]:
     """One for each number of which nothing is required and that should not be 0, negative, or above 1."""
     loss = program.loss
     required = {node for one in loss.requirements for node in walk(one.condition)}
@@ -55,22 +56,22 @@ def needs(program: Program) -> Iterator[Need]:
     usual = [(point, found) for point in tried if (found := _values(loss, point)) is not None]
     is_nonnegative = all(value >= -_nothing() for _, values in usual for value in values)
     for spec in judged:
-        found = next(_bad(loss, spec, usual, is_nonnegative), None)
-        if found is not None:
-            yield found
+        yield from islice(_bad(loss, spec, usual, is_nonnegative), 1)
 
 
-def _bad(loss: Loss, spec: ParameterSpec, usual: list[tuple[Point, list[Any]]], is_nonnegative: bool) -> Iterator[Need]:
+def _bad(
+    loss: Loss, spec: ParameterSpec, usual: list[tuple[Point, list[Any]]], is_nonnegative: bool
+) -> Iterator[ParameterNeed]:
     default = Fraction(repr(float(spec.default or 0)))
     for value in (Fraction(0), -default, *([Fraction(2)] if 0 < default < 1 else [])):
         for point, before in usual if value != default else ():
             found = _values(loss, _with(point, {spec: value}))
             if found is None:
-                yield Need(spec, value, "without a value")
+                yield ParameterNeed(spec, value, "without a value")
             elif is_nonnegative and min(found) < -_nothing() and not (
                 value == -default and _is_weight(before, _values(loss, _with(point, {spec: Fraction(0)})), found)
             ):
-                yield Need(spec, value, "negative")
+                yield ParameterNeed(spec, value, "negative")
 
 
 def _is_weight(before: list[Any], without: list[Any] | None, opposite: list[Any]) -> bool:

@@ -128,7 +128,12 @@ def _real(value: Any) -> float | None:
 
 
 def _vector(value: Any) -> tuple[float, ...] | None:
-    """A number alone is a vector of one."""
+    """A number alone is a vector of one; a dict has a number for each class 0, 1, 2, …, as class weights in Keras."""
+    if isinstance(value, Mapping):
+        by_class = {_whole(key): number for key, number in value.items()}
+        if by_class.keys() != set(range(len(value))):
+            return None
+        value = [by_class[place] for place in range(len(value))]
     array = _array([value] if _is_number(value) else value, 1)
     return None if array is None else tuple(map(float, array))
 
@@ -173,6 +178,8 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return "leave it out where its default is meant" if spec.default is not None else "give it a number"
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return "a parameter is a plain number: give `float(…)` of a tensor, or declare an input for it"
+    if spec.kind == "vector" and isinstance(value, Mapping):
+        return f"a dict has a number for each class, counted from 0: `{spec.name}={{0: 1, 1: 2}}`"
     if spec.kind in ("vector", "matrix"):
         return f"as in `{spec.name}={_example(spec)}`"
     is_schedule = callable(value)

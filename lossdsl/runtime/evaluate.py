@@ -17,8 +17,9 @@ from keras import ops
 
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
-from lossdsl.ir.loss import HARMLESS, InputSpec
+from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec
 from lossdsl.runtime import keras_internals
+from lossdsl.runtime.debugging import tested
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
 from lossdsl.runtime.shapes import Plan, Shape, Shapes, Step, show
@@ -89,6 +90,7 @@ def evaluate(
     if mask is not None:
         mask = aligned_mask(mask, prediction, loss.prediction, label)
         inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
+    inputs = tested(spec, inputs, label, keras.backend.backend())
     is_one = found.single or is_whole
     values = _values(spec, inputs, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
@@ -184,7 +186,7 @@ def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
 
 def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
     """An input with the rank of the prediction, where a trailing axis of length 1 is all that differs."""
-    if not spec.over >= {BATCH, LAST}:
+    if not spec.over >= ELEMENT:
         return tensor
     if len(tensor.shape) == rank + 1 and tensor.shape[-1] == 1:
         return ops.squeeze(tensor, -1)
@@ -193,7 +195,7 @@ def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
 
 def _moved(spec: InputSpec, tensor: Any, rank: int, places: tuple[int, ...]) -> Any:
     """The tensor with the axes that play `last` at its end, as one; as it is where those are all of them."""
-    if LAST not in spec.over or len(tensor.shape) != rank or len(places) == rank:
+    if not spec.over >= ELEMENT or len(tensor.shape) != rank or len(places) == rank:
         return tensor
     rest = [place for place in range(rank) if place not in places]
     turned = ops.transpose(tensor, [*rest, *places])
@@ -259,7 +261,8 @@ def aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any
 
 def masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
     """The input with a harmless value wherever the mask is off."""
-    if BATCH not in spec.over or len(tensor.shape) < len(mask.shape):
+    is_short = SPACE not in spec.over and len(mask.shape) > 1  # one for all places of a sample
+    if BATCH not in spec.over or len(tensor.shape) < len(mask.shape) or is_short:
         return tensor
     harmless = ops.full_like(tensor, 0 if spec.is_label else HARMLESS.get(spec.domain, 0.0))
     return ops.where(_padded(mask, len(tensor.shape)), tensor, harmless)

@@ -103,7 +103,7 @@ def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any
         if not is_whole and not spec.program.is_flexible:
             pairs = zip(over, inputs, strict=True)
             has_places = any(SPACE in own and len(each.shape) >= len(own) for own, each in pairs)
-            axes = Axes.EVERY if has_places else Axes.PLACELESS
+            axes = Axes.EVERY if has_places or spec.program.placeless is None else Axes.PLACELESS
         if axes not in made:
             made[axes] = Code.of(spec, backend, axes)
         return made[axes]

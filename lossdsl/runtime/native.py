@@ -15,7 +15,7 @@ from typing import Any
 
 from lossdsl.errors import LossNameError, LossParameterError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.loss import InputSpec, ParameterSpec
+from lossdsl.ir.loss import ELEMENT, InputSpec, ParameterSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.shapes import Shape, Shapes, show
@@ -51,7 +51,7 @@ class NativeLoss:
         # Plain values, for compilers read the calls below.
         self.axis = spec.axis
         self.place = self.inputs.index(self.prediction)
-        self.have_last = tuple(one.over >= {BATCH, LAST} for one in loss.inputs)
+        self.have_last = tuple(one.over >= ELEMENT for one in loss.inputs)
         self.settings = tuple((str(one.name), spec.parameters.get(one.name)) for one in self.open)
         self.told = functions(self.program.callable_module(target), self.name)["loss"]
         self.raw: Callable[..., Any] = getattr(self.told, "__wrapped__")  # noqa: B009 - what compilers can read
@@ -128,7 +128,7 @@ def _places(axis: tuple[int, ...], rank: int) -> list[int]:
 
 
 def _moved_shape(spec: InputSpec, shape: Shape, places: tuple[int, ...], rank: int) -> Shape:
-    if len(shape) != rank or not spec.over >= {BATCH, LAST}:
+    if len(shape) != rank or not spec.over >= ELEMENT:
         return shape
     rest = [length for place, length in enumerate(shape) if place not in places]
     return (*rest, math.prod(shape[place] or 0 for place in places))

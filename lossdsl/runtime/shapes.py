@@ -6,13 +6,14 @@ length is not known yet (None, in a graph), it is not compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.loss import ELEMENT, InputSpec
 from lossdsl.ir.meets import Home, called, length_of
 
 if TYPE_CHECKING:
@@ -81,11 +82,11 @@ class Shapes:
         places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
         if places == (rank - 1,):
             return None
-        if len(places) == rank and any(BATCH in spec.over and LAST not in spec.over for spec in self.inputs):
-            message = f"{self.label} has inputs without a last axis, so that not all axes together can be its `last`"
+        if len(places) == rank and any(BATCH in spec.over and not spec.over >= ELEMENT for spec in self.inputs):
+            message = f"{self.label} has inputs that lack an axis, so that not all axes together can be its `last`"
             raise LossShapeError(message)
         for spec in self.inputs:
-            if spec.over >= {BATCH, LAST} and self._meets_prediction_along_last(spec):
+            if spec.over >= ELEMENT and self._meets_prediction_along_last(spec):
                 self._check_joined(spec, places)
         return places
 
@@ -116,6 +117,7 @@ class Shapes:
         }
         self._check_components()
         self._check_meetings(steps)
+        self._check_needs(steps)
         return Plan(steps, first.lead)
 
     def _step_of_prediction(self, rank_one_is_batch: bool) -> tuple[Step, int]:
@@ -142,7 +144,7 @@ class Shapes:
                 return Step()
             own = f"`{spec.name}` is a {spec.layout} and has rank {len(spec.over)}, not shape {show(shape)}"
             raise LossShapeError(f"{self.label}: {own}")
-        more = len(shape) - places - has_last
+        more = len(shape) - (places + has_last if SPACE in spec.over else len(spec.over) - lead)
         if more == 0:
             return Step(lead=lead)
         if more == 1 and shape[-1] == 1:
@@ -191,10 +193,27 @@ class Shapes:
             return None if own is None else _Measured(home[0], own, own[-1:] if home[1] == LAST else own[:1])
         shape = self.of(spec)
         length = _length(shape, spec, steps[spec.identifier], home[1])
-        if len(home) == 2 or length[0] is None:
+        if len(home) == 2 or None in length:
             return _Measured(spec.name, shape, length, spec)
-        length = (length_of(home, length[0]),)
-        return _Measured(called(home, spec.name), (*shape[:-1], *length), length, spec)
+        length = (_left(home, length),)
+        is_last = home[1] == LAST
+        return _Measured(called(home, spec.name), (*shape[:-1], *length) if is_last else shape, length, spec)
+
+    def _check_needs(self, steps: Mapping[str, Step]) -> None:
+        """Refuses tensors that have fewer elements than a slice or a mean takes."""
+        by_node = {node.name: spec for spec in self.inputs for node in spec.nodes}
+        for need in self.loaded.program.needs:
+            name, axis = need.place[:2]
+            if name not in by_node:
+                continue
+            spec = by_node[name]
+            shape = self.of(spec)
+            left = _left(need.place, _length(shape, spec, steps[spec.identifier], axis))
+            if left is not None and left < need.least:
+                of = f"{self.label}: `{spec.name}` has shape {show(shape)}"
+                message = f"{of}, and so `{called(need.place, spec.name)}` has {left} elements along `{axis.name}`"
+                hint = f"the formula takes at least {need.least} of them: give longer rows, or cut off less"
+                raise LossShapeError(message, None, hint)
 
     def _mismatch(self, one: tuple[str, Shape], two: tuple[str, Shape], hint: str | None = None) -> LossShapeError:
         """The error for two tensors, each a name and a shape, that do not agree."""
@@ -229,6 +248,11 @@ def _label_hint(spec: InputSpec, shape: Shape, prediction: InputSpec, other: Sha
     return None
 
 
+def _left(place: Home, lengths: Shape) -> int | None:
+    """What slices leave of an axis; of several places, of all of them as one."""
+    return None if None in lengths else length_of(place, math.prod(n for n in lengths if n is not None))
+
+
 def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> Shape:
     """The lengths of a tensor along an axis, after its step."""
     if step.squeeze:
@@ -244,7 +268,7 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> Shape:
         return shape[:1]
     if axis == SPACE:
         return shape[1:-1] if LAST in spec.over else shape[1:]
-    return shape[:1]
+    return shape[-2:-1] if LAST in spec.over else shape[:1]
 
 
 def show(shape: Shape) -> str:

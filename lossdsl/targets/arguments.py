@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from lossdsl.ir.axes import BATCH, LAST, SAMPLE, SPACE, Axes, Axis, ordered
+from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
-from lossdsl.ir.meets import Home
+from lossdsl.ir.meets import Home, called, cuts_of, needs
 from lossdsl.targets import code, expression_layout, source_layout, target_module
 from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.template import fill
@@ -39,9 +39,16 @@ def _agree(what, a, b):
         raise ValueError(f"{what} have lengths {shapes}, which do not agree")
 ''',
     "_cut": '''
-def _cut(length, start, stop):
-    """What a slice leaves of a length, which may be None."""
-    return None if length is None else len(range(length)[start:stop])
+def _cut(lengths, start, stop):
+    """What a slice leaves of an axis, or of several that are one; a length may be None."""
+    left = None if None in lengths else len(range(math.prod(lengths))[start:stop])
+    return (left,)
+''',
+    "_enough": '''
+def _enough(what, lengths, least):
+    """Refuses an axis of which the formula takes more than there is; a length may be None."""
+    if None not in lengths and math.prod(lengths) < least:
+        raise ValueError(f"{what} has {lengths[0]} elements, and {least} are taken")
 ''',
 }
 
@@ -148,7 +155,9 @@ class Arguments:
         loss, x, argument = self.loss, self.prediction, self.of(one)
         over = loss.prediction.over
         rank, grows = str(len(one.over)), "False"
-        if BATCH in one.over and BATCH in over:
+        if BATCH in one.over and SPACE not in one.over:
+            rank += f" - (len({x}.shape) == {1 if LAST in over else 0})"
+        elif BATCH in one.over and BATCH in over:
             more = (LAST in one.over) - (LAST in over)
             rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
             if LAST in one.over:
@@ -170,13 +179,19 @@ class Arguments:
             )
             for place in places[1:]:
                 first, one, other = places[0], by_node[places[0][0]], by_node[place[0]]
-                if one is loss.prediction and len(first) == len(place) == 2 and other is not one:
+                if one is loss.prediction and first[1:] == place[1:2] and other is not one:
                     together.setdefault(other, set()).add(place[1])
                 elif one is not other or first != place:
                     lines.update(self._checked(other, self._length(place, other), one, self._length(first, one)))
         for other, axes in together.items():
             for mine, theirs in self._shapes(other, frozenset(axes)):
                 lines.update(self._checked(other, mine, loss.prediction, theirs))
+        for need in needs(loss.result):
+            if need.place[0] in by_node:
+                one = by_node[need.place[0]]
+                what = expression_layout.quoted(f"{loss.name}: {called(need.place, one.name)}")
+                given = [what, self._length(need.place, one), str(need.least)]
+                lines["\n".join(source_layout.signature("_enough", given, "", 4))] = None
         return list(lines)
 
     def _checked(
@@ -194,7 +209,11 @@ class Arguments:
                 pairs = [(mine + "[:-1]" * (LAST in one.over), theirs + "[:-1]" * (LAST in first.over))]
                 return pairs + ([(self._part(one, LAST), self._part(first, LAST))] if LAST in axes else [])
             return [(mine, theirs)]
-        return [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
+        pairs = [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
+        if BATCH in axes and SPACE not in one.over:  # one sample alone has no batch
+            batch = f"[:len({mine}) - {len(one.over) - 1}]"
+            pairs[0] = mine + batch, theirs + batch
+        return pairs
 
     def _part(self, one: Argument, axis: Axis) -> str:
         shape = f"{self.of(one)}.shape"
@@ -204,16 +223,13 @@ class Arguments:
             return f"{shape}[-1:]"
         if axis == SPACE:
             return f"{shape}[1:-1]" if LAST in one.over else f"{shape}[1:]"
-        return f"{shape}[:1]"
+        return f"{shape}[-2:-1]" if axis == ROWS and LAST in one.over else f"{shape}[:1]"
 
     def _length(self, place: Home, one: Argument) -> str:
         part = self._part(one, place[1])
-        if len(place) == 2:
-            return part
-        length = part[1:-2] if part.startswith("(") else f"{self.of(one)}.shape[-1]"
-        for start, stop in place[2]:
-            length = f"_cut({length}, {start}, {stop})"
-        return f"({length},)"
+        for start, stop in cuts_of(place):
+            part = f"_cut({part}, {start}, {stop})"
+        return part
 
     def batched(self) -> list[str]:
         """One sample as a batch of one, for code that needs the axis."""

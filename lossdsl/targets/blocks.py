@@ -20,7 +20,7 @@ from lossdsl.ir.ops import AGGREGATES
 COMBINED = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "any": "or", "all": "and"}
 """How the results of two blocks become one, for each reduction along the axis that is cut."""
 
-WHOLE = ("mean", "excess")
+WHOLE = ("mean", "excess", "norm")
 """Reductions that need the whole of each axis that they take away, and are cut along another."""
 
 

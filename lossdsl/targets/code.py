@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from lossdsl.ir.axes import LAST, SAMPLE, SPACE, Axis
+from lossdsl.ir.axes import LAST, SAMPLE, SPACE
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, Loss
 from lossdsl.targets import source_layout, target_module
@@ -81,7 +81,7 @@ class _Builder:
             leaves[seed.name] = "upstream"
         self.arguments = [user(spec.identifier) for spec in loss.inputs]
         self.printer: Printer = target_module(target).PRINTER(roots, leaves, loss.names, traced)
-        self.printer.sizes.update(_measures(loss))
+        self.printer.sizes.update(loss.measures)
         self.target = target
         self.parameters = [leaves[p.name] for p in loss.parameters if p.name not in loss.settled]
         self.seed = seed
@@ -176,18 +176,6 @@ class _Builder:
 
 def _names_in(nodes: Sequence[ast.AST]) -> set[str]:
     return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def _measures(loss: Loss) -> dict[Axis, Input | Param]:
-    """For each axis, an input (the prediction first) or parameter that has it."""
-    order = loss.inputs[1:2] + loss.inputs[:1] + loss.inputs[2:]
-    leaves: list[Input | Param] = [node for spec in order for node in spec.nodes]
-    leaves += [parameter.node for parameter in loss.parameters if parameter.over]
-    found: dict[Axis, Input | Param] = {}
-    for leaf in leaves:
-        for axis in leaf.axes:
-            found.setdefault(axis, leaf)
-    return found
 
 
 def settle(

@@ -105,6 +105,23 @@ def _is_known(*numbers):
     """Whether numbers can be compared now; under jit, those that it traces cannot."""
     return not any(isinstance(a, jax.core.Tracer) for a in numbers)
 '''
+_NORM = '''
+def _norm(a, **along):
+    """sqrt(sum(a^2)), of smaller or larger numbers where the squares do not fit."""
+    total = jnp.sum(jnp.square(a), **along)
+
+    def scaled():
+        size = jnp.abs(jax.lax.stop_gradient(a))
+        top = jnp.max(size, initial=0.0, **{**along, "keepdims": True})
+        top = jnp.where((top > 0.0) & (top < math.inf), top, 1.0)
+        part = _root(jnp.sum(jnp.square(a / top), **along))
+        return jnp.reshape(top, jnp.shape(part)) * part
+
+    if a.dtype.itemsize == 2:
+        return scaled()
+    fits = jnp.all((total > 1e-30) & (total < 1e37))
+    return jax.lax.cond(fits, lambda: _root(total), scaled)
+'''
 _REAL = '''
 def _real(a):
     """An array of floating numbers."""
@@ -123,6 +140,7 @@ HELPERS = {
     **{name: _helper(text) for name, text in numpy_code.HELPERS.items()},
     "_in_blocks": _BLOCKS,
     "_is_known": _KNOWN,
+    "_norm": _NORM,
     "_real": _REAL,
     **special.helpers(special.JAX),
 }

@@ -40,6 +40,8 @@ class KerasPrinter(Printer):
         "count": "ops.shape(a)[k]",
         "size": "ops.cast(ops.size(a), dtype)",
         "arange": "ops.arange(ops.shape(a)[k])",
+        "range": "ops.arange(n)",
+        "shorter range": "ops.arange(ops.shape(a)[k])[n:] - n",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "F(a, axis=k)",
@@ -84,6 +86,14 @@ def _carried(*arguments):
     return _value(*arguments), gradient
 '''
 HELPERS = special.helpers(special.KERAS) | arguments.HELPERS | {
+    "_norm": '''
+def _norm(a, axis=None, keepdims=False):
+    """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
+    top = ops.stop_gradient(ops.max(ops.abs(a), axis=axis, keepdims=True, initial=0.0))
+    top = ops.where((top > 0.0) & (top < math.inf), top, ops.ones_like(top))
+    found = _root(ops.sum(ops.square(a / top), axis=axis, keepdims=keepdims))
+    return ops.reshape(top, ops.shape(found)) * found
+''',
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
@@ -171,15 +181,19 @@ def _take_along(a, index, axis):
     return ops.squeeze(ops.take_along_axis(a, index, axis=axis), axis)
 ''',
     "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return ops.pad(a, [(0, 0)] * (len(a.shape) - 1) + [(first, like.shape[-1] - last)])
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    first = ops.shape(ops.arange(count)[:start])[0]
+    widths = [(0, 0)] * len(a.shape)
+    widths[axis] = first, count - first - ops.shape(a)[axis]
+    return ops.pad(a, widths)
 ''',
     "_along": '''
 def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
-    shape = [max(lengths) for lengths in zip(*(ops.shape(a) for a in tensors))]
+    rank = max(len(a.shape) for a in tensors)
+    shapes = [(1,) * (rank - len(a.shape)) + tuple(ops.shape(a)) for a in tensors]
+    shape = [max(lengths) for lengths in zip(*shapes)]
     first = first % len(shape)
     joined = (
         *shape[:first],
@@ -209,6 +223,16 @@ def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
     order = lambda a: ops.argsort(ops.argsort(-a, axis=-1), axis=-1)
     return _along(lambda a: ops.cast(order(a) + 1, a.dtype), [a], first, count)
+''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(lambda a: ops.fft((a, ops.zeros_like(a)))[0], [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(lambda a: -ops.fft((a, ops.zeros_like(a)))[1], [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator, Iterable, Mapping
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, Axes, Axis, ordered
+from lossdsl.ir.axes import Axes, Axis, ordered
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -160,7 +160,8 @@ class _Writer:
             case Position(axis):
                 return places.get(axis) or self._letter(axis, {}), _ATOM
             case Length():
-                return (yield from self._length(node, places))
+                is_short = len(node.over) == 1 and any(axis.cut for axis in node.over)
+                return self._count(node.over), _SUM if is_short else _ATOM if len(node.over) == 1 else _PRODUCT
             case Call(op, args) if op.name in ("add", "sub", "mul", "div", "neg", "pow"):
                 return (yield from self._arithmetic(op.name, args, places))
             case Call(op, args):
@@ -182,12 +183,6 @@ class _Writer:
                 return rf"\operatorname{{pad}}{_fenced(text)}", _ATOM
         raise AssertionError(f"no LaTeX for {type(node).__name__}")
 
-    def _length(self, node: Length, places: Places) -> Steps:
-        if any(isinstance(part, Slice) for part in walk(node.arg)):
-            text, _ = yield node.arg, _without(places, node.over)
-            return rf"\operatorname{{len}}{_fenced(text)}", _ATOM
-        return self._count(node.over), _ATOM if len(node.over) == 1 else _PRODUCT
-
     def _along(self, node: Along, places: Places) -> Steps:
         texts = []
         for arg in node.args[:1] if node.args[-1] is node.args[0] else node.args:
@@ -198,16 +193,25 @@ class _Writer:
         return (f"{function}_{{{below}}}" if below else function), _ATOM
 
     def _slice(self, node: Slice, places: Places) -> Steps:
-        start, stop = node.start, node.stop
-        if LAST in places and (start is None or start >= 0):
-            letter = places[LAST]
-            return (yield node.arg, {**places, LAST: f"{letter}+{start}" if start else letter})
-        text, level = yield node.arg, _without(places, frozenset({LAST}))
+        old, new, start = node.old, node.new, node.start
+        letter = places.get(new) or (self._letter(new, {}) if new.is_index else "")
+        if letter and start >= 0:
+            return (yield node.arg, {**places, old: f"{letter}+{start}" if start else letter})
+        text, level = yield node.arg, _without(places, frozenset({old, new}))
         base = text if level == _ATOM and "_" not in text else _fenced(text)
-        return f"{base}_{{{'' if start is None else start}:{'' if stop is None else stop}}}", _ATOM
+        bounds = ":".join("" if end is None else str(end) for end in node.bounds)
+        return f"{base}_{{{bounds}}}", _ATOM
 
     def _count(self, over: Axes) -> str:
-        return r" \, ".join(self.lengths[axis.domain] for axis in ordered(over))
+        several = len(over) > 1
+        return r" \, ".join(self._length(axis, several) for axis in ordered(over))
+
+    def _length(self, axis: Axis, is_factor: bool) -> str:
+        if axis.size is not None:
+            return str(axis.size)
+        whole = self.lengths[axis.domain]
+        less = f"{whole} - {axis.cut}"
+        return whole if not axis.cut else _fenced(less) if is_factor else less
 
     def _arithmetic(self, name: str, args: tuple[Expr, ...], places: Places) -> Steps:
         left, level = yield args[0], places
@@ -281,9 +285,7 @@ class _Writer:
             return rf"{quantifier} {below} : {_held(text, level, 30)}", 15
         body = _held(text, level, _OPEN, inner=True)
         if name == "mean":
-            counted = not any(isinstance(part, Slice) for part in walk(arg))
-            mark = rf"\frac{{1}}{{{self._count(node.over)}}} \sum" if counted else r"\operatorname*{mean}"
-            return rf"{mark}_{{{below}}} {body}", _OPEN
+            return rf"\frac{{1}}{{{self._count(node.over)}}} \sum_{{{below}}} {body}", _OPEN
         return rf"{node.op.latex}_{{{below}}} {body}", _OPEN
 
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lossdsl.ir.axes import LAST, NONE, SAMPLE, Axes, Axis, ordered
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, users, walk
-
-_LAST: Axes = frozenset({LAST})
-_FLEXIBLE: tuple[Axes, ...] = (NONE, _LAST, SAMPLE, SAMPLE | {LAST})
+from lossdsl.ir.axes import NONE, SAMPLE, Axes, Axis, is_along_last, last_of, ordered, without_last
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, users, walk
 
 
 def is_flexible(roots: Iterable[Expr]) -> bool:
@@ -24,19 +21,17 @@ def is_flexible(roots: Iterable[Expr]) -> bool:
 
 def _serves_every_rank(node: Expr) -> bool:
     match node:
-        case Rename():
-            return False
+        case Rename(old=old, new=new) | Slice(old=old, new=new):
+            fits = old.is_last and new.is_last
         case Reduce(arg=arg, over=over) | Length(arg=arg, over=over):
-            fits = over in (_LAST, arg.axes)
+            fits = is_along_last(over) or over == arg.axes
         case Along(over=over):
-            fits = over == _LAST
-        case Position(axis):
-            fits = axis == LAST
-        case Gather(index=index):
-            fits = LAST not in index.axes and bool(index.axes or index.is_static)
+            fits = is_along_last(over)
+        case Gather(axis=axis, index=index):
+            fits = axis.is_last and last_of(index.axes) is None
         case _:
             fits = True
-    return fits and node.axes in _FLEXIBLE
+    return fits and without_last(node.axes) in (NONE, SAMPLE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Layout:
         The items are `None` for a new dimension, `...` and `:` for those that stay.
         """
         if self.flexible:
-            return [..., None] if have == SAMPLE and LAST in want else None
+            return [..., None] if have == SAMPLE and last_of(want) is not None else None
         target = self.dims(want | have)
         present = [axis in have for axis in target]
         if True not in present:
@@ -78,8 +73,9 @@ def kept(roots: Iterable[Expr]) -> set[Expr]:
     order = list(walk(*roots))
     found: set[Expr] = set()
     for node in reversed(order):
-        may = node not in roots and node.axes and not node.is_static and LAST not in node.axes and _may_keep(node)
-        if may and all(isinstance(user, Call) and (LAST in user.axes or user in found) for user in above[node]):
+        is_open = node not in roots and node.axes and not node.is_static
+        may = is_open and last_of(node.axes) is None and _may_keep(node)
+        if may and all(isinstance(user, Call) and (last_of(user.axes) or user in found) for user in above[node]):
             found.add(node)
     rooted: set[Expr] = set()
     for node in order:
@@ -89,4 +85,4 @@ def kept(roots: Iterable[Expr]) -> set[Expr]:
 
 
 def _may_keep(node: Expr) -> bool:
-    return isinstance(node, Call) or (isinstance(node, Reduce) and node.over == _LAST)
+    return isinstance(node, Call) or (isinstance(node, Reduce) and is_along_last(node.over))

@@ -35,6 +35,8 @@ class NumpyPrinter(Printer):
         "count": "a.shape[k]",
         "size": "a.size",
         "arange": "np.arange(a.shape[k])",
+        "range": "np.arange(n)",
+        "shorter range": "np.arange(a.shape[k] - n)",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "_position(F, a, k)",
@@ -57,19 +59,33 @@ class NumpyPrinter(Printer):
 
 PRINTER = NumpyPrinter
 IMPORTS = {"math": "import math", "np": "import numpy as np", "special": "from scipy import special"}
-HELPERS = special.helpers(special.NUMPY) | arguments.HELPERS | {
-    "_vector": '''
+HELPERS = (
+    special.helpers(special.NUMPY)
+    | arguments.HELPERS
+    | {
+        "_norm": '''
+def _norm(a, **along):
+    """sqrt(sum(a^2)), of smaller or larger numbers where the squares do not fit."""
+    total = np.sum(np.square(a), **along)
+    if a.dtype.itemsize > 2 and np.all((total > 1e-30) & (total < 1e37)):
+        return np.sqrt(total)
+    top = np.max(np.abs(a), initial=0.0, **{**along, "keepdims": True})
+    top = np.where((top > 0.0) & (top < math.inf), top, 1.0)
+    total = np.sum(np.square(a / top), **along)
+    return np.reshape(top, np.shape(total)) * np.sqrt(total)
+''',
+        "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
     return np.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
 ''',
-    "_real": '''
+        "_real": '''
 def _real(a):
     """An array of floating numbers."""
     a = np.asarray(a)
     return a if a.dtype.kind == "f" else a.astype(float)
 ''',
-    "_in_blocks": '''
+        "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *arrays):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
     size, (first, axis) = math.prod(lengths), arrays[0]
@@ -90,12 +106,12 @@ def _in_blocks(function, combined, joined, lengths, *arrays):
         )
     return found[0] if combined else np.concatenate(found, axis=joined)
 ''',
-    "_mean": '''
+        "_mean": '''
 def _mean(a, axis):
     """np.mean; 0 over nothing, as in an empty batch."""
     return np.mean(a, axis=axis) if a.size else np.sum(a, axis=axis)
 ''',
-    "_position": '''
+        "_position": '''
 def _position(function, a, axis):
     """np.argmax or np.argmin; 0 over nothing."""
     return (
@@ -104,19 +120,21 @@ def _position(function, a, axis):
         else np.zeros(np.sum(a, axis=axis).shape, int)
     )
 ''',
-    "_take_along": '''
+        "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range."""
     index = np.clip(index, 0, a.shape[axis] - 1)
     return np.squeeze(np.take_along_axis(a, index, axis=axis), axis=axis)
 ''',
-    "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return np.pad(a, [(0, 0)] * (a.ndim - 1) + [(first, like.shape[-1] - last)])
+        "_unslice": '''
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    first = len(range(count)[:start])
+    widths = [(0, 0)] * a.ndim
+    widths[axis] = first, count - first - a.shape[axis]
+    return np.pad(a, widths)
 ''',
-    "_along": '''
+        "_along": '''
 def _along(function, arrays, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
     arrays = np.broadcast_arrays(*arrays)
@@ -130,7 +148,7 @@ def _along(function, arrays, first, count):
     moved = [np.moveaxis(a.reshape(joined), first, -1) for a in arrays]
     return np.moveaxis(function(*moved), -1, first).reshape(shape)
 ''',
-    "_cumsum": '''
+        "_cumsum": '''
 def _cumsum(a, first, count, reverse):
     """Running sums along axes, from the end if `reverse`."""
     if reverse:
@@ -142,7 +160,7 @@ def _cumsum(a, first, count, reverse):
         )
     return _along(lambda a: np.cumsum(a, axis=-1), [a], first, count)
 ''',
-    "_rank": '''
+        "_rank": '''
 def _rank(a, first, count):
     """1 for the largest, 2 for the next; the first of several comes first."""
     order = lambda a: np.argsort(
@@ -150,7 +168,21 @@ def _rank(a, first, count):
     )
     return _along(lambda a: (order(a) + 1).astype(a.dtype), [a], first, count)
 ''',
-    "_sort": '''
+        "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(
+        lambda a: np.real(np.fft.fft(a, axis=-1)).astype(a.dtype), [a], first, count
+    )
+''',
+        "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(
+        lambda a: -np.imag(np.fft.fft(a, axis=-1)).astype(a.dtype), [a], first, count
+    )
+''',
+        "_sort": '''
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     order = lambda key: np.argsort(key, axis=-1, kind="stable")
@@ -161,7 +193,7 @@ def _sort(a, key, first, count):
         count,
     )
 ''',
-    "_unsort": '''
+        "_unsort": '''
 def _unsort(a, key, first, count):
     """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
     order = lambda key: np.argsort(
@@ -174,4 +206,5 @@ def _unsort(a, key, first, count):
         count,
     )
 ''',
-}
+    }
+)

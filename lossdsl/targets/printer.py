@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from fractions import Fraction
 
-from lossdsl.ir.axes import LAST, Axes, Axis, ordered
+from lossdsl.ir.axes import Axes, Axis, is_along_last, ordered
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -26,7 +26,7 @@ from lossdsl.ir.expr import (
     Slice,
     Unslice,
 )
-from lossdsl.targets.reductions import Reductions
+from lossdsl.targets.axis_reductions import Reductions
 from lossdsl.targets.template import fill, literal, name
 
 
@@ -54,29 +54,43 @@ class Printer(Reductions):
             case Position(axis):
                 return self.arange(axis)
             case Rename(arg, old, new):
-                return self._rename(arg, old, new, node)
+                return self._rename(self.done[arg], arg, old, new)
             case Gather():
                 return self._gather(node)
-            case Slice(arg, start, stop):
-                return self.subscript(self.done[arg], [..., slice(start, stop)])
-            case Unslice(arg, like, start, stop):
-                self.helpers.add("_unslice")
-                return fill("_unslice(a, like, i, j)", a=self.done[arg], like=self.done[like], i=start, j=stop)
+            case Slice():
+                return self._slice(node)
+            case Unslice():
+                return self._unslice(node)
             case Along():
                 return self._along(node)
         raise AssertionError(f"no code for {type(node).__name__}")
 
-    def _rename(self, arg: Expr, old: Axis, new: Axis, node: Rename) -> ast.expr:
+    def _rename(self, tree: ast.expr, arg: Expr, old: Axis, new: Axis) -> ast.expr:
+        """An array of the axes of `arg`, but that `old` is called `new`, in the order of arrays."""
         dims = self.layout.dims(arg.axes)
-        tree = self.done[arg]
-        if node.is_diagonal:
+        if new in arg.axes:
             tree = self.diagonal(tree, len(dims), dims.index(old), dims.index(new))
             dims = (*(axis for axis in dims if axis not in (old, new)), new)
         else:
             dims = tuple(new if axis == old else axis for axis in dims)
-        target = self.layout.dims(node.axes)
-        order = tuple(dims.index(axis) for axis in target)
+        order = tuple(dims.index(axis) for axis in self.layout.dims(frozenset(dims)))
         return tree if order == tuple(range(len(order))) else self.transpose(tree, order)
+
+    def _slice(self, node: Slice) -> ast.expr:
+        dims = self.layout.dims(node.arg.axes)
+        part = slice(*node.bounds)
+        before: list[object] = [...] if node.old.is_last else [slice(None)] * dims.index(node.old)
+        index = [*before, part]
+        return self._rename(self.subscript(self.done[node.arg], index), node.arg, node.old, node.new)
+
+    def _unslice(self, node: Unslice) -> ast.expr:
+        self.helpers.add("_unslice")
+        dims = self.layout.dims(node.arg.axes)
+        like, at = self.shape_of(node.like, node.new)
+        count = self.spelled("count", a=like, k=at)
+        place = dims.index(node.old) - len(dims)
+        tree = fill("_unslice(a, k, n, i)", a=self.done[node.arg], k=place, n=count, i=node.start)
+        return self._rename(tree, node.arg, node.old, node.new)
 
     def _gather(self, node: Gather) -> ast.expr:
         arg, axis, index = node.arg, node.axis, node.index
@@ -84,11 +98,11 @@ class Printer(Reductions):
         tree = self.done[arg]
         if isinstance(index, Const):
             place = int(index.value)
-            if axis == LAST:
+            if axis.is_last:
                 return self.subscript(tree, [..., place])
             return self.subscript(tree, [*[slice(None)] * dims.index(axis), place])
         at = self._whole(index)
-        if self.is_plain(index):
+        if self.is_plain(index) or not index.axes:
             return self.spelled("pick", a=tree, i=at, k=self.layout.rank_from_end(arg.axes, axis))
         if arg.axes == {axis}:
             return self.take(tree, at, 0)
@@ -96,7 +110,7 @@ class Printer(Reductions):
         in_order = ordered(index.axes | rest) == (*ordered(index.axes), *ordered(rest))
         if not rest & index.axes and dims[0] == axis and in_order:
             return self.take(tree, at, 0)
-        if axis == LAST and rest == index.axes:
+        if axis.is_last and rest == index.axes:
             return self.take_last(tree, at)
         self.helpers.add("_take_along")
         everything = ordered(arg.axes | index.axes)
@@ -117,12 +131,12 @@ class Printer(Reductions):
         op, over = node.op.name, node.over
         trees = [self.meet(arg, node.axes) for arg in node.args]
         dims = self.layout.dims(node.axes)
-        if over == frozenset({LAST}):
+        if is_along_last(over):
             first, count = -1, 1
         else:
             places = [place for place, axis in enumerate(dims) if axis in over]
             first, count = places[0], len(places)
-        helper = {"cumsum": "_cumsum", "rank": "_rank", "sort": "_sort", "unsort": "_unsort"}[op]
+        helper = f"_{op}"
         self.helpers.update((helper, "_along"))
         more: list[object] = [node.reverse] if op == "cumsum" else []
         call = fill(f"{helper}()")
@@ -145,7 +159,11 @@ class Printer(Reductions):
         return result
 
     def arange(self, axis: Axis) -> ast.expr:
+        if axis.size is not None:
+            return self.spelled("range", n=axis.size)
         tree, place = self.measured(axis)
+        if axis.cut:
+            return self.spelled("shorter range", a=tree, k=place, n=axis.cut)
         return self.spelled("arange", a=tree, k=place)
 
 

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Mapping
 
-from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis
+from lossdsl.ir.axes import DOMAINS, LAST, NONE, Axes, Axis, last_of
 from lossdsl.ir.expr import Expr, Input, Param, Rename, walk
 from lossdsl.targets.identifiers import distinct, user
 from lossdsl.targets.layout import Layout, is_flexible, kept
@@ -15,9 +15,6 @@ from lossdsl.targets.template import assign, literal, name
 
 _INLINE = 8
 """How deeply trees nest before a part gets a name: for readers, and for Python's own parser."""
-
-_HOMES = {axis.domain: axis for axis in (BATCH, SPACE, LAST, ROWS)}
-"""The axis of its own that each domain has, beside those of indices."""
 
 
 class Statements(Spelling):
@@ -98,7 +95,8 @@ class Statements(Spelling):
         tree = self.done[node]
         if node.is_static or not node.axes:
             return tree
-        index = self.layout.index(self.has(node), want)
+        kept = {last_of(want) or LAST} if node in self.kept else NONE  # of length 1, it meets what a slice leaves, too
+        index = self.layout.index(node.axes | kept, want)
         return tree if index is None else self.subscript(tree, index)
 
     def subscript(self, tree: ast.expr, index: list[object]) -> ast.expr:
@@ -119,12 +117,11 @@ class Statements(Spelling):
 
     def shape_of(self, node: Expr, axis: Axis) -> tuple[ast.expr, int]:
         """An array that has the axis, and the number of the dimension."""
-        wanted = axis if axis in node.axes else _HOMES[axis.domain]
-        return self.done[node], -1 if self.layout.flexible else self.layout.dims(self.has(node)).index(wanted)
+        return self.done[node], -1 if self.layout.flexible else self.layout.dims(self.has(node)).index(axis)
 
     def measured(self, axis: Axis) -> tuple[ast.expr, int]:
         """A leaf on which to measure an axis for counting positions."""
-        home = _HOMES[axis.domain]
+        home = DOMAINS[axis.domain]
         leaf = self.sizes[home]
         return name(self.leaves[leaf.name]), -1 if self.layout.flexible else self.layout.dims(leaf.axes).index(home)
 

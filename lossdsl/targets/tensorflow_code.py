@@ -46,6 +46,8 @@ class TensorFlowPrinter(Printer):
         "count": "_count(a, k)",
         "size": "tf.cast(tf.size(a), dtype)",
         "arange": "tf.range(_count(a, k))",
+        "range": "tf.range(n)",
+        "shorter range": "tf.range(tf.maximum(_count(a, k) - n, 0))",
         "reduced": "F(a, axis=k)",
         "reduced, kept": "F(a, axis=k, keepdims=True)",
         "position": "_position(F, a, k)",
@@ -170,6 +172,23 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         tf.reduce_prod(tf.cast(tf.stack(lengths), tf.float32)) > 2.0**22, by_row, whole
     )
 ''',
+    "_norm": '''
+def _norm(a, axis=None):
+    """sqrt(sum(a^2)), of smaller or larger numbers where the squares do not fit."""
+    total = tf.math.reduce_sum(tf.math.square(a), axis=axis)
+
+    def scaled():
+        size = tf.math.abs(tf.stop_gradient(a))
+        top = tf.math.reduce_max(size, axis=axis, keepdims=True)
+        top = tf.where((top > 0.0) & (top < math.inf), top, tf.ones_like(top))
+        part = _root(tf.math.reduce_sum(tf.math.square(a / top), axis=axis))
+        return tf.squeeze(top, axis) * part
+
+    if a.dtype.size == 2:
+        return scaled()
+    fits = tf.math.reduce_all((total > 1e-30) & (total < 1e37))
+    return tf.cond(fits, lambda: _root(total), scaled)
+''',
     "_excess": '''
 def _excess(a, axis=None):
     """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves.
@@ -293,10 +312,15 @@ def _take_along(a, index, axis):
     return tf.transpose(tf.gather(a, index, axis=-1, batch_dims=rank - 1), back)
 ''',
     "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return tf.pad(a, [(0, 0)] * (a.shape.rank - 1) + [(first, like.shape[-1] - last)])
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    if isinstance(count, int):
+        first = len(range(count)[:start])
+    else:
+        first = tf.clip_by_value(start if start >= 0 else count + start, 0, count)
+    widths = [[0, 0]] * a.shape.rank
+    widths[axis] = [first, count - first - _count(a, axis)]
+    return tf.pad(a, widths)
 ''',
     "_along": '''
 def _along(function, tensors, first, count):
@@ -304,7 +328,7 @@ def _along(function, tensors, first, count):
     shape = tf.shape(tensors[0])
     for tensor in tensors[1:]:
         shape = tf.broadcast_dynamic_shape(shape, tf.shape(tensor))
-    rank = tensors[0].shape.rank
+    rank = max(tensor.shape.rank for tensor in tensors)
     first = first % rank
     size = tf.reduce_prod(shape[first : first + count], keepdims=True)
     joined = tf.concat([shape[:first], size, shape[first + count :]], 0)
@@ -332,6 +356,24 @@ def _rank(a, first, count):
         tf.argsort(-a, axis=-1, stable=True), axis=-1, stable=True
     )
     return _along(lambda a: tf.cast(order(a) + 1, a.dtype), [a], first, count)
+''',
+    "_dft": '''
+def _dft(a):
+    """The discrete Fourier transform along the last axis."""
+    kind = tf.complex128 if a.dtype == tf.float64 else tf.complex64
+    return tf.signal.fft(tf.cast(a, kind))
+''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    real = lambda a: tf.cast(tf.math.real(_dft(a)), a.dtype)
+    return _along(real, [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    imag = lambda a: tf.cast(-tf.math.imag(_dft(a)), a.dtype)
+    return _along(imag, [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):

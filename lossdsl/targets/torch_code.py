@@ -44,6 +44,8 @@ class TorchPrinter(Printer):
         "count": "a.shape[k]",
         "size": "a.numel()",
         "arange": "torch.arange(a.shape[k], device=a.device)",
+        "range": "torch.arange(n, device=device)",
+        "shorter range": "torch.arange(max(a.shape[k] - n, 0), device=a.device)",
         "reduced": "F(a, dim=k)",
         "reduced, kept": "F(a, dim=k, keepdim=True)",
         "position": "_position(F, a, k)",
@@ -138,6 +140,16 @@ def _carried(*arguments):
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
 HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+    "_norm": '''
+def _norm(a, dim=None, keepdim=False):
+    """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
+    if not a.numel():
+        return torch.sum(a, dim=dim, keepdim=keepdim)
+    top = torch.linalg.vector_norm(a.detach(), math.inf, dim=dim, keepdim=True)
+    top = torch.where((top > 0.0) & (top < math.inf), top, torch.ones_like(top))
+    found = _root(torch.sum(torch.square(a / top), dim=dim, keepdim=keepdim))
+    return top.reshape(found.shape) * found
+''',
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""
@@ -160,20 +172,21 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
     size, (first, axis) = math.prod(lengths), tensors[0]
     if size <= 2**22:
         return function(*(a for a, _ in tensors))
-    step = max(1, first.shape[axis] * 2**22 // size)
-    found = []
+    step = max(1, first.shape[axis] * 2**19 // size)
+    found = None
     for start in range(0, first.shape[axis], step):
         part = function(
             *(a.narrow(k, start, min(step, a.shape[k] - start)) for a, k in tensors)
         )
-        found = (
-            [part]
-            if not found
-            else [combined(found[0], part)]
-            if combined
-            else [*found, part]
-        )
-    return found[0] if combined else torch.cat(found, dim=joined)
+        if combined:
+            found = part if found is None else combined(found, part)
+            continue
+        if found is None:  # made beforehand: parts in a list keep the room between them
+            shape = list(part.shape)
+            shape[joined] = first.shape[axis]
+            found = part.new_empty(shape)
+        found.narrow(joined, start, part.shape[joined]).copy_(part)
+    return found
 ''',
     "_mean": '''
 def _mean(a, axis):
@@ -206,10 +219,11 @@ def _take_along(a, index, axis):
     return torch.squeeze(torch.take_along_dim(a, index, dim=axis), axis)
 ''',
     "_unslice": '''
-def _unslice(a, like, start, stop):
-    """Zeros like `like`, but `a` from `start` to `stop` of the last axis."""
-    first, last, _ = slice(start, stop).indices(like.shape[-1])
-    return torch.nn.functional.pad(a, (first, like.shape[-1] - last))
+def _unslice(a, axis, count, start):
+    """`a` from `start` on along an axis of a length, and 0 elsewhere."""
+    first = len(range(count)[:start])
+    widths = [0, 0] * (-axis - 1) + [first, count - first - a.shape[axis]]
+    return torch.nn.functional.pad(a, widths)
 ''',
     "_along": '''
 def _along(function, tensors, first, count):
@@ -244,6 +258,21 @@ def _rank(a, first, count):
         torch.argsort(-a, dim=-1, stable=True), dim=-1, stable=True
     )
     return _along(lambda a: (order(a) + 1).to(a.dtype), [a], first, count)
+''',
+    "_dft": '''
+def _dft(a):
+    """The discrete Fourier transform along the last axis, of 16-bit numbers in 32."""
+    return torch.fft.fft(a if a.dtype == torch.float64 else a.float(), dim=-1)
+''',
+    "_dft_cos": '''
+def _dft_cos(a, first, count):
+    """Sums with cosines, the real part of the discrete Fourier transform."""
+    return _along(lambda a: torch.real(_dft(a)).to(a.dtype), [a], first, count)
+''',
+    "_dft_sin": '''
+def _dft_sin(a, first, count):
+    """Sums with sines."""
+    return _along(lambda a: -torch.imag(_dft(a)).to(a.dtype), [a], first, count)
 ''',
     "_sort": '''
 def _sort(a, key, first, count):

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -152,8 +151,8 @@ def _nonzero(adjoint: Expr, below: list[Expr], known: Masks | None) -> Expr:
             return b.call("or", *below)
         case Reduce(_, _, over) | Along(_, _, over):
             return b.anywhere(below[0], over)
-        case Slice() | Unslice():
-            return b.anywhere(below[0], frozenset({LAST}))
+        case Slice(_, old) | Unslice(_, _, old):
+            return b.anywhere(below[0], frozenset({old}))
         case Rename(_, old, new):
             counts = b.anywhere(below[0], frozenset({new}))
             return Rename(counts, old, new) if old in counts.axes else counts

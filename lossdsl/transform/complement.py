@@ -13,9 +13,10 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
-from lossdsl.transform.log_domain import LogDomain, subtraction
+from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.pairs import summands
+from lossdsl.transform.scaled import subtraction
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
@@ -79,7 +80,7 @@ _OPPOSITE = {"max": "min", "min": "max"}
 
 def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) -> Expr | None:
     match name, args:
-        case ("sigmoid" | "norm_cdf"), (a,):
+        case (("sigmoid" | "norm_cdf"), (a,)):
             return b.call(name, b.neg(a))
         case "erf", (a,):
             return b.call("erfc", a)
@@ -118,7 +119,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return _of_negative(inner, share, domain)
         case "div", (above, below):
             return _of_quotient(above, below)
-        case ("add" | "sub"), _:
+        case (("add" | "sub"), _):
             return _of_mixture(share, domain)
     return None
 

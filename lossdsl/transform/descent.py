@@ -14,10 +14,13 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Sl
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
 from lossdsl.transform.complement import one_minus
-from lossdsl.transform.log_domain import LEAST, MOST, NOTHING, LogDomain, Scaled, unshifted
+from lossdsl.transform.log_domain import LogDomain
+from lossdsl.transform.norms import over_norms, root
 from lossdsl.transform.pairs import paired
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
+
 
 def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every rule of this module used, from the leaves up."""
@@ -124,6 +127,9 @@ def _quotient_near_one(arg: Expr) -> Expr | None:
 
 def _div(domain: LogDomain, node: Call) -> Expr | None:
     above, below = node.args
+    units = over_norms(above, below)
+    if units is not None:
+        return units
     divisor = domain.scale(below)
     if divisor.is_plain:
         return None
@@ -184,11 +190,11 @@ def _replaced(part: Expr, powers: Expr, share: Expr, over: Axes) -> Expr | None:
             return _replaced_in_call(part, inside)
         case Reduce(op) if op.name not in ("sum", "mean"):
             return None
-        case Rename(_, old, new) if {old, new} & powers.axes - over:
+        case Rename(_, old, new) | Slice(_, old, new) if {old, new} & powers.axes - over:
             return None
         case Reduce(_, arg) | Gather(arg) | Rename(arg) | Slice(arg):
             found = inside(arg)
-            keeps_axes = found is not None and (not isinstance(part, Reduce) or found.axes == arg.axes)
+            keeps_axes = found is not None and (isinstance(part, Gather | Rename) or found.axes == arg.axes)
             return part.rebuilt((found, *part.children[1:])) if found is not None and keeps_axes else None
     return None
 
@@ -215,11 +221,12 @@ def _replaced_in_call(node: Call, inside: Callable[[Expr], Expr | None]) -> Expr
 
 
 def _power(domain: LogDomain, node: Call) -> Expr | None:
-    return _raised(domain, node, *node.args)
+    base, exponent = node.args
+    return (root(base) if exponent is NEAR else None) or _raised(domain, node, base, exponent)
 
 
 def _sqrt(domain: LogDomain, node: Call) -> Expr | None:
-    return _raised(domain, node, node.args[0], b.const(0.5))
+    return root(node.args[0]) or _raised(domain, node, node.args[0], NEAR)
 
 
 def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr | None:

@@ -82,6 +82,8 @@ def is_by_sample(value: Expr, wrt: Iterable[Input | Param]) -> bool:
                     return False
                 case Rename():
                     return False
+                case Slice(_, old, _) | Unslice(_, _, _, old) if old in own:
+                    return False
     return True
 
 
@@ -148,6 +150,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, flow.masks, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
+        case Along(op, (arg,), over) if op.name in ("dft_cos", "dft_sin"):  # the matrices are symmetric
+            adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over))
         case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
             other = "unsort" if op.name == "sort" else "sort"
             adjoints.add(arg, Along(AGGREGATES[other], (b.spread(adjoint, over), key), over))
@@ -162,12 +166,10 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             if labelled is None:
                 labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
             adjoints.add(*labelled)
-        case Slice(arg, start, stop):
-            if LAST not in adjoint.axes:  # the same for each element of the slice
-                adjoint = Slice(b.spread(adjoint, frozenset({LAST})), start, stop)
-            adjoints.add(arg, Unslice(adjoint, arg, start, stop))
-        case Unslice(arg, _, start, stop):
-            adjoints.add(arg, Slice(adjoint, start, stop))
+        case Slice(arg, old, new, start):
+            adjoints.add(arg, Unslice(b.spread(adjoint, frozenset({new})), arg, new, old, start))
+        case Unslice(arg, _, old, new, start):
+            adjoints.add(arg, Slice(b.spread(adjoint, frozenset({new})), new, old, start))
 
 
 def _push_quotient(

@@ -186,12 +186,11 @@ def _others(p: _Parts) -> Expr:
 
 
 def _norm(p: _Parts) -> Expr:
-    return _root(reduce("sum", b.power(p.arg, b.TWO), p.over))
+    return reduce("norm", p.arg, p.over)
 
 
 def _normalize(p: _Parts) -> Expr:
-    square = reduce("sum", b.power(p.arg, b.TWO), p.over)
-    return b.div(p.element(p.arg), _root(square, b.ONE))
+    return b.div(p.element(p.arg), nonzero(_norm(p)))
 
 
 def _var(p: _Parts) -> Expr:
@@ -199,12 +198,9 @@ def _var(p: _Parts) -> Expr:
 
 
 def _std(p: _Parts) -> Expr:
-    return _root(_var(p))
-
-
-def _root(square: Expr, otherwise: Expr = b.ZERO) -> Expr:
-    """A square root whose slope at 0 is 0, and its value there."""
-    return b.where(b.call("gt", square, b.ZERO), b.call("sqrt", square), otherwise)
+    """By the norm of the differences from the mean, whose squares need not fit."""
+    gaps = b.sub(p.arg, reduce("mean", p.arg, p.over))
+    return b.div(reduce("norm", gaps, p.over), b.call("sqrt", b.length(p.arg, p.over)))
 
 
 _LOWERINGS: Mapping[str, Callable[[_Parts], Expr]] = {
@@ -223,14 +219,13 @@ assert _LOWERINGS.keys() == DEFINITIONS.keys()
 
 
 def _simpler(node: Expr) -> Expr:
-    """`(small + m) - x` as `small + (m - x)`, and a root that is no divisor of 0 by one choice, not two."""
+    """`(small + m) - x` as `small + (m - x)`, and the square of a norm without its root."""
     if not isinstance(node, Call):
         return node
-    if node.op.name == "where":
-        condition, root, otherwise = node.args
-        is_root = isinstance(root, Call) and root.op.name == "where" and root.args[2] is b.ZERO
-        if is_root and condition is b.call("gt", root, b.ZERO):
-            return b.where(root.children[0], root.children[1], otherwise)
+    if node.op.name in ("square", "pow") and isinstance(node.args[0], Reduce) and node.args[0].op.name == "norm":
+        norm = node.args[0]
+        if node.op.name == "square" or node.args[1] is b.TWO:
+            return reduce("sum", b.power(norm.arg, b.TWO), norm.over)
     if node.op.name not in ("add", "sub"):
         return node
     left, right = node.args

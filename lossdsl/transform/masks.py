@@ -18,7 +18,7 @@ from functools import partial, reduce
 from typing import NamedTuple
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, Axes
+from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts, shifted_where
@@ -156,8 +156,8 @@ class _Mask:
                 others = frozenset({old, new})
             case Gather(arg, axis, index):
                 others = index.axes - arg.axes | {axis}
-            case Slice():
-                others = frozenset({LAST})
+            case Slice(_, old, new):
+                others = frozenset({old, new})
             case _:
                 return node
         below = _somewhere(tests, others, way.tests)

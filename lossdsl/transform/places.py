@@ -30,8 +30,10 @@ from lossdsl.ir.expr import (
 from lossdsl.ir.loss import ELEMENT, Loss
 
 
-def placeless(loss: Loss) -> Loss:
-    """The loss with one place, and no axis for it."""
+def placeless(loss: Loss) -> Loss | None:
+    """The loss with one place, and no axis for it; None where a part of it is there at several places only."""
+    if any(axis.domain == "space" and not axis.is_whole for node in walk(loss.result) for axis in node.axes):
+        return None
     value, result, *named = _without((loss.value, loss.result, *loss.names))
     inputs = tuple(
         replace(spec, nodes=tuple(Input(node.name, _rest(node.over), node.whole) for node in spec.nodes))
@@ -102,7 +104,7 @@ def _changed(node: Expr, children: tuple[Expr, ...]) -> Expr:
             return b.ZERO if op.name in ("argmax", "argmin") else children[0]
         case Along(op, _, over):
             if not _rest(over):
-                return b.ONE if op.name == "rank" else children[0]
+                return {"rank": b.ONE, "dft_sin": b.ZERO}.get(op.name, children[0])
             return Along(op, children, _rest(over), node.reverse)
         case Rename(_, old, _) if old.domain == "space":
             return children[0]

@@ -79,7 +79,7 @@ DISTRIBUTIONS = (
     Op("trigamma", "a", "derivative of digamma", lambda m, a: m.polygamma(1, a), ("polygamma2(a)",),
        helper("_trigamma"), domain=(POSITIVE,), safe=(1.0,), defined=(POSITIVE,),
        trait=Trait(None, elsewhere=True, direction=-1, bends=1, limits=(INF, 0), image=POSITIVE), sample=PLUS,
-       public=False, latex=r"\psi'", ulps=errors("6", "4.9", "4.5 5.1")),
+       latex=r"\psi'", ulps=errors("6", "4.9", "4.5 5.1")),
     Op("polygamma2", "a", "derivative of trigamma", lambda m, a: m.polygamma(2, a), ("",), helper("_polygamma2"),
        domain=(POSITIVE,), safe=(1.0,), defined=(POSITIVE,),
        trait=Trait(None, elsewhere=True, direction=1, bends=-1, limits=(-INF, 0), image=NEGATIVE), sample=PLUS,

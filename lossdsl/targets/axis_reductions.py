@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from lossdsl.ir.axes import LAST, ordered
+from lossdsl.ir.axes import is_along_last, ordered
 from lossdsl.ir.expr import Call, Expr, Reduce
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import blocks
@@ -49,7 +49,7 @@ class Reductions(Elementwise):
 
     def _reduced_dimensions(self, node: Reduce) -> int | tuple[int, ...] | None:
         """The numbers of the dimensions that go; None for all."""
-        if node.over == frozenset({LAST}):
+        if is_along_last(node.over):
             return -1
         if node.over >= node.arg.axes:
             return None

@@ -1,0 +1,248 @@
+"""Index variables: what binds them, and over which positions each runs.
+
+An index runs over those positions at which all that is read with it is there, as in Tensor Comprehensions (Vasilache et
+al. 2018). What is read is known only when the inside of a binder has been resolved: then it is resolved again, with an
+axis as long as that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import NamedTuple, Protocol, TypeVar
+
+from lossdsl.errors import LossNameError, LossTypeError
+from lossdsl.frontend import syntax as s
+from lossdsl.frontend.scope import WORDS, Index, Scope
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import BATCH, DOMAINS, LAST, SPACE, Axis, ordered
+from lossdsl.ir.expr import Call, Expr, Length, Position
+from lossdsl.source import Span
+
+T = TypeVar("T")
+
+ROUNDS = 4
+"""How often the inside of a binder is resolved at most: what is read does not hang on how far an index runs."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A read at an index: at which of its positions, from `first` on, it finds something.
+
+    It finds nothing in the `short` last positions of the domain, or from position `stop` on, where the length is known.
+    `home` is the axis that is read.
+    """
+
+    home: Axis
+    first: int
+    short: int | None
+    stop: int | None
+    span: Span
+
+
+Reads = dict[tuple[str, int], list[Read]]
+"""What is read with each index, by its name and number."""
+
+
+Ranges = dict[int, dict[s.Item, "_Extent"]]
+"""How far the indices of a binder ran when it was resolved before, by its id: most likely they do so again."""
+
+
+class Resolving(Protocol):
+    """What gives expressions their meaning, and remembers what was read."""
+
+    reads: Reads
+    ranges: Ranges
+
+    def resolve(self, node: s.Node, scope: Scope) -> Expr:
+        """The expression that a node means in a scope."""
+
+    def sized(self, axis: Axis, span: Span) -> Expr:
+        """An expression that has an axis."""
+
+
+def note(resolver: Resolving, index: Axis, of: Index, at: int, span: Span) -> None:
+    """Remembers that `of` is read at the position of an index plus `at`."""
+    first = of.low - at
+    size = of.axis.size
+    found = Read(of.home, first, of.axis.cut - first if size is None else None, size and first + size, span)
+    resolver.reads.setdefault((index.name, index.number), []).append(found)
+
+
+def moved(expr: Expr) -> tuple[Axis, int] | None:
+    """The axis and the number of `i + 1`, `i - 2` or `i`, where that is what an expression is."""
+    match expr:
+        case Position(axis):
+            return axis, 0
+        case Call(op, (left, right)) if op.name in ("add", "sub"):
+            found, by = moved(left), b.exact(right)
+            if found is None and op.name == "add":
+                found, by = moved(right), b.exact(left)
+            if found is not None and by is not None and by.denominator == 1:
+                return found[0], found[1] + int(by if op.name == "add" else -by)
+    return None
+
+
+def from_end(expr: Expr) -> tuple[Length, int] | None:
+    """The length and the number of `len(x) - 1` or `len(x)`, where that is what an expression is."""
+    match expr:
+        case Call(op, (inner,)) if op.name in ("real", "whole"):
+            return from_end(inner)
+        case Length(_, over) if len(over) == 1:
+            return expr, 0
+        case Call(op, (left, right)) if op.name in ("add", "sub"):
+            found, by = from_end(left), b.exact(right)
+            if found is not None and by is not None and by.denominator == 1:
+                return found[0], found[1] + int(by if op.name == "add" else -by)
+    return None
+
+
+# --- over which positions -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """The numbers over which an index runs: from `low` to the `short` last of a domain, or up to `stop`."""
+
+    home: Axis
+    low: int = 0
+    short: int = 0
+    stop: int | None = None
+    is_said: bool = False
+
+    def index(self, name: str, number: int) -> Index:
+        size = None if self.stop is None else max(0, self.stop - self.low)
+        cut = 0 if size is not None else self.low + self.short
+        return Index(Axis(name, self.home.domain, number, cut, size), self.low, self.home)
+
+    def has(self, read: Read) -> bool:
+        """Whether a read finds something at every one of these numbers."""
+        if self.stop is None:
+            ends = read.short is not None and self.low + self.short >= read.short
+        else:
+            ends = read.stop is None or self.stop - self.low <= read.stop
+        return read.first <= 0 and ends
+
+
+class Bound(NamedTuple):
+    """The scope inside a binder, the axes that it ranges over, each with its place, and its indices."""
+
+    scope: Scope
+    places: dict[Axis, Span]
+    indices: tuple[tuple[s.Item, Index], ...]
+
+
+def within(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, body: Callable[[Bound], T]) -> T:
+    """What `body` makes of the inside of a binder, once each index is as long as what is read with it asks for."""
+    before = resolver.ranges.get(id(items), {})
+    extents = {item: extent for item, extent in before.items() if not extent.is_said}
+    mistake: LossTypeError | None = None
+    for _ in range(ROUNDS):
+        bound = _bound(resolver, items, scope, extents)
+        keys = {item: (index.axis.name, index.axis.number) for item, index in bound.indices}
+        outer = {key: resolver.reads.pop(key, None) for key in keys.values()}
+        try:
+            found, mistake = body(bound), None
+        except LossTypeError as error:  # it may be one that a shorter axis does not have
+            mistake = error
+        wanted = {
+            item: _narrowed(extents[item], index, resolver.reads.pop(keys[item], [])) for item, index in bound.indices
+        }
+        resolver.reads.update({key: reads for key, reads in outer.items() if reads is not None})
+        if wanted == extents:
+            if mistake is not None:
+                raise mistake
+            return found
+        extents = resolver.ranges[id(items)] = wanted
+    if mistake is not None:
+        raise mistake
+    raise AssertionError("what is read hangs on how far an index runs")
+
+
+def _narrowed(extent: _Extent, index: Index, reads: list[Read]) -> _Extent:
+    """How far an index runs, given what is read with it."""
+    homes = {read.home for read in reads}
+    home = homes.pop() if len(homes) == 1 else DOMAINS[extent.home.domain]
+    if extent.is_said:
+        for read in reads:
+            if not extent.has(read):
+                hint = f"let `{index.axis.name}` run over fewer numbers"
+                raise LossTypeError(f"nothing is there for every number of `{index.axis.name}`", read.span, hint)
+        return replace(extent, home=home if home.domain == extent.home.domain else extent.home)
+    low = max([0, *(read.first + index.low for read in reads)])
+    short = max([0, *(read.short - index.low for read in reads if read.short is not None)])
+    stops = [read.stop + index.low for read in reads if read.stop is not None]
+    stops += [] if home.size is None else [home.size]
+    short, stop = max(short, home.cut), min(stops) if stops else None
+    if stop is not None and stop <= low:
+        hint = "an index runs where all that is read with it is there"
+        raise LossTypeError(f"there is no position for `{index.axis.name}`", reads[0].span, hint)
+    return _Extent(home, low, short, stop)
+
+
+# --- binders ------------------------------------------------------------------------------------------------------
+
+
+def _bound(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, extents: dict[s.Item, _Extent]) -> Bound:
+    places: dict[Axis, Span] = {}
+    indices: list[tuple[s.Item, Index]] = []
+    for item in items:
+        if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text in WORDS:
+            word = item.value.text
+            over = frozenset({BATCH, SPACE, LAST} if word == "all" else {DOMAINS[word]})
+        elif (word_of := bound_name(item)) is not None:
+            extent = extents.setdefault(item, _first(resolver, item, scope))
+            scope, index = scope.bind_index(word_of, extent.index)
+            indices.append((item, index))
+            over = frozenset({index.axis})
+        else:
+            raise LossTypeError(
+                "an aggregate ranges over axes or new indices", item.span, "as in `sum[batch](e)` or `sum[j](x[j])`"
+            )
+        for axis in ordered(over.difference(places)):
+            places[axis] = item.span
+    return Bound(scope, places, tuple(indices))
+
+
+def bound_name(item: s.Item) -> s.Word | None:
+    """The name of a new index; None where an item is none."""
+    match item:
+        case s.Bound(_, word, _) | s.Ranged(_, word, _, _):
+            return word
+        case s.At(_, s.Name(span, text)):
+            return s.Word(span, text)
+    return None
+
+
+def _first(resolver: Resolving, item: s.Item, scope: Scope) -> _Extent:
+    """How far an index runs before it is known what is read with it."""
+    match item:
+        case s.Bound(_, _, word):
+            if word.text not in DOMAINS:
+                hint = "an index runs over `batch`, `space`, `last` or `rows`, or over numbers as in `k in 0:3`"
+                raise LossNameError(f"`{word.text}` is no axis", word.span, hint)
+            return _Extent(DOMAINS[word.text])
+        case s.Ranged(_, _, start, stop):
+            return _said(resolver, start, stop, scope)
+    return _Extent(LAST)
+
+
+def _said(resolver: Resolving, start: s.Node, stop: s.Node, scope: Scope) -> _Extent:
+    """`0:K`, `1:len(x)`, `0:len(x) - 1`."""
+    low, end = b.exact(resolver.resolve(start, scope)), resolver.resolve(stop, scope)
+    if low is None or low.denominator != 1 or low < 0:
+        hint = "as in `k in 1:len(x)`; a parameter is declared `K: int`"
+        raise LossTypeError("an index begins with a whole number known beforehand", start.span, hint)
+    number, last = b.exact(end), from_end(end)
+    if last is not None:
+        (axis,), by = last[0].over, last[1]
+        if axis.size is None and not axis.is_index and axis.cut - by >= 0:
+            return _Extent(DOMAINS[axis.domain], int(low), axis.cut - by, None, True)
+        number = None if axis.size is None else Fraction(axis.size + by)
+    if number is None or number.denominator != 1:
+        hint = "as in `c in 0:K` with `K: int` in the header, or `k in 1:len(x)`"
+        raise LossTypeError("an index ends at a whole number known beforehand, or at a length", stop.span, hint)
+    if number <= low:
+        raise LossTypeError("there is no number from there to here", start.span | stop.span, "as in `c in 0:3`")
+    return _Extent(LAST, int(low), 0, int(number), True)

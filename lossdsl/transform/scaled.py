@@ -1,0 +1,82 @@
+"""A positive number as `factor*exp(power)`, and the forms of sums that its logarithm reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce as fold
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Along, Call, Const, Expr, Reduce
+from lossdsl.ir.whole import INF
+from lossdsl.transform.pairs import summands
+
+NOTHING = Const(-INF)
+"""The logarithm of 0."""
+LEAST, MOST = 1e-30, 1e30
+"""Between them no format of 32 bits overflows or underflows."""
+NEAR = b.const(0.5)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A number as `factor*exp(power)`; `better` is its logarithm, where that of the factor has lost digits near 1."""
+
+    factor: Expr
+    power: Expr = b.ZERO
+    better: Expr | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the number is its own factor: it can neither overflow nor underflow."""
+        return self.power is b.ZERO
+
+    @property
+    def by_logarithm(self) -> Scaled:
+        """The same with the better logarithm as the power."""
+        return self if self.better is None else Scaled(b.ONE, self.better)
+
+    @property
+    def log(self) -> Expr:
+        """The logarithm."""
+        if self.better is not None:
+            return self.better
+        if self.factor is b.ONE:
+            return self.power
+        found = b.call("log", self.factor)
+        return found if self.is_plain else b.add(found, self.power)
+
+    def map(self, change: Callable[[Expr], Expr]) -> Scaled:
+        return Scaled(change(self.factor), change(self.power), None if self.better is None else change(self.better))
+
+
+def name_of(node: Expr) -> str:
+    return node.op.name if isinstance(node, Call | Reduce | Along) else ""
+
+
+def unshifted(power: Expr, over: Axes) -> tuple[Expr, Expr | None]:
+    """An exponent without what is subtracted from all of it, and that."""
+    if isinstance(power, Call) and power.op.name == "sub" and not power.args[1].axes & over:
+        return power.args[0], power.args[1]
+    return power, None
+
+
+def subtraction(expr: Expr) -> tuple[Expr, Expr] | None:
+    """What a sum of two terms subtracts from what."""
+    if name_of(expr) == "neg" and name_of(expr.children[0]) == "expm1":
+        return b.ONE, b.call("exp", expr.children[0].children[0])
+    if name_of(expr) == "expm1":
+        return b.call("exp", expr.children[0]), b.ONE
+    if name_of(expr) not in ("add", "sub"):
+        return None
+    if name_of(expr) == "sub" and expr.children[0] is b.ONE:
+        return b.ONE, expr.children[1]
+    terms = summands(expr)
+    positive, negative = ([term for sign, term in terms if sign == wanted] for wanted in (1, -1))
+    if len(positive) == 1 and len(negative) == 1:
+        return positive[0], negative[0]
+    settled = [term for _, term in terms if b.exact(term) is not None]
+    if len(negative) == 1 and positive == settled:
+        return fold(b.add, positive), negative[0]
+    return None

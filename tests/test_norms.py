@@ -1,0 +1,73 @@
+"""Norms and what is made of them, of numbers whose squares no format of 32 or 16 bits holds.
+
+They are homogeneous: multiplied by a power of two, all inputs give a multiple of the value and of the slopes. At the
+scale 1 they are compared with numpy's own sums in float64.
+"""
+
+import numpy as np
+import pytest
+
+import lossdsl
+
+T = np.array([[0.3, -0.2, 0.5], [1.0, 0.25, -2.0], [0.0, 0.0, 1.0]])
+X = np.array([[1.0, 2.0, -1.5], [-0.5, 2.0, 0.125], [0.75, 0.0, 0.0]])
+
+
+def _length(e):
+    return np.sqrt(np.sum(e * e, axis=-1))
+
+
+HOMOGENEOUS = (
+    # formula, degree, the same by numpy
+    ("norm(x - t)", 1, lambda t, x: _length(x - t)),
+    ("sqrt(sum((x - t)^2))", 1, lambda t, x: _length(x - t)),
+    ("sqrt(mean((x - t)^2))", 1, lambda t, x: _length(x - t) / np.sqrt(3)),
+    ("sum[i if i > 0]((x[i] - t[i])^2)^0.5", 1, lambda t, x: _length((x - t)[:, 1:])),
+    ("std(x - t)", 1, lambda t, x: np.std(x - t, axis=-1)),
+    ("-sum(normalize(t)*normalize(x))", 0, lambda t, x: -np.sum(t * x, axis=-1) / _length(t) / _length(x)),
+    ("-sum(t*x)/(norm(t)*norm(x))", 0, lambda t, x: -np.sum(t * x, axis=-1) / _length(t) / _length(x)),
+    ("sum(t*x)/sqrt(sum(t^2)*sum(x^2))", 0, lambda t, x: np.sum(t * x, axis=-1) / _length(t) / _length(x)),
+    ("sum(abs(x/sqrt(sum(x^2)) - t/norm(t)))", 0,
+     lambda t, x: np.sum(abs(x / _length(x)[:, None] - t / _length(t)[:, None]), axis=-1)),
+)  # fmt: skip
+SCALES = (2.0**-83, 2.0**83, 2.0**-100)
+
+
+def check_scales(formula, degree, meaning, value_and_slope, scales=SCALES, dtype=np.float32, within=2e-6):
+    """What a function that takes a text, targets and predictions gives, at several scales."""
+    text = "loss f(t, x)\n" + formula
+    value, slope = value_and_slope(text, T.astype(dtype), X.astype(dtype))
+    np.testing.assert_allclose(value, meaning(T, X), rtol=within)
+    for scale in scales:
+        t, x = ((scale * part).astype(dtype) for part in (T, X))
+        found, its_slope = (np.asarray(part, np.float64) for part in value_and_slope(text, t, x))
+        what = f"{formula} at {scale}"
+        np.testing.assert_allclose(
+            found, np.multiply(value, scale**degree, dtype=np.float64), rtol=within, err_msg=what
+        )
+        true = np.multiply(slope, scale ** (degree - 1), dtype=np.float64)
+        if np.max(np.abs(true)) < np.finfo(dtype).max:
+            np.testing.assert_allclose(its_slope, true, rtol=0, atol=within * np.max(np.abs(true)), err_msg=what)
+
+
+def on_numpy(text, t, x):
+    loss = lossdsl.load(text)
+    with np.errstate(all="ignore"):
+        value = loss.numpy(t, x)
+        return value, len(value) * loss.numpy.grad(t, x)
+
+
+@pytest.mark.parametrize("formula, degree, meaning", HOMOGENEOUS, ids=[formula for formula, _, _ in HOMOGENEOUS])
+def test_squares_need_not_fit(formula, degree, meaning):
+    check_scales(formula, degree, meaning, on_numpy)
+
+
+@pytest.mark.parametrize("formula, degree, meaning", HOMOGENEOUS, ids=[formula for formula, _, _ in HOMOGENEOUS])
+def test_squares_need_not_fit_16_bits(formula, degree, meaning):
+    check_scales(formula, degree, meaning, on_numpy, (2.0**-10, 2.0**9), np.float16, 2e-2)
+
+
+def test_what_no_norm_has_stays():
+    found = lossdsl.load("loss f(t, x)\nnorm(x - t)").numpy([[0.0, 0.0], [0.0, 0.0]], [[np.inf, 1.0], [np.nan, 1.0]])
+    assert found[0] == np.inf
+    assert np.isnan(found[1])
