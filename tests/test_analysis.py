@@ -235,7 +235,7 @@ ELEMENTWISE = {
     "allowable": "---++",
     "binary_crossentropy": "+--+-",
     "binary_crossentropy from_logits": "++++-",
-    "binary_focal_crossentropy": "+----",
+    "binary_focal_crossentropy": "+--+-",
     "binary_focal_crossentropy from_logits": "++-+-",
     "hinge": "+-++-",
     "huber": "+++++",

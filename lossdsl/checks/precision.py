@@ -29,8 +29,7 @@ LOST = Row(
     "All digits lost",
     "warning",
     "In float32, for inputs of everyday sizes, the value or the gradient has no correct digit, though numbers next to "
-    "the inputs have nearly the same one. Of a value whose gradient keeps its digits it is a remark: training does not "
-    "see it.",
+    "the inputs have nearly the same one. A remark where the gradient keeps its digits.",
     "(x^4 - t^4) - (x^2 + t^2)*(x - t)*(x + t) + (t - x)^2",
     "(t - x)^2",
 )
