@@ -779,7 +779,7 @@ def test_a_metric_weighs_masks_and_begins_again():
 
 # --- the debug mode
 
-KINDS = [
+OF_THE_WRONG_KIND = [
     ("sparse_categorical_crossentropy", [[3]], [[0.5, 0.5]], "`t` is a label beyond the 2 classes: 3"),
     ("mse", [[np.nan]], [[1.0]], "`t` is not a number: nan"),
     ("mse", [[1.0]], [[np.nan]], "`x` is not a number: nan"),
@@ -790,7 +790,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("source, t, x, message", KINDS)
+@pytest.mark.parametrize("source, t, x, message", OF_THE_WRONG_KIND)
 def test_the_debug_mode_names_what_is_not_of_its_kind(source, t, x, message):
     loss = lossdsl.compile(source)
     loss(np.array(t), np.array(x))

@@ -34,7 +34,7 @@ class Bounds:
         for name in ("low", "high"):
             end = getattr(self, name)
             if type(end) is not Fraction and math.isfinite(end):
-                object.__setattr__(self, name, Fraction(end))
+                object.__setattr__(self, name, Fraction(str(end)))  # 0.1 is one tenth
 
     @property
     def is_finite(self) -> bool:
