@@ -164,7 +164,7 @@ class Shapes:
     def _check_components(self) -> None:
         """Refuses a last axis that is no multiple of the number of an input's components."""
         for spec in self.inputs:
-            last = self.of(spec)[-1] if self.of(spec) else None
+            last = self.of(spec)[-1] if self.of(spec) else 1  # one number is a last axis of length 1
             if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
                 raise LossShapeError(
                     f"{self.label}: the last axis of `{spec.name}` has length {last}, "
