@@ -33,13 +33,15 @@ def subject(text):
 
 def found(text):
     """The ids of what is found, each with the part that it is about."""
-    ids = []
+    ids = {}
     for one in precision.look(subject(text)):
         if isinstance(one, Finding):
-            assert one.severity == "warning"
             assert one.known.startswith("tested at ")
-            ids.append(f"{one.id} {'value' if 'the value' in one.message else 'gradient'}")
-    return ids
+            ids[f"{one.id} {'value' if 'the value' in one.message else 'gradient'}"] = one.severity
+    is_learned = not any(name.endswith("gradient") for name in ids)  # a remark: training does not see it
+    for name, severity in ids.items():
+        assert severity == ("info" if name == "lost-digits value" and is_learned else "warning")
+    return list(ids)
 
 
 def measure(text, part="value", kind=FLOAT32):

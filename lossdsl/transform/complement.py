@@ -144,7 +144,9 @@ def _at_end(piece: Expr) -> Expr | None:
 
 
 def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
-    """1 - F*G is (1 - F) + F*(1 - G)."""
+    """1 - F*G is (1 - F) + F*(1 - G), whichever sign both have."""
+    if domain.known[one].is_nonpositive and domain.known[other].is_nonpositive:
+        one, other = b.neg(one), b.neg(other)
     first, second = one_minus(one, domain), one_minus(other, domain)
     if first is None or second is None:
         return None
