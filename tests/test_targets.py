@@ -539,13 +539,13 @@ def test_a_gradient_is_worked_out_where_it_is_asked_for_and_nowhere_else(monkeyp
     import tensorflow as tf
 
     called = []
-    made = kernels._Code.of(lossdsl.load("huber"), "tensorflow")
+    made = kernels.Code.of(lossdsl.load("huber"), "tensorflow")
 
     def noting(place: int) -> Any:
         return lambda *given: called.append(place) or made.pullbacks[place](*given)
 
     noted = dataclasses.replace(made, pullbacks=(noting(0), noting(1)))
-    monkeypatch.setattr(kernels._Code, "of", lambda *given: noted)
+    monkeypatch.setattr(kernels.Code, "of", lambda *given: noted)
     call = kernels._tensorflow(lossdsl.load("huber"))
     t, x = tf.constant([[1.0, 2.0]]), tf.constant([[1.5, 5.0]])
     for watched in ([], [x], [t], [t, x]):

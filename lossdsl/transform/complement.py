@@ -135,6 +135,8 @@ def _of_negative(inner: Call, share: Expr, domain: LogDomain) -> Expr | None:
             for factor, rest in ((one, other), (other, one)):
                 if domain.known[factor].is_nonpositive:
                     return _of_product(b.neg(factor), rest, domain)
+        case ("add" | "sub"), _:
+            return _of_mixture(share, domain)
     return None
 
 
