@@ -233,7 +233,7 @@ def test_the_whole_tour(tmp_path):
 
 def test_no_example_is_left_out():
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
-    assert scripts == {"demo.py", "dense_network.py", "log_curve.py", "one_hot.py", "train.py"}
+    assert scripts == {"demo.py", "dense_network.py", "log_curve.py", "one_hot.py", "search.py", "train.py"}
     text = Path(__file__).read_text(encoding="utf-8")
     assert all(f'run("{script}"' in text for script in scripts)
 

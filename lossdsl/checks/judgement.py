@@ -47,7 +47,7 @@ def properties(source: str | os.PathLike[str] | Source, /, **parameters: Any) ->
     >>> import lossdsl
     >>> found = lossdsl.properties("loss f(t, x; p = 2)\\nrequire p > 0\\nabs(t - x)^p")
     >>> found["nonnegative"].how, found["convex"].how, found["convex"].at
-    ('proved', 'refuted', {'t': 0.0, 'x': 1.0, 'p': 0.5})
+    ('proved', 'refuted', {'t': 1.5, 'x': -3.0, 'p': 0.25})
     >>> lossdsl.properties("abs(t - x)^p", p=1.5)["convex"].how
     'proved'
     """
