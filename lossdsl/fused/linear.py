@@ -104,7 +104,7 @@ class FusedLinear:
         of_loss, chunks = self._chunks(given)
         flat = arguments(spec, inputs, lambda tensor, shape: tensor.reshape(shape))
         if of_loss.rest is None and self.reduction != "none":
-            weights = self._weights(sample_weight, places, flat[0])
+            weights = self._weights(sample_weight, places, self._library.real(hidden))
             if self.reduction == "mean":
                 weights = weights / _divisor(weights)
             return chunks.weighted_total([weights.reshape(-1)], flat)
