@@ -59,11 +59,6 @@ class Relation:
     points: int = 0
     given: Given = field(default_factory=dict)
 
-    @property
-    def is_equality(self) -> bool:
-        """Whether the two are simply equal."""
-        return self.scale is b.ONE and self.shift is b.ZERO
-
     def format(self, first: str, second: str) -> str:
         """The relation as a sentence: `expectile = 0.5*mean_squared_error for q = 0.5: proved (pieces)`."""
         right = f"{_factor(self.scale)}{second}"

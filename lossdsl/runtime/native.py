@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from lossdsl.errors import LossNameError, LossParameterError, LossTypeError
-from lossdsl.ir.axes import BATCH, LAST
+from lossdsl.ir.axes import LAST
 from lossdsl.ir.loss import ELEMENT, InputSpec, ParameterSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
@@ -47,7 +47,6 @@ class NativeLoss:
         self.program = Program(bound.file, replace(bound.loss, requirements=()))
         self.open = tuple(one for one in self.program.loss.parameters if one.name not in self.program.loss.settled)
         self.is_elementwise = LAST in spec.program.loss.value.axes
-        self.takes_weights = BATCH in spec.program.loss.result.axes
         # Plain values, for compilers read the calls below.
         self.axis = spec.axis
         self.place = self.inputs.index(self.prediction)
