@@ -14,11 +14,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the workers already share the cores a
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 SEED = int(os.environ.get("LOSSDSL_SEED", "20250"))
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci")
+# Hypothesis also draws numbers that stand in the modules that are loaded, and which those are depends on the tests that
+# ran before in the process: the same test would try other inputs in another order.
+providers.is_local_module_file = lambda path: False
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def _within(adjoint: Expr, slope: Expr, known: Masks, steep: bool) -> Expr | Non
     if adjoint.op.name == "mul":
         for one, other in (adjoint.args, adjoint.args[::-1]):
             if _is_choice(one):
-                return times(one, b.mul(other, slope), known, steep=steep)
+                return times(one, times(other, slope, known, steep=steep), known, steep=steep)
     return None
 
 
