@@ -220,7 +220,8 @@ def test_nothing_overflows_that_did_not(text):
 
 @given(FORMULAS)
 def test_nothing_that_cancels_is_left_in_any_formula(text):
-    (found,) = canonical((read(text),))
+    # Of numbers, for of arrays a whole that is constant, such as t*(1/t), is kept for its axes.
+    (found,) = canonical((expression(text, {letter: Input(letter, frozenset()) for letter in LETTERS}),))
     assert not [line for line in left_over(found) if line.startswith("constants")], formula(found)
 
 
