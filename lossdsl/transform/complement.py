@@ -113,6 +113,8 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
             whole = b.exact(exponent)
             is_even = whole is not None and whole.denominator == 1 and whole % 2 == 0
+            if whole == 2 and isinstance(base, Call) and base.op.name in ("tanh", "erf"):
+                return _of_square(base, domain)
             log = domain.log(base) or (domain.log(b.neg(base)) if is_even else None)
             return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
         case "neg", (Call() as inner,):
@@ -143,6 +145,13 @@ def _of_negative(inner: Call, share: Expr, domain: LogDomain) -> Expr | None:
 def _at_end(piece: Expr) -> Expr | None:
     """The complement of 0 and of 1."""
     return b.ONE if piece is b.ZERO else b.ZERO if piece is b.ONE else None
+
+
+def _of_square(base: Call, domain: LogDomain) -> Expr | None:
+    """1 - F^2 of an odd function F is (1 - F)*(1 + F)."""
+    (a,) = base.args
+    low, high = (_of_call(base.op.name, (side,), base, domain) for side in (a, b.neg(a)))
+    return None if low is None or high is None else b.mul(low, high)
 
 
 def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:

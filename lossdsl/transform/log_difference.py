@@ -39,7 +39,8 @@ def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Ex
         return b.call("log_norm_cdf_diff", one.children[0], other.children[0])
     left, right = domain.scale(one), domain.scale(other)
     if right.is_plain and left.is_plain:
-        return None
+        rest = domain.complement(other, domain) if one is b.ONE and name_of(other) == "pow" else None
+        return None if rest is None or _is_sum(rest) else domain.log(rest)
     if one is b.ONE:
         return log_rest(domain, other, right)
     high, low = domain.pure(left), domain.pure(right)

@@ -118,6 +118,7 @@ RULES: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
     "sigmoid": _by_logarithm("log_sigmoid"),
     "norm_cdf": _by_logarithm("log_norm_cdf"),
     "softplus": _by_logarithm("log_softplus"),
+    "cosh": _by_logarithm("log_cosh"),
     "erfc": _erfc,
     "mul": _mul,
     "div": _div,
