@@ -35,6 +35,10 @@ ATOMS = st.sampled_from(
         "mean(sigmoid(x))",
         "prod(sigmoid(x))",
         "max(sigmoid(x))",
+        "(1 + tanh(x[1]))/2",
+        "0.5*(1 + erf(x[0]/8))",
+        "(1 - exp(-exp(x[2])))",
+        "exp(-exp(-x[0]))",
     ]
 )
 

@@ -4,10 +4,13 @@ They are homogeneous: multiplied by a power of two, all inputs give a multiple o
 scale 1 they are compared with numpy's own sums in float64.
 """
 
+import operator
+
 import numpy as np
 import pytest
 
 import lossdsl
+from lossdsl.oracle.number_systems import mp_numbers
 
 T = np.array([[0.3, -0.2, 0.5], [1.0, 0.25, -2.0], [0.0, 0.0, 1.0]])
 X = np.array([[1.0, 2.0, -1.5], [-0.5, 2.0, 0.125], [0.75, 0.0, 0.0]])
@@ -71,3 +74,43 @@ def test_what_no_norm_has_stays():
     found = lossdsl.load("loss f(t, x)\nnorm(x - t)").numpy([[0.0, 0.0], [0.0, 0.0]], [[np.inf, 1.0], [np.nan, 1.0]])
     assert found[0] == np.inf
     assert np.isnan(found[1])
+
+
+COSINES = (
+    # formula, the same of the cosine
+    ("1 - sum(normalize(t)*normalize(x))", lambda m, cosine: 1 - cosine),
+    ("1 - sum(t*x)/(norm(t)*norm(x))", lambda m, cosine: 1 - cosine),
+    ("1 + cosine_similarity(t, x)", lambda m, cosine: 1 - cosine),
+    ("2 - 2*sum(normalize(t)*normalize(x))", lambda m, cosine: 2 - 2 * cosine),
+    ("acos(sum(normalize(t)*normalize(x)))", lambda m, cosine: m.acos(cosine)),
+)
+
+
+@pytest.mark.parametrize("formula, of_cosine", COSINES, ids=[formula for formula, _ in COSINES])
+@pytest.mark.parametrize("angle", [1e-1, 1e-2, 1e-4])
+def test_vectors_that_are_nearly_parallel_keep_their_digits(formula, of_cosine, angle, rng):
+    """Against mpmath. Half a unit in the last place of the inputs turns a vector by as much: the room that is left."""
+    m = mp_numbers(60)
+    t = rng.uniform(0.5, 2, (1, 5)).astype(np.float32)
+    x = (3 * t + angle * rng.standard_normal((1, 5))).astype(np.float32)
+    target = [m.mpf(float(one)) for one in t[0]]
+
+    def exact(row):
+        dot = sum(map(operator.mul, target, row))
+        return of_cosine(m, dot / m.sqrt(sum(a * a for a in target) * sum(a * a for a in row)))
+
+    at, step, slopes = [m.mpf(float(one)) for one in x[0]], m.mpf(10) ** -20, []
+    for place in range(5):
+        ends = [[one + sign * step * (other == place) for other, one in enumerate(at)] for sign in (1, -1)]
+        slopes.append(float((exact(ends[0]) - exact(ends[1])) / (2 * step)))
+    loss = lossdsl.load("loss f(t, x)\n" + formula)
+    room = 8 * np.finfo(np.float32).eps / angle
+    np.testing.assert_allclose(loss.numpy(t, x)[0], float(exact(at)), rtol=room)
+    np.testing.assert_allclose(loss.numpy.grad(t, x)[0], slopes, rtol=0, atol=room * max(map(abs, slopes)))
+
+
+def test_a_vector_of_zeros_has_no_direction():
+    t, x = np.array([[0.0, 0.0], [1.0, 2.0]], np.float32), np.array([[1.0, 3.0], [0.0, 0.0]], np.float32)
+    loss = lossdsl.load("loss f(t, x)\n1 - sum(normalize(t)*normalize(x))")
+    np.testing.assert_array_equal(loss.numpy(t, x), [1, 1])
+    np.testing.assert_array_equal(loss.numpy.grad(t, x)[0], [0, 0])

@@ -10,6 +10,7 @@ from lossdsl.ir.expr import Call, Expr, Reduce
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import blocks
 from lossdsl.targets.elementwise import Elementwise
+from lossdsl.targets.scatters import unused
 from lossdsl.targets.template import assign, defined, fill, literal, name
 
 
@@ -26,7 +27,7 @@ class Reductions(Elementwise):
         super().__init__(roots, leaves, names, traced)
         found = {} if self.layout.flexible else blocks.blocks(roots)
         self.blocks = {node: block for node, block in found.items() if self._factors(node) is None}
-        self.hidden = blocks.hidden(roots, self.blocks)
+        self.hidden |= blocks.hidden(roots, self.blocks)
 
     def _reduce(self, node: Reduce) -> ast.expr:
         factors = self._factors(node)
@@ -102,7 +103,7 @@ class Reductions(Elementwise):
             given[leaf] = found
         leaves.update({leaf.name: found for leaf, found in given.items()})
         inner = type(self)((block.root,), leaves, traced=self.traced)
-        inner.blocks, inner.hidden, inner.counter = {}, set(), self.counter
+        inner.blocks, inner.hidden, inner.counter = {}, unused((block.root,), inner.scatters), self.counter
         (tree,) = inner.print()
         self.helpers |= inner.helpers
         self.counter = inner.counter

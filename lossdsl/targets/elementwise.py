@@ -1,24 +1,40 @@
-"""Elementwise operations as trees: operands that meet, plain numbers among tensors, powers."""
+"""Elementwise operations as trees: operands that meet, plain numbers among tensors, powers, choices by a label."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from fractions import Fraction
 
 from lossdsl.errors import LossTypeError
+from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Call, Const, Expr, Length, is_whole
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import TARGETS, listed
+from lossdsl.targets.scatters import Scatter, scatters, unused
 from lossdsl.targets.statements import Statements
 from lossdsl.targets.template import assign, fill, literal, name, repeated
 
 
 class Elementwise(Statements):
-    """The trees of `Call`s, each spelled as the op table has it for the target."""
+    """The trees of `Call`s, each spelled as the op table has it for the target; `scatters` are not compared."""
+
+    def __init__(
+        self,
+        roots: tuple[Expr, ...],
+        leaves: Mapping[str, str],
+        names: Mapping[Expr, str] | None = None,
+        traced: bool = False,
+    ) -> None:
+        super().__init__(roots, leaves, names, traced)
+        self.scatters = scatters(roots) if "put" in self.spell else {}
+        self.hidden |= unused(roots, self.scatters)
 
     def _call(self, node: Call) -> ast.expr:
         self._check_spelled(node)
+        if node in self.scatters:
+            return self._scatter(node, self.scatters[node])
         short = self._short_power(node) if node.op.name == "pow" else None
         if short is not None:
             return short
@@ -41,6 +57,17 @@ class Elementwise(Statements):
             trees = [self.lift(tree) for tree in trees]
         self._need(text)
         return self._spelled_once(text, op.args, trees)
+
+    def _scatter(self, node: Call, found: Scatter) -> ast.expr:
+        """A row with one element in its place, or zeros with it."""
+        want = self.has(node)
+        value = self.meet(found.value, want)
+        value = self.lift(value) if self.is_plain(found.value) else value
+        index = self.meet(found.index, want)
+        if found.row is not None:
+            return self.spelled("put", a=self.done[found.row], i=index, b=value)
+        like, place = self.measured(LAST)
+        return self.spelled("put among zeros", n=self.spelled("length", a=like, k=place), i=index, b=value)
 
     def _check_spelled(self, node: Call) -> None:
         op = node.op

@@ -47,6 +47,8 @@ class NumpyPrinter(Printer):
         "pick": "np.take(a, i, axis=k, mode='clip')",
         "take": "np.take(a, i, axis=k, mode='clip')",
         "take last": "_take_along(a, i[..., None], -1)",
+        "put": "_put(a, i, b)",
+        "put among zeros": "_put_among_zeros(n, i, b)",
     }
 
     def reduced(self, function: str, tree: ast.expr, axis: int | tuple[int, ...] | None, keep: bool) -> ast.expr:
@@ -119,6 +121,24 @@ def _position(function, a, axis):
         if a.shape[axis]
         else np.zeros(np.sum(a, axis=axis).shape, int)
     )
+''',
+        "_put": '''
+def _put(a, index, value):
+    """`a` with another value at a position of the last axis, if it has such a position."""
+    if not a.shape[-1]:
+        return a
+    inside = np.clip(index, 0, a.shape[-1] - 1)
+    value = np.where(index == inside, value, np.take_along_axis(a, inside, axis=-1))
+    result = np.array(a)
+    np.put_along_axis(result, inside, value, axis=-1)
+    return result
+''',
+        "_put_among_zeros": '''
+def _put_among_zeros(count, index, value):
+    """A value at a position of the last axis, if it is inside, and 0 elsewhere."""
+    rows = np.broadcast_shapes(index.shape, value.shape)[:-1]
+    index = np.broadcast_to(index, (*rows, 1))
+    return _put(np.zeros((*rows, count), value.dtype), index, value)
 ''',
         "_take_along": '''
 def _take_along(a, index, axis):

@@ -48,6 +48,7 @@ class Statements(Spelling):
         self.counter = 0
         self.uses = Counter((*roots, *(child for node in walk(*roots) for child in node.children)))
         self.hidden: set[Expr] = set()
+        """What is not printed: it is worked out elsewhere, or nobody needs it."""
 
     def print(self) -> list[ast.expr]:
         """The trees of the roots; `body` then holds what stands before them."""

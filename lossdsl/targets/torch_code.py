@@ -56,6 +56,8 @@ class TorchPrinter(Printer):
         "pick": "torch.select(a, k, min(max(i, 0), a.shape[k] - 1))",
         "take": "a[torch.clamp(i, 0, a.shape[0] - 1)]",
         "take last": "_take_along(a, i[..., None], -1)",
+        "put": "_put(a, i, b)",
+        "put among zeros": "_put_among_zeros(n, i, b)",
     }
 
     def mixes(self, node: Call) -> bool:
@@ -202,6 +204,22 @@ def _extreme(function, a, axis, nothing):
 def _position(function, a, axis):
     """torch.argmax or torch.argmin; 0 over nothing."""
     return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis).long()
+''',
+    "_put": '''
+def _put(a, index, value):
+    """`a` with another value at a position of the last axis, if it has such a position."""
+    if not a.shape[-1]:
+        return a
+    inside = torch.clamp(index, 0, a.shape[-1] - 1).long()
+    value = torch.where(index == inside, value, torch.gather(a, -1, inside))
+    return torch.scatter(a, -1, inside, value)
+''',
+    "_put_among_zeros": '''
+def _put_among_zeros(count, index, value):
+    """A value at a position of the last axis, if it is inside, and 0 elsewhere."""
+    rows = torch.broadcast_shapes(index.shape, value.shape)[:-1]
+    zeros = torch.zeros((*rows, count), dtype=value.dtype, device=value.device)
+    return _put(zeros, index.expand(*rows, 1), value)
 ''',
     "_take_along": '''
 def _take_along(a, index, axis):

@@ -7,16 +7,18 @@ comes from the sum of their logarithms. The slope is that of the plain form, so 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import product
 
 from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
-from lossdsl.transform.pairs import summands
-from lossdsl.transform.scaled import subtraction
+from lossdsl.transform.pairs import paired, summands
+from lossdsl.transform.scaled import NEAR, subtraction
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
@@ -24,22 +26,50 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     domain = LogDomain(known, one_minus)
 
     def change(node: Expr) -> Expr:
-        if isinstance(node, Call) and node.op.name == "via":
-            return node.args[0]
-        if not (isinstance(node, Call) and node.op.name in ("add", "sub")):
-            return node
-        share = _subtracted(node)
-        return node if share is None else one_minus(share, domain) or node
+        match node:
+            case Call(op, (value, *_)) if op.name == "via":
+                return value
+            case Call(op) if op.name in ("add", "sub"):
+                return _difference(node, domain) or node
+            case Call(op, (cosine,)) if op.name == "acos":
+                return _angle(node, cosine, domain) or node
+        return node
 
     return b.mapped(roots, change)
 
 
-def _subtracted(node: Call) -> Expr | None:
-    """What is subtracted from 1."""
-    one, other = node.args
-    if node.op.name == "add":
-        return b.neg(other) if one is b.ONE else b.neg(one) if other is b.ONE else None
-    return other if one is b.ONE else None
+def _difference(node: Call, domain: LogDomain) -> Expr | None:
+    """`c - c*F` as c times 1 - F."""
+    first, second = node.args
+    terms = [(1, first), (1 if node.op.name == "add" else -1, second)]
+    for (sign, term), (other_sign, other) in (terms, terms[::-1]):
+        whole = b.exact(term)
+        if not whole:
+            continue
+        size, share = _with_coefficient(other)
+        ratio = other_sign * size / (sign * whole)
+        rest = one_minus(share if ratio < 0 else b.neg(share), domain) if abs(ratio) == 1 else None
+        return None if rest is None else b.mul(b.const(sign * whole), rest)
+    return None
+
+
+def _with_coefficient(term: Expr) -> tuple[Fraction, Expr]:
+    """A term as a number and what it multiplies."""
+    if isinstance(term, Call) and term.op.name == "mul":
+        for one, other in (term.args, term.args[::-1]):
+            size = b.exact(one)
+            if size:
+                return size, other
+    return Fraction(1), term
+
+
+def _angle(node: Call, cosine: Expr, domain: LogDomain) -> Expr | None:
+    """The angle between two vectors: of a small one, by half of how far their unit vectors are from each other."""
+    rest = one_minus(cosine, domain) if isinstance(cosine, Reduce) else None
+    if rest is None:
+        return None
+    small = b.mul(b.TWO, b.call("asin", b.call("min", b.call("sqrt", b.mul(NEAR, rest)), b.ONE)))
+    return b.where(b.call("gt", cosine, NEAR), small, node)
 
 
 def one_minus(share: Expr, domain: LogDomain) -> Expr | None:
@@ -59,6 +89,8 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             return along("softmax", a, over)
         case Reduce(op, arg, over) if op.name == "prod" and domain.known[arg].is_nonnegative:
             return b.neg(b.call("expm1", reduce("sum", domain.log_of(arg), over)))
+        case Reduce(op, Call() as arg, over) if op.name == "sum" and arg.op.name == "mul":
+            return _of_cosine(arg, over)
         case Reduce(op, arg, over) if op.name in ("mean", "max", "min"):
             inner = one_minus(arg, domain)
             other = {"mean": "mean", "max": "min", "min": "max"}[op.name]
@@ -102,7 +134,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             if None in found or all(map(_at_end, pieces)):
                 return None
             return b.where(condition, *(piece for piece in found if piece is not None))
-        case ("max" | "min"), _:
+        case (("max" | "min"), _):
             found = [one_minus(piece, domain) for piece in args]
             if found == [None, None] or not domain.is_made_of_exponentials(share):  # a late rule has plain clips
                 return None
@@ -131,13 +163,13 @@ def _of_negative(inner: Call, share: Expr, domain: LogDomain) -> Expr | None:
     match inner.op.name, inner.args:
         case "expm1", (a,):
             return b.call("exp", a)
-        case ("tanh" | "erf"), (a,):  # odd functions
+        case (("tanh" | "erf"), (a,)):  # odd functions
             return _of_call(inner.op.name, (b.neg(a),), share, domain)
         case "mul", (one, other):  # of two, one of which is negative as it is written
             for factor, rest in ((one, other), (other, one)):
                 if domain.known[factor].is_nonpositive:
                     return _of_product(b.neg(factor), rest, domain)
-        case ("add" | "sub"), _:
+        case (("add" | "sub"), _):
             return _of_mixture(share, domain)
     return None
 
@@ -145,6 +177,17 @@ def _of_negative(inner: Call, share: Expr, domain: LogDomain) -> Expr | None:
 def _at_end(piece: Expr) -> Expr | None:
     """The complement of 0 and of 1."""
     return b.ONE if piece is b.ZERO else b.ZERO if piece is b.ONE else None
+
+
+def _of_cosine(product: Call, over: Axes) -> Expr | None:
+    """1 - cos of the angle between two vectors: half the square of how far their unit vectors are from each other."""
+    units = [one for one in product.args if isinstance(one, Along) and one.op.name == "normalize" and one.over == over]
+    if len(units) != 2:
+        return None
+    norms = [reduce("norm", one.args[0], over) for one in units]
+    are_directions = b.call("gt", b.call("min", *norms), b.ZERO)  # a zero vector has none
+    apart = reduce("sum", b.power(b.sub(*units), b.TWO), over)
+    return b.where(are_directions, b.mul(NEAR, apart), b.ONE)
 
 
 def _of_square(base: Call, domain: LogDomain) -> Expr | None:
@@ -159,13 +202,18 @@ def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
     if domain.known[one].is_nonpositive and domain.known[other].is_nonpositive:
         one, other = b.neg(one), b.neg(other)
     first, second = one_minus(one, domain), one_minus(other, domain)
+    first, second = first or (second and _of_cut(one)), second or (first and _of_cut(other))
     if first is None or second is None:
         return None
     return b.add(first, b.mul(one, second))
 
 
 def _of_quotient(above: Expr, below: Expr) -> Expr | None:
-    """1 - p/sum(p) by the sum of the others."""
+    """1 - p/sum(p) by the sum of the others; 1 - 2*a*c/(a^2 + c^2) by the square of a difference."""
+    rest = b.sub(below, above)
+    plain, difference = summands(rest), paired(rest)
+    if len(summands(difference)) < len(plain) - 1:
+        return b.div(difference, below)
     if not (isinstance(below, Reduce) and below.op.name == "sum" and len(below.over) == 1):
         return None
     if above is below.arg:
@@ -173,6 +221,12 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     if isinstance(above, Gather) and above.arg is below.arg and below.over == frozenset({above.axis}):
         return b.div(Gather(along("others", above.arg, below.over), above.axis, above.index), below)
     return None
+
+
+def _of_cut(share: Expr) -> Expr | None:
+    """The complement of what is exactly 1 where it is cut off: the plain one."""
+    is_cut = isinstance(share, Call) and share.op.name == "min" and b.ONE in share.args
+    return b.sub(b.ONE, share) if is_cut else None
 
 
 def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:

@@ -151,6 +151,14 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
     return b.where(is_well, node, quotient)
 
 
+def _product(domain: LogDomain, node: Call) -> Expr | None:
+    """`exp(a)*exp(c)` by one exponential, where a or c has one inside, as densities do: one overflows, one vanishes."""
+    powers = [one.args[0] for one in node.args if isinstance(one, Call) and one.op.name == "exp"]
+    if len(powers) < 2 or not any(map(domain.is_made_of_exponentials, powers)):
+        return None
+    return b.call("exp", b.add(*powers))
+
+
 def _sigmoid(dividend: Scaled, divisor: Scaled) -> Expr | None:
     """`exp(a)/(exp(a) + exp(c))` as sigmoid(a - c)."""
     if dividend.factor is not b.ONE or divisor.factor is not b.ONE or not isinstance(divisor.power, Call):
@@ -208,7 +216,7 @@ def _replaced_in_call(node: Call, inside: Callable[[Expr], Expr | None]) -> Expr
             parts = [one, inside(other)] if left is None else [left, other]
         case "div", (one, other):
             parts = [inside(one), other]
-        case ("add" | "sub" | "neg"), args:
+        case (("add" | "sub" | "neg"), args):
             parts = [inside(arg) for arg in args]
         case "where", (condition, *pieces):
             parts = [condition, *(piece if b.is_const(piece, 0) else inside(piece) for piece in pieces)]
@@ -258,6 +266,7 @@ _RULES: dict[str, Rule] = {
     "add": _sum,
     "sub": _sum,
     "div": _div,
+    "mul": _product,
     "pow": _power,
     "sqrt": _sqrt,
 }

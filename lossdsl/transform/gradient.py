@@ -45,9 +45,7 @@ DIRECTION = "the direction"
 """The name of the input that a second derivative is multiplied by; no user can write it."""
 
 
-def gradient(
-    value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True
-) -> dict[Expr, Expr]:
+def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True) -> dict[Expr, Expr]:
     """The derivative of the sum of `seed` times `value` with respect to each element of each input in `wrt`.
 
     Readers do without `guards`, by which 0 times an infinite slope is 0, and what is nearly 0 is no difference.
@@ -144,6 +142,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
                 if child in active and slope is not None:
                     product = times(adjoint, slope, flow.masks, steep=growth(slope) > 1)
                     adjoints.add(child, past_pole(node, adjoint, product, flow), node)
+        case Along(op, (arg,)) if op.name == "normalize" and flow.guards:
+            adjoints.add(arg, vjp.of_normalize(node, adjoint, partial(times, known=flow.masks)))
         case Reduce(op, arg) | Along(op, (arg,)) if op.name in vjp.RULES:
             adjoints.add(arg, vjp.of_whole(node, adjoint, partial(times, known=flow.masks)))
         case Reduce(op, arg, over) if arg in active:
@@ -172,9 +172,7 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, Slice(b.spread(adjoint, frozenset({new})), new, old, start))
 
 
-def _push_quotient(
-    node: Call, above: Expr, below: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints
-) -> None:
+def _push_quotient(node: Call, above: Expr, below: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
     """A quotient by something that many elements share, such as `x/sum(x)`.
 
     Where a choice throws away what all of them contribute, it throws away the divisor as well, which may be 0 there.
@@ -241,9 +239,7 @@ def _inside(arg: Expr, axis: Axis, index: Expr) -> Expr:
 # --- aggregates ---------------------------------------------------------------------------------------------------
 
 
-def _reduction(
-    node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, known: Masks, counted: Axes
-) -> Expr:
+def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, known: Masks, counted: Axes) -> Expr:
     if name == "sum":
         return adjoint
     if name == "mean":

@@ -47,7 +47,8 @@ def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     if name_of(args[0]) == "expm1" and d.known[args[0].children[0]].high <= 0:
-        return Scaled(b.ONE, b.call("log1mexp", args[0].children[0]))
+        share = b.call("exp", args[0].children[0])
+        return Scaled(b.ONE, log_rest(d, share, d.scale(share)) or b.call("log", expr))
     inner = d.scale(args[0])
     return Scaled(expr) if inner.is_plain else Scaled(b.neg(inner.factor), inner.power)
 

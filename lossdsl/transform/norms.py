@@ -17,6 +17,9 @@ def root(total: Expr) -> Expr | None:
         case Call(op, (one, other)) if op.name == "mul":
             first, second = root(one), root(other)
             return None if first is None or second is None else b.mul(first, second)
+        case Call(op, (one, other)) if op.name == "max" and (b.exact(other) or 0) > 0:
+            found = root(one)
+            return None if found is None else b.call("max", found, b.call("sqrt", other))
         case Call(op, (above, below)) if op.name == "div" and below.is_static:
             found = root(above)
             return None if found is None else b.div(found, b.call("sqrt", below))
@@ -62,6 +65,17 @@ def over_norms(above: Expr, below: Expr) -> Expr | None:
     for divisor in divisors:
         result = b.div(result, divisor)
     return result
+
+
+def over_floor(above: Expr, below: Expr) -> Expr | None:
+    """`e/max(norm(e), c)` as normalize(e) by a number up to 1, for a positive number c."""
+    if isinstance(below, Call) and below.op.name == "max":
+        for norm, floor in (below.args, below.args[::-1]):
+            is_floor = isinstance(norm, Reduce) and norm.op.name == "norm" and (b.exact(floor) or 0) > 0
+            if is_floor and above is norm.children[0]:
+                short = b.call("min", b.div(norm, floor), b.ONE)
+                return b.mul(along("normalize", above, norm.over), short)
+    return None
 
 
 def _is_product(node: Expr) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr
+from lossdsl.ir.axes import Axes
+from lossdsl.ir.expr import Call, Expr, Reduce
+from lossdsl.ir.whole import reduce
 from lossdsl.transform.logit_shift import Terms, without_shift
 
 _FEW = 8
@@ -67,6 +69,9 @@ def _summed(terms: Terms) -> Expr:
 
 def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
     """The terms with several as one: `u - log1p(u)`, `u - 1 - log(u)`, `exp(u) - 1 - u`, and `a*log(a/b) - a + b`."""
+    square = _square_of(term)
+    if square is not None:
+        return _squared_difference(sign, square, rest)
     match term:
         case Call(op, (u,)) if op.name == "log":
             for away in ([(-sign, u), (sign, b.ONE)], [(-sign, _from_one(u))]):
@@ -80,11 +85,63 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
             left = _less(rest, [(-sign, u), (-sign, b.ONE)])
             return None if left is None else [(sign, b.call("expm1mx", u)), *left]
         case Call(op, (a, Call(log, (Call(div, (above, below)),)))) if (op.name, log.name, div.name) == (
-            "mul", "log", "div"
+            "mul",
+            "log",
+            "div",
         ) and above is a:
             left = _less(rest, [(-sign, a), (sign, below)])
             return None if left is None else [(-sign, b.mul(a, _log_less(b.div(below, a)))), *left]
     return None
+
+
+def multiplied(node: Expr) -> list[Expr]:
+    """The factors of a product; of a power with the exponent 2, its base twice."""
+    match node:
+        case Call(op, (one, other)) if op.name == "mul":
+            return [*multiplied(one), *multiplied(other)]
+        case Call(op, (base, exponent)) if op.name == "pow" and exponent is b.TWO:
+            return [base, base]
+    return [node]
+
+
+def _square_of(term: Expr) -> tuple[Expr, Reduce | None] | None:
+    """What is squared in `a^2` or a sum or mean of it, and that aggregate."""
+    total = term if isinstance(term, Reduce) and term.op.name in ("sum", "mean") else None
+    factors = multiplied(term if total is None else total.arg)
+    return (factors[0], total) if len(factors) == 2 and factors[0] is factors[1] else None
+
+
+def _squared_difference(sign: int, square: tuple[Expr, Reduce | None], rest: Terms) -> Terms | None:
+    """The terms with `a^2 - 2*a*c + c^2` as one, and the same of sums: the square of a distance.
+
+    Of operands with the same axes only: distances of pairs are written this way to be a product of matrices.
+    """
+    a, total = square
+
+    def aggregated(product: Expr) -> Expr:
+        return product if total is None else total.rebuilt((product,))
+
+    for place, (opposite, term) in enumerate(rest):
+        other = _square_of(term) if opposite == sign else None
+        if other is None or other[0].axes != a.axes or aggregated(b.power(other[0], b.TWO)) is not term:
+            continue
+        (c, _), others = other, rest[:place] + rest[place + 1 :]
+        for turn, (away, cross) in enumerate(others):
+            if away == -sign and _is_cross(cross, a, c, total):
+                return [(sign, aggregated(b.power(b.sub(a, c), b.TWO))), *others[:turn], *others[turn + 1 :]]
+    return None
+
+
+def _is_cross(term: Expr, a: Expr, c: Expr, total: Reduce | None) -> bool:
+    """Whether a term is `2*a*c`, or twice the sum or mean of `a*c`."""
+    factors = multiplied(term)
+    if total is not None:
+        sums = [one for one in factors if isinstance(one, Reduce)]
+        if len(sums) != 1 or sums[0].op is not total.op or sums[0].over != total.over:
+            return False
+        factors.remove(sums[0])
+        factors += multiplied(sums[0].arg)
+    return len(factors) == 3 and all(one in factors for one in (b.TWO, a, c)) and (a is not c or factors.count(a) == 2)
 
 
 def _less(terms: Terms, taken: Terms) -> Terms | None:
@@ -130,7 +187,34 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
             return _whole_softplus(power, other)
         case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
             return _gamma_ratio(a, other)
+        case Reduce(op, arg, over) if op.name == "mean":
+            return _covariance(multiplied(arg), -1 if is_sum else 1, other, over)
     return None
+
+
+def _signed_factors(node: Expr) -> tuple[int, list[Expr]]:
+    """The sign of a product, and its factors without theirs."""
+    sign, found = 1, list[Expr]()
+    for one in multiplied(node):
+        if isinstance(one, Call) and one.op.name == "neg":
+            inner, factors = _signed_factors(one.args[0])
+            sign, found = -sign * inner, found + factors
+        else:
+            found.append(one)
+    return sign, found
+
+
+def _covariance(factors: list[Expr], sign: int, other: Expr, over: Axes) -> Expr | None:
+    """`mean(a*c) - mean(a)*mean(c)` as the mean of what both differ from their means; of two alike, the variance."""
+    if len(factors) != 2 or not all(over <= one.axes for one in factors):
+        return None
+    means = [reduce("mean", one, over) for one in factors]
+    if _signed_factors(other) not in ((sign, means), (sign, means[::-1])):
+        return None
+    if factors[0] is factors[1]:
+        return reduce("var", factors[0], over)
+    left, right = (b.sub(one, mean) for one, mean in zip(factors, means, strict=True))
+    return reduce("mean", b.mul(left, right), over)
 
 
 def _gamma_ratio(a: Expr, other: Expr) -> Expr | None:

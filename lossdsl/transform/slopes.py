@@ -18,6 +18,9 @@ from lossdsl.transform.choices import CHOICES, SEED, Masks, degree, selected, ti
 from lossdsl.transform.factors import factored
 from lossdsl.transform.language import expression
 
+_EXPONENTIAL = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
+"""What overflows at ordinary arguments, and its slope with it."""
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -64,21 +67,30 @@ def _rooted(node: Call, slope: Expr) -> Expr:
 
 
 def past_pole(node: Call, adjoint: Expr, product: Expr, flow: Flow) -> Expr:
-    """The product of an adjoint and the slope of a root, 0 where the adjoint is 0 though the slope may be infinite.
+    """The product of an adjoint and a slope, 0 where the adjoint is 0 though the slope may be infinite.
 
-    `(1 - p)^0.5*log(p)` has the slope 0 at p = 1: the root's factor is 0 there.
+    `(1 - p)^0.5*log(p)` has the slope 0 at p = 1: the root's factor is 0 there. An exponential overflows where what it
+    stands in, as `exp(-exp(x))`, has long vanished.
     """
+    if not flow.guards:
+        return product
+    overflows = node.op.name in _EXPONENTIAL and node in walk(adjoint)
+    if not overflows and not _has_pole(node, adjoint):
+        return product
+    return b.where(b.call("ne", adjoint, b.ZERO), product, b.ZERO)
+
+
+def _has_pole(node: Call, adjoint: Expr) -> bool:
+    """Whether the slope of a root may be infinite where its adjoint is 0."""
     if node.op.name == "pow":
         exponent = b.exact(node.args[1])
         has_pole = node.args[1].is_static and (exponent is None or 0 < exponent < 1)
     else:
         has_pole = node.op.name in ("sqrt", "cbrt")
     moves = any(isinstance(part, Input) and part.name != SEED for part in walk(adjoint))
-    if not (flow.guards and has_pole and moves) or Ranges()[node.args[0]].is_positive:
-        return product
-    if any(isinstance(part, Reduce) for part in walk(node.args[0])):
-        return product
-    return b.where(b.call("ne", adjoint, b.ZERO), product, b.ZERO)
+    if not (has_pole and moves) or Ranges()[node.args[0]].is_positive:
+        return False
+    return not any(isinstance(part, Reduce) for part in walk(node.args[0]))
 
 
 def choice(node: Call, active: Set[Expr]) -> tuple[Expr, Expr, Expr]:

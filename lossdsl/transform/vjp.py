@@ -5,11 +5,11 @@ References: the Jacobian of softmax is diag(p) - p p^T (Bridle 1990); that of e/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Const, Expr, Gather, Position, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce
 from lossdsl.ir.whole import INF, along, nonzero, reduce
 
 Times = Callable[[Expr, Expr], Expr]
@@ -53,6 +53,32 @@ def _norm(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Exp
 def _normalize(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     along_it = b.mul(node, b.total(times(adjoint, node), over))
     return b.div(b.sub(adjoint, along_it), nonzero(reduce("norm", arg, over)))
+
+
+def of_normalize(node: Along, adjoint: Expr, times: Times) -> Expr:
+    """That of a unit vector; of an adjoint along another by how both differ, which keeps digits near parallel."""
+    (arg,), over = node.args, node.over
+    for unit, weight in _unit_factors(adjoint, over):
+        away = b.sub(unit, node)
+        is_direction = b.number(b.call("gt", reduce("norm", unit.args[0], over), b.ZERO))  # a zero vector has none
+        across = b.sub(away, b.mul(node, b.total(b.mul(away, node), over)))
+        return b.div(times(times(weight, is_direction), across), nonzero(reduce("norm", arg, over)))
+    return _normalize(node, arg, over, adjoint, times)
+
+
+def _unit_factors(adjoint: Expr, over: Axes) -> Iterator[tuple[Along, Expr]]:
+    """A unit vector of which an adjoint is a multiple, with the multiple."""
+    match adjoint:
+        case Along(op, _, axes) if op.name == "normalize" and axes == over:
+            yield adjoint, b.ONE
+        case Call(op, (arg,)) if op.name == "neg":
+            yield from ((unit, b.neg(weight)) for unit, weight in _unit_factors(arg, over))
+        case Call(op, (one, other)) if op.name == "mul":
+            for part, factor in ((one, other), (other, one)):
+                if not factor.axes & over:
+                    yield from ((unit, b.mul(weight, factor)) for unit, weight in _unit_factors(part, over))
+        case Call(op, (above, below)) if op.name == "div" and not below.axes & over:
+            yield from ((unit, b.div(weight, below)) for unit, weight in _unit_factors(above, over))
 
 
 def _from_mean(arg: Expr, over: Axes) -> Expr:

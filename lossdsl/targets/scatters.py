@@ -1,0 +1,52 @@
+"""Choices by the position of a label, as the slope of `x[t]` is one: one element of a row is another one.
+
+Where arrays are worked out one after the other, it is cheaper to put that element in its place than to compare every
+position of the row with the label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import LAST
+from lossdsl.ir.expr import Call, Expr, Position, users, walk
+from lossdsl.ir.op import Kind
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """`where(position == index, value, row)` along the last axis; `row` is None for zeros."""
+
+    equality: Expr
+    index: Expr
+    value: Expr
+    row: Expr | None
+
+
+def scatters(roots: Iterable[Expr]) -> dict[Expr, Scatter]:
+    """The choices below the roots that are such."""
+    return {node: found for node in walk(*roots) if isinstance(node, Call) and (found := _scatter(node)) is not None}
+
+
+def unused(roots: Iterable[Expr], found: dict[Expr, Scatter]) -> set[Expr]:
+    """The comparisons that nobody needs any more."""
+    roots = tuple(roots)
+    above = users(*roots)
+    return {one.equality for one in found.values() if all(user in found for user in above[one.equality])} - set(roots)
+
+
+def _scatter(node: Call) -> Scatter | None:
+    if node.op.name != "where" or node.kind is not Kind.REAL:
+        return None
+    condition, value, row = node.args
+    if not (isinstance(condition, Call) and condition.op.name == "eq"):
+        return None
+    for place, index in (condition.args, condition.args[::-1]):
+        is_label = isinstance(place, Position) and place.axis == LAST and index.kind is Kind.INT
+        if is_label and index.axes == node.axes - {LAST} and LAST not in value.axes:
+            if row is b.ZERO:
+                return Scatter(condition, index, value, None)
+            return Scatter(condition, index, value, row) if row.axes == node.axes else None
+    return None
