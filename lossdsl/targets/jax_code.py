@@ -16,7 +16,7 @@ _NAMES = {"np": "jnp", "special": "jsp"}
 class JaxPrinter(NumpyPrinter):
     target = "jax"
     spell: ClassVar[Mapping[str, str]] = {
-        **{key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items()},
+        **{key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items() if not key.startswith("put")},
         "number": "jnp.asarray(a, x.dtype)",
         "ones": "jnp.ones(s, x.dtype)",
     }

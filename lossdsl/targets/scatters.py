@@ -1,7 +1,8 @@
 """Choices by the position of a label, as the slope of `x[t]` is one: one element of a row is another one.
 
 Where arrays are worked out one after the other, it is cheaper to put that element in its place than to compare every
-position of the row with the label.
+position of the row with the label. A compiler of whole functions does the comparison inside of the loop that needs it,
+so only targets that spell `put` do this.
 """
 
 from __future__ import annotations

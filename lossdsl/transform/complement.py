@@ -140,6 +140,8 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
                 return None
             pairs = zip(found, args, strict=True)
             return b.call(_OPPOSITE[name], *(piece or b.sub(b.ONE, arg) for piece, arg in pairs))
+        case "mul", (one, Call(op, (a,))) if one is NEAR and op.name == "erfc":
+            return b.mul(NEAR, b.call("erfc", b.neg(a)))
         case "mul", (one, other):
             return _of_product(one, other, domain)
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
@@ -209,11 +211,10 @@ def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
 
 
 def _of_quotient(above: Expr, below: Expr) -> Expr | None:
-    """1 - p/sum(p) by the sum of the others; 1 - 2*a*c/(a^2 + c^2) by the square of a difference."""
-    rest = b.sub(below, above)
-    plain, difference = summands(rest), paired(rest)
-    if len(summands(difference)) < len(plain) - 1:
-        return b.div(difference, below)
+    """1 - p/sum(p) by the sum of the others."""
+    difference = squared_difference(above, below)
+    if difference is not None:
+        return difference
     if not (isinstance(below, Reduce) and below.op.name == "sum" and len(below.over) == 1):
         return None
     if above is below.arg:
@@ -221,6 +222,13 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     if isinstance(above, Gather) and above.arg is below.arg and below.over == frozenset({above.axis}):
         return b.div(Gather(along("others", above.arg, below.over), above.axis, above.index), below)
     return None
+
+
+def squared_difference(above: Expr, below: Expr) -> Expr | None:
+    """1 - 2*a*c/(a^2 + c^2) as (a - c)^2/(a^2 + c^2), whose slope is the better one, too."""
+    rest = b.sub(below, above)
+    difference = paired(rest)
+    return b.div(difference, below) if len(summands(difference)) < len(summands(rest)) - 1 else None
 
 
 def _of_cut(share: Expr) -> Expr | None:
@@ -235,6 +243,8 @@ def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
     if isinstance(term, Call) and term.op.name == "mul":
         first, second = term.args
         pairs += [(first, second), (second, first)]
+        if isinstance(second, Call) and second.op.name == "erfc":  # half of it is a probability
+            pairs.append((b.mul(b.TWO, first), b.mul(NEAR, second)))
     return [(one, other if sign > 0 else b.neg(other)) for one, other in pairs]
 
 
