@@ -18,11 +18,11 @@ from lossdsl.ir.axes import Axis
 from lossdsl.ir.expr import Const, Expr, Flag, Input
 from lossdsl.ir.loss import (
     DOMAINS,
-    ELEMENT,
     LABELS,
     LAYOUTS,
     InputSpec,
     ParameterSpec,
+    layout_axes,
 )
 from lossdsl.ir.ops import function_names
 from lossdsl.source import Span
@@ -109,7 +109,7 @@ def _read(item: s.Item) -> tuple[s.Node | None, ...]:
     return ()
 
 
-def input_spec(declaration: s.InputDecl) -> InputSpec:
+def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> InputSpec:
     domain, layout = "real", ""
     for word in declaration.kinds:
         if word.text in DOMAINS:
@@ -127,9 +127,9 @@ def input_spec(declaration: s.InputDecl) -> InputSpec:
             )
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
-    over = LAYOUTS.get(layout, ELEMENT)
+    over = layout_axes(layout, places)
     nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
-    return InputSpec(nodes, domain, layout)
+    return InputSpec(nodes, domain, layout, places)
 
 
 def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:

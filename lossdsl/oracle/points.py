@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.errors import LossShapeError
-from lossdsl.ir.axes import LAST, ROWS, ordered
+from lossdsl.ir.axes import DOMAINS, LAST, ROWS, ordered
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
@@ -46,9 +46,12 @@ class Point:
 def sizes_for(loss: Loss) -> dict[str, int]:
     """Two samples, one place, three elements; more where the loss picks one out by number, or cuts some off.
 
+    Along each axis of places that has a name there are two.
+
     Raises LossShapeError where slices meet that differ in length however many elements there are.
     """
-    sizes, has_slices = {"batch": 2, "space": 1, "last": 3, "rows": 3}, False
+    sizes = {**dict.fromkeys(domains(loss), 2), "batch": 2, "space": 1, "last": 3, "rows": 3}
+    has_slices = False
     for node in walk(loss.result):
         if isinstance(node, Gather) and isinstance(node.index, Const):
             place = int(node.index.value)
@@ -62,6 +65,11 @@ def sizes_for(loss: Loss) -> dict[str, int]:
     if has_slices:
         sizes["last"] = _fitting(loss, sizes["last"])
     return {**sizes, "rows": max(sizes["last"], sizes["rows"])}
+
+
+def domains(loss: Loss) -> tuple[str, ...]:
+    """The domains of axes of a loss."""
+    return (*DOMAINS, *(axis.domain for axis in loss.places))
 
 
 def _fitting(loss: Loss, wanted: int) -> int:

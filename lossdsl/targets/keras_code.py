@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lossdsl.ir.axes import BATCH, LAST, SPACE
-from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec, Loss
+from lossdsl.ir.axes import BATCH, LAST
+from lossdsl.ir.loss import HARMLESS, InputSpec, Loss
 from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
@@ -273,7 +273,7 @@ def class_text(
 ) -> str:
     """A loss of Keras's around the function of a loss; it can be saved, and knows of masks and weights."""
     prediction = loss.prediction
-    rank = 1 + (SPACE in loss.result.axes)
+    has_all = loss.result.axes >= loss.sample_axes - {BATCH}
     call = ["y_true", "y_pred"] if loss.target is not None else ["y_pred"]
     if len(loss.inputs) > 2:
         call = ["y_true[0]", "y_pred", "*y_true[1:]"]
@@ -283,13 +283,16 @@ def class_text(
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
     config = "".join(f'\n            "{one}": self.{one},' for one in parameters)
     batch = ""
-    if prediction.over == ELEMENT:
-        batch = '''
+    if prediction.is_full:
+        batch = f'''
         y_pred = ops.convert_to_tensor(y_pred)
-        if len(y_pred.shape) == 1:
-            y_pred = y_pred[:, None]'''
+        if len(y_pred.shape) == {1 + len(loss.places)}:
+            y_pred = y_pred[..., None]'''
     shape = "ops.shape(y_pred)"
-    shape += "[:1]" if rank < 2 else "[:-1]" if LAST in prediction.over else ""
+    if loss.places and not has_all:
+        shape = arguments.place_lengths(loss, shape, {BATCH})
+    else:
+        shape += "[:1]" if not has_all else "[:-1]" if LAST in prediction.over else ""
     targets = []
     for place, one in enumerate(one for one in loss.inputs if one is not prediction):
         item = f"y_true[{place}]" if len(loss.inputs) > 2 else "y_true"
@@ -304,9 +307,17 @@ def class_text(
         spread = """
         samples = (ops.shape(y_pred)[0], *[1] * len(values.shape))
         values = values * ops.ones(samples, values.dtype)"""
-    places = "" if rank == 2 else '''
+    places = ""
+    if not has_all:
+        gone = [at for at, axis in enumerate(loss.places, 1) if axis not in loss.result.axes]
+        places = '''
             while len(mask.shape) > 1:
                 mask = ops.any(mask, axis=-1)'''
+        if gone:
+            places = f'''
+            while len(mask.shape) < {1 + len(loss.places)}:
+                mask = ops.expand_dims(mask, -1)
+            mask = ops.any(mask, axis={tuple(gone)})'''
     registered = source_layout.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
     return f'''{chr(10).join(registered)}
 class {name}(keras.losses.Loss):
