@@ -85,15 +85,16 @@ NONE: Axes = frozenset()
 _ORDER = {"batch": 1, "space": 2, "rows": 3, "last": 5}
 
 
-def _rank(axis: Axis) -> tuple[int, int, int, str, str, int]:
-    rank = 4 if axis.is_index else 2 if axis.place else _ORDER[axis.domain]
-    return rank, axis.number, axis.place, axis.name, axis.domain, axis.size or axis.cut
+def _order(axis: Axis) -> tuple[int, int, int, str, str, int]:
+    # An index over a place that has a name lies beside it: a neighbour in it is a slice, and no transposition.
+    rank = 2 if axis.place else 4 if axis.is_index else _ORDER[axis.domain]
+    return rank, axis.place, axis.number, axis.name, axis.domain, axis.size or axis.cut
 
 
 @lru_cache(1024)
 def ordered(axes: Axes) -> tuple[Axis, ...]:
     """Axes in the order in which arrays hold them: batch, places, rows, index variables by age and name, last."""
-    return tuple(sorted(axes, key=_rank))
+    return tuple(sorted(axes, key=_order))
 
 
 def last_of(axes: Axes) -> Axis | None:

@@ -132,12 +132,22 @@ def length(expr: Expr, over: Axes) -> Expr:
         if part in seen:
             continue
         seen.add(part)
-        below = [arg for arg in part.args if over <= arg.axes] if isinstance(part, Call) else []
+        below = [child for child in _as_long(part, over) if over <= child.axes]
         found = found if below else part
         if not below and not isinstance(part, Position):
             break
         waiting += reversed(below)
     return number(Length(found, over))
+
+
+def _as_long(node: Expr, over: Axes) -> tuple[Expr, ...]:
+    """The children of a node whose lengths along axes, where they have them, are its own."""
+    match node:
+        case Call() | Reduce() | Along():
+            return node.children
+        case Rename(arg, old, new) | Slice(arg, old, new) if not over & {old, new}:
+            return (arg,)
+    return ()
 
 
 def cut(expr: Expr, old: Axis, new: Axis, start: int = 0) -> Expr:
