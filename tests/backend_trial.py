@@ -15,6 +15,7 @@ from pathlib import Path
 import index_cases
 import keras
 import numpy as np
+import place_cases
 import pytest
 from choices import drawn, poisoned, sources
 from digits import WRITTEN, check
@@ -598,11 +599,12 @@ def digits(_):
 
 
 def indices(_):
-    """Random index expressions, values and slopes, against loops over numpy arrays."""
+    """Random index expressions, with and without names of places, against loops over numpy arrays."""
     tried = 0
     for seed in range(60):
-        one, arrays = index_cases.case(seed, smooth=True), index_cases.drawn(seed)
-        if one.asks:
+        cases = place_cases if seed % 3 == 0 else index_cases
+        one, arrays = cases.case(seed, smooth=True), cases.drawn(seed)
+        if one.asks or arrays["x"].size > 40:
             continue
         loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
         wanted = one.value(arrays)
@@ -611,13 +613,13 @@ def indices(_):
             found, gradient = both(lambda x, loss=loss, t=arrays["t"]: loss(t, x), arrays["x"], mode)
             if BATCH not in axes:  # what is one for the batch stands once for each sample
                 found, gradient = found[0], gradient / len(wanted)
-            placed = index_cases.placed(np.asarray(found), axes, wanted.shape)
+            placed = cases.placed(np.asarray(found), axes, wanted.shape)
             same(placed, wanted, f"{one.source} ({mode})", 1e-9)
             weights = np.full(wanted.shape, np.size(found) / wanted.size)
             slope = index_cases.slope(one.value, arrays, weights)
             assert np.allclose(gradient, slope, rtol=1e-6, atol=1e-6), f"{one.source} ({mode}): {gradient}, {slope}"
         tried += 1
-    assert tried > 40
+    assert tried > 40, tried
     for body in ("median(x)", "quantile[batch](x, 0.3)", "spectrum(x)", "atan2(x, t)", "x[len(x) - 1]*x[1:]",
                  "sort(x)[floor(len(x)/2)]", "mean[j in batch if j != self](x[j])", "x[-2:]*t[:2]"):  # fmt: skip
         loss = lossdsl.compile(f"loss f(t, x)\n{body}", reduction=None, dtype="float64")

@@ -29,6 +29,8 @@ class Case:
 
     source: str
     value: Callable[[Arrays], np.ndarray]
+    asks: int = 0
+    """As in `index_cases`: there are no slices of a fixed length here."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def case(seed: int, *, smooth: bool = False) -> Case:
             there = [p for p in range(lengths[home]) if all(one.is_there(index, p, lengths[home]) for one in asked)]
             for one in (one for one in reads if one.name == "d" and index in "ij"):
                 by = dict(one.moves)[index]
-                inside = [p for p in range(lengths[home]) if all(each.is_there(index, p, lengths[home]) for each in inner)]
+                length = lengths[home]
+                inside = [p for p in range(length) if all(each.is_there(index, p, length) for each in inner)]
                 there = [p for p in there if p + by in inside]
             ranges.append(there)
         terms = []
@@ -135,9 +138,7 @@ def _read(chance: random.Random, name: str, homes: dict[str, str]) -> Read:
     return Read(name, tuple(found))
 
 
-def _filter(
-    chance: random.Random, chosen: str, homes: dict[str, str]
-) -> tuple[str, Callable[[Arrays, At, At], bool]]:
+def _filter(chance: random.Random, chosen: str, homes: dict[str, str]) -> tuple[str, Callable[[Arrays, At, At], bool]]:
     kind = chance.choice(["", "", "self", "even", "order", "self named"])
     first = chosen[0]
     home = homes[first]

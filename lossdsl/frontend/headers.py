@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from lossdsl.errors import (
     LossLimitError,
@@ -20,6 +21,7 @@ from lossdsl.ir.loss import (
     DOMAINS,
     LABELS,
     LAYOUTS,
+    Default,
     InputSpec,
     ParameterSpec,
     layout_axes,
@@ -152,9 +154,11 @@ def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
     return ParameterSpec(declaration.name.text, kind, default, declaration.span)
 
 
-def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
+def _default(declaration: s.ParameterDecl, kind: str) -> Default:
     node = declaration.default
     assert node is not None
+    if isinstance(node, s.ListValue):
+        return _several(declaration, node, kind)
     value = constant(node)
     if kind == "bool":
         if not isinstance(value, Flag):
@@ -169,6 +173,36 @@ def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
             hint = "declare it without `int` if fractions are meant"
             raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span, hint)
         return int(exact)
+    return _real(value, declaration, node)
+
+
+def _several(declaration: s.ParameterDecl, node: s.ListValue, kind: str) -> tuple[Any, ...]:
+    """The numbers of a vector, or the rows of a matrix."""
+    name = declaration.name.text
+    if kind not in ("vector", "matrix"):
+        raise LossTypeError(f"the default of `{name}` is one number", node.span, f"declare it `{name}: vector`")
+    if not node.elements:
+        raise LossTypeError(f"the default of `{name}` has no elements", node.span, "as in `[1, 2, 3]`")
+    if kind == "vector":
+        return tuple(_element(declaration, each) for each in node.elements)
+    rows = [each for each in node.elements if isinstance(each, s.ListValue) and each.elements]
+    if len(rows) < len(node.elements) or len({len(row.elements) for row in rows}) > 1:
+        hint = "as in `[[1, 2], [3, 4]]`"
+        raise LossTypeError(f"the default of `{name}` is rows of numbers, of one length", node.span, hint)
+    return tuple(tuple(_element(declaration, each) for each in row.elements) for row in rows)
+
+
+def _element(declaration: s.ParameterDecl, node: s.Node) -> float:
+    name = declaration.name.text
+    if isinstance(node, s.ListValue):
+        raise LossTypeError(f"the default of `{name}` holds a list where a number belongs", node.span)
+    value = constant(node)
+    if isinstance(value, Flag) or not isinstance(value, Const):
+        raise LossTypeError(f"the default of `{name}` holds numbers", node.span, "as in `[1, 2, 3]`")
+    return _real(value, declaration, node)
+
+
+def _real(value: Const, declaration: s.ParameterDecl, node: s.Node) -> float:
     try:
         return float(value.value)
     except OverflowError:

@@ -174,7 +174,7 @@ class _Main:
                 )
 
     def _settled(self, spec: ParameterSpec, settled: Mapping[str, bool | int]) -> bool | int:
-        value = settled.get(spec.name, spec.default)
+        value = settled.get(spec.name, spec.default)  # type: ignore[arg-type]  # a bool or int has no list
         if value is None:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value", spec.span, f"give it one: `{spec.name}=…`"
@@ -321,6 +321,10 @@ class _Main:
             if parameter.name in given:
                 _, node = given.pop(parameter.name)
                 meanings[parameter.name] = _parameter_value(resolver, parameter, node, scope)
+            elif isinstance(parameter.default, tuple):
+                hint = f"declare one in this loss: `{header.name.text}(…; {parameter.name}=w)` with `w: {parameter.kind}`"
+                message = f"the parameter `{parameter.name}` of `{header.name.text}` has several numbers by default"
+                raise LossParameterError(message, call.span, hint)
             elif parameter.default is not None:
                 meanings[parameter.name] = _settled_node(parameter.default)
             else:

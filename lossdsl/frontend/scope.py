@@ -85,6 +85,8 @@ class Scope:
         """Raises unless a definition, input or parameter may be called so."""
         if word.text in self.names:
             raise LossNameError(f"`{word.text}` has a meaning already", word.span, f"give the {what} another name")
+        if word.text in self.words and word.text not in WORDS:
+            raise LossNameError(f"`{word.text}` is what a place is called", word.span, f"give the {what} another name")
         if word.text in function_names() or word.text in self.words:
             raise LossNameError(
                 f"`{word.text}` is a name of the language", word.span, f"give the {what} another name"

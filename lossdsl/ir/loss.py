@@ -113,14 +113,28 @@ class InputSpec:
         return not self.is_label
 
 
+Default = float | bool | int | tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
 @dataclass(frozen=True)
 class ParameterSpec:
-    """A parameter: `kind` is real, bool, int, vector or matrix. `default` is None where a value must be given."""
+    """A parameter: `kind` is real, bool, int, vector or matrix. `default` is None where a value must be given.
+
+    A vector or matrix has one number for all of its elements by default, or a tuple of them, or of rows.
+    """
 
     name: str
     kind: str
-    default: float | bool | int | None
+    default: Default | None
     span: Span | None = None
+
+    @property
+    def usual(self) -> Fraction | None:
+        """The default as one exact number, of several the first; None where there is none."""
+        found = self.default
+        while isinstance(found, tuple):
+            found = found[0]
+        return None if found is None else Fraction(repr(float(found)))
 
     @property
     def over(self) -> Axes:

@@ -75,8 +75,8 @@ class ParameterValues:
         return self.leaves.get(spec.node, Bounds())
 
     def _usual(self, spec: ParameterSpec) -> Fraction:
-        if spec.default is not None:
-            return Fraction(repr(float(spec.default)))
+        if spec.usual is not None:
+            return spec.usual
         bounds = self._bounds(spec)
         for value in (Fraction(1), HALF, Fraction(2), Fraction(0), Fraction(-1)):
             if bounds.contains(value):

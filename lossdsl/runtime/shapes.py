@@ -115,7 +115,7 @@ class Shapes:
         """
         first, places = self._step_of_prediction(rank_one_is_batch)
         steps = {
-            spec.identifier: first if spec is self.prediction else self._step(spec, places, first.lead)
+            spec.identifier: first if spec is self.prediction else self._step(spec, places, first)
             for spec in self.inputs
         }
         self._check_components()
@@ -151,17 +151,17 @@ class Shapes:
             if shape[-1:] == (1,):
                 found[wanted + 1] = Step(squeeze=True)
         if not over >= {BATCH} or len(shape) not in found:
-            message = f"{self.label}: `{self.prediction.name}` has shape {show(shape)}, and names its places"
-            raise LossShapeError(message, None, f"its axes are {names(over)}")
+            message = f"{self.label}: `{self.prediction.name}` has shape {show(shape)}, not the axes {names(over)}"
+            raise LossShapeError(message, None, "the loss names its places, and so settles how many there are")
         step = found[len(shape)]
         return step, wanted - step.lead
 
     def _named(self) -> str:
         return ", ".join(axis.name for axis in self.prediction.places)
 
-    def _step(self, spec: InputSpec, places: int, lead: bool) -> Step:
-        """The step of an input other than the prediction, whose sample axes number `places`."""
-        shape, prediction = self.of(spec), self.of(self.prediction)
+    def _step(self, spec: InputSpec, places: int, first: Step) -> Step:
+        """The step of an input other than the prediction, whose sample axes number `places`, and whose step is known."""
+        shape, prediction, lead = self.of(spec), self.of(self.prediction), first.lead
         has_last = LAST in spec.over
         if BATCH not in spec.over:
             if len(shape) == len(spec.over):
@@ -173,14 +173,14 @@ class Shapes:
             return Step(lead=lead)
         if more == 1 and shape[-1] == 1:
             return Step(squeeze=True, lead=lead)
-        if more == -1 and has_last and (LAST not in self.prediction.over or self._last_of_prediction() in (1, None)):
+        if more == -1 and has_last and (LAST not in self.prediction.over or self._last_of_prediction(first) in (1, None)):
             return Step(expand=True, lead=lead)
         hint = _label_hint(spec, shape, self.prediction, prediction)
         raise self._mismatch((spec.name, shape), (self.prediction.name, prediction), hint)
 
-    def _last_of_prediction(self) -> int | None:
+    def _last_of_prediction(self, step: Step) -> int | None:
         shape, count = self.of(self.prediction), len(self.prediction.nodes)
-        last = shape[-1] if len(shape) > 1 else count
+        last = shape[-1] if len(shape) > 1 and not step.expand else count
         return None if last is None else last // count
 
     # --- lengths that must agree

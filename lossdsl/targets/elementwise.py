@@ -13,7 +13,6 @@ from lossdsl.targets import TARGETS, listed
 from lossdsl.targets.statements import Statements
 from lossdsl.targets.template import assign, fill, literal, name, repeated
 
-
 _COUNTS = {"mul": "a * b", "max": "max(a, b)"}
 """What makes a count of counts, in Python's own whole numbers."""
 
