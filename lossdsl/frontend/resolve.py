@@ -322,7 +322,7 @@ class _Main:
                 _, node = given.pop(parameter.name)
                 meanings[parameter.name] = _parameter_value(resolver, parameter, node, scope)
             elif isinstance(parameter.default, tuple):
-                hint = f"declare one in this loss: `{header.name.text}(…; {parameter.name}=w)` with `w: {parameter.kind}`"
+                hint = f"declare `w: {parameter.kind}` here: `{header.name.text}(…; {parameter.name}=w)`"
                 message = f"the parameter `{parameter.name}` of `{header.name.text}` has several numbers by default"
                 raise LossParameterError(message, call.span, hint)
             elif parameter.default is not None:

@@ -160,7 +160,7 @@ class Shapes:
         return ", ".join(axis.name for axis in self.prediction.places)
 
     def _step(self, spec: InputSpec, places: int, first: Step) -> Step:
-        """The step of an input other than the prediction, whose sample axes number `places`, and whose step is known."""
+        """The step of an input beside the prediction, whose sample axes number `places` and whose step is `first`."""
         shape, prediction, lead = self.of(spec), self.of(self.prediction), first.lead
         has_last = LAST in spec.over
         if BATCH not in spec.over:
@@ -173,7 +173,8 @@ class Shapes:
             return Step(lead=lead)
         if more == 1 and shape[-1] == 1:
             return Step(squeeze=True, lead=lead)
-        if more == -1 and has_last and (LAST not in self.prediction.over or self._last_of_prediction(first) in (1, None)):
+        has_one = LAST not in self.prediction.over or self._last_of_prediction(first) in (1, None)
+        if more == -1 and has_last and has_one:
             return Step(expand=True, lead=lead)
         hint = _label_hint(spec, shape, self.prediction, prediction)
         raise self._mismatch((spec.name, shape), (self.prediction.name, prediction), hint)
