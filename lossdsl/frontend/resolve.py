@@ -174,7 +174,7 @@ class _Main:
                 )
 
     def _settled(self, spec: ParameterSpec, settled: Mapping[str, bool | int]) -> bool | int:
-        value = settled.get(spec.name, spec.default)  # type: ignore[arg-type]  # a bool or int has no list
+        value = settled.get(spec.name, spec.usual)
         if value is None:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value", spec.span, f"give it one: `{spec.name}=…`"

@@ -236,7 +236,8 @@ class Arguments:
                 return pairs + ([(self._part(one, LAST), self._part(first, LAST))] if LAST in axes else [])
             return [(mine, theirs)]
         pairs = [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
-        if BATCH in axes and (self.loss.places or not one.has_places):  # one sample alone has no batch
+        is_short = self.loss.places or not any(axis.is_place for axis in one.over)
+        if BATCH in axes and is_short:  # one sample alone has no batch
             batch = f"[:len({mine}) - {len(one.over) - 1}]"
             pairs[0] = mine + batch, theirs + batch
         return pairs
