@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from shipped import PUBLISHED, THOROUGH
 from test_norms import HOMOGENEOUS, SCALES, check_scales
+from test_papers import PAPERS
 from test_published import arguments, arrays, parameters, same_slope, same_value
 
 import lossdsl
@@ -632,6 +633,19 @@ def indices(_):
             same(gradient, slope * per, f"slope of {body} ({mode})", 1e-11)
 
 
+def papers(rng):
+    """Losses over named places, ensembles and pairs, beside the twin."""
+    for name, one in PAPERS.items():
+        loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
+        t, x, *others = one.inputs(rng)
+        wanted, slope = loss.spec.numpy.value_and_grad(t, x, *others)
+        y = (t, *others) if others else t
+        found, gradient = both(lambda x, loss=loss, y=y: loss(y, x), x)
+        per = np.size(found) / np.size(wanted)  # what is one for the batch stands once for each sample
+        same(found, np.broadcast_to(wanted, np.shape(found)), name, 1e-12)
+        same(gradient, slope * per, f"slope of {name}", 1e-11)
+
+
 def norms(_):
     """Norms of numbers whose squares do not fit, in 32 and in 16 bits; and their second derivatives."""
     for dtype, scales, within in (("float32", SCALES, 2e-6), ("float16", (2.0**-10, 2.0**9), 2e-2)):
@@ -653,7 +667,7 @@ def norms(_):
 
 
 PARTS = {
-    "indices": (indices,),
+    "indices": (indices, papers),
     "digits": (digits, norms),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),
