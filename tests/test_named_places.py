@@ -145,6 +145,11 @@ def test_a_called_loss_meets_the_places_of_its_caller_in_order():
     np.testing.assert_allclose(loss.numpy(TARGET, IMAGE), (TARGET - IMAGE).mean((1, 3)))
 
 
+def test_names_of_places_and_what_reads_along_them_are_no_findings():
+    text = "loss f(t: label, x)\nplaces row, col\nown = 1 - t\nmean[row](sum(x[own in col]))\n"
+    assert not [one.id for one in lossdsl.check(text).findings if one.id.startswith("unused")]
+
+
 def test_axes_that_lie_apart_are_summed_along_together():
     x = IMAGE[:, 0]
     loss = lossdsl.load("loss f(x)\nsum(cumsum[batch, last](x)*self[last]*(1 + self[batch]))")

@@ -233,6 +233,8 @@ def _mentioned(node: s.Node) -> set[str]:
             found.add(part.text)
         elif isinstance(part, s.Call):
             found.add(part.function.text)
+        elif isinstance(part, s.Subscript):  # `x[a in batch]` reads a
+            found |= {item.name.text for item in part.items if isinstance(item, s.Bound)}
     return found
 
 
