@@ -15,6 +15,7 @@ from pathlib import Path
 import index_cases
 import keras
 import numpy as np
+import place_cases
 import pytest
 from choices import drawn, poisoned, sources
 from digits import WRITTEN, check
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from shipped import PUBLISHED, THOROUGH
 from test_norms import HOMOGENEOUS, SCALES, check_scales
+from test_papers import PAPERS
 from test_published import arguments, arrays, parameters, same_slope, same_value
 
 import lossdsl
@@ -598,11 +600,12 @@ def digits(_):
 
 
 def indices(_):
-    """Random index expressions, values and slopes, against loops over numpy arrays."""
+    """Random index expressions, with and without names of places, against loops over numpy arrays."""
     tried = 0
     for seed in range(60):
-        one, arrays = index_cases.case(seed, smooth=True), index_cases.drawn(seed)
-        if one.asks:
+        cases = place_cases if seed % 3 == 0 else index_cases
+        one, arrays = cases.case(seed, smooth=True), cases.drawn(seed)
+        if one.asks or arrays["x"].size > 40:
             continue
         loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
         wanted = one.value(arrays)
@@ -611,13 +614,13 @@ def indices(_):
             found, gradient = both(lambda x, loss=loss, t=arrays["t"]: loss(t, x), arrays["x"], mode)
             if BATCH not in axes:  # what is one for the batch stands once for each sample
                 found, gradient = found[0], gradient / len(wanted)
-            placed = index_cases.placed(np.asarray(found), axes, wanted.shape)
+            placed = cases.placed(np.asarray(found), axes, wanted.shape)
             same(placed, wanted, f"{one.source} ({mode})", 1e-9)
             weights = np.full(wanted.shape, np.size(found) / wanted.size)
             slope = index_cases.slope(one.value, arrays, weights)
             assert np.allclose(gradient, slope, rtol=1e-6, atol=1e-6), f"{one.source} ({mode}): {gradient}, {slope}"
         tried += 1
-    assert tried > 40
+    assert tried > 40, tried
     for body in ("median(x)", "quantile[batch](x, 0.3)", "spectrum(x)", "atan2(x, t)", "x[len(x) - 1]*x[1:]",
                  "sort(x)[floor(len(x)/2)]", "mean[j in batch if j != self](x[j])", "x[-2:]*t[:2]"):  # fmt: skip
         loss = lossdsl.compile(f"loss f(t, x)\n{body}", reduction=None, dtype="float64")
@@ -628,6 +631,19 @@ def indices(_):
             per = np.size(found) / np.size(wanted)
             same(found, np.broadcast_to(wanted, np.shape(found)), f"{body} ({mode})", 1e-12)
             same(gradient, slope * per, f"slope of {body} ({mode})", 1e-11)
+
+
+def papers(rng):
+    """Losses over named places, ensembles and pairs, beside the twin."""
+    for name, one in PAPERS.items():
+        loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
+        t, x, *others = one.inputs(rng)
+        wanted, slope = loss.spec.numpy.value_and_grad(t, x, *others)
+        y = (t, *others) if others else t
+        found, gradient = both(lambda x, loss=loss, y=y: loss(y, x), x)
+        per = np.size(found) / np.size(wanted)  # what is one for the batch stands once for each sample
+        same(found, np.broadcast_to(wanted, np.shape(found)), name, 1e-12)
+        same(gradient, slope * per, f"slope of {name}", 1e-11)
 
 
 def norms(_):
@@ -651,7 +667,7 @@ def norms(_):
 
 
 PARTS = {
-    "indices": (indices,),
+    "indices": (indices, papers),
     "digits": (digits, norms),
     "choices": (lambda _: unselected(), second_of_masked),
     "modes": (modes, compiled_training),

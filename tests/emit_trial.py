@@ -268,6 +268,42 @@ def modes(_):
         same(own(reduction="none")(x[:, 0], t[:, 0]), module.f(t[:, :1], x[:, :1]), "a batch of rank 1")
     if TARGET == "keras":
         as_a_keras_loss()
+        masked_places()
+    named_places()
+
+
+PLACED = (
+    "d[i in row, j in col] = x[i + 1, j] - x[i, j]\nmean[i in row, j in col](d[i, j + 1]^2) + mean[space](t)",
+    "mean[row]((t - x)^2)*mean[batch](x)",
+    "sum[i in row](cumsum[space](x*t[i])) - max[col](x)",
+)
+
+
+def named_places():
+    """Losses whose places have names, of a batch and of one sample."""
+    t, x = np.random.default_rng(3).normal(size=(2, 2, 3, 4, 2))
+    # Running sums of 64 bits have 32 in Keras on torch.
+    for body in PLACED[: 2 if TARGET == "keras" else None]:
+        loss = lossdsl.load(f"loss placed(t, x)\nplaces row, col\n{body}")
+        function = imported(loss).placed
+        compare(loss, function, t, x, body)
+        if "batch" not in body:
+            compare(loss, function, t[0], x[0], f"{body}, of one sample")
+        with pytest.raises(ValueError, match="not the axes batch, row, col, last"):
+            function(*map(tensor, (t[0, 0], x[0, 0])))
+        if "t - x" in body:
+            refused(function, t, x[:, :, :3], body)
+
+
+def masked_places():
+    """A mask over rows and columns, of a loss with a value for each column."""
+    import keras
+
+    made = imported(lossdsl.load("loss placed(t, x)\nplaces row, col\nmean[row]((t - x)^2)")).Placed()
+    x = keras.ops.convert_to_tensor(np.full((1, 2, 3, 1), 2.0, "float32"))
+    mask = np.array([[[True, False, False], [True, True, False]]])
+    keras.src.backend.set_keras_mask(x, keras.ops.convert_to_tensor(mask))
+    assert float(made(np.zeros((1, 2, 3, 1), "float32"), x)) == 3.0  # columns of 4 and 4/2; none is left of the third
 
 
 def as_a_keras_loss():

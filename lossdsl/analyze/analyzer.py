@@ -57,7 +57,7 @@ class Analyzer:
         free = [spec for spec in loss.parameters if spec.name not in loss.settled]
         if any(spec.default is None or spec.over for spec in free):
             return {}
-        return {spec.node: b.const(float(spec.default)) for spec in free if spec.default is not None}
+        return {spec.node: b.const(spec.usual) for spec in free if spec.usual is not None}
 
     @cached_property
     def usual(self) -> list[TargetCase]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from lossdsl.errors import LossError, LossTypeError
 from lossdsl.ir import build as b
+from lossdsl.ir.axes import names
 from lossdsl.ir.expr import Const, Expr
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.prediction_view import views
@@ -287,7 +288,8 @@ def _met(first: Loss, second: Loss) -> tuple[tuple[InputSpec, ...], dict[Expr, E
 
 
 def _listed(inputs: Sequence[InputSpec]) -> str:
-    return ", ".join(f"{one.name}: {one.layout or 'element'}" for one in inputs)
+    shown = ", ".join(f"{one.name}: {one.layout or 'element'}" for one in inputs)
+    return f"{shown}, places {names(inputs[0].places)}" if inputs[0].places else shown
 
 
 def _line(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any] | None:

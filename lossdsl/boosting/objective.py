@@ -32,6 +32,8 @@ class RowLoss:
             names = ", ".join(one.name for one in loss.inputs)
             hint = "boosting libraries hand over target and prediction and nothing else"
             raise LossTypeError(f"{spec.name} has the inputs {names}, not a target and a prediction", None, hint)
+        if loss.places:
+            raise LossTypeError(f"{spec.name} names its places, so it cannot be boosted", None, "a row has none")
         meet = BATCH in spec.numpy.hessian(loss.prediction).mixed
         if BATCH not in loss.result.axes or meet or mixes_samples(loss.result):
             hint = "a tree is grown from the gradient of each row by itself"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from lossdsl import catalog
 from lossdsl.checks.finding import Edit, Finding, Row, without_line
 from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.scope import WORDS
+from lossdsl.frontend.named_places import places_of, with_places
 from lossdsl.frontend.scripts import DIRECTIONS, confusion
 from lossdsl.ir.ops import function_names
 from lossdsl.source import Source, Span
@@ -121,6 +121,7 @@ def _parameters(loss: s.LossText) -> Iterator[Finding]:
 
 
 def _indices(loss: s.LossText) -> Iterator[Finding]:
+    words = with_places(places_of(loss))
     for line in loss.lines:
         if not isinstance(line, s.Definition | s.Formula):
             continue
@@ -129,24 +130,24 @@ def _indices(loss: s.LossText) -> Iterator[Finding]:
                 used = set[str]().union(*map(_mentioned, node.args))
                 if node.condition is not None:
                     used |= _mentioned(node.condition)
-                yield from _unbound(node.items, used)
+                yield from _unbound(node.items, used, words)
         if isinstance(line, s.Definition) and isinstance(line.left, s.Subscript):
-            yield from _unbound(line.left.items, _mentioned(line.right))
+            yield from _unbound(line.left.items, _mentioned(line.right), words)
 
 
-def _unbound(items: tuple[s.Item, ...], used: set[str]) -> Iterator[Finding]:
+def _unbound(items: tuple[s.Item, ...], used: set[str], words: Collection[str]) -> Iterator[Finding]:
     for item in items:
-        word = _index(item)
+        word = _index(item, words)
         if word is not None and word.text not in used:
             text = f"nothing under it depends on the index `{word.text}`"
             yield INDEX.found(text, word.span, f"write `…[{word.text}]` where it is meant, or remove it")
 
 
-def _index(item: s.Item) -> s.Word | None:
-    """The index that an item in square brackets binds."""
+def _index(item: s.Item, words: Collection[str]) -> s.Word | None:
+    """The index that an item in square brackets binds, where `words` name axes."""
     if isinstance(item, s.Bound | s.Ranged):
         return item.name
-    if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text not in WORDS:
+    if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text not in words:
         return s.Word(item.value.span, item.value.text)
     return None
 
@@ -164,7 +165,7 @@ def _shadowing(loss: s.LossText) -> Iterator[Finding]:
         reach |= {one.name.text: "parameter" for one in header.parameters}
     for line in loss.lines:
         if isinstance(line, s.Definition | s.Formula):
-            yield from _nested(_value(line))
+            yield from _nested(_value(line), with_places(places_of(loss)))
         if isinstance(line, s.Definition):
             word = _defined(line.left)
             if isinstance(line.left, s.Call):
@@ -184,7 +185,7 @@ def _hidden_by_function(left: s.Call, reach: Mapping[str, str]) -> Iterator[Find
                 yield _hides(s.Word(arg.span, arg.text), "argument", what)
 
 
-def _nested(node: s.Node) -> Iterator[Finding]:
+def _nested(node: s.Node, words: Collection[str]) -> Iterator[Finding]:
     """Indices that are called like one around them."""
     stack: list[tuple[object, frozenset[str]]] = [(node, frozenset())]
     while stack:
@@ -193,7 +194,7 @@ def _nested(node: s.Node) -> Iterator[Finding]:
             stack.extend((one, around) for one in part)
         elif isinstance(part, s.Node):
             items = part.items if isinstance(part, s.Aggregate) else ()
-            bound = [word for word in map(_index, items) if word is not None]
+            bound = [word for item in items if (word := _index(item, words)) is not None]
             yield from (_hides(word, "index", "index around it") for word in bound if word.text in around)
             inner = around.union(word.text for word in bound)
             stack.extend((getattr(part, name), inner) for name in part.__dataclass_fields__ if name != "span")
@@ -232,6 +233,8 @@ def _mentioned(node: s.Node) -> set[str]:
             found.add(part.text)
         elif isinstance(part, s.Call):
             found.add(part.function.text)
+        elif isinstance(part, s.Subscript):  # `x[a in batch]` reads a
+            found |= {item.name.text for item in part.items if isinstance(item, s.Bound)}
     return found
 
 

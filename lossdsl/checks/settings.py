@@ -38,5 +38,5 @@ def _rows(count: int) -> itertools.product[tuple[bool, ...]]:
 def usual(file: FileText) -> dict[str, bool | int]:
     """The defaults of the `bool` and `int` parameters; false and 1 where there is none."""
     specs = [spec for spec in pipeline.parameters(file) if spec.kind in ("bool", "int")]
-    found = {spec.name: spec.default if spec.default is not None else int(spec.kind == "int") for spec in specs}
+    found = {spec.name: spec.usual if spec.usual is not None else int(spec.kind == "int") for spec in specs}
     return {spec.name: bool(found[spec.name]) if spec.kind == "bool" else int(found[spec.name]) for spec in specs}

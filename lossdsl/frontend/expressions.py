@@ -11,9 +11,9 @@ from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import function_hint
 from lossdsl.frontend.indices import Bound, Ranges, Reads, within
 from lossdsl.frontend.last_axes import agreed, together
-from lossdsl.frontend.scope import WORDS, Index, Indexed, LocalFunction, Scope
+from lossdsl.frontend.scope import Index, Indexed, LocalFunction, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import DOMAINS, LAST, Axes, Axis, last_of, names, ordered
+from lossdsl.ir.axes import LAST, Axes, Axis, last_of, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Position
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, CONSTANTS, LOSSES_TOO, OPS, function_names
@@ -132,7 +132,7 @@ class Resolver:
             return b.const(CONSTANTS[text]) if text != "pi" else Call(PI, ())
         if text in function_names():
             raise LossTypeError(f"`{text}` is a function", span, f"call it: `{text}(…)`")
-        if text in WORDS:
+        if text in scope.words:
             raise LossNameError(f"`{text}` is an axis", span, f"it stands in square brackets, as in `sum[{text}](e)`")
         raise LossNameError(f"`{text}` is not defined", span, scope.hint(text))
 
@@ -310,7 +310,7 @@ class Resolver:
                 if axis.size is not None:
                     result = b.mul(result, b.const(axis.size))
                     continue
-                whole = b.cut(self.sized(axis, node.span), DOMAINS[axis.domain], axis)
+                whole = b.cut(self.sized(axis, node.span), axis.home, axis)
                 result = b.mul(result, b.length(whole, frozenset({axis})))
             return result
 

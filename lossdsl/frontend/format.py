@@ -29,7 +29,7 @@ _COMMENT = "   "
 """What stands between a line and the comment at its end."""
 
 _BLOCKS = {
-    **dict.fromkeys(("DOCSTRING", "LOSS", "REQUIRE"), "head"),
+    **dict.fromkeys(("DOCSTRING", "LOSS", "PLACES", "REQUIRE"), "head"),
     **dict.fromkeys(("EXPECT", "ALLOW", "EXAMPLE"), "tests"),
 }
 """The block that a line belongs to, by its first token; any other line is of the body."""

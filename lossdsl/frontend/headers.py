@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from lossdsl.errors import (
     LossLimitError,
@@ -18,11 +19,12 @@ from lossdsl.ir.axes import Axis
 from lossdsl.ir.expr import Const, Expr, Flag, Input
 from lossdsl.ir.loss import (
     DOMAINS,
-    ELEMENT,
     LABELS,
     LAYOUTS,
+    Default,
     InputSpec,
     ParameterSpec,
+    layout_axes,
 )
 from lossdsl.ir.ops import function_names
 from lossdsl.source import Span
@@ -109,7 +111,7 @@ def _read(item: s.Item) -> tuple[s.Node | None, ...]:
     return ()
 
 
-def input_spec(declaration: s.InputDecl) -> InputSpec:
+def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> InputSpec:
     domain, layout = "real", ""
     for word in declaration.kinds:
         if word.text in DOMAINS:
@@ -127,9 +129,9 @@ def input_spec(declaration: s.InputDecl) -> InputSpec:
             )
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
-    over = LAYOUTS.get(layout, ELEMENT)
+    over = layout_axes(layout, places)
     nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
-    return InputSpec(nodes, domain, layout)
+    return InputSpec(nodes, domain, layout, places)
 
 
 def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
@@ -152,9 +154,11 @@ def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:
     return ParameterSpec(declaration.name.text, kind, default, declaration.span)
 
 
-def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
+def _default(declaration: s.ParameterDecl, kind: str) -> Default:
     node = declaration.default
     assert node is not None
+    if isinstance(node, s.ListValue):
+        return _several(declaration, node, kind)
     value = constant(node)
     if kind == "bool":
         if not isinstance(value, Flag):
@@ -169,6 +173,36 @@ def _default(declaration: s.ParameterDecl, kind: str) -> float | int | bool:
             hint = "declare it without `int` if fractions are meant"
             raise LossTypeError(f"the default of `{declaration.name.text}` is a whole number", node.span, hint)
         return int(exact)
+    return _real(value, declaration, node)
+
+
+def _several(declaration: s.ParameterDecl, node: s.ListValue, kind: str) -> tuple[Any, ...]:
+    """The numbers of a vector, or the rows of a matrix."""
+    name = declaration.name.text
+    if kind not in ("vector", "matrix"):
+        raise LossTypeError(f"the default of `{name}` is one number", node.span, f"declare it `{name}: vector`")
+    if not node.elements:
+        raise LossTypeError(f"the default of `{name}` has no elements", node.span, "as in `[1, 2, 3]`")
+    if kind == "vector":
+        return tuple(_element(declaration, each) for each in node.elements)
+    rows = [each for each in node.elements if isinstance(each, s.ListValue) and each.elements]
+    if len(rows) < len(node.elements) or len({len(row.elements) for row in rows}) > 1:
+        hint = "as in `[[1, 2], [3, 4]]`"
+        raise LossTypeError(f"the default of `{name}` is rows of numbers, of one length", node.span, hint)
+    return tuple(tuple(_element(declaration, each) for each in row.elements) for row in rows)
+
+
+def _element(declaration: s.ParameterDecl, node: s.Node) -> float:
+    name = declaration.name.text
+    if isinstance(node, s.ListValue):
+        raise LossTypeError(f"the default of `{name}` holds a list where a number belongs", node.span)
+    value = constant(node)
+    if isinstance(value, Flag) or not isinstance(value, Const):
+        raise LossTypeError(f"the default of `{name}` holds numbers", node.span, "as in `[1, 2, 3]`")
+    return _real(value, declaration, node)
+
+
+def _real(value: Const, declaration: s.ParameterDecl, node: s.Node) -> float:
     try:
         return float(value.value)
     except OverflowError:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple, Protocol, TypeVar
 
-from lossdsl.errors import LossNameError, LossTypeError
+from lossdsl.errors import LossTypeError
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.scope import WORDS, Index, Scope
+from lossdsl.frontend.scope import Index, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import BATCH, DOMAINS, LAST, SPACE, Axis, ordered
+from lossdsl.ir.axes import LAST, Axis, ordered
 from lossdsl.ir.expr import Call, Expr, Length, Position
 from lossdsl.source import Span
 
@@ -114,7 +114,7 @@ class _Extent:
     def index(self, name: str, number: int) -> Index:
         size = None if self.stop is None else max(0, self.stop - self.low)
         cut = 0 if size is not None else self.low + self.short
-        return Index(Axis(name, self.home.domain, number, cut, size), self.low, self.home)
+        return Index(self.home.index(name, number, cut, size), self.low, self.home)
 
     def has(self, read: Read) -> bool:
         """Whether a read finds something at every one of these numbers."""
@@ -163,7 +163,7 @@ def within(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, body: C
 def _narrowed(extent: _Extent, index: Index, reads: list[Read]) -> _Extent:
     """How far an index runs, given what is read with it."""
     homes = {read.home for read in reads}
-    home = homes.pop() if len(homes) == 1 else DOMAINS[extent.home.domain]
+    home = homes.pop() if len(homes) == 1 else extent.home.home
     if extent.is_said:
         for read in reads:
             if not extent.has(read):
@@ -188,9 +188,8 @@ def _bound(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, extents
     places: dict[Axis, Span] = {}
     indices: list[tuple[s.Item, Index]] = []
     for item in items:
-        if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text in WORDS:
-            word = item.value.text
-            over = frozenset({BATCH, SPACE, LAST} if word == "all" else {DOMAINS[word]})
+        if isinstance(item, s.At) and isinstance(item.value, s.Name) and item.value.text in scope.words:
+            over = scope.words[item.value.text]
         elif (word_of := bound_name(item)) is not None:
             extent = extents.setdefault(item, _first(resolver, item, scope))
             scope, index = scope.bind_index(word_of, extent.index)
@@ -219,10 +218,7 @@ def _first(resolver: Resolving, item: s.Item, scope: Scope) -> _Extent:
     """How far an index runs before it is known what is read with it."""
     match item:
         case s.Bound(_, _, word):
-            if word.text not in DOMAINS:
-                hint = "an index runs over `batch`, `space`, `last` or `rows`, or over numbers as in `k in 0:3`"
-                raise LossNameError(f"`{word.text}` is no axis", word.span, hint)
-            return _Extent(DOMAINS[word.text])
+            return _Extent(scope.axis(word))
         case s.Ranged(_, _, start, stop):
             return _said(resolver, start, stop, scope)
     return _Extent(LAST)
@@ -238,7 +234,7 @@ def _said(resolver: Resolving, start: s.Node, stop: s.Node, scope: Scope) -> _Ex
     if last is not None:
         (axis,), by = last[0].over, last[1]
         if axis.size is None and not axis.is_index and axis.cut - by >= 0:
-            return _Extent(DOMAINS[axis.domain], int(low), axis.cut - by, None, True)
+            return _Extent(axis.home, int(low), axis.cut - by, None, True)
         number = None if axis.size is None else Fraction(axis.size + by)
     if number is None or number.denominator != 1:
         hint = "as in `c in 0:K` with `K: int` in the header, or `k in 1:len(x)`"

@@ -177,6 +177,9 @@ def explain_word(source: Source, start: int, end: int) -> LossSyntaxError:
         first = before.rfind(previous[0])
         span = Span(source, first, first + len(previous[0]))
         return LossSyntaxError(f"`{previous[0]}` is not part of the language", span, hint)
+    if alone.startswith("places "):
+        message = f"`{word}` follows another name without a comma"
+        return LossSyntaxError(message, Span(source, start, end), "places are named as in `places row, col`")
     meant = near_miss(alone, _LINES)
     if alone.isidentifier() and alone not in _LINES and meant is not None:
         begin = before.rfind(alone)

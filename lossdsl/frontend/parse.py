@@ -196,6 +196,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return s.ParameterDecl(self._span(meta), self._name(name), kinds or (), default)
 
     @v_args(meta=True)
+    def places(self, meta: Any, children: list[Any]) -> s.Node:
+        return s.Places(self._span(meta), tuple(map(self._name, children[1:])))
+
+    @v_args(meta=True)
     def require(self, meta: Any, children: list[Any]) -> s.Node:
         return s.Require(self._span(meta), children[0])
 

@@ -18,9 +18,10 @@ from lossdsl.frontend.expectations import expectations, written
 from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.indices import Bound, bound_name, within
+from lossdsl.frontend.named_places import check_names, places_of, with_places, words_of_call
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import DOMAINS, ROWS, SAMPLE, Axis, names, without_last
+from lossdsl.ir.axes import ROWS, Axis, names, without_last
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
 from lossdsl.ir.loss import (
     Allowance,
@@ -108,12 +109,16 @@ class _Main:
         self, loss: s.LossText, header: s.Header, settled: dict[str, bool | int], free: Collection[str]
     ) -> Loss:
         self._check_names(header)
-        self.inputs = tuple(map(input_spec, header.inputs))
+        places = places_of(loss)
+        self.inputs = tuple(input_spec(each, tuple(places.values())) for each in header.inputs)
         self.parameters = tuple(map(parameter_spec, header.parameters))
         predicted = header.inputs[min(1, len(header.inputs) - 1)]
         if "sample" in (word.text for word in predicted.kinds):
             hint = "remove `sample`: where tensors have no places, nothing is lost by it"
             raise LossTypeError("a prediction has the places that there are", predicted.span, hint)
+        if places and not self.inputs[min(1, len(self.inputs) - 1)].has_places:
+            kinds = " ".join(word.text for word in predicted.kinds)
+            raise LossTypeError("a prediction has the places that are named", predicted.span, f"remove `{kinds}`")
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
         values: dict[str, bool | int] = {}
         for spec in self.parameters:
@@ -123,7 +128,8 @@ class _Main:
             else:
                 names_[spec.name] = spec.node
         resolver = Resolver(self._sized, self._call_loss, losses=self.builtins)
-        scope = Scope(names_, self.helpers)
+        scope = Scope(names_, self.helpers, words=with_places(places))
+        check_names(loss, scope)
         body = self._lines(resolver, loss, scope)
         if body.value is None:
             raise LossSyntaxError(
@@ -168,7 +174,7 @@ class _Main:
                 )
 
     def _settled(self, spec: ParameterSpec, settled: Mapping[str, bool | int]) -> bool | int:
-        value = settled.get(spec.name, spec.default)
+        value = settled.get(spec.name, spec.usual)
         if value is None:
             raise LossParameterError(
                 f"the parameter `{spec.name}` has no value", spec.span, f"give it one: `{spec.name}=…`"
@@ -177,7 +183,7 @@ class _Main:
 
     def _sized(self, axis: Axis, span: Span) -> Expr:
         """An input on which the length of an axis can be measured, the prediction first."""
-        home = DOMAINS[axis.domain]
+        home = axis.home
         order = self.inputs[1:2] + self.inputs[:1] + self.inputs[2:]
         nodes: list[Expr] = [node for spec in order for node in spec.nodes]
         nodes += [spec.node for spec in self.parameters if spec.over]
@@ -192,6 +198,8 @@ class _Main:
         parameters = {spec.name for spec in self.parameters}
         for line in loss.lines:
             match line:
+                case s.Places():
+                    pass  # see `named_places`
                 case s.Definition(_, left, right):
                     scope = self._define(resolver, left, right, scope)
                 case s.Formula(span, node):
@@ -201,7 +209,8 @@ class _Main:
                         )
                     body.value = resolver.resolve(node, scope)
                 case s.Require(_, node):
-                    allowed = Scope({n: m for n, m in scope.names.items() if n in parameters}, {}, scope.depth)
+                    named = {name: meaning for name, meaning in scope.names.items() if name in parameters}
+                    allowed = Scope(named, {}, scope.depth, words=scope.words)
                     try:
                         condition = resolver.condition(node, allowed)
                     except LossNameError as error:
@@ -252,7 +261,7 @@ class _Main:
         return Indexed(resolver.resolve(right, bound.scope), tuple(index for _, index in bound.indices))
 
     def _check_end(self, value: Expr, resolver: Resolver, last: Span) -> None:
-        left = without_last(value.axes) - SAMPLE
+        left = frozenset(axis for axis in without_last(value.axes) if not axis.is_sample)
         if left:
             raise LossTypeError(
                 f"the loss still depends on {names(left)}",
@@ -312,6 +321,10 @@ class _Main:
             if parameter.name in given:
                 _, node = given.pop(parameter.name)
                 meanings[parameter.name] = _parameter_value(resolver, parameter, node, scope)
+            elif isinstance(parameter.default, tuple):
+                hint = f"declare `w: {parameter.kind}` here: `{header.name.text}(…; {parameter.name}=w)`"
+                message = f"the parameter `{parameter.name}` of `{header.name.text}` has several numbers by default"
+                raise LossParameterError(message, call.span, hint)
             elif parameter.default is not None:
                 meanings[parameter.name] = _settled_node(parameter.default)
             else:
@@ -327,7 +340,8 @@ class _Main:
                 word.span,
                 did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else None),
             )
-        inner = Scope(meanings, losses, scope.depth, scope.around)
+        words = words_of_call(call, text, self.inputs[0].places)
+        inner = Scope(meanings, losses, scope.depth, scope.around, words=words)
         value_: Expr | None = None
         for line in text.lines:
             match line:

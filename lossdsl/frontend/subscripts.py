@@ -11,9 +11,9 @@ from typing import NamedTuple
 from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.indices import Resolving, from_end, moved, note
-from lossdsl.frontend.scope import WORDS, Index, Indexed, Scope
+from lossdsl.frontend.scope import Index, Indexed, Scope
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import DOMAINS, ROWS, Axis, last_of, names, ordered
+from lossdsl.ir.axes import ROWS, Axis, last_of, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Gather, Input, Position
 from lossdsl.ir.meets import home_of
 from lossdsl.ir.op import Kind
@@ -37,7 +37,7 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     if node.condition is not None:
         raise LossTypeError("only an aggregate has a filter", node.condition.span, "as in `sum[j if t[j] > 0](x[j])`")
     if isinstance(node.target, s.Self):
-        return _position(node, resolver)
+        return _position(node, scope, resolver)
     if isinstance(node.target, s.Name):
         meaning = scope.names.get(node.target.text)
         if isinstance(meaning, Indexed):
@@ -57,12 +57,13 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     return _moved(_folded(target, moves), moves)
 
 
-def _position(node: s.Subscript, resolver: Resolving) -> Expr:
+def _position(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     """`self[space]`."""
     match node.items:
-        case (s.At(span, s.Name(_, word)),) if word in DOMAINS:
-            resolver.sized(DOMAINS[word], span)
-            return Position(DOMAINS[word])
+        case (s.At(span, s.Name(_, text)),) if text in scope.words and text != "all":
+            axis = scope.axis(s.Word(span, text))
+            resolver.sized(axis, span)
+            return Position(axis)
     hint = "as in `self[batch]`, `self[space]`, `self[last]`"
     raise LossTypeError("`self` is the position on an axis", node.span, hint)
 
@@ -73,7 +74,7 @@ def _move(
     """What an item, the first of `items` that are left, does to a tensor; None where it is the element at hand."""
     if isinstance(item, s.Bound):
         word = s.Name(item.name.span, item.name.text)
-        axis = _home(item.domain.text, free, 1, item, node)
+        axis = _home(scope.axis(item.domain).domain, free, 1, item, node)
         return _Move(axis, index(word, scope, resolver))
     if not isinstance(item, s.At):
         raise LossTypeError("a new index belongs to an aggregate or a definition", item.span)
@@ -103,7 +104,7 @@ def _move(
 
 def _check_defined(name: s.Name, scope: Scope) -> None:
     """Raises for a name that is not defined, as one of an index."""
-    if name.text in scope.names or name.text in (*function_names(), *WORDS):
+    if name.text in scope.names or name.text in (*function_names(), *scope.words):
         return
     near = did_you_mean(name.text, scope.names)
     if name.text in ("None", "newaxis"):
@@ -165,7 +166,7 @@ def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolver: Res
 
 def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolving) -> _Move:
     """Where one index of a definition goes."""
-    if isinstance(item, s.Bound) and item.domain.text == own.axis.domain:
+    if isinstance(item, s.Bound) and scope.axis(item.domain).domain == own.axis.domain:
         item = s.At(item.span, s.Name(item.name.span, item.name.text))
     if not isinstance(item, s.At):
         raise LossTypeError("one element is wanted here", item.span)
@@ -289,12 +290,12 @@ def _moved(target: Expr, moves: list[_Move]) -> Expr:
 
 def _aside(like: Axis, old: Axis, count: int) -> Axis:
     """An axis as long as another, for as long as the place of that is taken."""
-    return Axis(f"aside{count}", old.domain, 1_000_000 + count, like.cut, like.size)
+    return old.index(f"aside{count}", 1_000_000 + count, like.cut, like.size)
 
 
 def _gathered(target: Expr, axis: Axis, index: Expr) -> Expr:
     """An element of an axis; where the index varies along it too, the two are kept apart."""
     if axis not in index.axes:
         return Gather(target, axis, index)
-    aside = Axis("other", axis.domain, 2_000_000, axis.cut, axis.size)
+    aside = axis.index("other", 2_000_000, axis.cut, axis.size)
     return b.renamed(Gather(target, axis, b.renamed(index, axis, aside)), aside, axis)

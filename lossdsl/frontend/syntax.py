@@ -171,6 +171,13 @@ class Header(Node):
 
 
 @dataclass(frozen=True)
+class Places(Node):
+    """`places row, col`: what the axes between batch and last are called."""
+
+    names: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
 class Require(Node):
     condition: Node
 

@@ -56,6 +56,9 @@ def taken_apart(program: Program, heads: Mapping[InputSpec, int]) -> PlaceValues
     Raises:
         LossTypeError: an input of `heads` has no last axis, or the logits of several places meet.
     """
+    if program.loss.places:
+        message = f"{program.loss.name} cannot be fused with its layer: it names its places"
+        raise LossTypeError(message, None, _REMEDY)
     for spec in heads:
         if spec.over != ELEMENT:
             message = f"{program.loss.name}: `{spec.name}` has one number a place, so that there is no layer to fuse"

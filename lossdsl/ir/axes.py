@@ -11,7 +11,9 @@ from functools import lru_cache
 class Axis:
     """Something along which an expression varies.
 
-    `domain` names the axis of a tensor that supplies the positions: `batch`, `space`, `last`, or `rows` of a matrix.
+    `domain` names the axis of a tensor that supplies the positions: `batch`, `space`, `last`, `rows` of a matrix, or
+    what a line `places row, col` calls the axes between batch and last. `place` tells which of those it is, from 1; it
+    is 0 for all other domains.
     `number` is 0 for those axes themselves ("the position at hand") and counts the index variables, whose `name` is
     what the author called them, so that two indices of one name in two places stay two.
 
@@ -24,6 +26,26 @@ class Axis:
     number: int = 0
     cut: int = 0
     size: int | None = None
+    place: int = 0
+
+    @property
+    def home(self) -> Axis:
+        """The axis of its domain: the whole of it, at hand."""
+        return DOMAINS.get(self.domain) or Axis(self.domain, self.domain, place=self.place)
+
+    def index(self, name: str, number: int, cut: int = 0, size: int | None = None) -> Axis:
+        """Another axis of the same domain, with a name, number and length of its own."""
+        return Axis(name, self.domain, number, cut, size, self.place)
+
+    @property
+    def is_place(self) -> bool:
+        """Whether its positions are places of a sample: those between batch and last."""
+        return self.domain == "space" or self.place > 0
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether a loss may have values along it: a sample or a place, at hand."""
+        return self.number == 0 and (self.domain == "batch" or self.is_place)
 
     @property
     def is_index(self) -> bool:
@@ -63,15 +85,16 @@ NONE: Axes = frozenset()
 _ORDER = {"batch": 1, "space": 2, "rows": 3, "last": 5}
 
 
-def _place(axis: Axis) -> tuple[int, int, str, str, int]:
-    place = 4 if axis.is_index else _ORDER[axis.domain]
-    return place, axis.number, axis.name, axis.domain, axis.size or axis.cut
+def _order(axis: Axis) -> tuple[int, int, int, str, str, int]:
+    # An index over a place that has a name lies beside it: a neighbour in it is a slice, and no transposition.
+    rank = 2 if axis.place else 4 if axis.is_index else _ORDER[axis.domain]
+    return rank, axis.place, axis.number, axis.name, axis.domain, axis.size or axis.cut
 
 
 @lru_cache(1024)
 def ordered(axes: Axes) -> tuple[Axis, ...]:
-    """Axes in the order in which arrays hold them: batch, space, rows, index variables by age and name, last."""
-    return tuple(sorted(axes, key=_place))
+    """Axes in the order in which arrays hold them: batch, places, rows, index variables by age and name, last."""
+    return tuple(sorted(axes, key=_order))
 
 
 def last_of(axes: Axes) -> Axis | None:

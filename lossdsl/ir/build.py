@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from lossdsl.ir.axes import Axes, Axis, ordered, without_last
+from lossdsl.ir.axes import SAMPLE, Axes, Axis, ordered, without_last
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -125,19 +125,42 @@ def anywhere(condition: Expr, over: Axes) -> Expr:
 
 
 def length(expr: Expr, over: Axes) -> Expr:
-    """How many positions `expr` has along axes, measured on a small part that has them, if it can on no count."""
+    """How many positions `expr` has along axes, measured on small parts that have them, if it can on no count."""
+    found = _measured(expr, over)
+    apart = [axis for axis in ordered(over) if axis not in SAMPLE]
+    groups = [frozenset(group) for group in (over & SAMPLE, *([axis] for axis in apart)) if group]
+    if len(groups) == 1 or not found.children:
+        return number(Length(found, over))
+    result: Expr = ONE  # no input has all of them, and what has need not be worked out
+    for group in groups:
+        result = mul(result, length(found, group))
+    return result
+
+
+def _measured(expr: Expr, over: Axes) -> Expr:
+    """The part of an expression on which axes are measured."""
     waiting, seen, found = [expr], set[Expr](), expr
     while waiting:
         part = waiting.pop()
         if part in seen:
             continue
         seen.add(part)
-        below = [arg for arg in part.args if over <= arg.axes] if isinstance(part, Call) else []
+        below = [child for child in _as_long(part, over) if over <= child.axes]
         found = found if below else part
         if not below and not isinstance(part, Position):
             break
         waiting += reversed(below)
-    return number(Length(found, over))
+    return found
+
+
+def _as_long(node: Expr, over: Axes) -> tuple[Expr, ...]:
+    """The children of a node whose lengths along axes, where they have them, are its own."""
+    match node:
+        case Call() | Reduce() | Along():
+            return node.children
+        case Rename(arg, old, new) | Slice(arg, old, new) if not over & {old, new}:
+            return (arg,)
+    return ()
 
 
 def cut(expr: Expr, old: Axis, new: Axis, start: int = 0) -> Expr:

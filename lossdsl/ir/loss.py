@@ -64,6 +64,12 @@ PROPERTIES = (
 ELEMENT: Axes = frozenset({BATCH, SPACE, LAST})
 
 
+def layout_axes(layout: str, places: tuple[Axis, ...]) -> Axes:
+    """The axes that a word about them means, in a loss that names its places."""
+    axes = LAYOUTS.get(layout, ELEMENT)
+    return axes - {SPACE} | set(places) if places and SPACE in axes else axes
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """An input of a loss: one tensor, or several components in equal blocks of its last axis."""
@@ -71,6 +77,8 @@ class InputSpec:
     nodes: tuple[Input, ...]
     domain: str = "real"
     layout: str = ""
+    places: tuple[Axis, ...] = ()
+    """The axes of the loss between batch and last, where it names them."""
 
     @property
     def name(self) -> str:
@@ -85,7 +93,16 @@ class InputSpec:
 
     @property
     def over(self) -> Axes:
-        return LAYOUTS.get(self.layout, ELEMENT)
+        return layout_axes(self.layout, self.places)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has batch, places and last."""
+        return self.over == layout_axes("", self.places)
+
+    @property
+    def has_places(self) -> bool:
+        return any(axis.is_place for axis in self.over)
 
     @property
     def is_label(self) -> bool:
@@ -96,14 +113,28 @@ class InputSpec:
         return not self.is_label
 
 
+Default = float | bool | int | tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
 @dataclass(frozen=True)
 class ParameterSpec:
-    """A parameter: `kind` is real, bool, int, vector or matrix. `default` is None where a value must be given."""
+    """A parameter: `kind` is real, bool, int, vector or matrix. `default` is None where a value must be given.
+
+    A vector or matrix has one number for all of its elements by default, or a tuple of them, or of rows.
+    """
 
     name: str
     kind: str
-    default: float | bool | int | None
+    default: Default | None
     span: Span | None = None
+
+    @property
+    def usual(self) -> Fraction | None:
+        """The default as one exact number, of several the first; None where there is none."""
+        found = self.default
+        while isinstance(found, tuple):
+            found = found[0]
+        return None if found is None else Fraction(repr(float(found)))
 
     @property
     def over(self) -> Axes:
@@ -203,6 +234,16 @@ class Loss:
     def target(self) -> InputSpec | None:
         """The first of several inputs; None for a loss of the prediction alone."""
         return self.inputs[0] if len(self.inputs) > 1 else None
+
+    @property
+    def places(self) -> tuple[Axis, ...]:
+        """The axes between batch and last, where the loss names them; else those are one, called `space`."""
+        return self.inputs[0].places
+
+    @property
+    def sample_axes(self) -> Axes:
+        """The axes of what has one value for each sample and place."""
+        return layout_axes("scalar", self.places)
 
     @property
     def measures(self) -> dict[Axis, Input | Param]:

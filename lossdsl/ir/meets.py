@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from lossdsl.ir.axes import DOMAINS, Axis, last_of, ordered
+from lossdsl.ir.axes import Axis, last_of, ordered
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -147,7 +147,7 @@ def _homes(
             for axis in ordered(node.axes):
                 groups.find((name, axis))
             return {axis: (name, axis) for axis in node.axes}
-        case Position(axis) if (domain := DOMAINS[axis.domain]) in measured:
+        case Position(axis) if (domain := axis.home) in measured:
             counted: Home = (measured[domain], domain)
             if not axis.is_whole:
                 counted = (*counted, (bounds(domain, axis, 0),))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.errors import LossShapeError
-from lossdsl.ir.axes import LAST, ROWS, ordered
+from lossdsl.ir.axes import DOMAINS, LAST, ROWS, ordered
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
@@ -46,9 +46,13 @@ class Point:
 def sizes_for(loss: Loss) -> dict[str, int]:
     """Two samples, one place, three elements; more where the loss picks one out by number, or cuts some off.
 
+    Along each axis of places that has a name there are two.
+
     Raises LossShapeError where slices meet that differ in length however many elements there are.
     """
-    sizes, has_slices = {"batch": 2, "space": 1, "last": 3, "rows": 3}, False
+    sizes = {**dict.fromkeys(domains(loss), 2), "batch": 2, "space": 1, "last": 3, "rows": 3}
+    sizes["last"] = max([3, *(len(one.default) for one in loss.parameters if isinstance(one.default, tuple))])
+    has_slices = False
     for node in walk(loss.result):
         if isinstance(node, Gather) and isinstance(node.index, Const):
             place = int(node.index.value)
@@ -62,6 +66,11 @@ def sizes_for(loss: Loss) -> dict[str, int]:
     if has_slices:
         sizes["last"] = _fitting(loss, sizes["last"])
     return {**sizes, "rows": max(sizes["last"], sizes["rows"])}
+
+
+def domains(loss: Loss) -> tuple[str, ...]:
+    """The domains of axes of a loss."""
+    return (*DOMAINS, *(axis.domain for axis in loss.places))
 
 
 def _fitting(loss: Loss, wanted: int) -> int:
@@ -144,11 +153,20 @@ def _parameters(
 def _parameter(spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, random: Random, is_usual: bool) -> Array:
     # Matrices are drawn square: their rows and their last axis are usually the same classes.
     shape = tuple(sizes["last" if axis == ROWS else axis.domain] for axis in ordered(spec.over))
-    usual = None if spec.default is None else Fraction(repr(float(spec.default)))
+    usual = spec.usual
     if is_usual and usual is not None:
-        return _objects(shape, lambda: usual)
+        return defaults(spec, shape)
     drawn = _objects(shape, lambda: in_interval(known[spec.node], random, usual))
     return np.frompyfunc(lambda value: Fraction(round(value)), 1, 1)(drawn) if spec.kind == "int" else drawn
+
+
+def defaults(spec: ParameterSpec, shape: tuple[int, ...]) -> Array:
+    """The default of a parameter that has one, in a shape; where it has several numbers, these repeated."""
+    numbers = np.asarray(spec.default)
+    exact = _objects(numbers.shape, lambda: Fraction(0))
+    for place in np.ndindex(numbers.shape):
+        exact[place] = Fraction(repr(float(numbers[place])))
+    return np.resize(exact, shape)
 
 
 def in_interval(interval: Bounds, random: Random, usual: Fraction | None = None) -> Fraction:

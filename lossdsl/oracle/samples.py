@@ -23,7 +23,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
 from lossdsl.oracle.float_formats import Floats, Format
 from lossdsl.oracle.input_kinds import INPUT_KINDS
-from lossdsl.oracle.points import in_interval, sizes_for
+from lossdsl.oracle.points import defaults, in_interval, sizes_for
 
 EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small", "wide", "on")
 """How the inputs of a sample are drawn; together they are the values that training meets."""
@@ -172,8 +172,9 @@ def _parameter(
     shape = tuple(sizes["last" if axis.domain == "rows" else axis.domain] for axis in ordered(spec.over))
     if spec.name in given:  # a vector of another length than that of the samples is repeated
         return np.resize(np.asarray(given[spec.name], dtype=float), shape)
-    usual, interval = spec.default, known[spec.node]
-    numbers = [float(usual if usual is not None else in_interval(interval, random)) for _ in np.ndindex(shape)]
+    if spec.default is not None:
+        return defaults(spec, shape).astype(float)
+    numbers = [float(in_interval(known[spec.node], random)) for _ in np.ndindex(shape)]
     return np.array(numbers).reshape(shape)
 
 

@@ -215,6 +215,8 @@ def _refuse(loss: LoadedLoss) -> None:
     what = f"{loss.name}({', '.join(spec.name for spec in inputs)}) is no curve"
     if len(inputs) > 2:
         raise LossTypeError(f"{what}: it has {len(inputs)} inputs", None, REMEDY)
+    if loss.program.loss.places:
+        raise LossTypeError(f"{what}: it names its places", None, REMEDY)
     for spec in inputs:
         if len(spec.nodes) > 1:
             raise LossTypeError(f"{what}: `{spec.name}` has {len(spec.nodes)} parts", None, REMEDY)

@@ -8,13 +8,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.interpreter import Array
-from lossdsl.oracle.points import Point, points
+from lossdsl.oracle.points import Point, defaults, points
 from lossdsl.pipeline import Program
 from lossdsl.refute.grid_search import GridSearch
 from lossdsl.refute.tensor_search import MAX_NODES, agreeing, at, finite_values
@@ -105,8 +103,7 @@ def _usual(loss: Loss, point: Point) -> Point:
     arrays: dict[Expr, Array] = {}
     for spec in loss.parameters:
         if spec.name not in loss.settled and spec.default is not None:
-            shape = point.values[spec.node].shape
-            arrays[spec.node] = np.full(shape, Fraction(repr(float(spec.default))), dtype=object)
+            arrays[spec.node] = defaults(spec, point.values[spec.node].shape)
     return Point({**point.values, **arrays}, point.sizes)
 
 

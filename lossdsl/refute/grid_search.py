@@ -36,6 +36,7 @@ from lossdsl.ir.verdict import Number
 from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import Beyond, MpNumbers
+from lossdsl.oracle.points import domains
 from lossdsl.refute.parameter_values import ParameterValues
 from lossdsl.refute.selected_parts import Truths, infinite, rows, selected, wrong_at
 
@@ -284,7 +285,7 @@ class GridSearch:
         """The values of an expression and all that it is made of; see `rows`."""
         (variable,) = self.loss.prediction.nodes
         values: dict[Expr, Sequence[Fraction]] = {**{node: [value] for node, value in setting.items()}, variable: xs}
-        sizes = {"batch": len(xs), "space": 1, "last": 1, "rows": 1}
+        sizes = {**dict.fromkeys(domains(self.loss), 1), "batch": len(xs)}
         if len(xs) < 2 or not self.may_be_stacked:
             return evaluate([expr], {node: self._spread(node, row) for node, row in values.items()}, self.m, sizes)
         keys = self.kept.keys(expr, {**setting, variable: tuple(xs)})

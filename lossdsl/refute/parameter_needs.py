@@ -15,7 +15,7 @@ from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.plain_points import plain_points
-from lossdsl.oracle.points import Point
+from lossdsl.oracle.points import Point, defaults
 from lossdsl.pipeline import Program
 from lossdsl.refute.selected_parts import culprit
 
@@ -62,7 +62,7 @@ def needs(program: Program) -> Iterator[ParameterNeed]:
 def _bad(
     loss: Loss, spec: ParameterSpec, usual: list[tuple[Point, list[Any]]], is_nonnegative: bool
 ) -> Iterator[ParameterNeed]:
-    default = Fraction(repr(float(spec.default or 0)))
+    default = spec.usual or Fraction(0)
     for value in (Fraction(0), -default, *([Fraction(2)] if 0 < default < 1 else [])):
         for point, before in usual if value != default else ():
             found = _values(loss, _with(point, {spec: value}))
@@ -88,11 +88,15 @@ def _nothing() -> Any:
 
 def _points(program: Program, free: list[ParameterSpec]) -> Iterator[Point]:
     loss = program.loss
-    defaults = {spec: Fraction(repr(float(spec.default))) for spec in free if spec.default is not None}
     is_line = loss.prediction.domain in ("real", "logits")
     for place, plain in enumerate(plain_points(loss, program.known)):
         if place < DRAWN or " and " in plain.why or plain.why.startswith(f"where `{loss.prediction.name}`"):
-            point = _with(plain.point, defaults)
+            arrays: dict[Expr, Array] = {
+                spec.node: defaults(spec, plain.point.values[spec.node].shape)
+                for spec in free
+                if spec.default is not None
+            }
+            point = Point({**plain.point.values, **arrays}, plain.point.sizes)
             for scale in _SCALES if is_line else _SCALES[:1]:
                 moved: dict[Expr, Array] = {node: scale * point.values[node] for node in loss.prediction.nodes}
                 yield Point({**point.values, **moved}, point.sizes)

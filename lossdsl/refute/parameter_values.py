@@ -16,6 +16,7 @@ from lossdsl.ir.expr import Const, Expr, walk
 from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.oracle.points import domains
 
 HALF = Fraction(1, 2)
 NEAR = 8
@@ -74,8 +75,8 @@ class ParameterValues:
         return self.leaves.get(spec.node, Bounds())
 
     def _usual(self, spec: ParameterSpec) -> Fraction:
-        if spec.default is not None:
-            return Fraction(repr(float(spec.default)))
+        if spec.usual is not None:
+            return spec.usual
         bounds = self._bounds(spec)
         for value in (Fraction(1), HALF, Fraction(2), Fraction(0), Fraction(-1)):
             if bounds.contains(value):
@@ -132,7 +133,7 @@ class ParameterValues:
         given: dict[Expr, Array] = {}
         for node, value in values.items():
             given[node] = filled(np.full((1,) * len(node.axes), value, dtype=object), m)
-        done = evaluate(conditions, given, m, {"batch": 1, "space": 1, "last": 1, "rows": 1})
+        done = evaluate(conditions, given, m, dict.fromkeys(domains(self.loss), 1))
         return all(bool(np.all(done[condition])) for condition in conditions)
 
 

@@ -179,7 +179,7 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return "a parameter is a plain number: give `float(…)` of a tensor, or declare an input for it"
     if spec.kind == "vector" and isinstance(value, Mapping):
-        return f"a dict has a number for each class, counted from 0: `{spec.name}={{0: 1, 1: 2}}`"
+        return _class_hint(spec.name, value)
     if spec.kind in ("vector", "matrix"):
         return f"as in `{spec.name}={_example(spec)}`"
     is_schedule = callable(value)
@@ -188,6 +188,17 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         if is_schedule
         else None
     )
+
+
+def _class_hint(name: str, value: Mapping[Any, Any]) -> str:
+    """What to do about a dict that is no vector: how many classes there are, only one that names each can tell."""
+    every = f"a dict has a number for each class, counted from 0: `{name}={{0: 1, 1: 2}}`"
+    given = {key for key in value if _is_number(key) and float(key).is_integer() and 0 <= key < 1000}
+    missing = [place for place in range(int(max(given, default=0))) if place not in given]
+    if len(given) < len(value) or not missing:
+        return every
+    shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+    return f"{every}; none for {shown}: a class that counts as usual has 1"
 
 
 def _text_hint(spec: ParameterSpec, text: str) -> str:

@@ -16,8 +16,8 @@ import keras
 from keras import ops
 
 from lossdsl.errors import LossShapeError, LossTypeError
-from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
-from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec
+from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, ordered
+from lossdsl.ir.loss import HARMLESS, InputSpec, Loss
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.debugging import tested
 from lossdsl.runtime.given import is_dense, no_tensor
@@ -92,6 +92,8 @@ def evaluate(
         inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
     inputs = tested(spec, inputs, label, keras.backend.backend())
     is_one = found.single or is_whole
+    if mask is not None and loss.places:
+        mask = _along(mask, loss)
     values = _values(spec, inputs, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
     return Evaluation(values, mask, raw if is_one else prediction, is_single)
@@ -186,7 +188,7 @@ def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
 
 def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
     """An input with the rank of the prediction, where a trailing axis of length 1 is all that differs."""
-    if not spec.over >= ELEMENT:
+    if not spec.is_full:
         return tensor
     if len(tensor.shape) == rank + 1 and tensor.shape[-1] == 1:
         return ops.squeeze(tensor, -1)
@@ -195,7 +197,7 @@ def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
 
 def _moved(spec: InputSpec, tensor: Any, rank: int, places: tuple[int, ...]) -> Any:
     """The tensor with the axes that play `last` at its end, as one; as it is where those are all of them."""
-    if not spec.over >= ELEMENT or len(tensor.shape) != rank or len(places) == rank:
+    if not spec.is_full or len(tensor.shape) != rank or len(places) == rank:
         return tensor
     rest = [place for place in range(rank) if place not in places]
     turned = ops.transpose(tensor, [*rest, *places])
@@ -220,7 +222,7 @@ def _checked_late(spec: LoadedLoss, one: InputSpec, tensor: Any, prediction: Any
     if one is other or None not in tuple(tensor.shape):
         return tensor
     wanted: dict[int, int] = {}
-    for axis in (BATCH, SPACE, LAST):
+    for axis in ordered(one.over & other.over):
         if any(
             {(one.nodes[0].name, axis), (other.nodes[0].name, axis)} <= set(group) for group in spec.program.meetings
         ):
@@ -234,7 +236,9 @@ def _dimensions(one: InputSpec, other: InputSpec, axis: Axis, rank: int, other_r
         return {0: 0}
     if axis == LAST:
         return {rank - 1: other_rank - 1} if len(one.nodes) == len(other.nodes) else {}
-    return {place: place for place in range(1, rank - (LAST in one.over))}
+    if axis == SPACE:
+        return {place: place for place in range(1, rank - (LAST in one.over))}
+    return {ordered(one.over).index(axis): ordered(other.over).index(axis)}
 
 
 def _last_of(spec: InputSpec, prediction: Any) -> int | None:
@@ -261,7 +265,7 @@ def aligned_mask(mask: Any, prediction: Any, spec: InputSpec, label: str) -> Any
 
 def masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
     """The input with a harmless value wherever the mask is off."""
-    is_short = SPACE not in spec.over and len(mask.shape) > 1  # one for all places of a sample
+    is_short = not spec.has_places and len(mask.shape) > 1  # one for all places of a sample
     if BATCH not in spec.over or len(tensor.shape) < len(mask.shape) or is_short:
         return tensor
     harmless = ops.full_like(tensor, 0 if spec.is_label else HARMLESS.get(spec.domain, 0.0))
@@ -272,6 +276,13 @@ def _padded(mask: Any, rank: int) -> Any:
     while len(mask.shape) < rank:
         mask = ops.expand_dims(mask, -1)
     return mask
+
+
+def _along(mask: Any, loss: Loss) -> Any:
+    """The mask over the axes of the values, where places have names: a row counts if one of its columns does."""
+    mask = _padded(mask, 1 + len(loss.places))
+    gone = tuple(at for at, axis in enumerate(loss.places, 1) if axis not in loss.result.axes)
+    return ops.any(mask, axis=gone) if gone else mask
 
 
 def _fitted(mask: Any, values: Any) -> Any:

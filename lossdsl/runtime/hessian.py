@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.errors import LossLimitError
-from lossdsl.ir.axes import BATCH, LAST, SPACE, Axes
+from lossdsl.ir.axes import BATCH, LAST, SPACE, Axes, ordered
 from lossdsl.ir.loss import InputSpec
 from lossdsl.ir.mixing import is_elementwise
 from lossdsl.pipeline import Program
@@ -85,4 +85,5 @@ class Hessian:
         over = self.spec.over
         first, last = int(BATCH in over), rank - int(LAST in over)
         dims = {BATCH: range(first), SPACE: range(first, last), LAST: range(last, rank)}
+        dims.update({axis: range(at, at + 1) for at, axis in enumerate(ordered(over)) if axis.place})
         return [place for axis, places in dims.items() if axis in self.mixed for place in places]

@@ -15,7 +15,7 @@ from typing import Any
 
 from lossdsl.errors import LossNameError, LossParameterError, LossTypeError
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.loss import ELEMENT, InputSpec, ParameterSpec
+from lossdsl.ir.loss import InputSpec, ParameterSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.shapes import Shape, Shapes, show
@@ -50,7 +50,8 @@ class NativeLoss:
         # Plain values, for compilers read the calls below.
         self.axis = spec.axis
         self.place = self.inputs.index(self.prediction)
-        self.have_last = tuple(one.over >= ELEMENT for one in loss.inputs)
+        self.least = 1 + len(loss.places)
+        self.have_last = tuple(one.is_full for one in loss.inputs)
         self.settings = tuple((str(one.name), spec.parameters.get(one.name)) for one in self.open)
         self.told = functions(self.program.callable_module(target), self.name)["loss"]
         self.raw: Callable[..., Any] = getattr(self.told, "__wrapped__")  # noqa: B009 - what compilers can read
@@ -81,7 +82,7 @@ class NativeLoss:
                 _moved(array, moved, rank, transpose) if has_last else array
                 for has_last, array in zip(self.have_last, inputs, strict=True)
             ]
-        if self.is_elementwise and self.axis and rank == 1:
+        if self.is_elementwise and self.axis and rank == self.least:
             inputs[self.place] = inputs[self.place][..., None]
         return inputs
 
@@ -127,7 +128,7 @@ def _places(axis: tuple[int, ...], rank: int) -> list[int]:
 
 
 def _moved_shape(spec: InputSpec, shape: Shape, places: tuple[int, ...], rank: int) -> Shape:
-    if len(shape) != rank or not spec.over >= ELEMENT:
+    if len(shape) != rank or not spec.is_full:
         return shape
     rest = [length for place, length in enumerate(shape) if place not in places]
     return (*rest, math.prod(shape[place] or 0 for place in places))

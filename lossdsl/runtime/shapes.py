@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lossdsl.errors import LossShapeError
-from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis
-from lossdsl.ir.loss import ELEMENT, InputSpec
+from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, names, ordered
+from lossdsl.ir.loss import InputSpec
 from lossdsl.ir.meets import Home, called, length_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ class Shapes:
         rank = len(first)
         if axis == (-1,) or not self.prediction.over >= {BATCH, LAST} or rank < 2:
             return None
+        if self.prediction.places and len(axis) != 1:
+            message = f"{self.label} names its places ({self._named()}), so that several axes cannot be its `last`"
+            raise LossShapeError(message, None, "reduce over places in the formula, as in `mean[space](e)`")
         for place in axis:
             if not -rank <= place < rank:
                 message = f"{self.label}: `{self.prediction.name}` has shape {show(first)}, and so no axis {place}"
@@ -82,11 +85,11 @@ class Shapes:
         places = tuple(sorted({place % rank for place in axis})) or tuple(range(rank))
         if places == (rank - 1,):
             return None
-        if len(places) == rank and any(BATCH in spec.over and not spec.over >= ELEMENT for spec in self.inputs):
+        if len(places) == rank and any(BATCH in spec.over and not spec.is_full for spec in self.inputs):
             message = f"{self.label} has inputs that lack an axis, so that not all axes together can be its `last`"
             raise LossShapeError(message)
         for spec in self.inputs:
-            if spec.over >= ELEMENT and self._meets_prediction_along_last(spec):
+            if spec.is_full and self._meets_prediction_along_last(spec):
                 self._check_joined(spec, places)
         return places
 
@@ -112,7 +115,7 @@ class Shapes:
         """
         first, places = self._step_of_prediction(rank_one_is_batch)
         steps = {
-            spec.identifier: first if spec is self.prediction else self._step(spec, places, first.lead)
+            spec.identifier: first if spec is self.prediction else self._step(spec, places, first)
             for spec in self.inputs
         }
         self._check_components()
@@ -124,6 +127,8 @@ class Shapes:
         """What is done to the prediction, and how many sample axes (batch and space) it was given with."""
         shape = self.of(self.prediction)
         rank = len(shape)
+        if self.prediction.places:
+            return self._step_with_places(rank_one_is_batch)
         if self.prediction.over >= {BATCH, LAST}:
             if rank == 0:
                 return Step(expand=True, lead=True), 0
@@ -135,28 +140,48 @@ class Shapes:
         places = rank - squeeze
         return Step(squeeze=squeeze, lead=places == 0), places
 
-    def _step(self, spec: InputSpec, places: int, lead: bool) -> Step:
-        """The step of an input other than the prediction, whose sample axes number `places`."""
-        shape, prediction = self.of(spec), self.of(self.prediction)
+    def _step_with_places(self, rank_one_is_batch: bool) -> tuple[Step, int]:
+        """The same where the places have names, and there are as many as that."""
+        shape, over = self.of(self.prediction), self.prediction.over
+        wanted = len(self.prediction.places) + 1
+        if LAST in over:
+            found = {wanted + 1: Step(), wanted: Step(expand=True) if rank_one_is_batch else Step(lead=True)}
+        else:
+            found = {wanted: Step(), wanted - 1: Step(lead=True)}
+            if shape[-1:] == (1,):
+                found[wanted + 1] = Step(squeeze=True)
+        if not over >= {BATCH} or len(shape) not in found:
+            message = f"{self.label}: `{self.prediction.name}` has shape {show(shape)}, not the axes {names(over)}"
+            raise LossShapeError(message, None, "the loss names its places, and so settles how many there are")
+        step = found[len(shape)]
+        return step, wanted - step.lead
+
+    def _named(self) -> str:
+        return ", ".join(axis.name for axis in self.prediction.places)
+
+    def _step(self, spec: InputSpec, places: int, first: Step) -> Step:
+        """The step of an input beside the prediction, whose sample axes number `places` and whose step is `first`."""
+        shape, prediction, lead = self.of(spec), self.of(self.prediction), first.lead
         has_last = LAST in spec.over
         if BATCH not in spec.over:
             if len(shape) == len(spec.over):
                 return Step()
             own = f"`{spec.name}` is a {spec.layout} and has rank {len(spec.over)}, not shape {show(shape)}"
             raise LossShapeError(f"{self.label}: {own}")
-        more = len(shape) - (places + has_last if SPACE in spec.over else len(spec.over) - lead)
+        more = len(shape) - (places + has_last if spec.has_places else len(spec.over) - lead)
         if more == 0:
             return Step(lead=lead)
         if more == 1 and shape[-1] == 1:
             return Step(squeeze=True, lead=lead)
-        if more == -1 and has_last and (LAST not in self.prediction.over or self._last_of_prediction() in (1, None)):
+        has_one = LAST not in self.prediction.over or self._last_of_prediction(first) in (1, None)
+        if more == -1 and has_last and has_one:
             return Step(expand=True, lead=lead)
         hint = _label_hint(spec, shape, self.prediction, prediction)
         raise self._mismatch((spec.name, shape), (self.prediction.name, prediction), hint)
 
-    def _last_of_prediction(self) -> int | None:
+    def _last_of_prediction(self, step: Step) -> int | None:
         shape, count = self.of(self.prediction), len(self.prediction.nodes)
-        last = shape[-1] if len(shape) > 1 else count
+        last = shape[-1] if len(shape) > 1 and not step.expand else count
         return None if last is None else last // count
 
     # --- lengths that must agree
@@ -268,6 +293,8 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> Shape:
         return shape[:1]
     if axis == SPACE:
         return shape[1:-1] if LAST in spec.over else shape[1:]
+    if axis.place:
+        return shape[(at := ordered(spec.over).index(axis)) : at + 1]
     return shape[-2:-1] if LAST in spec.over else shape[:1]
 
 

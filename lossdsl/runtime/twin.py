@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.loss import ELEMENT, InputSpec
+from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
@@ -194,7 +194,7 @@ class _Call:
 
     def _last(self, spec: InputSpec, array: Array, rank: int) -> Array:
         """The array with the axes that play `last` at its end, as one."""
-        if self.places is None or not spec.over >= ELEMENT:
+        if self.places is None or not spec.is_full:
             return array
         if len(self.places) == rank:
             return array.reshape(-1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from lossdsl.ir.axes import BATCH, LAST, ROWS, SAMPLE, SPACE, Axes, Axis, ordered
+from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SAMPLE, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
 from lossdsl.ir.meets import Home, called, cuts_of, needs
@@ -31,6 +31,12 @@ def _aligned(what, a, b, rank, grows):
         raise ValueError(f"{what} have shapes {shapes}, which do not agree")
     return a
 ''',
+    "_placed": '''
+def _placed(what, a, rank, axes):
+    """Refuses a prediction that has not the axes of the formula, of which one sample alone has no batch."""
+    if len(a.shape) not in (rank, rank - 1):
+        raise ValueError(f"{what} has shape {tuple(a.shape)}, not the axes {axes}")
+''',
     "_agree": '''
 def _agree(what, a, b):
     """Refuses lengths that differ; one that a graph does not know yet is None."""
@@ -51,6 +57,12 @@ def _enough(what, lengths, least):
         raise ValueError(f"{what} has {lengths[0]} elements, and {least} are taken")
 ''',
 }
+
+
+def place_lengths(loss: Loss, shape: str, more: Axes = NONE) -> str:
+    """The shape of values that lack some of the places that a loss names, from that of the prediction."""
+    kept = [at for at, axis in enumerate(ordered(loss.prediction.over)) if axis in loss.result.axes | more]
+    return f"({', '.join(f'{shape}[{at}]' for at in kept)},)"
 
 
 class Arguments:
@@ -138,7 +150,9 @@ class Arguments:
         loss, x = self.loss, self.prediction
         over = loss.prediction.over
         lines = []
-        if over == ELEMENT:
+        if loss.places:
+            lines += self._with_places()
+        elif over == ELEMENT:
             lines += [f"    if len({x}.shape) == 0:", f"        {x} = {x}[None]"]
         elif over == SAMPLE:
             elements = [self.of(one) for one in loss.inputs if one.over == ELEMENT]
@@ -151,12 +165,24 @@ class Arguments:
                 lines += self._ranked(one)
         return [*lines, *self.settings(), *self._compared()]
 
+    def _with_places(self) -> list[str]:
+        """The rank that a prediction has whose places are named: one sample, or a batch."""
+        loss, x = self.loss, self.prediction
+        most = len(loss.prediction.over)
+        lines = []
+        if LAST not in loss.prediction.over:
+            test = f"len({x}.shape) == {most + 1} and {x}.shape[-1:] == (1,)"
+            lines += [f"    if {test}:", f"        {x} = {x}[..., 0]"]
+        what = expression_layout.quoted(f"{loss.name}: {loss.prediction.name}")
+        axes = expression_layout.quoted(names(loss.prediction.over))
+        return [*lines, *source_layout.signature("_placed", [what, x, str(most), axes], "", 4)]
+
     def _ranked(self, one: InputSpec) -> list[str]:
         loss, x, argument = self.loss, self.prediction, self.of(one)
         over = loss.prediction.over
         rank, grows = str(len(one.over)), "False"
-        if BATCH in one.over and SPACE not in one.over:
-            rank += f" - (len({x}.shape) == {1 if LAST in over else 0})"
+        if BATCH in one.over and not one.has_places:
+            rank += f" - (len({x}.shape) == {len(loss.places) + (LAST in over)})"
         elif BATCH in one.over and BATCH in over:
             more = (LAST in one.over) - (LAST in over)
             rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
@@ -204,13 +230,14 @@ class Arguments:
         """Pairs of what must be equal where an input meets the prediction along axes."""
         first = self.loss.prediction
         mine, theirs = f"{self.of(one)}.shape", f"{self.prediction}.shape"
-        if axes >= SAMPLE:
+        if axes >= self.loss.sample_axes:
             if LAST not in axes or len(one.nodes) != len(first.nodes):
                 pairs = [(mine + "[:-1]" * (LAST in one.over), theirs + "[:-1]" * (LAST in first.over))]
                 return pairs + ([(self._part(one, LAST), self._part(first, LAST))] if LAST in axes else [])
             return [(mine, theirs)]
         pairs = [(self._part(one, axis), self._part(first, axis)) for axis in ordered(axes)]
-        if BATCH in axes and SPACE not in one.over:  # one sample alone has no batch
+        is_short = self.loss.places or not any(axis.is_place for axis in one.over)
+        if BATCH in axes and is_short:  # one sample alone has no batch
             batch = f"[:len({mine}) - {len(one.over) - 1}]"
             pairs[0] = mine + batch, theirs + batch
         return pairs
@@ -223,6 +250,9 @@ class Arguments:
             return f"{shape}[-1:]"
         if axis == SPACE:
             return f"{shape}[1:-1]" if LAST in one.over else f"{shape}[1:]"
+        if axis.place:  # one sample alone has no batch
+            at = ordered(one.over).index(axis) - len(one.over)
+            return f"{shape}[{at}:{at + 1 or ''}]"
         return f"{shape}[-2:-1]" if axis == ROWS and LAST in one.over else f"{shape}[:1]"
 
     def _length(self, place: Home, one: Argument) -> str:
@@ -234,9 +264,9 @@ class Arguments:
     def batched(self) -> list[str]:
         """One sample as a batch of one, for code that needs the axis."""
         loss, x = self.loss, self.prediction
-        if loss.prediction.over not in (ELEMENT, SAMPLE):
+        if loss.prediction.over not in (ELEMENT, SAMPLE) and not loss.places:
             return []
-        rank = 1 if loss.prediction.over == ELEMENT else 0
+        rank = len(loss.places) + (LAST in loss.prediction.over)
         led = [self.of(one) for one in loss.inputs if BATCH in one.over]
         return [f"    if len({x}.shape) == {rank}:", *(f"        {one} = {one}[None]" for one in led)]
 
@@ -245,7 +275,9 @@ class Arguments:
         axes, over = self.loss.result.axes, self.loss.prediction.over
         if not axes:
             return "()"
-        if axes == SAMPLE:
+        if self.loss.places and axes != self.loss.sample_axes:
+            return place_lengths(self.loss, shape)
+        if axes == self.loss.sample_axes:
             return f"{shape}[:-1]" if LAST in over else shape
         if axes == frozenset({BATCH}):
             return f"{shape}[:1]"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, NONE, SPACE, Axes, Axis, ordered
+from lossdsl.ir.axes import LAST, NONE, Axes, Axis, ordered
 from lossdsl.ir.expr import Call, Expr, Input, Length, Reduce, users, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
@@ -124,9 +124,8 @@ def _cut(wide: Expr, kept: Axes = NONE) -> tuple[Axis | None, list[Expr]]:
 def _pairs(axes: Axes) -> tuple[Axis, ...]:
     """The axes beside the last one; places count where they meet other places."""
     rest = axes - {LAST}
-    if SPACE in rest and not any(axis.domain == "space" for axis in rest - {SPACE}):
-        rest -= {SPACE}
-    return ordered(rest)
+    met = {axis.domain for axis in rest if axis.is_index}
+    return ordered(frozenset(axis for axis in rest if axis.is_index or not axis.is_place or axis.domain in met))
 
 
 def _block(node: Reduce, axis: Axis, parts: list[Expr]) -> Block:

@@ -16,6 +16,9 @@ from lossdsl.targets.scatters import Scatter, scatters, unused
 from lossdsl.targets.statements import Statements
 from lossdsl.targets.template import assign, fill, literal, name, repeated
 
+_COUNTS = {"mul": "a * b", "max": "max(a, b)"}
+"""What makes a count of counts, in Python's own whole numbers."""
+
 
 class Elementwise(Statements):
     """The trees of `Call`s, each spelled as the op table has it for the target; `scatters` are not compared."""
@@ -35,6 +38,9 @@ class Elementwise(Statements):
         self._check_spelled(node)
         if node in self.scatters:
             return self._scatter(node, self.scatters[node])
+        if self._is_count(node):
+            left, right = map(self._whole, node.args)
+            return fill(_COUNTS[node.op.name], a=left, b=right)
         short = self._short_power(node) if node.op.name == "pow" else None
         if short is not None:
             return short
@@ -120,6 +126,10 @@ class Elementwise(Statements):
 
     def _is_count(self, node: Expr) -> bool:
         """Whether the printed value is a plain whole number that Python read off a shape."""
+        if isinstance(node, Call) and node.op.name in _COUNTS and len(node.args) == 2:
+            return any(map(self._is_count, node.args)) and all(
+                self._is_count(arg) or (isinstance(arg, Const) and is_whole(arg)) for arg in node.args
+            )
         return self.counts_plainly and isinstance(node, Length)
 
     def _lifted_count(self, node: Expr, tree: ast.expr) -> ast.expr:

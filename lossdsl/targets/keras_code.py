@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lossdsl.ir.axes import BATCH, LAST, SPACE
-from lossdsl.ir.loss import ELEMENT, HARMLESS, InputSpec, Loss
+from lossdsl.ir.axes import BATCH, LAST
+from lossdsl.ir.loss import HARMLESS, InputSpec, Loss
 from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
@@ -273,7 +273,6 @@ def class_text(
 ) -> str:
     """A loss of Keras's around the function of a loss; it can be saved, and knows of masks and weights."""
     prediction = loss.prediction
-    rank = 1 + (SPACE in loss.result.axes)
     call = ["y_true", "y_pred"] if loss.target is not None else ["y_pred"]
     if len(loss.inputs) > 2:
         call = ["y_true[0]", "y_pred", "*y_true[1:]"]
@@ -283,13 +282,12 @@ def class_text(
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
     config = "".join(f'\n            "{one}": self.{one},' for one in parameters)
     batch = ""
-    if prediction.over == ELEMENT:
-        batch = '''
+    if prediction.is_full:
+        batch = f'''
         y_pred = ops.convert_to_tensor(y_pred)
-        if len(y_pred.shape) == 1:
-            y_pred = y_pred[:, None]'''
-    shape = "ops.shape(y_pred)"
-    shape += "[:1]" if rank < 2 else "[:-1]" if LAST in prediction.over else ""
+        if len(y_pred.shape) == {1 + len(loss.places)}:
+            y_pred = y_pred[..., None]'''
+    shape, places = _values_over(loss)
     targets = []
     for place, one in enumerate(one for one in loss.inputs if one is not prediction):
         item = f"y_true[{place}]" if len(loss.inputs) > 2 else "y_true"
@@ -304,9 +302,6 @@ def class_text(
         spread = """
         samples = (ops.shape(y_pred)[0], *[1] * len(values.shape))
         values = values * ops.ones(samples, values.dtype)"""
-    places = "" if rank == 2 else '''
-            while len(mask.shape) > 1:
-                mask = ops.any(mask, axis=-1)'''
     registered = source_layout.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
     return f'''{chr(10).join(registered)}
 class {name}(keras.losses.Loss):
@@ -343,6 +338,24 @@ class {name}(keras.losses.Loss):
             **super().get_config(),
             "dtype": self.dtype,{config}
         }}'''
+
+
+def _values_over(loss: Loss) -> tuple[str, str]:
+    """The shape that values have, and what is done to a mask so that it has it, too."""
+    shape = "ops.shape(y_pred)"
+    if loss.result.axes >= loss.sample_axes - {BATCH}:
+        return (f"{shape}[:-1]" if LAST in loss.prediction.over else shape), ""
+    if not loss.places:
+        some = '''
+            while len(mask.shape) > 1:
+                mask = ops.any(mask, axis=-1)'''
+        return f"{shape}[:1]", some
+    gone = tuple(at for at, axis in enumerate(loss.places, 1) if axis not in loss.result.axes)
+    some = f'''
+            while len(mask.shape) < {1 + len(loss.places)}:
+                mask = ops.expand_dims(mask, -1)
+            mask = ops.any(mask, axis={gone})'''
+    return arguments.place_lengths(loss, shape, frozenset({BATCH})), some
 
 
 def _harmless(spec: InputSpec) -> float:

@@ -138,7 +138,7 @@ class _Writer:
     def _letter(self, axis: Axis, places: Places) -> str:
         if axis.is_index:
             return symbol(axis.name)
-        letters = _LETTERS[axis.domain]
+        letters = _LETTERS["space" if axis.is_place else axis.domain]
         free = [letter for letter in letters if letter not in self.taken and letter not in places.values()]
         return free[0] if free else f"{letters[0]}'"
 
@@ -209,7 +209,7 @@ class _Writer:
     def _length(self, axis: Axis, is_factor: bool) -> str:
         if axis.size is not None:
             return str(axis.size)
-        whole = self.lengths[axis.domain]
+        whole = self.lengths.get(axis.domain) or rf"n_{{\mathrm{{{_escaped(axis.domain)}}}}}"
         less = f"{whole} - {axis.cut}"
         return whole if not axis.cut else _fenced(less) if is_factor else less
 

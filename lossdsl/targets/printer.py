@@ -131,18 +131,21 @@ class Printer(Reductions):
         op, over = node.op.name, node.over
         trees = [self.meet(arg, node.axes) for arg in node.args]
         dims = self.layout.dims(node.axes)
-        if is_along_last(over):
-            first, count = -1, 1
-        else:
-            places = [place for place, axis in enumerate(dims) if axis in over]
-            first, count = places[0], len(places)
+        places = [place for place, axis in enumerate(dims) if axis in over]
+        first, count = (-1, 1) if is_along_last(over) else (places[0], len(places))
+        order: tuple[int, ...] = ()
+        if not is_along_last(over) and places != list(range(first, first + count)):
+            # The axes do not lie side by side: they step to the end for it, and back.
+            order = (*(place for place in range(len(dims)) if place not in places), *places)
+            trees = [self.transpose(self.meet_fully(arg, dims), order) for arg in node.args]
+            first = len(dims) - count
         helper = f"_{op}"
         self.helpers.update((helper, "_along"))
         more: list[object] = [node.reverse] if op == "cumsum" else []
         call = fill(f"{helper}()")
         assert isinstance(call, ast.Call)
         call.args = [*trees, literal(first), literal(count), *map(literal, more)]
-        return call
+        return self.transpose(call, tuple(map(order.index, range(len(order))))) if order else call
 
     def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
         """The whole function, after a last look."""

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Mapping
 
-from lossdsl.ir.axes import DOMAINS, LAST, NONE, Axes, Axis, last_of
+from lossdsl.ir.axes import LAST, NONE, Axes, Axis, last_of
 from lossdsl.ir.expr import Expr, Input, Param, Rename, walk
 from lossdsl.targets.identifiers import distinct, user
 from lossdsl.targets.layout import Layout, is_flexible, kept
@@ -122,7 +122,7 @@ class Statements(Spelling):
 
     def measured(self, axis: Axis) -> tuple[ast.expr, int]:
         """A leaf on which to measure an axis for counting positions."""
-        home = DOMAINS[axis.domain]
+        home = axis.home
         leaf = self.sizes[home]
         return name(self.leaves[leaf.name]), -1 if self.layout.flexible else self.layout.dims(leaf.axes).index(home)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from lossdsl.ir.expr import Call
-from lossdsl.ir.loss import ELEMENT, Loss
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
@@ -349,11 +349,11 @@ def class_text(
     target = ["target", "*others"][: len(loss.inputs) - 1]
     given = [*target[:1], "input", *target[1:], *(f"self.{one}" for one in parameters)]
     batch = ""
-    if loss.prediction.over == ELEMENT:
-        batch = '''
+    if loss.prediction.is_full:
+        batch = f'''
         input = torch.as_tensor(input)
-        if input.ndim == 1:
-            input = input[:, None]'''
+        if input.ndim == {1 + len(loss.places)}:
+            input = input[..., None]'''
     head = source_layout.signature("def __init__", ["self", *signature('reduction="mean"')], ":", 4)
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
     values = "\n".join(source_layout.signature(f"values = {function}", given, "", 8))

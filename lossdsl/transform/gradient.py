@@ -243,7 +243,9 @@ def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, kn
     if name == "sum":
         return adjoint
     if name == "mean":
-        return b.div(adjoint, b.length(arg, over))
+        count = b.length(arg, over)
+        may_be_none = any(axis.cut and not axis.is_last for axis in over)
+        return b.div(adjoint, b.call("max", count, b.ONE) if may_be_none else count)
     if name == "prod":
         is_zero = b.call("eq", arg, b.ZERO)
         zeros = b.total(b.number(is_zero), over)

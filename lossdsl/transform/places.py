@@ -31,8 +31,9 @@ from lossdsl.ir.loss import ELEMENT, Loss
 
 
 def placeless(loss: Loss) -> Loss | None:
-    """The loss with one place, and no axis for it; None where a part of it is there at several places only."""
-    if any(axis.domain == "space" and not axis.is_whole for node in walk(loss.result) for axis in node.axes):
+    """The loss with one place, and no axis for it; None where places have names, or several are needed."""
+    met = frozenset(axis for node in walk(loss.result) for axis in node.axes)
+    if loss.places or any(axis.domain == "space" and not axis.is_whole for axis in met):
         return None
     value, result, *named = _without((loss.value, loss.result, *loss.names))
     inputs = tuple(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Reduce, Unslice, walk
+from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import DEFINITIONS
 from lossdsl.transform.choices import CHOICES, SEED, Masks, degree, selected, times
@@ -77,7 +77,7 @@ def past_pole(node: Call, adjoint: Expr, product: Expr, flow: Flow) -> Expr:
     overflows = node.op.name in _EXPONENTIAL and node in walk(adjoint)
     if not overflows and not _has_pole(node, adjoint):
         return product
-    return b.where(b.call("ne", adjoint, b.ZERO), product, b.ZERO)
+    return b.where(_reached(adjoint), product, b.ZERO)
 
 
 def _has_pole(node: Call, adjoint: Expr) -> bool:
@@ -91,6 +91,47 @@ def _has_pole(node: Call, adjoint: Expr) -> bool:
     if not (has_pole and moves) or Ranges()[node.args[0]].is_positive:
         return False
     return not any(isinstance(part, Reduce) for part in walk(node.args[0]))
+
+
+def _reached(adjoint: Expr) -> Expr:
+    """Where an adjoint may differ from 0, whatever comes after the loss.
+
+    What comes after is no part of the condition: an adjoint is linear in it, and JAX transposes it as such.
+    """
+    done: dict[Expr, Expr | None] = {}  # None for what has nothing to do with what comes after
+    for node in walk(adjoint):
+        parts = [found for child in node.children if (found := done[child]) is not None]
+        done[node] = _reached_by(node, parts, done) if parts else Flag(True) if _is_seed(node) else None
+    return done[adjoint] or b.call("ne", adjoint, b.ZERO)
+
+
+def _is_seed(node: Expr) -> bool:
+    return isinstance(node, Input) and node.name == SEED
+
+
+def _reached_by(node: Expr, parts: list[Expr], done: Mapping[Expr, Expr | None]) -> Expr:
+    """The condition of a node from those of its parts; of what is gathered along axes one position is enough."""
+    match node:
+        case Call(op, (condition, first, second)) if op.name == "where":
+            one, other = (done[piece] or Flag(False) for piece in (first, second))
+            return b.call("or", b.call("and", condition, one), b.call("and", b.call("not", condition), other))
+        case Call(op, args):
+            others = [b.call("ne", arg, b.ZERO) for arg in args if done[arg] is None] if op.name == "mul" else []
+            return reduce(lambda so_far, factor: b.call("and", so_far, factor), others, _any_of(parts))
+        case Reduce(_, _, over) | Along(_, _, over):
+            return b.anywhere(parts[0], over)
+        case Slice(_, old) | Unslice(_, _, old):
+            return b.anywhere(parts[0], frozenset({old}))
+        case Gather(_, axis):
+            return b.anywhere(parts[0], frozenset({axis}))
+        case Rename(_, old, new):
+            counts = b.anywhere(parts[0], frozenset({new}))
+            return Rename(counts, old, new) if old in counts.axes else counts
+    return _any_of(parts)
+
+
+def _any_of(conditions: list[Expr]) -> Expr:
+    return reduce(lambda so_far, one: b.call("or", so_far, one), conditions)
 
 
 def choice(node: Call, active: Set[Expr]) -> tuple[Expr, Expr, Expr]:
