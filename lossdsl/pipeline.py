@@ -295,7 +295,7 @@ class Program:
 
         given = self._emission(target, defaults)
         own = own_emitter(target)
-        return own.emitted(given) if own else emit.emitted(given, target)
+        return str(own.emitted(given)) if own else emit.emitted(given, target)
 
     def callable_module(self, target: str) -> ast.Module:
         """The same to be run in place, as `loss(inputs, parameters)`; what is required of parameters is not tested."""
@@ -330,7 +330,7 @@ class Program:
         safe = guarded(self.element_gradients[spec], self.known)
         own = own_emitter(target)
         if own:
-            return own.gradient_alone(self.loss, spec, safe, defaults, self.is_elementwise)
+            return str(own.gradient_alone(self.loss, spec, safe, defaults, self.is_elementwise))
         return emit.gradient_alone(self.loss, spec, safe, target, defaults, self.is_elementwise)
 
     def requirements(self) -> ast.Module:

@@ -18,7 +18,8 @@ from lossdsl.checks.subject import inputs_of, parameters_of
 
 RUNNER = """
 import { readFileSync, writeFileSync } from "node:fs";
-const { cases } = JSON.parse(readFileSync(0, "utf8"), (_, value) => ({ nan: NaN, inf: Infinity, "-inf": -Infinity })[value] ?? value);
+const NUMBERS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
+const { cases } = JSON.parse(readFileSync(0, "utf8"), (_, value) => NUMBERS[value] ?? value);
 const shown = (key, value) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value);
 const found = [];
 for (const { module, calls } of cases) {
@@ -40,7 +41,8 @@ def run(folder: Path, cases: list[tuple[str, list[tuple[str, list[Any]]]]]) -> l
         given.append({"module": str(path), "calls": [{"name": name, "given": _plain(args)} for name, args in calls]})
     (folder / "runner.mjs").write_text(RUNNER, encoding="utf-8")
     done = subprocess.run(
-        ["node", str(folder / "runner.mjs")], input=json.dumps({"cases": given}), capture_output=True, text=True, check=False
+        ["node", str(folder / "runner.mjs")],
+        input=json.dumps({"cases": given}), capture_output=True, text=True, check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found: list[list[Any]] = json.loads(done.stdout)

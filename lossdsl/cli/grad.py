@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
         dest="form",
         default="formula",
         metavar="FORM",
-        help="formula, latex, numpy, tensorflow, jax, torch or keras (by default formula)",
+        help="formula, latex, numpy, tensorflow, jax, torch, keras or javascript (by default formula)",
     )
     parser.add_argument(
         "--param",

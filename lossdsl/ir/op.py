@@ -43,7 +43,8 @@ class Op:
     a function of one number; from it follow the `bounds`, which give the interval of the result from those of the
     arguments, where a row has no other. `sample` is the interval from which tests draw each argument.
     `defined` has an interval an argument in which there is a value at all, `holds` a condition on several arguments, as
-    a text. `ulps` states the largest errors of value and slope in float32 for each library, and in float64, in units in
+    a text. `ulps` states the largest errors of value and slope in float32 for each library, and in float64
+    for all of them and for JavaScript, in units in
     the last place of the result, or of `scale` of the arguments where the result is a difference that cancels; a slope
     that is no loss's gradient may be off by anything (inf). `written` is the same in more elementary operations, as a
     text: that by which readers see an operation that is not public, and LaTeX one without a symbol. `latex` is the
@@ -89,7 +90,7 @@ class Op:
             ("a trait", self.trait is not None or self.arity != 1 or self.gives is Kind.BOOL),
             ("the bounds of its values", self.bounds is not None or self.arity == 1 or self.gives is Kind.BOOL),
             *((f"a spelling for {target}", target in self.spelling) for target in TARGETS),
-            *((f"its error on {target}", target in self.ulps) for target in (*LIBRARIES, DOUBLE)),
+            *((f"its error on {target}", target in self.ulps) for target in (*TARGETS, DOUBLE)),
         ):
             if not is_there:
                 raise ValueError(f"the row of `{self.name}` in the table of operations lacks {what}")

@@ -1,7 +1,8 @@
-"""Code for libraries of arrays and for JavaScript: a target is a row here and a module `TARGET_code`, imported when it is asked for.
+"""Code for libraries of arrays, and for JavaScript: a target is a row here and a module `TARGET_code`, imported when it
+is asked for.
 
-Such a module has a `PRINTER`, the texts of its `HELPERS`, its `IMPORTS`, and what an emitted module is made of. What is no
-library of arrays has an emitter of its own instead: functions `emitted` and `gradient_alone`.
+Such a module has a `PRINTER`, the texts of its `HELPERS`, its `IMPORTS`, and what an emitted module is made of. What
+is no library of arrays has an emitter of its own instead: functions `emitted` and `gradient_alone`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from functools import partial
 from typing import ClassVar
 
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, names
-from lossdsl.ir.expr import Expr
+from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, InputSpec, Loss
 from lossdsl.ir.text import definitions
 from lossdsl.targets import documentation
@@ -215,8 +215,8 @@ class _Module:
         loops = self._loops((root,))
         if not loops.dims(axes) and not axes:
             return self._finished(function, loops, loops.at(root, {}, loops.top))
-        out, like = loops.fresh("values"), self.loss.prediction.nodes[0]
-        like = like if axes <= like.axes else root
+        out, prediction = loops.fresh("values"), self.loss.prediction.nodes[0]
+        like: Expr = prediction if axes <= prediction.axes else root
         loops.allocate(out, loops.size(like, axes))
         loops.fill(like, axes, [(root, lambda places: loops.element(out, like, loops.dims(axes), places))])
         shape = fill(self.arguments.value_shape(f"{self.arguments.prediction}.shape"))
@@ -224,13 +224,14 @@ class _Module:
 
     def _slope(self, function: str, spec: Argument, exprs: tuple[Expr, ...]) -> _Function:
         loops = self._loops(exprs)
+        nodes: Sequence[Input | Param] = spec.nodes
         out = loops.fresh("slope")
         loops.allocate(out, fill(f"{self.arguments.of(spec)}.data.length"))
         stores = [
             (expr, partial(loops.leaf_element, replace(loops.leaves[node.name], data=out), node))
-            for node, expr in zip(spec.nodes, exprs, strict=True)
+            for node, expr in zip(nodes, exprs, strict=True)
         ]
-        loops.fill(spec.nodes[0], spec.nodes[0].axes, stores)
+        loops.fill(nodes[0], nodes[0].axes, stores)
         return self._finished(function, loops, name(out))
 
     def _finished(self, function: str, loops: Loops, result: ast.expr) -> _Function:

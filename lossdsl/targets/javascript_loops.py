@@ -39,6 +39,9 @@ _WIDTH = 72
 """How long an expression gets before a part has a name."""
 
 
+_POWERS = {2.0: "a * a", 3.0: "a * a * a", 0.5: "Math.sqrt(a)", -1.0: "1.0 / a"}
+
+
 @dataclass(frozen=True)
 class Fold:
     """How a reduction goes: what `s` is at first, what with an element `a`, and the value made of `s` and `n`."""
@@ -93,15 +96,15 @@ class Loops(Nests):
         if node in self.stored:
             return self.element(self.stored[node], node, self.dims(node.axes), places)
         home = self.home(node, places)
-        key = (node, *(expression(places[axis].tree) for axis in self.dims(node.axes)))
-        if key not in home.done:
+        here = self.position(node, node.axes, places)
+        if here not in home.done:
             made = self._made(node, places, home)
             if node in self.stored or (
                 isinstance(node, Call) and home is frame and not self._deserves_name(node, made)
             ):
                 return made
-            home.done[key] = self._named(node, made, home)
-        return home.done[key]
+            home.done[here] = self._named(node, made, home)
+        return home.done[here]
 
     def _made(self, node: Expr, places: Places, home: Frame) -> ast.expr:
         match node:
@@ -141,7 +144,7 @@ class Loops(Nests):
         if not text:
             raise LossTypeError(f"the target javascript has no `{node.op.name}`", None, "another target has it")
         if node.op.name == "pow" and isinstance(node.args[1], Const):
-            text = {2: "a * a", 3: "a * a * a", 0.5: "Math.sqrt(a)", -1: "1.0 / a"}.get(node.args[1].value, text)
+            text = _POWERS.get(float(node.args[1].value), text)
         trees = [self.at(arg, places, home) for arg in node.args]
         parts = dict(zip(node.op.args, trees, strict=True))
         for letter in repeated(text):
@@ -243,7 +246,7 @@ class Loops(Nests):
             place = self._first(node.arg, axis, int(index.value))
         else:
             self.helpers.add("_held")
-            key = ("held", index, axis, node.arg, *(expression(places[one].tree) for one in self.dims(index.axes)))
+            key = ("held", axis, node.arg, *self.position(index, index.axes, places))
             if key not in home.done:
                 tree = fill("_held(i, n)", i=self.at(index, places, home), n=count)
                 found = self.fresh("c")

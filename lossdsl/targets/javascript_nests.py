@@ -183,6 +183,10 @@ class Nests:
             index = at if index is None else fill("i * n + k", i=index, n=self.length(node, axis), k=at)
         return index or literal(0)
 
+    def position(self, node: Expr, axes: Axes, places: Places) -> tuple[object, ...]:
+        """A key for an expression at the position at hand."""
+        return (node, *(expression(places[axis].tree) for axis in self.dims(axes)))
+
     def home(self, node: Expr, places: Places) -> Frame:
         """The outermost loop in which all positions of an expression are known."""
         frames = [places[axis].frame for axis in self.dims(node.axes)]

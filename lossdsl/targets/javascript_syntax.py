@@ -166,12 +166,9 @@ def function(text: str) -> str:
 
 def block(body: list[ast.stmt], indent: int, known: set[str]) -> list[str]:
     """Statements as lines; `known` are the names that have been declared."""
-    often = Counter(part.id for statement in body for part in ast.walk(statement) if _is_stored(part))
+    parts = [part for statement in body for part in ast.walk(statement) if isinstance(part, ast.Name)]
+    often = Counter(part.id for part in parts if isinstance(part.ctx, ast.Store))
     return [line for statement in body for line in _statement(statement, " " * indent, known, often)]
-
-
-def _is_stored(part: ast.AST) -> bool:
-    return isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
 
 
 def _statement(statement: ast.stmt, pad: str, known: set[str], often: Counter[str]) -> Iterator[str]:
@@ -189,9 +186,9 @@ def _statement(statement: ast.stmt, pad: str, known: set[str], often: Counter[st
             yield from block(body, len(pad) + 2, {*known, name})
             yield f"{pad}}}"
         case ast.For(target, over, body):
-            names = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
+            own = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
             yield f"{pad}for (const {expression(target)} of {expression(over)}) {{"
-            yield from block(body, len(pad) + 2, known | names)
+            yield from block(body, len(pad) + 2, known | own)
             yield f"{pad}}}"
         case ast.If(test, body, _):
             yield f"{pad}if ({expression(test)}) {{"

@@ -23,15 +23,18 @@ SMALL = (Bounds(-3, 3),)
 PLUS = (Bounds(0.05, 4),)
 
 
-def errors(value: str, slope: str = "0", double: str = "0 0") -> dict[str, tuple[float, float]]:
-    """The errors of a row: of values and of slopes, one number a library or one for all; then of both in float64."""
+def errors(value: str, slope: str = "0", double: str = "0 0", javascript: str = "") -> dict[str, tuple[float, float]]:
+    """The errors of a row: of values and of slopes, one number a library or one for all; then of both in float64,
+    and where browsers are less accurate, in theirs.
+    """
     values, slopes = ([float(part) for part in text.split()] for text in (value, slope))
     count = len(LIBRARIES)
     pairs = zip(LIBRARIES, values * (count // len(values)), slopes * (count // len(slopes)), strict=True)
-    in_double = double.split()
+    in_double, in_browsers = ([float(part) for part in text.split()] for text in (double, javascript or double))
     return {
         **{target: (one, other) for target, one, other in pairs},
-        DOUBLE: (float(in_double[0]), float(in_double[1])),
+        DOUBLE: (in_double[0], in_double[1]),
+        "javascript": (in_browsers[0], in_browsers[1]),
     }
 
 
