@@ -12,7 +12,8 @@ _GREEK = dict(
         re.findall(
             r"\w+",
             """
-            alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi
+            alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi
+            psi
             omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""",
         ),
         "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
