@@ -138,7 +138,7 @@ const gallery = (() => {
   /** Draws lines ({points, key, colour}) into an SVG, with marks ({x, y, text}), and the axis's name below. */
   function draw(svg, lines, { low, high, along, marks = [], probe }) {
     const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-    const box = { left: 52, right: width - 12, top: 12, bottom: height - (along ? 40 : 24) };
+    const box = { left: 62, right: width - 12, top: 12, bottom: height - (along ? 40 : 24) };
     const [bottom, top] = extent([...lines.flatMap((line) => line.points.map((point) => point[line.key])), ...marks.map((mark) => mark.y)]);
     const X = (x) => box.left + ((x - low) / (high - low)) * (box.right - box.left);
     const Y = (y) => box.bottom - ((y - bottom) / (top - bottom)) * (box.bottom - box.top);

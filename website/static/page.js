@@ -278,7 +278,7 @@
   for (const id of ["value", "slope"]) {
     document.getElementById(id).addEventListener("pointermove", (event) => {
       const box = event.currentTarget.getBoundingClientRect();
-      const share = (((event.clientX - box.left) / box.width) * 640 - 52) / (628 - 52);
+      const share = (((event.clientX - box.left) / box.width) * 640 - 62) / (628 - 62);
       probe.value = Math.round(200 * Math.max(0, Math.min(1, share)));
       attempt();
     });
