@@ -73,7 +73,7 @@ def _input(loss: Loss, spec: InputSpec) -> Facts:
 
 def _parameter(program: pipeline.Program, one: ParameterSpec, value: Any) -> Facts:
     """A parameter; one that is a number has an interval for its slider."""
-    found: Facts = {"name": one.name, "kind": one.kind, "value": value, "default": one.default}
+    found: Facts = {"name": one.name, "kind": one.kind, "value": _finite(value), "default": one.default}
     if one.kind == "real":
         found["low"], found["high"] = _interval(program.known[one.node], float(value))
     return found
