@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mathml import mathml
 
 import lossdsl
@@ -135,11 +136,11 @@ def _views(loss: LoadedLoss) -> list[Facts]:
         view = View(loss)
     except LossTypeError:
         return []
-    if view.compares and not view.is_of_classes:
+    if view.is_coupled or (view.is_of_vectors and not view.is_of_classes) or not _tells(view):
         return []  # a vector of one element, or a batch of one sample, says little
     ir = loss.program.loss
     is_label = ir.target is not None and ir.target.is_label
-    common = {"coupled": view.is_coupled, "label": is_label, "inputs": [spec.identifier for spec in ir.inputs]}
+    common = {"label": is_label, "inputs": [spec.identifier for spec in ir.inputs]}
 
     def over(kind: str, low: float, high: float, along: str, targets: Sequence[float], **more: Any) -> Facts:
         ends = {"low": low, "high": high, "along": along, "targets": list(targets)}
@@ -155,6 +156,14 @@ def _views(loss: LoadedLoss) -> list[Facts]:
         size = max(view.targets, key=abs)
         plain["target_low"], plain["target_high"] = _interval(DOMAINS[ir.target.domain], size)
     return [over("error", -3.0, 3.0, f"error {x} − {t}", (0,)), plain] if view.is_shift_invariant else [plain]
+
+
+def _tells(view: View) -> bool:
+    """Whether the curve is one: there are values, and not always the same."""
+    xs = np.linspace(*view.range, 15)[1:-1]
+    with np.errstate(all="ignore"):
+        values = [view.sampled(xs, target)[0] for target in view.targets]
+    return any(len(set(each[np.isfinite(each)].tolist())) > 1 for each in values)
 
 
 def _inside(domain: str, low: float, high: float) -> tuple[float, float]:

@@ -163,6 +163,20 @@ const tests = {
     await page.click("#theme");
   },
 
+  async "the documentation opens, finds, and sets its formulas itself"() {
+    for (const path of ["index", "tutorial", "language", "losses", "findings", "api", "design", "losses/robust"]) {
+      await open(`docs/${path}.html`);
+      assert.ok(await page.isVisible("h1"), path);
+    }
+    assert.ok((await page.locator("math mfrac").count()) > 10);
+    await open("docs/search.html");
+    await page.goto(`${page.url()}?q=huber`);
+    await page.waitForSelector("ul.search li a");
+    await open("docs/index.html");
+    await page.click("text=gallery");
+    await page.waitForSelector("#query");
+  },
+
   async "on paper there is the picture, and nothing to press"() {
     await open("losses/huber.html");
     await page.emulateMedia({ media: "print" });

@@ -19,6 +19,7 @@ html_theme = "furo"
 html_theme_options = {"top_of_page_buttons": []}
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # it would be fetched, which a page from the disk may not do
 html_math_renderer = "offline"
 suppress_warnings = ["misc.highlighting_failure"]  # a loss is not Python
 

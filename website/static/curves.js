@@ -61,7 +61,6 @@ const gallery = (() => {
     const given = settings(loss, set);
     const run = (inputs) => [loss.value(...inputs, ...given), loss.slope ? loss.slope(...inputs, ...given) : null];
     if (view.kind === "example") return xs.map((x) => one(view, run, target, x));
-    if (view.coupled) return xs.flatMap((x) => batch(view, run, target, [x]));
     return batch(view, run, target, xs);
   }
 
@@ -158,11 +157,22 @@ const gallery = (() => {
     const inside = add(svg, "g", { "clip-path": `url(#${clip})` });
     for (const line of lines) add(inside, "path", { class: "curve", d: path(line, X, Y, top - bottom), style: `stroke: var(--line${line.colour})` });
     if (probe !== undefined) add(inside, "line", { class: "probe", x1: X(probe), x2: X(probe), y1: box.top, y2: box.bottom });
-    for (const mark of marks.filter((one) => Number.isFinite(one.y))) {
-      add(inside, "circle", { class: "mark", cx: X(mark.x), cy: Y(mark.y), r: 6 });
+    for (const mark of marks) {
+      // what is beyond the picture, or no number, is marked at the edge
+      const y = Number.isNaN(mark.y) ? box.bottom - 8 : Math.max(box.top + 8, Math.min(box.bottom - 8, Y(mark.y)));
+      add(svg, "circle", { class: "mark", cx: X(mark.x), cy: y, r: 6 });
       const isLeft = X(mark.x) > (box.left + box.right) / 2;
-      add(svg, "text", { class: "told", x: X(mark.x) + (isLeft ? -10 : 10), y: Math.max(box.top + 12, Y(mark.y) - 8), "text-anchor": isLeft ? "end" : "start" }, mark.text);
+      add(svg, "text", { class: "told", x: X(mark.x) + (isLeft ? -10 : 10), y: Math.max(box.top + 14, y - 8), "text-anchor": isLeft ? "end" : "start" }, mark.text);
     }
+  }
+
+  /** The number of an example that counts most there: the one with the largest slope. */
+  function telling(loss, view, inputs, set) {
+    const all = paths(inputs[view.prediction]);
+    if (!loss.slope) return all[0];
+    const slope = loss.slope(...numbers(inputs), ...settings(loss, set));
+    const size = (path) => Math.abs(Number(at(slope, path))) || 0;
+    return all.reduce((best, path) => (size(path) > size(best) ? path : best), all[0]);
   }
 
   /** A line through points; it breaks where there is no number, and at a jump. */
@@ -181,5 +191,5 @@ const gallery = (() => {
     return text;
   }
 
-  return { define, load, kindOf, sampled, grid, draw, shown, paths, at, names: {}, numbers };
+  return { define, load, kindOf, sampled, grid, draw, shown, paths, at, telling, names: {}, numbers };
 })();

@@ -106,7 +106,8 @@
 
   const mark = (line, view) => {
     const [point] = gallery.sampled(loss, view, state.set, line.at, [state.mark.x]);
-    return [{ x: state.mark.x, y: point.value, text: state.mark.text }];
+    const beyond = Number.isFinite(point.value) ? "" : `: ${gallery.shown(point.value)}`;
+    return [{ x: state.mark.x, y: point.value, text: state.mark.text + beyond }];
   };
 
   function key(line) {
@@ -235,7 +236,7 @@
     state.mark = null;
     if (view.kind === "example") {
       if (!state.example) state.set = { ...state.set, ...view.parameters };
-      state.path = gallery.paths(inputsOf(view)[view.prediction])[0];
+      state.path = gallery.telling(loss, view, inputsOf(view), state.set);
     } else {
       state.shown = view.targets ?? [0];
       state.target = state.shown.at(-1);
