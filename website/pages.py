@@ -42,6 +42,7 @@ def page(title: str, body: str, up: str, scripts: str = "", description: str = "
 <title>{escape(title)}</title>
 <meta name="description" content="{escape(description, quote=True)}">
 <link rel="icon" href="data:,">
+<link rel="stylesheet" href="{up}static/math.css">
 <link rel="stylesheet" href="{up}static/site.css">
 <script src="{up}static/theme.js"></script>
 </head>

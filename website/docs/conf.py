@@ -11,6 +11,8 @@ from mathml import mathml  # noqa: E402 - found beside this folder
 
 project = "lossdsl"
 html_title = "lossdsl"
+html_static_path = ["../static/math.css"]
+html_css_files = ["math.css"]
 extensions = ["myst_parser"]
 exclude_patterns = ["pictures"]
 myst_enable_extensions = ["dollarmath"]
