@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+from index_cases import case, drawn, placed
 from javascript_trial import compared, run
 from op_trial import error_at, leaves_of, truths
 
@@ -122,3 +123,48 @@ def test_a_gradient_alone_is_a_module(tmp_path):
     loss = lossdsl.load("huber")
     text = loss.program.emitted_gradient(loss.program.loss.prediction, "javascript", {"delta": 2})
     assert run(tmp_path, [(text, [("huber_gradient", [[0, 0], [1.5, -3]])])]) == [[[1.5, -2]]]
+
+
+BODIES = [
+    *(f"{name}(x*t)" for name in ("sum", "mean", "prod", "max", "min", "norm", "var", "std", "median", "logsumexp")),
+    *(f"sum({name}(x + t)*t)" for name in ("softmax", "log_softmax", "normalize", "cumsum", "sort", "rank", "spectrum")),
+    "sum(sort(x, t)*t)", "sum(cumsum[batch](x)*t)", "sum(rank[batch](x)*x)", "prod[batch](x)", "quantile(x, 0.3)",
+    "where(any(x > t), sum(x), 2*sum(x))", "where(all(x > t - 9), sum(x), 2*sum(x))", "x[argmax(t)]*x[argmin(t)]",
+    "count(x > t)*sum(x)", "sum(round(2*t)*x)", "sum(mod(t, 0.75)*x)", "sum(mod(t, -0.75)*x)", "sum(erf(x))",
+    "x[1:]*x[:-1]", "x[-2:]*t[:2]", "x[len(x) - 1]*x[1:]", "sum[i in last](x[i]*abs(x[i] - x))",
+    "mean[j in batch if j != self](norm(x - x[j]))", "max[j in batch if j != self](dot(x, t[j]))",
+    "logsumexp[j in batch](dot(x, x[j])) - x[1]", "mean(x - mean[batch](x))^2", "sum[i in last](x[i]*t[i + 1])",
+]  # fmt: skip
+
+
+def test_reductions_and_other_positions_are_the_twins(tmp_path):
+    t, x = np.random.default_rng(3).normal(size=(2, 4, 5))
+    t[0, :3] = 0.25, 0.75, -0.25  # halves are rounded to the even neighbour
+    cases, wanted = [], []
+    for body in BODIES:
+        loss = lossdsl.load(f"loss f(t, x)\n{body}")
+        cases.append((loss.program.emitted("javascript", {}), [("f", [t, x]), ("f_gradient", [t, x])]))
+        wanted.append(loss.numpy.value_and_grad(t, x))
+    for body, expected, found in zip(BODIES, wanted, run(tmp_path, cases), strict=True):
+        for right, got in zip(expected, found, strict=True):
+            assert not isinstance(got, str), f"{body}: {got}"
+            np.testing.assert_allclose(np.asarray(got, float), right, rtol=1e-11, atol=1e-12, err_msg=body)
+
+
+def test_random_formulas_with_indices_are_loops_over_arrays(tmp_path):
+    """Values are those of loops in plain Python, gradients the twin's."""
+    cases, wanted = [], []
+    for seed in range(45 if EVERY > 1 else 400):
+        one, arrays = case(seed, smooth=True), drawn(seed)
+        if one.asks:
+            continue
+        loss = lossdsl.load(one.source)
+        name, given = loss.name, [arrays["t"], arrays["x"]]
+        cases.append((loss.program.emitted("javascript", {}), [(name, given), (f"{name}_gradient", given)]))
+        wanted.append((one.source, one.value(arrays), loss.program.loss.result.axes, loss.numpy.grad(*given)))
+    assert len(cases) > 30
+    for (source, values, axes, slope), (value, gradient) in zip(wanted, run(tmp_path, cases), strict=True):
+        assert not isinstance(value, str), f"{source}: {value}"
+        found = placed(np.asarray(value, float), axes, values.shape)
+        np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-9, err_msg=source)
+        np.testing.assert_allclose(np.asarray(gradient, float), slope, rtol=1e-9, atol=1e-9, err_msg=source)
