@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all lint clean
+.PHONY: help demo test test-all site test-site lint clean
 
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITABLE   := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -24,13 +24,30 @@ ELSEWHERE := tests/test_backends.py tests/test_op_accuracy.py tests/test_boostin
 test-all: .venv/.stamp-all  ## the losses on JAX, torch and boosting libraries as well; after `make test`, which has TensorFlow
 	@LOSSDSL_BACKENDS="jax torch" LOSSDSL_BOOSTING="xgboost lightgbm catboost" $(BIN)/python -m pytest -n 2 $(ELSEWHERE)
 
+site: .venv/.stamp-docs  ## the gallery of losses and the documentation, into build/site; open build/site/index.html
+	@$(BIN)/python website/build.py
+
+# A few losses of each kind: those that the browser test names, and others that draw in other ways.
+SHOWN := huber mean_squared_error welsch categorical_crossentropy dpo siou nt_xent focal_tversky quantile poisson \
+    sparse_categorical_crossentropy cox adaptive_wing hinge lovasz_softmax crps_ensemble
+
+test-site: .venv/.stamp-docs website/browser/node_modules  ## the site, driven in a browser; needs node, and brings Chromium where apt-get may
+	@$(BIN)/python website/build.py --out build/test/site $(SHOWN)
+	@test -n "$$CHROMIUM" || test -x /usr/bin/chromium || \
+	    { echo "Installing Chromium"; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+	@node website/browser/test.mjs build/test/site
+
+website/browser/node_modules: website/browser/package-lock.json
+	@npm ci --prefix website/browser --no-audit --no-fund --silent
+	@touch $@
+
 lint: .venv/.stamp-test  ## ruff, mypy, and the bound on what one function does
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m mypy
 	@$(BIN)/complexipy lossdsl --max-complexity-allowed 25 --failed --plain
 
 clean:  ## remove .venv and whatever else was made here
-	@rm -rf .venv build dist out .complexipy_cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv build dist out .complexipy_cache .hypothesis .mypy_cache .pytest_cache .ruff_cache website/browser/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp-demo: pyproject.toml
@@ -40,6 +57,13 @@ clean:  ## remove .venv and whatever else was made here
 .venv/.stamp-test: pyproject.toml
 	@$(call install,dev)
 	@touch .venv/.stamp-demo $@
+
+.venv/.stamp-docs: .venv/.stamp-test
+	@touch .venv/.unfinished
+	@echo "Installing what the site is built with into .venv"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input -e '.[dev,docs]'
+	@rm .venv/.unfinished
+	@touch $@
 
 # The build of torch that runs on a CPU, where the package index has several.
 TORCH ?= torch==2.13.0
@@ -53,7 +77,7 @@ TORCH ?= torch==2.13.0
 
 # The file .unfinished is there while an install is under way. A .venv that one left behind, or whose Python is gone, has no stamps.
 ifneq ($(shell test -x $(BIN)/python && test ! -e .venv/.unfinished && echo whole),whole)
-.PHONY: .venv/.stamp-demo .venv/.stamp-test .venv/.stamp-all
+.PHONY: .venv/.stamp-demo .venv/.stamp-test .venv/.stamp-docs .venv/.stamp-all
 endif
 
 # $(call install,EXTRA) gives .venv the project, editable, with EXTRA; a .venv that cannot be trusted is made anew.

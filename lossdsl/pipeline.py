@@ -27,7 +27,7 @@ from lossdsl.source import Source
 from lossdsl.stages import STAGES as STAGES
 from lossdsl.stages import shown
 from lossdsl.targets import TARGETS as TARGETS
-from lossdsl.targets import code
+from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.fewer_passes import affine_choices
@@ -39,7 +39,7 @@ from lossdsl.transform.readable import readable
 from lossdsl.transform.simplify import Proposal, simplified
 
 if TYPE_CHECKING:
-    from lossdsl.targets.emit import Emission
+    from lossdsl.targets.emission import Emission
 
 
 @lru_cache(64)
@@ -293,7 +293,9 @@ class Program:
         """A module of its own for a target, with the parameters' values as defaults."""
         from lossdsl.targets import emit
 
-        return emit.emitted(self._emission(target, defaults), target)
+        given = self._emission(target, defaults)
+        own = own_emitter(target)
+        return str(own.emitted(given)) if own else emit.emitted(given, target)
 
     def callable_module(self, target: str) -> ast.Module:
         """The same to be run in place, as `loss(inputs, parameters)`; what is required of parameters is not tested."""
@@ -302,11 +304,12 @@ class Program:
         return emit.callable_tree(replace(self._emission(target, {}), requirements=()), target)
 
     def _emission(self, target: str, defaults: Mapping[str, object]) -> Emission:
-        from lossdsl.targets.emit import Emission
+        from lossdsl.targets.emission import Emission
 
-        # numpy differentiates nothing: there the gradient is a function, elsewhere it goes with the value.
+        # where nothing is differentiated, the gradient is a function; elsewhere it goes with the value
         found: list[tuple[Argument, tuple[Expr, ...]]] = []
-        if target == "numpy":
+        is_plain = target in WITHOUT_DIFFERENTIATION
+        if is_plain:
             found += self.gradients.items()
         else:
             found += [*self.pullbacks.items(), *self.parameter_pullbacks.items()]
@@ -317,7 +320,7 @@ class Program:
             requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
             meetings=self.meetings,
             defaults=defaults,
-            seed=None if target == "numpy" else seed_for(self.stable),
+            seed=None if is_plain else seed_for(self.stable),
         )
 
     def emitted_gradient(self, spec: InputSpec, target: str, defaults: Mapping[str, object]) -> str:
@@ -325,6 +328,9 @@ class Program:
         from lossdsl.targets import emit
 
         safe = guarded(self.element_gradients[spec], self.known)
+        own = own_emitter(target)
+        if own:
+            return str(own.gradient_alone(self.loss, spec, safe, defaults, self.is_elementwise))
         return emit.gradient_alone(self.loss, spec, safe, target, defaults, self.is_elementwise)
 
     def requirements(self) -> ast.Module:

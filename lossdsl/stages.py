@@ -11,7 +11,7 @@ from lossdsl.frontend import syntax
 from lossdsl.ir.axes import names
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.text import definitions, formula
-from lossdsl.targets import TARGETS
+from lossdsl.targets import LIBRARIES, TARGETS
 from lossdsl.transform.passes import VALUE, through
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def _gradients(program: Program) -> str:
 
 
 def _code(target: str, program: Program) -> str:
+    if target not in LIBRARIES:
+        return program.emitted(target, {})
     return ast.unparse(program.module(target))
 
 

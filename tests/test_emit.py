@@ -22,7 +22,7 @@ import lossdsl
 from lossdsl.cli import main
 from lossdsl.errors import LossNameError, LossSyntaxError, LossTypeError
 from lossdsl.ir.ops import OPS
-from lossdsl.targets import TARGETS, target_module
+from lossdsl.targets import LIBRARIES, target_module
 
 FORMULA = "where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))"
 
@@ -159,7 +159,7 @@ def test_modules_are_laid_out_as_ruff_lays_out_python(tmp_path):
     labels = "sparse_categorical_crossentropy"
     for name in ("huber", "categorical_focal_crossentropy", labels, "circle", WIDE, entropy):
         loss = lossdsl.load(name, **({"weights": [1.0]} if name is WIDE else {}))
-        for target in TARGETS:
+        for target in LIBRARIES:
             text = loss.program.emitted(target, loss.parameters)
             (tmp_path / f"{loss.name}_for_{target}.py").write_text(text, encoding="utf-8")
     for command in (["format", "--diff"], ["check", "--output-format", "concise"]):

@@ -7,6 +7,7 @@ from shipped import THOROUGH
 
 import lossdsl
 from lossdsl import catalog, cli, pipeline
+from lossdsl.ir.op import LIBRARIES
 from lossdsl.ir.text import definitions
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
@@ -118,7 +119,7 @@ def test_every_form_is_the_derivative_that_is_compiled(name, grad):
     np.testing.assert_allclose(slope, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("target", pipeline.TARGETS)
+@pytest.mark.parametrize("target", LIBRARIES)
 def test_code_for_each_target_names_the_gradient_and_has_the_defaults(grad, target):
     status, out, _ = grad("huber", "--as", target, "--param", "delta=2")
     assert status == 0

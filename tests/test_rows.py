@@ -82,6 +82,7 @@ def row(**changed):
             "tensorflow": "a / (1 + tf.math.abs(a))",
             "torch": "a / (1 + torch.abs(a))",
             "keras": "a / (1 + ops.abs(a))",
+            "javascript": "a / (1.0 + Math.abs(a))",
         },
         "ulps": dict.fromkeys((*TARGETS, DOUBLE), (2.0, 3.0)),
         "trait": Trait(lambda a: a / (1 + abs(a)), direction=1, bends_right=-1, limits=(-1, 1), image=SIGNED),

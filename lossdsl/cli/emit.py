@@ -18,7 +18,8 @@ def add(commands: Any) -> None:
         "emit",
         help="print a loss as a module that needs no lossdsl",
         description="Prints a self-contained Python module: the function, its gradient, and for torch and keras a\n"
-        "class that keeps its parameters. What the target differentiates is our gradient. What a loss\n"
+        "class that keeps its parameters; or an ES module of JavaScript over nested arrays of numbers.\n"
+        "What the target differentiates is our gradient. What a loss\n"
         "requires of a parameter is tested where that is a plain number, not where it is traced.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
         dest="form",
         default="formula",
         metavar="FORM",
-        help="formula, latex, numpy, tensorflow, jax, torch or keras (by default formula)",
+        help="formula, latex, numpy, tensorflow, jax, torch, keras or javascript (by default formula)",
     )
     parser.add_argument(
         "--param",
@@ -90,7 +90,7 @@ def _equations(program: Program, spec: InputSpec, given: Mapping[str, Any], *, i
     from lossdsl.ir.plain import plain
     from lossdsl.ir.text import definitions
     from lossdsl.targets import latex
-    from lossdsl.targets.emit import gradient_title
+    from lossdsl.targets.documentation import gradient_title
 
     values: dict[Expr, Expr] = {
         each.node: b.const(given[each.name])

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
         "  stable        the formula in the form that keeps its digits, which is what is computed\n"
         "  proposals     what sympy would make simpler, and what became of it\n"
         "  gradient      the gradients that are compiled\n"
-        "  numpy, tensorflow, jax, torch, keras\n"
+        "  numpy, tensorflow, jax, torch, keras, javascript\n"
         "                the code for each; `lossdsl emit` prints it as a module",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

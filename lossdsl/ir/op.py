@@ -19,7 +19,10 @@ class Kind(Enum):
     REAL = "number"
 
 
-TARGETS = ("numpy", "tensorflow", "jax", "torch", "keras")
+LIBRARIES = ("numpy", "tensorflow", "jax", "torch", "keras")
+"""The targets that are Python libraries of arrays, in several precisions."""
+
+TARGETS = (*LIBRARIES, "javascript")
 """What a row has a spelling for."""
 
 DOUBLE = "float64"
@@ -33,13 +36,15 @@ class Op:
     `args` are the names of its arguments, one letter each, as the texts of the row use them; `takes` their kinds.
     `derivative` has one text in the language an argument, in terms of the arguments, or "" for a slope that is 0
     everywhere it exists; it fixes the convention at kinks. `exact` is its meaning over the exact numbers of a namespace
-    `m` (mpmath's or sympy's). `spelling` has one Python expression a target, over the same letters.
+    `m` (mpmath's or sympy's). `spelling` has one Python expression a target, over the same letters; that for
+    JavaScript takes plain numbers, and is written in JavaScript's syntax when code is made.
     `domain` has an interval an argument in which value and slope are finite, and `safe` a number to put there where an
     argument leaves its domain in a piece that is not selected (`None`: everything is safe). `trait` is what is known of
     a function of one number; from it follow the `bounds`, which give the interval of the result from those of the
     arguments, where a row has no other. `sample` is the interval from which tests draw each argument.
     `defined` has an interval an argument in which there is a value at all, `holds` a condition on several arguments, as
-    a text. `ulps` states the largest errors of value and slope in float32 for each target, and in float64, in units in
+    a text. `ulps` states the largest errors of value and slope in float32 for each library, and in float64
+    for all of them and for JavaScript, in units in
     the last place of the result, or of `scale` of the arguments where the result is a difference that cancels; a slope
     that is no loss's gradient may be off by anything (inf). `written` is the same in more elementary operations, as a
     text: that by which readers see an operation that is not public, and LaTeX one without a symbol. `latex` is the

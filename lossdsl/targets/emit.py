@@ -8,40 +8,21 @@ import keyword
 import math
 import textwrap
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lossdsl.ir.axes import BATCH, names
-from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.expr import Expr
 from lossdsl.ir.loss import Argument, InputSpec, Loss
-from lossdsl.ir.meets import Home
 from lossdsl.ir.text import definitions
 from lossdsl.source import normal_name
-from lossdsl.targets import code, layout, source_layout, target_module
+from lossdsl.targets import code, documentation, layout, source_layout, target_module
 from lossdsl.targets.arguments import Arguments
+from lossdsl.targets.emission import Emission
 from lossdsl.targets.expression_layout import expression
 from lossdsl.targets.identifiers import user
 from lossdsl.targets.printer import constant
 
 _PRIVATE = ("_value", "_arguments", "_carried", "_VJPS")
-
-
-@dataclass(frozen=True)
-class Emission:
-    """What a module is made of: guarded expressions, and what the author requires.
-
-    `gradients` has expressions for each real input, and, where there is a `seed`, for each parameter; with it they are
-    those of the sum of all values, each times its own seed. `requirements` pairs each condition with its text;
-    `defaults` are the values of the parameters, as the module shall have them.
-    """
-
-    loss: Loss
-    value: Expr
-    gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
-    requirements: Sequence[tuple[str, Expr]]
-    meetings: Sequence[frozenset[Home]]
-    defaults: Mapping[str, object]
-    seed: Input | None = None
 
 
 def emitted(given: Emission, target: str) -> str:
@@ -69,12 +50,20 @@ def gradient_alone(
     is_elementwise: bool,
 ) -> str:
     """The text of a module with one function, the gradient in an input, in guarded expressions."""
-    function = code.gradient_function(loss, [(spec, exprs)], target, user(_gradient_name(loss.name, loss, spec)))
+    function = code.gradient_function(
+        loss, [(spec, exprs)], target, user(documentation.gradient_name(loss.name, loss, spec))
+    )
     _unpack_single(function.tree)
     settled = code.settle([function], target, _marked(loss))
     arguments = Arguments(loss, target, settled, ())
     value = loss.value if is_elementwise else loss.result
-    lines = [gradient_title(loss, spec, is_elementwise), "", *definitions(value, loss.names), "", *_shapes(loss)]
+    lines = [
+        documentation.gradient_title(loss, spec, is_elementwise),
+        "",
+        *definitions(value, loss.names),
+        "",
+        *documentation.shapes(loss),
+    ]
     used = {node.id for node in ast.walk(function.tree) if isinstance(node, ast.Name)}
     first = [line for line in arguments.settings() if line.split()[0] in used]
     imports, helpers = code.surroundings([function], target, settled, [textwrap.dedent("\n".join(first))])
@@ -83,13 +72,6 @@ def gradient_alone(
     )
     text = "\n".join([*head, *_docstring(lines, 4), *first, *source_layout.body(function.tree)])
     return _joined(["\n".join(_sorted(imports)), text, *helpers])
-
-
-def gradient_title(loss: Loss, spec: InputSpec, is_elementwise: bool) -> str:
-    """What a gradient is the gradient of."""
-    if is_elementwise:
-        return f"The gradient of {loss.name} in {spec.name}: of the loss of each element, before the average."
-    return f"The gradient of {loss.name} in {spec.name}: of the sum of its values."
 
 
 class _Module:
@@ -103,9 +85,7 @@ class _Module:
         self.slopes = {spec: f"_{word}_{spec.identifier}" for spec, _ in given.gradients}
         functions = [code.value_function(self.loss, given.value, target, "_value", traced)]
         for spec, exprs in given.gradients:
-            made = code.gradient_function(
-                self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced
-            )
+            made = code.gradient_function(self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced)
             _unpack_single(made.tree)
             functions.append(made)
         self.functions = functions
@@ -127,7 +107,7 @@ class _Module:
         if hasattr(self.home, "class_text"):
             own.append(self._class())
         own.append(self._arguments())
-        return self._text("\n".join(_docstring(_documentation(self.loss), 0)), own)
+        return self._text("\n".join(_docstring(documentation.lines(self.loss), 0)), own)
 
     def _text(self, doc: str, own: Sequence[str]) -> str:
         """The module with its documentation, its functions for users, and whatever these need."""
@@ -147,7 +127,14 @@ class _Module:
 
     def _public(self) -> str:
         loss = self.loss
-        lines = [_title(loss), "", *definitions(loss.result, loss.names), "", *_shapes(loss), ""]
+        lines = [
+            documentation.title(loss),
+            "",
+            *definitions(loss.result, loss.names),
+            "",
+            *documentation.shapes(loss),
+            "",
+        ]
         axes = names(loss.result.axes)
         lines.append(f"Returns one value for each of: {axes}." if loss.result.axes else "Returns one number.")
         return self._defined(self.name, lines, self._call())
@@ -181,7 +168,7 @@ class _Module:
         body += source_layout.signature(f"{slope} = {self.slopes[spec]}", parts, "", 4)
         body.append(f"    return {arguments.spelled('reshape', a=slope, s=shape)}")
         title = f"The derivative of the sum of all values of `{self.name}` in {spec.name}."
-        return self._defined(_gradient_name(self.name, self.loss, spec), [title], body)
+        return self._defined(documentation.gradient_name(self.name, self.loss, spec), [title], body)
 
     def _arguments(self) -> str:
         found = self.arguments
@@ -214,7 +201,7 @@ class _Module:
             loss=self.loss,
             function=self.name,
             name=_class_name(self.loss, {self.name, *self.home.IMPORTS, *self.names.own.values()}),
-            title=_title(self.loss),
+            title=documentation.title(self.loss),
             signature=lambda *more: _signature([*attributes.values()], defaults, more),
             parameters=[*attributes.values()],
         )
@@ -267,10 +254,6 @@ def _class_name(loss: Loss, taken: set[str]) -> str:
     return text
 
 
-def _gradient_name(name: str, loss: Loss, spec: InputSpec) -> str:
-    return f"{name}_gradient" if spec is loss.prediction else f"{name}_gradient_{spec.identifier}"
-
-
 def _docstring(lines: Sequence[str], indent: int) -> list[str]:
     """Lines of text as a docstring."""
     pad = " " * indent
@@ -284,33 +267,6 @@ def _docstring(lines: Sequence[str], indent: int) -> list[str]:
 def _escaped(line: str) -> str:
     text = line.replace("\\", "\\\\").replace('"""', r"\"\"\"").replace("\t", "    ")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
-def _documentation(loss: Loss) -> list[str]:
-    """Title, reference, formula and shapes."""
-    body = loss.source.text.strip()
-    if body.startswith('"""') and body.count('"""') == 2:
-        body = body.rsplit('"""', 1)[1].strip()  # the documentation stands above already
-    parts = [loss.doc or f"The loss {loss.name}.", "In the language of lossdsl:", textwrap.indent(body, "    ")]
-    return "\n\n".join(parts).split("\n")
-
-
-def _shapes(loss: Loss) -> list[str]:
-    lines = []
-    for spec in loss.inputs:
-        kind = "whole numbers" if spec.is_label else spec.domain
-        lines.append(f"    {spec.name}: {kind}, axes ({names(spec.over)})")
-    for parameter in loss.parameters:
-        if parameter.name not in loss.settled:
-            lines.append(f"    {parameter.name}: {'a number' if parameter.kind == 'real' else parameter.kind}")
-    if loss.settled:
-        settled = ", ".join(f"{name} = {value}" for name, value in loss.settled.items())
-        lines.append(f"    settled when this was written: {settled}")
-    return lines
-
-
-def _title(loss: Loss) -> str:
-    return loss.doc.split("\n", 1)[0] if loss.doc else f"The loss {loss.name}."
 
 
 def _unpack_single(tree: ast.FunctionDef) -> None:

@@ -36,7 +36,7 @@ def _norm_hazard(a: Any) -> Any:
 
 DISTRIBUTIONS = (
     Op("erf", "a", "error function", lambda m, a: m.erf(a), ("2/sqrt(pi)*exp(-a^2)",),
-       spelled("special.erf(a)", "tf.math.erf(a)", "math.erf(a)", keras="ops.erf(a)"),
+       spelled("special.erf(a)", "tf.math.erf(a)", "math.erf(a)", keras="ops.erf(a)", javascript="_erf(a)"),
        trait=Trait(lambda a: a.erf(), direction=1, bends_right=-1, limits=(-1, 1), image=OPEN_SIGNED_UNIT),
        ulps=errors("0.8 3.6 3.6 0.8 3.6", "68", "2.8 197")),
     Op("erfc", "a", "1 - erf(a)", lambda m, a: m.erfc(a), ("-2/sqrt(pi)*exp(-a^2)",),

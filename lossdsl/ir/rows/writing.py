@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 
 from lossdsl.ir.bounds import INF, Bounds
-from lossdsl.ir.op import DOUBLE, TARGETS, Kind
+from lossdsl.ir.op import DOUBLE, LIBRARIES, TARGETS, Kind
 
 BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
 PI_BELOW = Fraction(3141592653589793, 10**15)
@@ -22,22 +23,29 @@ SMALL = (Bounds(-3, 3),)
 PLUS = (Bounds(0.05, 4),)
 
 
-def errors(value: str, slope: str = "0", double: str = "0 0") -> dict[str, tuple[float, float]]:
-    """The errors of a row: of values and of slopes, one number a target or one for all; then of both in float64."""
+def errors(value: str, slope: str = "0", double: str = "0 0", javascript: str = "") -> dict[str, tuple[float, float]]:
+    """The errors of a row: of values and of slopes, one number a library or one for all; then of both in float64,
+    and where browsers are less accurate, in theirs.
+    """
     values, slopes = ([float(part) for part in text.split()] for text in (value, slope))
-    pairs = zip(TARGETS, values * (len(TARGETS) // len(values)), slopes * (len(TARGETS) // len(slopes)), strict=True)
-    in_double = double.split()
+    count = len(LIBRARIES)
+    pairs = zip(LIBRARIES, values * (count // len(values)), slopes * (count // len(slopes)), strict=True)
+    in_double, in_browsers = ([float(part) for part in text.split()] for text in (double, javascript or double))
     return {
         **{target: (one, other) for target, one, other in pairs},
-        DOUBLE: (float(in_double[0]), float(in_double[1])),
+        DOUBLE: (in_double[0], in_double[1]),
+        "javascript": (in_browsers[0], in_browsers[1]),
     }
 
 
-def spelled(numpy: str, tensorflow: str = "", python: str = "", torch: str = "", keras: str = "") -> dict[str, str]:
+def spelled(
+    numpy: str, tensorflow: str = "", python: str = "", torch: str = "", keras: str = "", javascript: str = ""
+) -> dict[str, str]:
     """The spellings of a row.
 
     One text that uses only operators serves all targets. JAX has numpy's and scipy's names, torch and `keras.ops` have
-    numpy's where nothing else is said; `keras.ops` has no special functions ("-" for none).
+    numpy's where nothing else is said; `keras.ops` has no special functions ("-" for none). JavaScript computes with
+    plain numbers, as Python does, and has most of Python's names.
     """
     same = "" if "np." in numpy or "special." in numpy or ".astype" in numpy else numpy
     found = {
@@ -47,8 +55,12 @@ def spelled(numpy: str, tensorflow: str = "", python: str = "", torch: str = "",
         "jax": numpy.replace("np.", "jnp.").replace("special.", "jsp."),
         "torch": torch or numpy.replace("np.", "torch.").replace("special.", "torch.special."),
         "keras": keras or ("-" if "special." in numpy else numpy.replace("np.", "ops.")),
+        "javascript": javascript or _MATH.sub("Math.", python or same),
     }
     return {target: text for target, text in found.items() if text and text != "-"}
+
+
+_MATH = re.compile(r"\bmath\.|\b(?=(abs|max|min)\()")
 
 
 def helper(function: str, letters: str = "a", **others: str) -> dict[str, str]:

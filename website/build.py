@@ -1,0 +1,76 @@
+"""Builds the site: the gallery of losses, and the documentation.
+
+    python website/build.py [--out build/site] [--jobs 2] [--no-docs] [NAME ...]
+
+With names, the gallery has these losses alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import facts
+import pages
+
+from lossdsl import catalog
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+LARGEST = 300_000
+"""How many bytes a page may have."""
+
+
+def gallery(out: Path, names: list[str], jobs: int) -> None:
+    """Writes the start page, and a page and a script for each loss."""
+    every = facts.every(names, out.parent / "facts", jobs)
+    (out / "losses").mkdir(parents=True, exist_ok=True)
+    shutil.copytree(HERE / "static", out / "static", dirs_exist_ok=True)
+    _write(out / "index.html", pages.start(every))
+    _write(out / "losses" / "names.js", pages.names(every))
+    for one in every:
+        family = [other["name"] for other in every if other["family"] == one["family"]]
+        _write(out / "losses" / f"{one['name']}.html", pages.loss(one, family))
+        _write(out / "losses" / f"{one['name']}.js", pages.script(one))
+
+
+def _write(path: Path, text: str) -> None:
+    size = len(text.encode())
+    if path.suffix == ".html" and size > LARGEST:
+        raise SystemExit(f"{path.name} has {size} bytes, and a page may have {LARGEST}")
+    path.write_text(text, encoding="utf-8")
+
+
+def documentation(out: Path) -> None:
+    """Writes the documentation; what Sphinx warns of, such as a link that leads nowhere, is an error."""
+    work = out.parent / "doctrees"
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-c", str(HERE / "docs")]
+    subprocess.run([*command, "-d", str(work), str(ROOT / "docs"), str(out / "docs")], check=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--no-docs", action="store_true")
+    options = parser.parse_args()
+    out = options.out.resolve()
+    shutil.rmtree(out, ignore_errors=True)
+    unknown = [name for name in options.names if catalog.full_name(name) is None]
+    if unknown:
+        raise SystemExit(f"there is no built-in loss {unknown[0]}")
+    chosen = [name for each in options.names if (name := catalog.full_name(each))]
+    gallery(out, chosen or catalog.names(), options.jobs)
+    if not options.no_docs:
+        documentation(out)
+    print(f"{sum(1 for _ in out.rglob('*.html'))} pages in {out}: open {out / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""How the documentation becomes a site: Sphinx reads the Markdown of docs/, furo lays it out, formulas are MathML."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "website"))
+
+from mathml import mathml  # noqa: E402 - found beside this folder
+
+project = "lossdsl"
+html_title = "lossdsl"
+html_static_path = ["../static/math.css"]
+html_css_files = ["math.css"]
+extensions = ["myst_parser"]
+exclude_patterns = ["pictures"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+html_theme = "furo"
+html_theme_options = {"top_of_page_buttons": []}
+html_show_sourcelink = False
+html_copy_source = False
+html_show_search_summary = False  # it would be fetched, which a page from the disk may not do
+html_math_renderer = "offline"
+suppress_warnings = ["misc.highlighting_failure"]  # a loss is not Python
+
+
+def _formula(self: Any, node: Any) -> None:
+    from docutils import nodes
+
+    formula = mathml(node.astext())
+    if isinstance(node, nodes.math):
+        formula = formula.replace(' display="block"', "", 1)
+    self.body.append(formula)
+    raise nodes.SkipNode
+
+
+def setup(app: Any) -> None:
+    app.add_html_math_renderer("offline", (_formula, None), (_formula, None))
+    app.connect("source-read", _with_the_gallery)
+
+
+def _with_the_gallery(app: Any, page: str, text: list[str]) -> None:
+    """The first page leads back to the gallery, which is beside it on the site, but not in docs/."""
+    if page == "index":
+        text[0] += '\n<p>The <a href="../index.html">gallery</a> has each loss with its curve.</p>\n'

@@ -1,0 +1,238 @@
+"""What the page of a loss shows, worked out once for each loss and kept until the loss or lossdsl changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mathml import mathml
+
+import lossdsl
+from lossdsl import catalog, pipeline
+from lossdsl.checks.subject import inputs_of, parameters_of
+from lossdsl.errors import LossTypeError
+from lossdsl.ir.bounds import Bounds
+from lossdsl.ir.loss import DOMAINS, InputSpec, Loss, ParameterSpec
+from lossdsl.plot.view import View
+from lossdsl.runtime.spec import LoadedLoss
+from lossdsl.targets import TARGETS
+
+ROOT = Path(__file__).resolve().parents[1]
+Facts = dict[str, Any]
+
+_SPANS = {"real": 3.0, "logits": 4.0}
+_MARGIN = 1e-3
+"""How near to the end of an open domain curves and sliders go, as a share of the whole."""
+
+
+def facts(name: str) -> Facts:
+    """What is known of a built-in loss, as JSON has it."""
+    loss = lossdsl.load(name, **_needed(name))
+    program, ir = loss.program, loss.program.loss
+    title, *rest = catalog.documentation(name).split("\n\n")
+    defaults = {one: loss.parameters[one] for one in loss.parameters if one not in ir.settled}
+    return {
+        "name": name,
+        "family": catalog.family_of(name),
+        "title": " ".join(title.split()),
+        "aliases": catalog.aliases(name),
+        "text": [" ".join(part.split()) for part in rest if not part.startswith("Other names:")],
+        "formula": mathml(program.latex),
+        "inputs": [_input(ir, spec) for spec in ir.inputs],
+        "parameters": [_parameter(program, one, loss.parameters[one.name]) for one in ir.parameters],
+        "required": [requirement.span.text for requirement in ir.requirements],
+        "expected": [one.text for one in ir.expectations],
+        "settled": ir.setting,
+        "source": ir.source.text.strip() + "\n",
+        "code": {target: program.emitted(target, defaults) for target in TARGETS},
+        "verdicts": [_verdict(ir, one, known) for one, known in lossdsl.properties(name).items()],
+        "views": [*_views(loss), *_examples(program)],
+    }
+
+
+def _needed(name: str) -> dict[str, Any]:
+    """Values for the parameters that have no default: those of the first example."""
+    file = pipeline.builtin(name)
+    assert file is not None
+    missing = {spec.name for spec in pipeline.parameters(file) if spec.default is None}
+    if not missing:
+        return {}
+    loss = pipeline.program(file).loss
+    return {key: value for key, value in parameters_of(loss, loss.examples[0]).items() if key in missing}
+
+
+def _input(loss: Loss, spec: InputSpec) -> Facts:
+    role = "prediction" if spec is loss.prediction else "target" if spec is loss.target else "further input"
+    return {"name": spec.name, "role": role, "values": spec.domain, "layout": spec.layout or "element"}
+
+
+def _parameter(program: pipeline.Program, one: ParameterSpec, value: Any) -> Facts:
+    """A parameter; one that is a number has an interval for its slider."""
+    found: Facts = {"name": one.name, "kind": one.kind, "value": _finite(value), "default": one.default}
+    if one.kind == "real":
+        found["low"], found["high"] = _interval(program.known[one.node], float(value))
+    return found
+
+
+def _interval(bounds: Bounds, value: float) -> tuple[float, float]:
+    """From where to where a number of some size may go."""
+    size = abs(value) or 1.0
+    low, high = float(bounds.low), float(bounds.high)
+    ends = (low if math.isfinite(low) else -2 * size, high if math.isfinite(high) else 3 * size)
+    if ends[1] - ends[0] > 20 * size:
+        ends = (max(ends[0], -2 * size), min(ends[1], 3 * size))
+    margin = _MARGIN * (ends[1] - ends[0])
+    ends = (ends[0] + margin * bounds.low_open, ends[1] - margin * bounds.high_open)
+    return min(ends[0], value), max(ends[1], value)
+
+
+def _verdict(loss: Loss, name: str, known: Any) -> Facts:
+    return {"name": name, "how": known.how, "by": known.by, "more": known.more, "point": _point(loss, known)}
+
+
+def _point(loss: Loss, known: Any) -> Facts | None:
+    """The point that refutes a claim, as inputs in order and parameters; None where the code is for other settings."""
+    at = {str(name): _finite(value) for name, value in known.at.items()}
+    names = [[str(node.name) for node in spec.nodes] for spec in loss.inputs]
+    settings = [str(part) for part in known.detail.split("; ") if part.startswith("with ")]
+    if not all(name in at for group in names for name in group) or settings not in ([], [f"with {loss.setting}"]):
+        return None
+    inputs = [_packed([at.pop(name) for name in group]) for group in names]
+    return {"inputs": inputs, "parameters": at}
+
+
+def _packed(parts: list[Any]) -> Any:
+    """Several components as one input: side by side along the last axis."""
+    if len(parts) == 1:
+        return parts[0]
+    if not isinstance(parts[0], list):
+        return parts
+    if not isinstance(parts[0][0], list):
+        return [number for part in parts for number in part]
+    return [_packed(list(rows)) for rows in zip(*parts, strict=True)]
+
+
+def _finite(value: Any) -> Any:
+    """Numbers as JSON has them: infinite ones as texts."""
+    if isinstance(value, dict):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- what can be drawn --------------------------------------------------------------------------------------------
+
+
+def _views(loss: LoadedLoss) -> list[Facts]:
+    """A loss of one target and one prediction as a curve: over the error, the prediction, or two class scores."""
+    try:
+        view = View(loss)
+    except LossTypeError:
+        return []
+    if view.is_coupled or (view.is_of_vectors and not view.is_of_classes) or not _tells(view):
+        return []  # a vector of one element, or a batch of one sample, says little
+    ir = loss.program.loss
+    is_label = ir.target is not None and ir.target.is_label
+    common = {"label": is_label, "inputs": [spec.identifier for spec in ir.inputs]}
+
+    def over(kind: str, low: float, high: float, along: str, targets: Sequence[float], **more: Any) -> Facts:
+        ends = {"low": low, "high": high, "along": along, "targets": list(targets)}
+        return {"kind": kind, **common, **ends, **more}
+
+    low, high = view.range
+    if view.is_of_classes:
+        return [over("classes", low, high, view.along(shifted=False), (0, 1), pair=view.pair)]
+    t, x = view.names
+    low, high = _inside(ir.prediction.domain, low, high)
+    plain = over("prediction", low, high, f"prediction {x}", view.targets, target=t if view.has_target else "")
+    if view.has_target and ir.target is not None and not is_label:
+        size = max(view.targets, key=abs)
+        plain["target_low"], plain["target_high"] = _interval(DOMAINS[ir.target.domain], size)
+    return [over("error", -3.0, 3.0, f"error {x} − {t}", (0,)), plain] if view.is_shift_invariant else [plain]
+
+
+def _tells(view: View) -> bool:
+    """Whether the curve is one: there are values, and not always the same."""
+    xs = np.linspace(*view.range, 15)[1:-1]
+    with np.errstate(all="ignore"):
+        values = [view.sampled(xs, target)[0] for target in view.targets]
+    return any(len(set(each[np.isfinite(each)].tolist())) > 1 for each in values)
+
+
+def _inside(domain: str, low: float, high: float) -> tuple[float, float]:
+    """An interval without the ends that do not belong to a domain."""
+    bounds = DOMAINS[domain]
+    margin = _MARGIN * (high - low)
+    is_open = domain in ("prob", "simplex", "logprob")
+    return (
+        low + margin if (bounds.low_open or is_open) and low == bounds.low else low,
+        high - margin if (bounds.high_open or is_open) and high == bounds.high else high,
+    )
+
+
+def _examples(program: pipeline.Program) -> list[Facts]:
+    """One number of the prediction at a time, the rest as in an example of the file."""
+    loss = program.loss
+    for example in loss.examples:
+        given = inputs_of(loss, example)
+        by_spec = {loss.input(one): value for one, value in given.items()}
+        if len(loss.examples) > 1 and _count(by_spec[loss.prediction]) < 2 and example is not loss.examples[-1]:
+            continue
+        if loss.prediction.is_label:
+            continue
+        bounds, span = DOMAINS[loss.prediction.domain], _SPANS.get(loss.prediction.domain, 3.0)
+        return [{
+            "kind": "example", "given": [_finite(by_spec[spec]) for spec in loss.inputs],
+            "inputs": [spec.identifier for spec in loss.inputs],
+            "prediction": loss.inputs.index(loss.prediction),
+            "low": _finite(float(bounds.low)), "high": _finite(float(bounds.high)), "span": span,
+            "parameters": {key: _finite(value) for key, value in parameters_of(loss, example).items()},
+            "along": f"one number of {loss.prediction.name}",
+        }]  # fmt: skip
+    return []
+
+
+def _count(value: Any) -> int:
+    return sum(map(_count, value)) if isinstance(value, list) else 1
+
+
+# --- all of them --------------------------------------------------------------------------------------------------
+
+
+def stamp() -> str:
+    """A digest of all that facts are made by."""
+    found = hashlib.sha256()
+    for path in sorted([*(ROOT / "lossdsl").rglob("*.py"), *Path(__file__).parent.glob("*.py")]):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def kept(name: str, folder: Path, made_by: str) -> Facts:
+    """The facts of a loss, from the folder where they were found before, or worked out."""
+    file = pipeline.builtin(name)
+    assert file is not None
+    key = hashlib.sha256(f"{made_by} {(catalog.read(name) or file)!r}".encode()).hexdigest()[:24]
+    path = folder / f"{name}.{key}.json"
+    if path.exists():
+        found: Facts = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    made = facts(name)
+    for old in folder.glob(f"{name}.*.json"):
+        old.unlink()
+    path.write_text(json.dumps(made, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    return made
+
+
+def every(names: list[str], folder: Path, jobs: int) -> list[Facts]:
+    """The facts of losses, worked out by several processes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made_by = stamp()
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(pool.map(kept, names, [folder] * len(names), [made_by] * len(names), chunksize=4))
