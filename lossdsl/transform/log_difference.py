@@ -22,12 +22,8 @@ def difference(domain: LogDomain, expr: Expr) -> Expr | None:
 
 
 def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | None:
-    for place, side in enumerate((one, other)):
-        if name_of(side) == "where" and depth < 4 and not domain.scale(side).is_plain:
-            condition, *pieces = side.children
-            sides = [(piece, other) if place == 0 else (one, piece) for piece in pieces]
-            logs = [_log_difference(domain, *pair, depth + 1) or b.call("log", b.sub(*pair)) for pair in sides]
-            return b.where(condition, *logs)
+    if depth < 4 and (choice := _of_choice(domain, one, other, depth)) is not None:
+        return choice
     if b.is_const(other, 0):
         return domain.log(one)
     same = {name_of(one), name_of(other)}
@@ -39,14 +35,30 @@ def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Ex
         return b.call("log_norm_cdf_diff", one.children[0], other.children[0])
     left, right = domain.scale(one), domain.scale(other)
     if right.is_plain and left.is_plain:
-        rest = domain.complement(other, domain) if one is b.ONE and name_of(other) == "pow" else None
-        return None if rest is None or _is_sum(rest) else domain.log(rest)
+        return _log_of_rest(domain, other) if one is b.ONE else None
     if one is b.ONE:
         return log_rest(domain, other, right)
     high, low = domain.pure(left), domain.pure(right)
     if high is None or low is None:
         return None
     return b.add(high, b.call("log1mexp", b.sub(low, high)))
+
+
+def _of_choice(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | None:
+    """Of a choice, that of each piece."""
+    for place, side in enumerate((one, other)):
+        if name_of(side) == "where" and not domain.scale(side).is_plain:
+            condition, *pieces = side.children
+            sides = [(piece, other) if place == 0 else (one, piece) for piece in pieces]
+            logs = [_log_difference(domain, *pair, depth + 1) or b.call("log", b.sub(*pair)) for pair in sides]
+            return b.where(condition, *logs)
+    return None
+
+
+def _log_of_rest(domain: LogDomain, share: Expr) -> Expr | None:
+    """log(1 - F) for the square of an odd function, whose complement is a product."""
+    rest = domain.complement(share, domain) if name_of(share) == "pow" else None
+    return None if rest is None or _is_sum(rest) else domain.log(rest)
 
 
 def log_rest(domain: LogDomain, share: Expr, scaled: Scaled) -> Expr | None:
