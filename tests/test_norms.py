@@ -80,7 +80,6 @@ COSINES = (
     # formula, the same of the cosine
     ("1 - sum(normalize(t)*normalize(x))", lambda m, cosine: 1 - cosine),
     ("1 - sum(t*x)/(norm(t)*norm(x))", lambda m, cosine: 1 - cosine),
-    ("1 + cosine_similarity(t, x)", lambda m, cosine: 1 - cosine),
     ("2 - 2*sum(normalize(t)*normalize(x))", lambda m, cosine: 2 - 2 * cosine),
     ("acos(sum(normalize(t)*normalize(x)))", lambda m, cosine: m.acos(cosine)),
 )

@@ -204,7 +204,6 @@ def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
     if domain.known[one].is_nonpositive and domain.known[other].is_nonpositive:
         one, other = b.neg(one), b.neg(other)
     first, second = one_minus(one, domain), one_minus(other, domain)
-    first, second = first or (second and _of_cut(one)), second or (first and _of_cut(other))
     if first is None or second is None:
         return None
     return b.add(first, b.mul(one, second))
@@ -229,12 +228,6 @@ def squared_difference(above: Expr, below: Expr) -> Expr | None:
     rest = b.sub(below, above)
     difference = paired(rest)
     return b.div(difference, below) if len(summands(difference)) < len(summands(rest)) - 1 else None
-
-
-def _of_cut(share: Expr) -> Expr | None:
-    """The complement of what is exactly 1 where it is cut off: the plain one."""
-    is_cut = isinstance(share, Call) and share.op.name == "min" and b.ONE in share.args
-    return b.sub(b.ONE, share) if is_cut else None
 
 
 def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:

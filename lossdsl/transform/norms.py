@@ -67,17 +67,6 @@ def over_norms(above: Expr, below: Expr) -> Expr | None:
     return result
 
 
-def over_floor(above: Expr, below: Expr) -> Expr | None:
-    """`e/max(norm(e), c)` as normalize(e) by a number up to 1, for a positive number c."""
-    if isinstance(below, Call) and below.op.name == "max":
-        for norm, floor in (below.args, below.args[::-1]):
-            is_floor = (b.exact(floor) or 0) > 0
-            if is_floor and isinstance(norm, Reduce) and norm.op.name == "norm" and above is norm.arg:
-                short = b.call("min", b.div(norm, floor), b.ONE)
-                return b.mul(along("normalize", above, norm.over), short)
-    return None
-
-
 def _is_product(node: Expr) -> bool:
     return isinstance(node, Call) and node.op.name == "mul"
 

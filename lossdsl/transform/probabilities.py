@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Along, Call, Expr, Gather
+from lossdsl.ir.expr import Along, Expr, Gather
 from lossdsl.ir.whole import along
-from lossdsl.transform.norms import over_floor
 
 _FAMILY = ("softmax", "softmax_rest")
 
 
 def linked(roots: Iterable[Expr]) -> tuple[Expr, ...]:
-    """The roots with each probability of a label differentiated by way of its logarithm, and unit vectors as such."""
+    """The roots with each probability of a label differentiated by way of its logarithm."""
 
     def change(node: Expr) -> Expr:
-        if isinstance(node, Call) and node.op.name == "div":
-            return over_floor(*node.args) or node
         if not (isinstance(node, Gather) and isinstance(node.arg, Along) and node.arg.op.name in _FAMILY):
             return node
         whole = node.arg
