@@ -113,3 +113,13 @@ def test_a_vector_of_zeros_has_no_direction():
     loss = lossdsl.load("loss f(t, x)\n1 - sum(normalize(t)*normalize(x))")
     np.testing.assert_array_equal(loss.numpy(t, x), [1, 1])
     np.testing.assert_array_equal(loss.numpy.grad(t, x)[0], [0, 0])
+
+
+def test_what_a_quotient_lacks_of_one_is_a_square():
+    """Against numpy in float64; the slope of a target of zeros is exactly 0."""
+    loss = lossdsl.load("loss f(t, x)\n1 - 2*sum(t*x)/(sum(t^2) + sum(x^2))")
+    x = T + 1e-4
+    t, x = T.astype(np.float32), x.astype(np.float32)
+    wide = np.sum((t - x.astype(float)) ** 2, axis=-1) / (np.sum(t.astype(float) ** 2 + x.astype(float) ** 2, axis=-1))
+    np.testing.assert_allclose(loss.numpy(t, x), wide, rtol=2e-6)
+    np.testing.assert_array_equal(loss.numpy.grad(0 * t, x), 0 * t)

@@ -39,8 +39,8 @@ OVERFLOW = Row(
     "warning",
     "In float32, for inputs of everyday sizes, the value or the gradient is infinite or nan, though the true one is an "
     "ordinary number.",
-    "log(1 + cosh(t - x))",
-    "abs(t - x) + 2*log1p(exp(-abs(t - x))) - log(2)",
+    "log(1 + sinh(abs(t - x)))",
+    "abs(t - x) + log1p(2*exp(-abs(t - x)) - exp(-2*abs(t - x))) - log(2)",
 )
 
 ROWS = (LOST, OVERFLOW)

@@ -211,7 +211,7 @@ def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
 
 def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     """1 - p/sum(p) by the sum of the others."""
-    difference = squared_difference(above, below)
+    difference = _squared_difference(above, below)
     if difference is not None:
         return difference
     if not (isinstance(below, Reduce) and below.op.name == "sum" and len(below.over) == 1):
@@ -223,8 +223,8 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     return None
 
 
-def squared_difference(above: Expr, below: Expr) -> Expr | None:
-    """1 - 2*a*c/(a^2 + c^2) as (a - c)^2/(a^2 + c^2), whose slope is the better one, too."""
+def _squared_difference(above: Expr, below: Expr) -> Expr | None:
+    """1 - 2*a*c/(a^2 + c^2) as (a - c)^2/(a^2 + c^2); the slope is that of the quotient, which is 0 at a = 0."""
     rest = b.sub(below, above)
     difference = paired(rest)
     return b.div(difference, below) if len(summands(difference)) < len(summands(rest)) - 1 else None

@@ -13,7 +13,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along
-from lossdsl.transform.complement import one_minus, squared_difference
+from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.norms import over_norms, root
 from lossdsl.transform.pairs import paired
@@ -108,8 +108,6 @@ def _sum(domain: LogDomain, node: Call) -> Expr | None:
     if found is not node:
         return found
     left, right = node.args
-    if node.op.name == "sub" and left is b.ONE and isinstance(right, Call) and right.op.name == "div":
-        return squared_difference(*right.args)
     if node.op.name == "sub" and isinstance(right, Call) and right.op.name == "neg":
         return b.add(left, right.args[0])  # as the rules know it
     return None
