@@ -342,7 +342,7 @@ def test_samples_are_the_same_every_time_and_in_their_domains():
         np.testing.assert_allclose(x.sum(axis=-1), 1, atol=3 * 2.0**-kind.bits)
 
 
-STEEP = "loss steep(t, x; k = 1.0)\nrequire k >= 0\n\nlog(cosh(k*tanh(t - x)) + sinh(1)) + (t - x)^2"
+STEEP = "loss steep(t, x; k = 1.0)\nrequire k >= 0\n\nlog(1 + sinh(k*abs(tanh(t - x)))) + (t - x)^2"
 
 
 def test_digits_are_judged_for_the_parameters_given(tmp_path, capsys):

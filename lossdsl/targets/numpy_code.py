@@ -127,7 +127,7 @@ def _put(a, index, value):
     """`a` with another value at a position of the last axis, if it has such a position."""
     if not a.shape[-1]:
         return a
-    inside = np.clip(index, 0, a.shape[-1] - 1)
+    inside = np.clip(index, 0, a.shape[-1] - 1).astype(int)
     value = np.where(index == inside, value, np.take_along_axis(a, inside, axis=-1))
     result = np.array(a)
     np.put_along_axis(result, inside, value, axis=-1)
