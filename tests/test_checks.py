@@ -18,8 +18,12 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Reduce, walk
 from lossdsl.ir.loss import Written
 from lossdsl.ir.ops import OPS
+from lossdsl.ir.ranges import ranges
+from lossdsl.oracle.float_formats import FLOAT32
 from lossdsl.oracle.gradient_check import judge
+from lossdsl.oracle.no_numbers import no_numbers
 from lossdsl.oracle.proof import Derivative
+from lossdsl.oracle.samples import batches
 from lossdsl.source import Source
 
 SHOWN = [row for row in FINDINGS.values() if row.wrong and row.id != "config-error"]  # that one is raised by YAML
@@ -535,3 +539,55 @@ def test_what_stop_hides_is_held_still():
     assert found("stop(t - x)*(t - x)") == []
     slope = lossdsl.load("stop(t - x)*(t - x)").numpy.grad([3.0], [1.0])
     np.testing.assert_array_equal(slope, [-2.0])
+
+
+# --- what is no number, where a formula asks for it -----------------------------------------------------------------
+
+
+def _wrong_where_nothing_is_selected(text: str, wrong: str) -> list[str]:
+    """The inputs whose gradient is refuted if that in the prediction is worked out as it must not be."""
+    right = pipeline.program(pipeline.parsed(Source(text, "")))
+    (spec,) = [one for one in right.gradients if one is right.loss.prediction]
+    slope = pipeline.program(pipeline.parsed(Source(wrong, ""))).loss.value
+    verdicts = judge(right.loss, right.stable, {**right.gradients, spec: (slope,)}, right.known)
+    return [one.name for one, verdict in verdicts if one is not None and verdict.how == "refuted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("where(isnan(t), 0, (t - x)^2)", "where(isnan(t), 0, 1)*2*(x - t)/len(x)"),
+        ("where(t == inf, 0, (t - x)^2)", "where(t == inf, 0, 1)*2*(x - t)/len(x)"),
+        ("where(abs(t) < inf, (t - x)^2, 0)", "where(abs(t) < inf, 1, 0)*2*(x - t)/len(x)"),
+        ("where(isfinite(t), (t - x)^2, 0)", "where(isfinite(t), 1, 0)*2*(x - t)/len(x)"),
+        ("where(t == t, (t - x)^2, 0)", "where(t == t, 1, 0)*2*(x - t)/len(x)"),
+    ],
+)
+def test_what_is_not_selected_must_not_matter(text, wrong):
+    assert _wrong_where_nothing_is_selected(text, wrong) == ["x"]
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("where(isnan(t), 0, (t - x)^2)", {"t": "nan"}),
+        ("loss f(t: positive, x)\nwhere(t == inf, x, (t - x)^2)", {"t": "inf"}),
+        ("loss f(t: prob, x)\nwhere(isinf(t), x, (t - x)^2)", {}),
+        ("where(isfinite(t - x), (t - x)^2, 0)", {"t": "inf -inf nan", "x": "inf -inf nan"}),
+        ("where(t != t, 0, (t - x)^2)", {"t": "nan"}),
+        ("where(t > 3, 0, (t - x)^2)", {}),
+        ("loss f(t: label, x)\nwhere(isnan(x[t]), 0, x[t])", {"x": "nan"}),
+    ],
+)
+def test_which_inputs_are_no_numbers(text, expected):
+    asked = no_numbers(pipeline.program(pipeline.parsed(Source(text, ""))).loss)
+    assert {node.name: " ".join(map(str, values)) for node, values in asked.items()} == expected
+
+
+def test_floating_point_is_tried_at_what_is_no_number():
+    text = "where(isnan(t), 0, (t - x)^2)"
+    loss = pipeline.program(pipeline.parsed(Source(text, ""))).loss
+    (batch,) = batches(loss, ranges(loss), FLOAT32, 24)
+    (target,) = loss.target.nodes
+    assert np.isnan(batch.inputs[target]).sum() == 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,10 +9,10 @@ from typing import Literal
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Input, walk
-from lossdsl.ir.op import Kind
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.text import decimal, formula
 from lossdsl.ir.verdict import OPEN, Number, Verdict
+from lossdsl.oracle.no_numbers import questions
 from lossdsl.prove.case_splits import Cell
 from lossdsl.prove.piecewise import Adjacency, Piecewise
 from lossdsl.prove.rational_functions import TooLarge
@@ -166,7 +165,9 @@ _BADNESS = {"proved": 0, "tested": 0, "open": 1, "refuted": 2}
 
 
 def _is_worse(one: Join, other: Join) -> bool:
-    """By the value; where that is no worse, by the slope."""
+    """By the value; where that is no worse, by the slope. Nothing is worse than a jump."""
+    if other.value.how == "refuted":
+        return False
     more = _BADNESS[one.value.how] - _BADNESS[other.value.how]
     return more > 0 or (more == 0 and _BADNESS[one.slope.how] > _BADNESS[other.slope.how])
 
@@ -249,13 +250,8 @@ def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]
 
 def _asks_for_no_number(condition: Expr) -> bool:
     """Whether a condition asks if an input is nan or infinite: then it may be, though no number of its kind is."""
-    tests = [node for node in walk(condition) if isinstance(node, Call) and node.kind is Kind.BOOL]
-    return any(
-        test.op.name in ("isnan", "isinf", "isfinite")
-        or any(isinstance(arg, Const) and abs(arg.value) == math.inf for arg in test.args)
-        for test in tests
-        if any(isinstance(part, Input) for part in walk(test))
-    )
+    subjects = [subject for test in walk(condition) for subject, _ in questions(test)]
+    return any(isinstance(part, Input) for part in walk(*subjects))
 
 
 def gaps(view: PredictionView, cells: Sequence[Cell], search: GridSearch | None) -> Iterator[Piece]:

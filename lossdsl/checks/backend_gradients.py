@@ -68,7 +68,7 @@ def _differing(program: Program, backend: str) -> tuple[dict[str, str], int, int
     """What differs, by input; at how many points that was looked for; how many slopes were left aside at kinks."""
     loss = program.loss
     theirs = derivative(program, backend)
-    first = list(islice(points(loss, program.known, 4 * POINTS), POINTS))
+    first = list(islice(points(loss, program.known, 4 * POINTS, asks=True), POINTS))
     places = [*first, *both_sides(loss, (loss.value,), first)]
     found: dict[str, str] = {}
     count = kinks = 0
@@ -113,7 +113,7 @@ def _difference(program: Program, node: Input, ours: Any, theirs: Any, trial: Tr
 
 def _in_float64(point: Point) -> Point:
     """The point moved to numbers of float64, so that all see the same."""
-    nearest = np.frompyfunc(lambda value: Fraction(float(value)), 1, 1)
+    nearest = np.frompyfunc(lambda value: Fraction(float(value)) if np.isfinite(float(value)) else value, 1, 1)
     return Point({node: np.asarray(nearest(array), dtype=object) for node, array in point.values.items()}, point.sizes)
 
 

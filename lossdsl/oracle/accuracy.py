@@ -161,4 +161,4 @@ def _largest(values: Floats) -> Floats:
 
 def _moved(values: Floats, kind: Format, random: Random) -> Floats:
     signs = np.array([random.choice((-1.0, 1.0)) for _ in range(values.size)]).reshape(values.shape)
-    return np.asarray(values + SLACK * signs * kind.unit(values))
+    return np.where(np.isfinite(values), values + SLACK * signs * kind.unit(values), values)

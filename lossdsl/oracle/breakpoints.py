@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -61,7 +62,9 @@ def _between(one: Mapping[Expr, Array], other: Mapping[Expr, Array], part: float
     """A part of the way from one point to another, in decimals where they differ."""
 
     def mixed(a: Any, c: Any) -> Any:
-        return a if a == c else decimal(float(a) + part * (float(c) - float(a)), 9)
+        if a == c or not (math.isfinite(a) and math.isfinite(c)):
+            return a
+        return decimal(float(a) + part * (float(c) - float(a)), 9)
 
     pair = np.frompyfunc(mixed, 2, 1)
     return {node: np.asarray(pair(array, other[node]), dtype=object) for node, array in one.items()}

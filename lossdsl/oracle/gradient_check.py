@@ -1,6 +1,6 @@
 """Judges of a loss's stable form and gradient that share nothing with how they were made.
 
-One is a difference quotient of the loss as it was written, at 50 digits and more, at sampled points. The other, for
+One is a difference quotient of the loss as it was written, at 60 digits and more, at sampled points. The other, for
 small losses, is sympy: it differentiates the loss, expanded over tiny tensors of symbols, and proves the two gradients
 equal where it can. What is tried is bounded by size, never by a clock.
 """
@@ -23,7 +23,10 @@ from lossdsl.oracle.number_systems import MpNumbers, mp_numbers
 from lossdsl.oracle.points import Point, points
 
 DIGITS = 60
-_STEP = "1e-18"
+FINE = 600
+"""As many where values are so large, or bend so much, that at first no slope can be told."""
+_STEP = 0.3
+"""A step is this part of the digits below 1."""
 _AGREE = "1e-15"
 _STRAIGHT = "1e-9"
 MAX_NODES = 400
@@ -47,12 +50,16 @@ def judge(
     is_large = size > MAX_NODES
     if is_large:
         count = max(1, count * MAX_NODES // size)
-    every = (Trial(loss, point) for point in points(loss, known, 4 * count + (8 if is_large else 0)))
+    every = (Trial(loss, point) for point in points(loss, known, 4 * count + (8 if is_large else 0), asks=True))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
     found: list[tuple[InputSpec | None, Verdict]] = [(None, _value_verdict(value, trials))]
     derivative = None
+    finer: list[Trial] | None = None
     for spec, exprs in gradients.items():
         verdict = _quotient_verdict(spec, exprs, trials)
+        if verdict.how == "open":
+            finer = [Trial(loss, trial.point, FINE) for trial in trials[:2]] if finer is None else finer
+            verdict = _quotient_verdict(spec, exprs, finer)
         if prove and not is_large and verdict.how in ("tested", "open"):
             from lossdsl.oracle.proof import Derivative
 
@@ -66,10 +73,11 @@ def judge(
 class Trial:
     """A loss at one point: its values there and nearby, and those of other expressions."""
 
-    def __init__(self, loss: Loss, point: Point) -> None:
+    def __init__(self, loss: Loss, point: Point, digits: int = DIGITS) -> None:
         self.loss = loss
         self.point = point
-        self.m: MpNumbers = mp_numbers(DIGITS)
+        self.digits = digits
+        self.m: MpNumbers = mp_numbers(digits)
         self.given = point.given(self.m)
         self._done = evaluate([loss.result], self.given, self.m, point.sizes)
         # What `stop` hides stays as it is when an input is moved.
@@ -92,13 +100,13 @@ class Trial:
 
     def quotient(self, move: Mapping[Expr, Array]) -> Any | None:
         """The slope of the sum of all values along a direction; None at a kink, or where it cannot be told."""
-        step = self.m.mpf(_STEP)
+        step = self.m.mpf(10) ** -int(_STEP * self.digits)
         still = self._still(move)
         ahead, behind = (self._moved(still, move, sign * step) for sign in (1, -1))
         forward, backward = (ahead - self.total) / step, (self.total - behind) / step
         if not (self.m.isfinite(forward) and self.m.isfinite(backward)):
             return None
-        noise = abs(self.total) * self.m.mpf(10) ** (5 - DIGITS) / step
+        noise = abs(self.total) * self.m.mpf(10) ** (5 - self.digits) / step
         if noise > self.m.mpf(_AGREE) * (1 + abs(forward) + abs(backward)):
             return None  # the values are so large that this slope is lost among their digits
         bend = abs(forward - backward)

@@ -55,7 +55,8 @@ def filled(values: Any, m: Numbers) -> Array:
     plain = np.asarray(values, dtype=object)
     if not plain.ndim:
         return _objects(m.number(plain.item()))
-    return _objects(np.frompyfunc(m.number, 1, 1)(plain))
+    with np.errstate(invalid="ignore"):  # nan is a value like any other
+        return _objects(np.frompyfunc(m.number, 1, 1)(plain))
 
 
 def _order(roots: Iterable[Expr], given: Mapping[Expr, Array]) -> Iterable[Expr]:

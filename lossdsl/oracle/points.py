@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
@@ -21,9 +21,12 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
 from lossdsl.oracle.input_kinds import INPUT_KINDS, decimal, positive, signed
 from lossdsl.oracle.interpreter import Array, evaluate, filled
+from lossdsl.oracle.no_numbers import no_numbers
 from lossdsl.oracle.number_systems import Numbers, mp_numbers
 
 _TRIES = 40
+_SHARE = 0.25
+"""How many of the elements are no numbers where that is tried."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,11 @@ class Point:
     def shown(self) -> str:
         """As an author would write it in an example: `t=[…], x=[…], delta=1.5`."""
         named = ((getattr(node, "name", str(node)), array.tolist()) for node, array in self.values.items())
-        return format_point(named, lambda value: f"{int(value)}" if value == int(value) else repr(float(value)))
+        return format_point(named, _plainly)
+
+
+def _plainly(value: Fraction | float) -> str:
+    return f"{int(value)}" if math.isfinite(value) and value == int(value) else repr(float(value))
 
 
 def sizes_for(loss: Loss) -> dict[str, int]:
@@ -94,13 +101,20 @@ def _fitting(loss: Loss, wanted: int) -> int:
     )
 
 
-def points(loss: Loss, known: Ranges, count: int, seed: int = 1) -> Iterator[Point]:
-    """At most `count` points that meet the loss's requirements; every other one has the defaults of parameters."""
+def points(loss: Loss, known: Ranges, count: int, seed: int = 1, *, asks: bool = False) -> Iterator[Point]:
+    """At most `count` points that meet the loss's requirements; every other one has the defaults of parameters.
+
+    With `asks`, the inputs of which the formula asks whether they are nan or infinite are so here and there at every
+    other pair of points.
+    """
     sizes = sizes_for(loss)
+    strange = no_numbers(loss) if asks else {}
     for number in range(count):
         random = Random(1000 * seed + number)
         is_usual = number % 2 == 0
         inputs = _inputs(loss, sizes, random, is_usual)
+        if number % 4 in (1, 2):
+            inputs |= {node: _strewn(inputs[node], values, number) for node, values in strange.items()}
         tries = (_parameters(loss, sizes, known, random, is_usual) for _ in range(_TRIES))
         drawn = next((each for each in tries if allowed(loss, each, sizes)), None)
         if drawn is not None:
@@ -126,6 +140,16 @@ def _objects(shape: tuple[int, ...], draw: Any) -> Array:
 
 def _inputs(loss: Loss, sizes: Mapping[str, int], random: Random, is_signed: bool) -> dict[Expr, Array]:
     return {node: _input(spec, node, sizes, random, is_signed) for spec in loss.inputs for node in spec.nodes}
+
+
+def _strewn(array: Array, values: Sequence[float], number: int) -> Array:
+    """An array with some of its elements, the first among them, replaced by values that are no numbers."""
+    random = Random(number)
+    found = array.copy()
+    for place in np.ndindex(found.shape):
+        if not any(place) or random.random() < _SHARE:
+            found[place] = random.choice(values)
+    return found
 
 
 def _input(spec: InputSpec, node: Expr, sizes: Mapping[str, int], random: Random, is_signed: bool) -> Array:

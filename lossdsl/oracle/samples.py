@@ -23,6 +23,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
 from lossdsl.oracle.float_formats import Floats, Format
 from lossdsl.oracle.input_kinds import INPUT_KINDS
+from lossdsl.oracle.no_numbers import no_numbers
 from lossdsl.oracle.points import defaults, in_interval, sizes_for
 
 EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small", "wide", "on")
@@ -158,6 +159,9 @@ def samples(
             elif not place:
                 _fill(spec, inputs[node], numbers, sizes["last"])
     inputs = {node: np.clip(kind.rounded(array), -kind.largest, kind.largest) for node, array in inputs.items()}
+    for leaf, values in no_numbers(loss).items():
+        for place in range(3, len(styles), 4) if BATCH in leaf.axes else ():
+            inputs[leaf][place].flat[0] = random.choice(values)
     parameters: dict[Expr, Floats] = {
         spec.node: _parameter(spec, known, sizes, random, given or {})
         for spec in loss.parameters

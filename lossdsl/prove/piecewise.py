@@ -139,9 +139,13 @@ class Piecewise:
             if not on.is_thin:
                 continue
             near = [cell for cell in self.whole if cell is not on and cell.agrees(on) and self._touches(cell, on)]
+            crossings = [(split, self.crossing(on, split)) for split in on.zeros] if len(near) > 1 else []
+            sides = {id(cell): [self._side(cell, split) for split in on.zeros] for cell in near}
+            solved = tuple(self.solved(on)) if len(near) > 1 else ()
             for one, other in combinations(near, 2):
                 if one.agrees(other):
-                    yield self._meeting(one, other, on)
+                    signs = list(zip(sides[id(one)], sides[id(other)], strict=True))
+                    yield self._meeting(one, other, on, crossings, signs, solved)
 
     def _touches(self, cell: Cell, on: Cell) -> bool:
         """Whether the edge of a cell may reach a thin one."""
@@ -151,17 +155,21 @@ class Piecewise:
         places = {place for split in on.zeros for place in atoms_in(split.difference)}
         return not self.assumptions.within(joint).about(places).is_empty()
 
-    def _meeting(self, one: Cell, other: Cell, on: Cell) -> Adjacency:
-        join, ordered = on.zeros[0], False
-        for split in on.zeros:
-            signs = [self._side(cell, split) for cell in (one, other)]
-            crossing = self.crossing(on, split)
-            if crossing and 0 not in signs and signs[0] != signs[1]:
-                join, ordered = split, True
-                if signs[0] * crossing > 0:
-                    one, other = other, one
-                break
-        return Adjacency(self, one, other, on, join, tuple(self.solved(on)), ordered)
+    def _meeting(
+        self,
+        one: Cell,
+        other: Cell,
+        on: Cell,
+        crossings: Sequence[tuple[CaseSplit, int]],
+        sides: Sequence[tuple[int, int]],
+        solved: tuple[tuple[Expr, Expr], ...],
+    ) -> Adjacency:
+        """Two cells on a thin one, in the order in which a rising prediction passes them where that is known."""
+        for (split, crossing), (first, second) in zip(crossings, sides, strict=True):
+            if crossing and 0 not in (first, second) and first != second:
+                pair = (other, one) if first * crossing > 0 else (one, other)
+                return Adjacency(self, *pair, on, split, solved, True)
+        return Adjacency(self, one, other, on, on.zeros[0], solved, False)
 
     def sign_at(self, expr: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> tuple[int, bool] | None:
         """The sign of an expression on a thin cell, by what is assumed or by what the cell's equations give."""

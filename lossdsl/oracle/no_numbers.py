@@ -1,0 +1,59 @@
+"""Values that are no numbers, where a formula asks for them: nan for `isnan(t)`, the infinities for `t == inf`.
+
+An author who asks whether an input is nan means that it may be: so it is tried, and what a condition does not select
+must not matter then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.op import Kind
+
+_INFINITE = (math.inf, -math.inf)
+_ASKED: Mapping[str, tuple[float, ...]] = {
+    "isnan": (math.nan,),
+    "isinf": _INFINITE,
+    "isfinite": (math.nan, *_INFINITE),
+}
+"""The operations that ask, with what they ask for."""
+
+
+def no_numbers(loss: Loss) -> dict[Expr, tuple[float, ...]]:
+    """Of each input that a formula asks of, the values asked for that its kind admits; nan is admitted by all.
+
+    A number that is compared with infinity may be infinite, one that is compared with itself nan.
+    """
+    asked: dict[Expr, set[float]] = {}
+    for node in walk(loss.result):
+        for subject, values in questions(node):
+            for leaf in walk(subject):
+                if isinstance(leaf, Input):
+                    asked.setdefault(leaf, set()).update(values)
+    found: dict[Expr, tuple[float, ...]] = {}
+    for spec in loss.inputs:
+        for leaf in spec.nodes if not spec.is_label else ():
+            domain = DOMAINS[spec.domain]
+            wanted = asked.get(leaf, set())
+            values = tuple(value for value in _INFINITE if value in wanted and domain.low <= value <= domain.high)
+            values += (math.nan,) * any(map(math.isnan, wanted))
+            if values:
+                found[leaf] = values
+    return found
+
+
+def questions(test: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:
+    """What a condition asks of: an operand, and the values that are no numbers; nothing where it asks for none."""
+    if not isinstance(test, Call) or test.kind is not Kind.BOOL:
+        return
+    if test.op.name in _ASKED:
+        yield test.args[0], _ASKED[test.op.name]
+    elif test.op.name in ("eq", "ne") and test.args[0] is test.args[1]:
+        yield test.args[0], (math.nan,)
+    elif test.op.infix and len(test.args) == 2:
+        for one, other in (test.args, test.args[::-1]):
+            if isinstance(other, Const) and abs(other.value) == math.inf:
+                yield one, _INFINITE
