@@ -342,7 +342,7 @@ def problem(case: Case) -> str:
     kind, given = case
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     signal.signal(signal.SIGPROF, _stop)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1.0)  # again, for what is raised in a destructor is lost
     try:
         TRIALS[kind](given)
     except LossError as error:

@@ -40,7 +40,8 @@ def proposed(expr: Expr, facts: Ranges) -> list[tuple[str, Expr]]:
             result = step(given)
         except sympy.PolynomialError:
             continue
-        found.append((by, _ir(result, nodes)))
+        if not result.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):  # a quotient by what is 0 everywhere
+            found.append((by, _ir(result, nodes)))
     return found
 
 

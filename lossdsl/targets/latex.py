@@ -236,7 +236,9 @@ class _Writer:
         if op.name == "where":
             return (yield from self._cases(args, places))
         if op.written and not op.latex:
-            return (yield expression(op.written, dict(zip(op.args, args, strict=True))), places)
+            meant = expression(op.written, dict(zip(op.args, args, strict=True)))
+            if meant is not Call(op, args):  # of a constant it may be: log(1 + 1e-300) is folded to log1p(1e-300)
+                return (yield meant, places)
         texts: list[Text] = []
         for arg in args:
             texts.append((yield arg, places))
