@@ -7,6 +7,7 @@ what it knows of leaves, and what each operation makes of what is known of its o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -25,7 +26,7 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
-    walk,
+    unknown,
 )
 
 V = TypeVar("V")
@@ -38,10 +39,9 @@ class Interpretation(Generic[V]):
     known: dict[Expr, V] = field(default_factory=dict, init=False)
 
     def __getitem__(self, expr: Expr) -> V:
-        for node in walk(expr) if expr not in self.known else ():
-            if node not in self.known:
-                below = [self.known[child] for child in node.children]
-                self.known[node] = self.refined(node, below, self.transfer(node, below))
+        for node in unknown(expr, self.known):
+            below = [self.known[child] for child in node.children]
+            self.known[node] = self.refined(node, below, self.transfer(node, below))
         return self.known[expr]
 
     def transfer(self, node: Expr, below: list[V]) -> V:
@@ -108,3 +108,13 @@ class Interpretation(Generic[V]):
 
     def padded(self, node: Unslice, inner: V) -> V:
         return self.top(node)
+
+
+@dataclass
+class Anywhere(Interpretation[bool]):
+    """Whether an expression, or some part of it, is of some sort."""
+
+    is_one: Callable[[Expr], bool] = lambda node: False
+
+    def transfer(self, node: Expr, below: list[bool]) -> bool:
+        return any(below) or self.is_one(node)

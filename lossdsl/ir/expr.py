@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache, cached_property, lru_cache
@@ -414,6 +414,21 @@ def _walked(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
             else:
                 order.append(node)
     return tuple(order)
+
+
+def unknown(root: Expr, known: Container[Expr]) -> Iterator[Expr]:
+    """The nodes below a root that are not `known`, children before parents; what is known is not looked into.
+
+    So whoever keeps what it finds out of nodes looks at each once, however many roots it is asked about.
+    """
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        missing = [child for child in node.children if child not in known] if node not in known else []
+        if missing:
+            stack += reversed(missing)
+        elif stack.pop() not in known:
+            yield node
 
 
 def users(*roots: Expr) -> Mapping[Expr, list[Expr]]:

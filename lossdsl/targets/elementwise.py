@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from lossdsl.errors import LossTypeError
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Call, Const, Expr, Length, is_whole
+from lossdsl.ir.expr import Call, Const, Expr, Length, is_whole, unknown
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import TARGETS, listed
@@ -31,6 +31,7 @@ class Elementwise(Statements):
         traced: bool = False,
     ) -> None:
         super().__init__(roots, leaves, names, traced)
+        self.counts: dict[Expr, bool] = {}
         self.scatters = scatters(roots) if "put" in self.spell else {}
         self.hidden |= unused(roots, self.scatters)
 
@@ -126,11 +127,17 @@ class Elementwise(Statements):
 
     def _is_count(self, node: Expr) -> bool:
         """Whether the printed value is a plain whole number that Python read off a shape."""
-        if isinstance(node, Call) and node.op.name in _COUNTS and len(node.args) == 2:
-            return any(map(self._is_count, node.args)) and all(
-                self._is_count(arg) or (isinstance(arg, Const) and is_whole(arg)) for arg in node.args
-            )
-        return self.counts_plainly and isinstance(node, Length)
+        if not self.counts_plainly:
+            return False
+        for part in unknown(node, self.counts):
+            self.counts[part] = isinstance(part, Length) or self._is_of_counts(part)
+        return self.counts[node]
+
+    def _is_of_counts(self, node: Expr) -> bool:
+        if not (isinstance(node, Call) and node.op.name in _COUNTS and len(node.args) == 2):
+            return False
+        others = [arg for arg in node.args if not self.counts[arg]]
+        return len(others) < 2 and all(isinstance(arg, Const) and is_whole(arg) for arg in others)
 
     def _lifted_count(self, node: Expr, tree: ast.expr) -> ast.expr:
         return self.lift(tree) if self._is_count(node) else tree

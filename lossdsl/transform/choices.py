@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -182,14 +183,14 @@ def is_tame(expr: Expr, counts: Expr) -> bool:
     return True
 
 
-def growth(expr: Expr) -> float:
+@dataclass
+class Steepness(Interpretation[float]):
     """The degree of an expression in whatever it is made of."""
-    degrees: dict[Expr, float] = {}
-    for node in walk(expr):
-        below = [degrees[child] for child in node.children]
-        plain = 0.0 if node.is_static or isinstance(node, Length) else max(below, default=1.0)
-        degrees[node] = degree(node, below) if isinstance(node, Call) and not node.is_static else plain
-    return degrees[expr]
+
+    def transfer(self, node: Expr, below: list[float]) -> float:
+        if node.is_static or isinstance(node, Length):
+            return 0.0
+        return degree(node, below) if isinstance(node, Call) else max(below, default=1.0)
 
 
 def degree(node: Call, below: list[float]) -> float:

@@ -31,9 +31,10 @@ from lossdsl.ir.meets import meetings
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.transform import vjp
-from lossdsl.transform.choices import CHOICES, SEED, Masks, growth, masks, nonzero, selected, times
+from lossdsl.transform.choices import CHOICES, SEED, Masks, masks, nonzero, selected, times
 from lossdsl.transform.factors import factored
-from lossdsl.transform.slopes import Flow, choice, differentiable, past_pole, piecewise, slopes_of, without
+from lossdsl.transform.flow import Flow
+from lossdsl.transform.slopes import choice, differentiable, past_pole, piecewise, slopes_of, without
 
 
 def seed_for(value: Expr) -> Input:
@@ -52,7 +53,7 @@ def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, g
     """
     wanted = tuple(wrt)
     active = _active(value, wanted)
-    flow = Flow(active, masks(value), guards)
+    flow = Flow(value, active, masks(value), guards)
     adjoints = _Adjoints(_counted_axes(value))
     adjoints.add(value, seed)
     for node in reversed(list(walk(value))):
@@ -138,9 +139,9 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
         case Call(op, (above, below)) if op.name == "div" and below.axes < node.axes:
             _push_quotient(node, above, below, adjoint, flow, adjoints)
         case Call(op, args):
-            for child, slope in zip(args, slopes_of(node), strict=True):
+            for child, slope in zip(args, slopes_of(node, flow), strict=True):
                 if child in active and slope is not None:
-                    product = times(adjoint, slope, flow.masks, steep=growth(slope) > 1)
+                    product = times(adjoint, slope, flow.masks, steep=flow.is_steep(slope))
                     adjoints.add(child, past_pole(node, adjoint, product, flow), node)
         case Along(op, (arg,)) if op.name == "normalize" and flow.guards:
             adjoints.add(arg, vjp.of_normalize(node, adjoint, partial(times, known=flow.masks)))

@@ -7,7 +7,10 @@ argument is replaced by a harmless one where its piece is not selected. This is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
 from lossdsl.ir.ranges import Ranges, shifted_where
@@ -17,11 +20,12 @@ from lossdsl.ir.rows.writing import NONZERO
 def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every piece of every choice made safe."""
     done: dict[Expr, Expr] = {}
+    unsafe = _Unsafe(ranges=known)
     for node in walk(*roots):
         new = b.rebuild(node, tuple(done[child] for child in node.children))
         if isinstance(new, Call) and new.op.name == "where":
             condition, first, second = new.args
-            new = b.where(condition, _safe(first, condition, known), _safe(second, b.call("not", condition), known))
+            new = b.where(condition, _safe(first, condition, unsafe), _safe(second, b.call("not", condition), unsafe))
         done[node] = new
     return tuple(done[root] for root in roots)
 
@@ -40,16 +44,28 @@ def believing(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     return b.mapped(roots, change)
 
 
-def _safe(piece: Expr, selected: Expr, known: Ranges) -> Expr:
+@dataclass
+class _Unsafe(Interpretation[bool]):
+    """Whether an elementwise operation in an expression may leave its domain."""
+
+    ranges: Ranges = field(default_factory=Ranges)
+
+    def transfer(self, node: Expr, below: list[bool]) -> bool:
+        return isinstance(node, Call) and (any(below) or bool(_unsafe(node, self.ranges)))
+
+
+def _safe(piece: Expr, selected: Expr, unsafe: _Unsafe) -> Expr:
     """`piece` with the arguments of its elementwise operations replaced where `selected` does not hold."""
-    if not isinstance(piece, Call) or not any(_unsafe(node, known) for node in region(piece)):
+    if not unsafe[piece]:
         return piece
     done: dict[Expr, Expr] = {}
     for node in region(piece):
+        if not unsafe[node]:
+            continue
         args = [done.get(arg, arg) for arg in node.children]
-        for position, safe in _unsafe(node, known):
+        for position, safe in _unsafe(node, unsafe.ranges):
             args[position] = _replaced(node.children[position], args[position], selected, safe)
-        done[node] = b.rebuild(node, tuple(args)) if isinstance(node, Call) else node
+        done[node] = b.rebuild(node, tuple(args))
     return done[piece]
 
 

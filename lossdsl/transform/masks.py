@@ -12,12 +12,13 @@ sample; there it is enough that a slope which may be nan stays in the choice (`s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial, reduce
 from typing import NamedTuple
 
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Anywhere, Interpretation
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
@@ -41,17 +42,18 @@ class _Sum(NamedTuple):
 
 def masked(root: Expr, known: Ranges) -> Expr:
     """The expression with the operands of each piece selected by the mask that selects the piece."""
-    return b.mapped((root,), lambda node: _with_selected_operands(node, known))[0]
+    sums = _Sums()
+    return b.mapped((root,), lambda node: _with_selected_operands(node, known, sums))[0]
 
 
-def _with_selected_operands(node: Expr, known: Ranges) -> Expr:
+def _with_selected_operands(node: Expr, known: Ranges, sums: _Sums) -> Expr:
     if not (isinstance(node, Call) and node.op.name == "where"):
         return node
     condition, first, second = node.args
     return b.where(
         condition,
-        _Mask(condition, second, known).selected(first),
-        _Mask(b.call("not", condition), first, known).selected(second),
+        _Mask(condition, second, known, sums).selected(first),
+        _Mask(b.call("not", condition), first, known, sums).selected(second),
     )
 
 
@@ -65,7 +67,7 @@ class _Way:
     passes: bool | None
     tests: tuple[Expr, ...]
 
-    def below(self, node: Call, sums: dict[Expr, _Sum | None]) -> Iterable[tuple[Expr, _Way]]:
+    def below(self, node: Call, sums: _Sums) -> Iterable[tuple[Expr, _Way]]:
         """The ways to the operands of an operation."""
         passes = bool(self.passes) and _passes(node, sums)
         if node.op.name == "where":
@@ -85,12 +87,13 @@ class _Way:
 class _Mask:
     """A condition, and what the piece that it does not select needs as well."""
 
-    def __init__(self, condition: Expr, other: Expr, known: Ranges) -> None:
+    def __init__(self, condition: Expr, other: Expr, known: Ranges, sums: _Sums) -> None:
         self.condition = condition
         self.tests = tuple(test for test in conjuncts(condition) if _has_data(test))
         self.totals = {node for node in walk(condition) if isinstance(node, Reduce)}  # as in where(s > 0, sqrt(s), 0)
         self.needed = set(_leaves(other)) if self.tests else set()
         self.known = known
+        self.sums = sums
         self.numbers: dict[Expr, Const] = {}
 
     def selected(self, piece: Expr) -> Expr:
@@ -110,7 +113,7 @@ class _Mask:
 
     def _operands(self, piece: Expr, order: list[Expr], passing: bool) -> dict[Expr, _Way]:
         """What is to be selected, and the aggregates in which there may be more, each with the way that leads there."""
-        sums = _sums(order)
+        sums = self.sums
         ways = {piece: _Way(passing, ())}
         found: dict[Expr, _Way] = {}
         for node in reversed(order):
@@ -219,25 +222,26 @@ def _leaves(root: Expr) -> Iterable[Expr]:
             stack += node.children
 
 
-def _passes(node: Call, sums: dict[Expr, _Sum | None]) -> bool:
+def _passes(node: Call, sums: _Sums) -> bool:
     if node.op.name in ("mul", "div"):
         return any(sums[factor] == _Sum() for factor in node.args[node.op.name == "div" :])
     return node.op.name in _PASSING
 
 
-def _sums(order: list[Expr]) -> dict[Expr, _Sum | None]:
-    """For each part what is known of it as a sum of data with constant factors; None for what is no such sum."""
-    found: dict[Expr, _Sum | None] = {}
-    for node in order:
+@dataclass
+class _Sums(Interpretation[_Sum | None]):
+    """What is known of each part as a sum of data with constant factors; None for what is no such sum."""
+
+    data: Anywhere = field(default_factory=lambda: Anywhere(is_one=_is_data))
+
+    def transfer(self, node: Expr, below: list[_Sum | None]) -> _Sum | None:
         if node.kind is not Kind.REAL or isinstance(node, Length):
-            found[node] = _Sum()
-        elif _is_data(node):
-            found[node] = _Sum(1, frozenset({node.axes}))
-        elif isinstance(node, Call):
-            found[node] = _sum_of(node, [found[child] for child in node.args])
-        else:
-            found[node] = None if _has_data(node) else _Sum()
-    return found
+            return _Sum()
+        if _is_data(node):
+            return _Sum(1, frozenset({node.axes}))
+        if isinstance(node, Call):
+            return _sum_of(node, below)
+        return None if self.data[node] else _Sum()
 
 
 def _sum_of(node: Call, parts: list[_Sum | None]) -> _Sum | None:

@@ -18,7 +18,7 @@ from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, users, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts
 from lossdsl.transform.canonical import Canonical
-from lossdsl.transform.choices import SEED, deselects, growth, is_plain_factor, is_tame
+from lossdsl.transform.choices import SEED, Steepness, deselects, is_plain_factor, is_tame
 from lossdsl.transform.factors import factored, scaled_product
 from lossdsl.transform.guard import somewhere
 
@@ -195,7 +195,7 @@ def _is_finite(expr: Expr, condition: Expr, known: Ranges) -> bool:
     if deselects(condition, expr):
         return is_tame(expr, condition)
     values = known[expr]
-    return growth(expr) <= 1 or max(-values.low, values.high) < math.inf
+    return Steepness()[expr] <= 1 or max(-values.low, values.high) < math.inf
 
 
 _both = partial(b.call, "and")

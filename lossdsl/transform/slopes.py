@@ -7,44 +7,29 @@ cannot reach the result. Nothing is summed here; `gradient` does that, and calls
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 from functools import reduce
+from heapq import heappop, heappush
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice, walk
-from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice, unknown
 from lossdsl.ir.whole import DEFINITIONS
-from lossdsl.transform.choices import CHOICES, SEED, Masks, degree, selected, times
+from lossdsl.transform.choices import CHOICES, SEED, selected, times
 from lossdsl.transform.factors import factored
+from lossdsl.transform.flow import EXPONENTIAL, Flow
 from lossdsl.transform.language import expression
 
-_EXPONENTIAL = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
-"""What overflows at ordinary arguments, and its slope with it."""
 
-
-@dataclass(frozen=True)
-class Flow:
-    """The nodes through which a gradient flows, and the conditions that may leave out what is nan.
-
-    `guards` asks for choices where the slope of a root may be infinite.
-    """
-
-    active: Set[Expr]
-    masks: Masks
-    guards: bool = True
-
-
-def slopes_of(node: Call) -> list[Expr | None]:
+def slopes_of(node: Call, flow: Flow) -> list[Expr | None]:
     """The partial derivatives of an operation with respect to its arguments; None where it is 0 everywhere."""
     letters = dict(zip(node.op.args, node.args, strict=True))
     texts = node.op.derivative or ("",) * node.op.arity
     slopes = [b.number(expression(text, letters)) if text else None for text in texts]
     if node.op.name in ("sqrt", "pow") and slopes[0] is not None:
-        slopes[0] = _rooted(node, slopes[0])
+        slopes[0] = _rooted(node, slopes[0], flow)
     return slopes
 
 
-def _rooted(node: Call, slope: Expr) -> Expr:
+def _rooted(node: Call, slope: Expr, flow: Flow) -> Expr:
     """The slope of a root, with 0 where its argument is at a minimum of 0.
 
     `sqrt(e^2)` and `abs(e)^0.6` have a point or a cusp there, as `abs` has, where the slopes of root and argument are
@@ -52,7 +37,7 @@ def _rooted(node: Call, slope: Expr) -> Expr:
     minimum is read off their form; an input that is merely declared `nonneg` keeps the infinite slope of its root at 0.
     """
     base = node.args[0]
-    known = Ranges()[base]
+    known = flow.ranges[base]
     if not known.is_nonnegative or known.is_positive:
         return slope
     inside = b.call("gt", base, b.ZERO)
@@ -74,32 +59,31 @@ def past_pole(node: Call, adjoint: Expr, product: Expr, flow: Flow) -> Expr:
     """
     if not flow.guards:
         return product
-    overflows = node.op.name in _EXPONENTIAL and node in walk(adjoint)
-    if not overflows and not _has_pole(node, adjoint):
+    overflows = node.op.name in EXPONENTIAL and flow.exponentials.has(adjoint, node)
+    if not overflows and not _has_pole(node, adjoint, flow):
         return product
-    return b.where(_reached(adjoint), product, b.ZERO)
+    return b.where(_reached(adjoint, flow), product, b.ZERO)
 
 
-def _has_pole(node: Call, adjoint: Expr) -> bool:
+def _has_pole(node: Call, adjoint: Expr, flow: Flow) -> bool:
     """Whether the slope of a root may be infinite where its adjoint is 0."""
     if node.op.name == "pow":
         exponent = b.exact(node.args[1])
         has_pole = node.args[1].is_static and (exponent is None or 0 < exponent < 1)
     else:
         has_pole = node.op.name in ("sqrt", "cbrt")
-    moves = any(isinstance(part, Input) and part.name != SEED for part in walk(adjoint))
-    if not (has_pole and moves) or Ranges()[node.args[0]].is_positive:
+    if not has_pole or flow.ranges[node.args[0]].is_positive:
         return False
-    return not any(isinstance(part, Reduce) for part in walk(node.args[0]))
+    return flow.with_inputs[adjoint] and not flow.with_aggregates[node.args[0]]
 
 
-def _reached(adjoint: Expr) -> Expr:
+def _reached(adjoint: Expr, flow: Flow) -> Expr:
     """Where an adjoint may differ from 0, whatever comes after the loss.
 
     What comes after is no part of the condition: an adjoint is linear in it, and JAX transposes it as such.
     """
-    done: dict[Expr, Expr | None] = {}  # None for what has nothing to do with what comes after
-    for node in walk(adjoint):
+    done = flow.reached  # None for what has nothing to do with what comes after
+    for node in unknown(adjoint, done):
         parts = [found for child in node.children if (found := done[child]) is not None]
         done[node] = _reached_by(node, parts, done) if parts else Flag(True) if _is_seed(node) else None
     return done[adjoint] or b.call("ne", adjoint, b.ZERO)
@@ -163,32 +147,23 @@ def _clipped(node: Call, active: Set[Expr]) -> tuple[Expr, Expr, Expr] | None:
 
 def piecewise(first: Expr, second: Expr, flow: Flow) -> dict[Expr, tuple[Expr, Expr]]:
     """For each node of a cut below both pieces, the slopes of the two pieces with respect to it."""
-    cut = _cut((first, second), flow.active)
+    cut = _cut((first, second), flow)
     done: _Slopes = {}
     slopes = [_slopes(piece, cut, flow, done) for piece in (first, second)]
     return {leaf: (slopes[0].get(leaf, b.ZERO), slopes[1].get(leaf, b.ZERO)) for leaf in cut}
 
 
-def _cut(pieces: tuple[Expr, ...], active: Set[Expr]) -> list[Expr]:
+def _cut(pieces: tuple[Expr, ...], flow: Flow) -> list[Expr]:
     """The nodes that every path from the pieces to the inputs passes: one (such as e = t - x) if there is one."""
-    order = list(walk(*pieces))
-    heights: dict[Expr, int] = {}
-    degrees: dict[Expr, float] = {}
-    for node in order:
-        if isinstance(node, Call):
-            heights[node] = 1 + max((heights[child] for child in node.args), default=0)
-            degrees[node] = degree(node, [degrees[child] for child in node.args])
-        else:
-            heights[node], degrees[node] = 0, float(node in active)
-    frontier = {piece for piece in pieces if piece in active}
-    while len(frontier) != 1 or any(degrees[node] > 2 for node in frontier):
-        open_nodes = [node for node in frontier if _is_open(node, active)]
+    frontier = {piece for piece in pieces if piece in flow.active}
+    while len(frontier) != 1 or not flow.is_choosable(frontier):
+        open_nodes = [node for node in frontier if _is_open(node, flow.active)]
         if not open_nodes:
             break
-        highest = max(open_nodes, key=lambda node: heights[node])
+        highest = max(open_nodes, key=lambda node: (flow.heights[node], flow.places[node]))
         frontier.remove(highest)
-        frontier.update(child for child in highest.children if child in active)
-    return [node for node in order if node in frontier]
+        frontier.update(child for child in highest.children if child in flow.active)
+    return sorted(frontier, key=lambda node: flow.places[node])
 
 
 def _is_open(node: Expr, active: Set[Expr]) -> bool:
@@ -201,30 +176,52 @@ _Slopes = dict[Expr, Mapping[Expr, Expr]]
 
 def _slopes(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
     """The slopes of one piece with respect to the nodes of a cut, elementwise; those that are `done` are not redone."""
-    if piece not in flow.active:
-        return {}
-    if piece not in done:
-        done[piece] = _worked_out(piece, cut, flow, done)
-    return done[piece]
+    for part in _parts(piece, cut, flow, done):
+        done[part] = _worked_out(part, cut, flow, done)
+    return done[piece] if piece in flow.active else {}
+
+
+def _parts(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> list[Expr]:
+    """The pieces of the choices in a piece that are not done, and itself, each after those within it."""
+    stop = set(cut)
+    waiting, pieces = [piece], [piece]
+    seen: set[Expr] = set()
+    while waiting:
+        node = waiting.pop()
+        if node in seen or node in done or node not in flow.active or node in stop:
+            continue
+        seen.add(node)
+        if isinstance(node, Call):
+            waiting += differentiable(node)
+            pieces += choice(node, flow.active)[1:] if node.op.name in CHOICES else ()
+    left = {one for one in pieces if one in flow.active and one not in done}
+    return sorted(left, key=lambda node: flow.places[node])
 
 
 def _worked_out(piece: Expr, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
     found: dict[Expr, Expr] = {piece: b.ONE}
     stop = set(cut)
-    for node in reversed(list(walk(piece))):
-        slope = found.get(node)
-        if slope is None or node in stop or node not in flow.active or not isinstance(node, Call):
+    waiting = [-flow.places[piece]]
+    nodes = {-flow.places[piece]: piece}
+    while waiting:  # from the last node to the first: what is above a node has been done then
+        node = nodes.pop(heappop(waiting))
+        if node in stop or node not in flow.active or not isinstance(node, Call):
             continue
         is_choice = node.op.name in CHOICES
+        slope = found[node]
         below = _past_choice(node, slope, cut, flow, done) if is_choice else _past_operation(node, slope, flow)
         for child, part in below:
             _accumulate(found, child, part)
+            place = -flow.places[child]
+            if place not in nodes:
+                nodes[place] = child
+                heappush(waiting, place)
     return {leaf: found[leaf] for leaf in cut if leaf in found}
 
 
 def _past_operation(node: Call, slope: Expr, flow: Flow) -> Iterator[tuple[Expr, Expr]]:
     """The arguments of an operation, each with what of its slope reaches it."""
-    for child, partial in zip(node.args, slopes_of(node), strict=True):
+    for child, partial in zip(node.args, slopes_of(node, flow), strict=True):
         if child in flow.active and partial is not None:
             yield child, past_pole(node, slope, times(slope, partial, flow.masks), flow)
 

@@ -1,0 +1,109 @@
+"""Work and code grow with the size of a loss, whatever is nested in what, and value and gradient are always tested.
+
+The sizes are counted, in parts of expressions, and never timed: `benchmarks/scale.py` does that.
+"""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import lossdsl
+from lossdsl import pipeline
+from lossdsl.ir.abstract import Anywhere
+from lossdsl.ir.expr import Call, Const, Expr, unknown, walk
+from lossdsl.oracle.gradient_check import judge
+from lossdsl.source import Source
+
+
+def definitions(steps: int, step: str) -> str:
+    """A chain of definitions, each of the one before."""
+    lines = ["a0 = t - x", *(f"a{place + 1} = {step.format(f'a{place}', place)}" for place in range(steps))]
+    return "\n".join(["loss f(t, x)", *lines, f"a{steps}"])
+
+
+STEPS = {
+    "functions": "tanh({0})",
+    "roots": "sqrt({0}^2 + 1)",
+    "powers": "abs({0})^1.5 + {0}",
+    "squares": "{0}^2",
+    "products": "{0}*{0}",
+    "own uses": "{0}*sin({0}) + {0}",
+    "exponentials": "exp(-exp({0})) - {0}",
+    "choices": "where({0} > {1}, {0}^2, x*{0})",
+    "choices by inputs": "where(t > {1}, {0}, x*{0})",
+    "choices that only decide": "where({0} > {1}, t, x) + {0}",
+    "extremes": "max({0}, {1} - x*{0})",
+    "masks": "where(isnan(t), 0, {0}^2)",
+    "norms": "{0}/norm({0})",
+    "softmax": "{0} - softmax({0})",
+}
+
+
+def program(text: str) -> pipeline.Program:
+    return pipeline.program(pipeline.parsed(Source(text, "")))
+
+
+def parts(of: pipeline.Program) -> int:
+    """How many parts value and gradients have."""
+    slopes = [expr for exprs in of.gradients.values() for expr in exprs]
+    return sum(1 for _ in walk(of.value, *slopes))
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_code_grows_with_the_size(step: str) -> None:
+    few, many = (parts(program(definitions(count, step))) for count in (12, 24))
+    assert many < 2.6 * few, (few, many)
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_value_and_gradient_are_tested_at_any_size(step: str) -> None:
+    of = program(definitions(60, step))
+    verdicts = judge(of.loss, of.stable, of.gradients, of.known)
+    assert {verdict.how for _, verdict in verdicts} == {"tested"}, verdicts
+
+
+@pytest.mark.parametrize("step", ["tanh({0})", "where({0} > {1}, {0}^2, x*{0})", "{0}*(x + {1})"])
+def test_no_depth_of_the_stack_is_needed(step: str) -> None:
+    text = definitions(130, step)
+    limit = sys.getrecursionlimit()
+    frame, depth = sys._getframe(), 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
+    sys.setrecursionlimit(depth + 200)
+    try:
+        module = program(text).module("numpy")
+    finally:
+        sys.setrecursionlimit(limit)
+    assert module.body
+
+
+def test_each_part_is_looked_at_once() -> None:
+    looked_at: list[Expr] = []
+
+    def is_one(node: Expr) -> bool:
+        looked_at.append(node)
+        return isinstance(node, Call) and node.op.name == "exp"
+
+    has_exponential = Anywhere(is_one=is_one)
+    result = program(definitions(20, "tanh({0})")).loss.result
+    assert not any(has_exponential[node] for node in walk(result))
+    assert len(looked_at) == len(set(looked_at)) == sum(1 for _ in walk(result))
+    assert list(unknown(result, has_exponential.known)) == []
+    assert list(unknown(Const(Fraction(7)), {})) == [Const(Fraction(7))]
+
+
+def test_a_long_chain_has_the_gradient_of_its_recursion() -> None:
+    text = definitions(80, "where({0} > 0.25, 0.5*{0}, sin({0} + 0.125))")
+    t, x = np.array([[3.0, 0.1, -2.0]]), np.array([[0.5, 0.0, 1.0]])
+    value, slope = t - x, -np.ones_like(x)
+    for _ in range(80):
+        above = value > 0.25
+        slope = np.where(above, 0.5, np.cos(value + 0.125)) * slope
+        value = np.where(above, 0.5 * value, np.sin(value + 0.125))
+    loss = lossdsl.load(text)
+    assert np.allclose(loss.numpy(t, x), value.mean(), rtol=1e-12)
+    assert np.allclose(loss.numpy.grad(t, x), slope / 3, rtol=1e-9, atol=0)
