@@ -36,16 +36,19 @@ if TYPE_CHECKING:
     from lossdsl.config import from_config, from_yaml
     from lossdsl.fused.dense import FusedDense
     from lossdsl.runtime.debugging import debug
+    from lossdsl.runtime.value_sources import by_epoch, learned
 
 __version__ = "0.1.0"
 
 _LATE = {
     "FusedDense": "lossdsl.fused.dense",
+    "by_epoch": "lossdsl.runtime.value_sources",
     "check": "lossdsl.checks",
     "compile": "lossdsl.api",
     "debug": "lossdsl.runtime.debugging",
     "from_config": "lossdsl.config",
     "from_yaml": "lossdsl.config",
+    "learned": "lossdsl.runtime.value_sources",
     "load": "lossdsl.api",
     "metric": "lossdsl.api",
     "properties": "lossdsl.checks",
@@ -84,11 +87,13 @@ __all__ = [
     "LossSyntaxError",
     "LossTypeError",
     "__version__",
+    "by_epoch",
     "check",
     "compile",
     "debug",
     "from_config",
     "from_yaml",
+    "learned",
     "load",
     "losses",
     "metric",

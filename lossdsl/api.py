@@ -76,7 +76,8 @@ def compile(
         reduction: as in Keras: "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" or None.
         name: the name in logs; by default that of the loss.
         dtype: the dtype of the computation; by default `keras.config.floatx()`.
-        **parameters: values for the parameters of the loss.
+        **parameters: values for the parameters of the loss: plain ones, or `lossdsl.learned(…)`, a `keras.Variable`
+            or a schedule for what changes in training; then `loss.layer` goes behind the model.
 
     Raises:
         LossError: the kind says what was wrong; the message says where, and what to do.

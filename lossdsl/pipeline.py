@@ -160,7 +160,7 @@ class Program:
     @cached_property
     def parameter_pullbacks(self) -> dict[ParameterSpec, tuple[Expr, ...]]:
         """The same for the numbers, vectors and matrices that the loss takes, which a model may learn."""
-        open_ones = [one for one in self.loss.parameters if one.name not in self.loss.settled]
+        open_ones = self.loss.open
         found = gradient(self.stable, [one.node for one in open_ones], seed_for(self.stable))
         slopes = {one: through(LOWER, (found[one.node],), self.known) for one in open_ones}
         return {one: self._in_few_passes(believing(exprs, self.known)) for one, exprs in slopes.items()}
@@ -270,23 +270,32 @@ class Program:
         safe = guarded(self.gradients[spec], self.known)
         return code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}")
 
-    def kernel(self, target: str) -> ast.Module:
-        """What a tensor library runs: `value`, `pullback_NAME` for each real input, and the two in one: `_carried`."""
+    def kernel(self, target: str, live: Collection[str] = ()) -> ast.Module:
+        """What a tensor library runs: `value`, `pullback_NAME` for each real input, and the two in one: `_carried`.
+
+        Parameters that are `live` have one, too: `parameter_pullback_NAME`.
+        """
         (value,) = guarded(affine_choices((self.value,)), self.known)
         traced = target != "numpy"
         found = [code.value_function(self.loss, value, target, traced=traced)]
-        found += self._pullback_functions(target, traced)
-        inputs = [f"pullback_{one.identifier}" if one.is_real else None for one in self.loss.inputs]
-        parameters = len([one for one in self.loss.parameters if one.name not in self.loss.settled])
-        return code.module(found, target, code.kernel_text(target, inputs, parameters))
+        found += self._pullback_functions(target, traced, live)
+        slopes = [f"pullback_{one.identifier}" if one.is_real else None for one in self.loss.inputs]
+        slopes += [f"parameter_pullback_{one.name}" if one.name in live else None for one in self.loss.open]
+        return code.module(found, target, code.kernel_text(target, slopes))
 
-    def _pullback_functions(self, target: str, traced: bool = False) -> list[code.Function]:
+    def _pullback_functions(
+        self, target: str, traced: bool = False, live: Collection[str] = ()
+    ) -> list[code.Function]:
         seed = seed_for(self.stable)
+        slopes: list[tuple[str, Argument, tuple[Expr, ...]]] = [
+            (f"pullback_{spec.identifier}", spec, exprs) for spec, exprs in self.pullbacks.items()
+        ]
+        for one, exprs in self.parameter_pullbacks.items() if live else ():
+            if one.name in live:
+                slopes.append((f"parameter_pullback_{one.name}", one, exprs))
         return [
-            code.gradient_function(
-                self.loss, [(spec, guarded(exprs, self.known))], target, f"pullback_{spec.identifier}", seed, traced
-            )
-            for spec, exprs in self.pullbacks.items()
+            code.gradient_function(self.loss, [(spec, guarded(exprs, self.known))], target, name, seed, traced)
+            for name, spec, exprs in slopes
         ]
 
     def emitted(self, target: str, defaults: Mapping[str, object]) -> str:

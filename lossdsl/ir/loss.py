@@ -258,6 +258,11 @@ class Loss:
         return found
 
     @property
+    def open(self) -> tuple[ParameterSpec, ...]:
+        """The parameters that stand in the formula still: numbers, vectors and matrices."""
+        return tuple(one for one in self.parameters if one.name not in self.settled)
+
+    @property
     def setting(self) -> str:
         """The values of the `bool` and `int` parameters, as text: `from_logits=true, k=2`; empty where it has none."""
         return ", ".join(f"{name}={str(value).lower()}" for name, value in self.settled.items())

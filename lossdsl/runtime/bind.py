@@ -100,7 +100,7 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
         value = value.item()
     try:
-        found = _OF_KIND[spec.kind](value)
+        found = of_kind(spec, value)
     except OverflowError:
         message = f"`{spec.name}` is too large for a floating-point number: {format_value(value)}"
         raise LossParameterError(message, spec.span, None, (spec.name,)) from None
@@ -162,6 +162,11 @@ _OF_KIND: Mapping[str, Callable[[Any], Value | None]] = {
 """A value as plain Python, None if it is of another kind. Raises OverflowError for a number that is too large."""
 
 
+def of_kind(spec: ParameterSpec, value: Any) -> Value | None:
+    """The value as plain Python, None if it is none of the parameter's kind. Raises OverflowError."""
+    return _OF_KIND[spec.kind](value)
+
+
 def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
     """What to do about a value of another kind."""
     if isinstance(value, str):
@@ -174,6 +179,8 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return f"a parameter with several values is declared `{spec.name}: vector`"
     if spec.kind == "int" and _is_number(value) and math.isfinite(value):
         return f"declare it without `int`, as `{spec.name}`, if fractions are meant"
+    if (isinstance(value, Mapping) and "learned" in value) or type(value).__name__ in ("Learned", "ByEpoch"):
+        return "a value that changes is for `lossdsl.compile`; `lossdsl.torch.Loss` takes an `nn.Parameter`"
     if value is None:
         return "leave it out where its default is meant" if spec.default is not None else "give it a number"
     if hasattr(value, "dtype") and hasattr(value, "shape"):
@@ -223,7 +230,7 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
         return
     missing = {spec.node for spec in loss.parameters if spec.name not in values}
     open_ones = [spec for spec in loss.parameters if spec.name not in loss.settled]
-    arguments = [_argument(values.get(spec.name, math.nan)) for spec in open_ones]
+    arguments = [_argument(values.get(spec.name, 1.0)) for spec in open_ones]
     with np.errstate(all="ignore"):
         held = functions(program.requirements(), f"{loss.name} requirements")["requirements"](*arguments)
     for requirement, holds in zip(loss.requirements, held, strict=True):

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -57,6 +58,7 @@ def evaluate(
     dtype: str,
     label: str,
     rank_one_is_batch: bool = True,
+    live: Mapping[str, Any] = MappingProxyType({}),
 ) -> Evaluation:
     """The loss of tensors, before weights and reduction.
 
@@ -68,6 +70,7 @@ def evaluate(
         dtype: what real inputs are cast to.
         label: what the loss is called in messages.
         rank_one_is_batch: whether a prediction of rank 1 is a batch of single elements, or one sample.
+        live: tensors for the parameters of the loss that come with each call.
 
     Raises:
         LossShapeError: shapes that do not agree.
@@ -94,23 +97,24 @@ def evaluate(
     is_one = found.single or is_whole
     if mask is not None and loss.places:
         mask = _along(mask, loss)
-    values = _values(spec, inputs, is_whole=is_whole, is_one=is_one)
+    live = {name: ops.cast(value, dtype) for name, value in live.items()}
+    values = _values(spec, inputs, live, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
     return Evaluation(values, mask, raw if is_one else prediction, is_single)
 
 
-def _values(spec: LoadedLoss, inputs: list[Any], *, is_whole: bool, is_one: bool) -> Any:
+def _values(spec: LoadedLoss, inputs: list[Any], live: Mapping[str, Any], *, is_whole: bool, is_one: bool) -> Any:
     """What the code of the loss makes of its inputs; without the batch axis where all of them are one sample."""
     loss, backend = spec.program.loss, keras.backend.backend()
     run = whole_kernel(spec, backend) if is_whole else None
     if run is not None:
         # One row, for XLA sums a vector much quicker than a matrix with one row, and than all of a matrix.
-        return run([ops.reshape(tensor, (-1,)) for tensor in inputs], spec.arguments(None))
+        return run([ops.reshape(tensor, (-1,)) for tensor in inputs], spec.arguments(None, live))
     if is_whole:
         pairs = zip(loss.inputs, inputs, strict=True)
         inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
     last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
-    values = kernel(spec, backend)(inputs, spec.arguments(last))
+    values = kernel(spec, backend)(inputs, spec.arguments(last, live))
     return values[0] if is_one and BATCH in loss.result.axes else values
 
 

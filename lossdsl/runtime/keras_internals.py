@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -22,6 +24,39 @@ try:
     from keras.src.losses.loss import reduce_weighted_values as _reduce
 except ImportError:
     _reduce = None
+try:
+    from keras.src.backend.common.stateless_scope import get_stateless_scope as _scope
+except ImportError:
+    _scope = None
+
+
+def is_in_scope(variables: Sequence[Any]) -> bool | None:
+    """Whether Keras gives each variable its value for a step that is a pure function; None outside of such a step."""
+    scope = _scope() if _scope is not None else None
+    if scope is None or not scope.state_mapping:  # without values, shapes are all that is asked for
+        return None
+    return all(scope.get_current_value(each) is not None for each in variables)
+
+
+def stamp(tensor: Any, mark: str, layer: Any) -> None:
+    """Notes on a tensor that it went through a layer, where its backend lets tensors have attributes."""
+    with contextlib.suppress(AttributeError):
+        tensor._lossdsl_layers = {**getattr(tensor, "_lossdsl_layers", {}), mark: weakref.ref(layer)}
+
+
+def stamped(tensor: Any, mark: str) -> Any:
+    """The layer with a mark that a tensor went through, or None."""
+    found = getattr(tensor, "_lossdsl_layers", {}).get(mark)
+    return None if found is None else found()
+
+
+def is_traced(tensor: Any) -> bool:
+    """Whether JAX stands a tensor in for the values of a function that it compiles or differentiates."""
+    if keras.backend.backend() != "jax" or (_scope is not None and _scope() is not None):
+        return False
+    import jax
+
+    return isinstance(tensor, jax.core.Tracer)
 
 
 def is_recorded(tensor: Any) -> bool:

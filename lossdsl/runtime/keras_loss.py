@@ -9,19 +9,21 @@ Keras reduce.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from lossdsl import pipeline
 from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.evaluate import evaluate, own_weights, weights
-from lossdsl.runtime.saved import FORMAT, check_config
+from lossdsl.runtime.keras_values import LAYERS, ValuesLayer, is_changing, layer_for, shape_of
+from lossdsl.runtime.saved import CHANGING, FORMAT, check_config
 from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.runtime.twin import Twin
-from lossdsl.source import Source
+from lossdsl.source import Source, normal_name
 
 
 class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
@@ -80,7 +82,12 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def _values(self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any) -> tuple[Any, Any]:
         """One value a sample, and which of them count (None: all)."""
-        return evaluate(self.spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name).by_sample()
+        live = self._live(y_pred)
+        return evaluate(self.spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name, live=live).by_sample()
+
+    def _live(self, y_pred: Any) -> Mapping[str, Any]:
+        """Tensors for the parameters that change."""
+        return {}
 
 
 @keras.saving.register_keras_serializable(package="lossdsl", name="Loss")
@@ -101,10 +108,54 @@ class Loss(CompiledLoss):
         dtype: Any = None,
         file: str = "<formula>",
         version: int = FORMAT,  # of what is saved; `check_config` compares it
+        layer: Any = None,  # the one with the values that change, where that is there already
     ) -> None:
         origin = source if isinstance(source, Source) else Source(source, file)
-        spec = LoadedLoss(origin, axes_of(axis), dict(parameters or {}))
+        given = {normal_name(one): value for one, value in (parameters or {}).items()}
+        changing = {one: value for one, value in given.items() if is_changing(value)}
+        plain = {one: value for one, value in given.items() if one not in changing}
+        spec = _spec(origin, axes_of(axis), plain, changing)
         super().__init__(spec, name or default_name(spec.name), reduction, dtype)
+        if changing and layer is None:
+            layer = layer_for(spec, self.name, changing, self.dtype)
+        self._values_layer: Callable[[], Any] = lambda: layer  # as an attribute it is a loop to what saves models
+
+    @property
+    def layer(self) -> ValuesLayer:
+        """The layer that holds the parameters that change, and passes its input on; it belongs into the model.
+
+        Raises LossConfigError for a loss whose parameters are all plain numbers.
+        """
+        found: ValuesLayer | None = self._values_layer()
+        if found is None:
+            hint = "as in `lossdsl.compile(…, alpha=lossdsl.learned(1.0))`"
+            raise LossConfigError(f"no parameter of {self.name} changes: it needs no layer", None, hint)
+        return found
+
+    @property
+    def now(self) -> dict[str, Any]:
+        """The parameters that change, as numbers and arrays of numpy: what they are at present."""
+        return self.layer.now() if self.spec.live else {}
+
+    @property
+    def numpy(self) -> Twin:
+        """The loss on numpy arrays, with the values that its parameters have at present."""
+        return self._at_present().numpy
+
+    def _at_present(self) -> LoadedLoss:
+        spec = self.spec
+        if not spec.live:
+            return spec
+        return LoadedLoss(spec.origin, spec.axis, {**spec.parameters, **self.now}, (spec.program,))
+
+    def _live(self, y_pred: Any) -> Mapping[str, Any]:
+        return self.layer.tensors(y_pred) if self.spec.live else {}
+
+    def _repr_latex_(self) -> str:
+        return self._at_present()._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        return self._at_present()._repr_html_()
 
     def __repr__(self) -> str:
         return f"<lossdsl.Loss {self.spec!r}>"
@@ -113,11 +164,32 @@ class Loss(CompiledLoss):
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
         """The loss that `get_config` described. Raises LossConfigError for what it cannot have written."""
         check_config(config)
-        return cls(**config)
+        given = dict(config)
+        mark = given.pop("layer", None)
+        if mark is None:
+            return cls(**given)
+        layer = LAYERS.get(mark)
+        if layer is None:
+            message = "the loss was saved with a layer that holds its values, which was not read from the file"
+            raise LossConfigError(message, None, "load with `compile=False`, and compile with a loss made anew")
+        return cls(**given, layer=layer)
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON: options, the text, the parameters."""
-        return {**super().get_config(), **text_config(self.spec)}
+        config = {**super().get_config(), **text_config(self.spec)}
+        if not self.spec.live:
+            return config
+        parameters = {**config["parameters"], **{name: dict(one.config) for name, one in self.layer.held.items()}}
+        return {**config, "parameters": parameters, "layer": self.layer.mark, "version": CHANGING}
+
+
+def _spec(origin: Source, axis: tuple[int, ...], plain: Mapping[str, Any], changing: Mapping[str, Any]) -> LoadedLoss:
+    """The loss, in which the parameters that change have no values."""
+    if not changing:
+        return LoadedLoss(origin, axis, plain)
+    specs = {one.name: one for one in pipeline.parameters(pipeline.parsed(origin))}
+    shapes = {name: shape_of(value, specs.get(name)) for name, value in changing.items()}
+    return LoadedLoss(origin, axis, plain, (), frozenset(changing), {name: one for name, one in shapes.items() if one})
 
 
 def text_config(spec: LoadedLoss) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.evaluate import evaluate, own_weights, weights
 from lossdsl.runtime.keras_loss import Loss
@@ -34,6 +35,10 @@ class LossMetric(keras.metrics.Mean):  # type: ignore[misc]
     ) -> None:
         self._loss = Loss(source, parameters, axis, name, "none", dtype, file, version)
         self.spec = self._loss.spec
+        if self.spec.live:
+            names = ", ".join(f"`{one}`" for one in sorted(self.spec.live))
+            message = f"{self.spec.name}: {names} changes, and a metric has no values of its own"
+            raise LossConfigError(message, None, "make it by `lossdsl.compile`, and give the loss: `metrics=[loss]`")
         super().__init__(name=name or self.spec.name, dtype=dtype)
 
     @property

@@ -63,6 +63,8 @@ class Code:
     value: Callable[..., Any]
     pullbacks: tuple[Callable[..., Any] | None, ...]
     """For each input; None for labels, which have no gradient."""
+    of_settings: tuple[Callable[..., Any] | None, ...]
+    """For each argument behind the inputs; None for what stays as it is while a model is trained."""
     prediction: int
     has_numbers: bool
     """Whether the numbers among the parameters stand in the code; they are arguments else."""
@@ -82,11 +84,12 @@ class Code:
         if axes is not Axes.EVERY:
             program = bound.placeless if axes is Axes.PLACELESS else bound.whole
         assert program is not None, "no code for the whole"
-        found = functions(program.kernel(backend), spec.name)
+        found = functions(program.kernel(backend, spec.live), spec.name)
         inputs = program.loss.inputs
         return cls(
             found["value"],
             tuple(found[f"pullback_{one.identifier}"] if one.is_real else None for one in inputs),
+            tuple(found.get(f"parameter_pullback_{one.name}") for one in program.loss.open),
             inputs.index(program.loss.prediction),
             bound is not spec.program,
             found["_carried"],
@@ -121,24 +124,27 @@ def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
-        settings = code.settings(parameters, lambda each: tf.constant(each, inputs[code.prediction].dtype))
+        dtype = inputs[code.prediction].dtype
+        settings = code.settings(parameters, lambda each: each if tf.is_tensor(each) else tf.constant(each, dtype))
+        arguments = [*inputs, *settings]
+        pullbacks = (*code.pullbacks, *code.of_settings)
         # In a graph what nobody asks for is cut off later; outside, it must not be worked out.
-        wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in inputs]
+        wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in arguments]
         if not any(wanted):
-            return code.value(*inputs, *settings)
+            return code.value(*arguments)
 
         def with_gradient(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
             def gradient(upstream: Any) -> list[Any]:
                 return [
-                    pullback(*tensors, *settings, upstream)[0] if needed and pullback is not None else None
-                    for pullback, needed in zip(code.pullbacks, wanted, strict=True)
+                    pullback(*tensors, upstream)[0] if needed and pullback is not None else None
+                    for pullback, needed in zip(pullbacks, wanted, strict=True)
                 ]
 
             # The tape needs none of what the value is made of.
             plain = map(tf.stop_gradient, tensors) if tf.executing_eagerly() else tensors
-            return code.value(*plain, *settings), gradient
+            return code.value(*plain), gradient
 
-        return tf.custom_gradient(with_gradient)(*inputs)
+        return tf.custom_gradient(with_gradient)(*arguments)
 
     return call  # type: ignore[no-any-return]
 

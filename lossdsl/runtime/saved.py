@@ -11,6 +11,8 @@ from lossdsl.source import Source
 
 FORMAT = 1
 """The version of what `get_config` returns."""
+CHANGING = 2
+"""That of a loss with parameters that change, which versions before did not know."""
 
 
 def _is_text(value: Any) -> bool:
@@ -38,6 +40,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dtype": (lambda value: not isinstance(value, bool | int | float), "the name of a dtype, or None"),
     "file": (_is_text, "a text"),
     "version": (_is_whole, "a whole number"),
+    "layer": (lambda value: value is None or _is_text(value), "a text or None"),
 }
 """Each field of a saved loss: what it may be, and that in words."""
 
@@ -48,9 +51,9 @@ _REMEDY = "save the model again, or compile it with the loss made anew"
 def check_config(config: Mapping[str, Any]) -> None:
     """Raises LossConfigError for a saved loss that lacks something, or holds what cannot be there."""
     version = config.get("version", FORMAT)
-    if _is_whole(version) and version > FORMAT:
+    if _is_whole(version) and version > CHANGING:
         raise LossConfigError(
-            f"the saved loss has format {format_value(version)}; this version of lossdsl reads up to {FORMAT}",
+            f"the saved loss has format {format_value(version)}; this version of lossdsl reads up to {CHANGING}",
             None,
             "install a newer lossdsl",
         )

@@ -29,16 +29,19 @@ class LoadedLoss:
         parameters: Mapping[str, Any],
         made: Iterable[pipeline.Program] = (),
         live: frozenset[str] = frozenset(),
+        live_shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
     ) -> None:
         """`made` are programs of this source; the one with these `bool` and `int` parameters is used if it is there.
 
-        `live` are parameters that have no value here: they come with each call.
+        `live` are parameters that have no value here: they come with each call, vectors and matrices among them in the
+        shapes of `live_shapes`, where these are known.
         """
         self.origin = source
         self.axis = axis
         programs = tuple(made)
         file = programs[0].file if programs else pipeline.parsed(source)
         self.live = live
+        self.live_shapes = live_shapes
         values = bound(file, parameters, live)
         chosen = settled(pipeline.parameters(file), values)
         found = next((one for one in programs if one.loss.settled == chosen), None)
@@ -85,13 +88,19 @@ class LoadedLoss:
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shapes of vector and matrix parameters; a vector given as one number fits every length and has none."""
         rows = {name: np.shape(value) for name, value in self.parameters.items() if isinstance(value, tuple)}
-        return {name: shape for name, shape in rows.items() if shape != (1,)}
+        return {**{name: shape for name, shape in rows.items() if shape != (1,)}, **self.live_shapes}
 
-    def arguments(self, last: int | None) -> list[Any]:
-        """The values of the parameters that the generated functions take, vectors stretched to length `last`."""
+    def arguments(self, last: int | None, live: Mapping[str, Any] = MappingProxyType({})) -> list[Any]:
+        """The values of the parameters that the generated functions take, vectors stretched to length `last`.
+
+        `live` are the values of those that come with each call, taken as they are.
+        """
         found: list[Any] = []
         for spec in self.program.loss.parameters:
             if spec.name in self.program.loss.settled:
+                continue
+            if spec.name in self.live:
+                found.append(live[spec.name])
                 continue
             value = self.parameters[spec.name]
             if isinstance(value, tuple):
@@ -104,13 +113,14 @@ class LoadedLoss:
     def over(self, program: pipeline.Program) -> LoadedLoss:
         """The same values of the parameters over another program that was made of this one's."""
         found = object.__new__(LoadedLoss)
-        found.origin, found.axis, found.parameters, found.live = self.origin, self.axis, self.parameters, self.live
+        found.origin, found.axis, found.parameters = self.origin, self.axis, self.parameters
+        found.live, found.live_shapes = self.live, self.live_shapes
         found.program = program
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as what it was made of."""
-        return LoadedLoss, (self.origin, self.axis, dict(self.parameters), (), self.live)
+        return LoadedLoss, (self.origin, self.axis, dict(self.parameters), (), self.live, dict(self.live_shapes))
 
     def __repr__(self) -> str:
         inputs = ", ".join(spec.name for spec in self.program.loss.inputs)

@@ -225,11 +225,10 @@ def carried(target: str, arguments: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def kernel_text(target: str, slopes: Sequence[str | None], parameters: int) -> str:
-    """The text that makes one function of `value` and gradients, tuples of one; parameters have none."""
-    text = carried(target, [f"a{place}" for place in range(len(slopes) + parameters)])
-    of_inputs = [slope and f"lambda *given: {slope}(*given)[0]" for slope in slopes]
-    table = ", ".join(map(str, [*of_inputs, *[None] * parameters]))
+def kernel_text(target: str, slopes: Sequence[str | None]) -> str:
+    """The text that makes one function of `value` and, for each argument, a function for the gradient, or None."""
+    text = carried(target, [f"a{place}" for place in range(len(slopes))])
+    table = ", ".join(f"lambda *given: {slope}(*given)[0]" if slope else "None" for slope in slopes)
     return f"_VJPS = ({table},)\n" + text.replace("_value(", "value(") if text else ""
 
 
