@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lossdsl import catalog
+from lossdsl.errors import LossError
 from lossdsl.frontend import syntax
 from lossdsl.frontend.parse import parse
 from lossdsl.frontend.resolve import declared, resolve
@@ -31,7 +32,7 @@ from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter
 from lossdsl.targets.layout import is_flexible
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.fewer_passes import affine_choices
-from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for
+from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for, without_slope
 from lossdsl.transform.guard import believing, guarded
 from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, through
 from lossdsl.transform.places import placeless, whole
@@ -66,7 +67,13 @@ def program(
 
     Those `int` parameters that are `free` stay symbols, of which nothing is known but what is required.
     """
-    return Program(file, resolve(file, settled, builtin, catalog.known, free))
+    loss = resolve(file, settled, builtin, catalog.known, free)
+    node = without_slope(loss.result, loss.prediction.nodes)
+    if node is not None:
+        message = f"`{node.op.name}` has no slope in what depends on the prediction here"
+        hint = "only a target or a parameter can stand there, or `stop(…)` around it, through which no gradient goes"
+        raise LossError(message, loss.spans.get(node), hint)
+    return Program(file, loss)
 
 
 @dataclass(frozen=True)

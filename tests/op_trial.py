@@ -31,6 +31,8 @@ from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.runtime.execute import functions
 from lossdsl.targets import code, target_module
 from lossdsl.targets.template import assign, defined, fill, name
+from lossdsl.transform.choices import masks
+from lossdsl.transform.flow import Flow
 from lossdsl.transform.language import expression
 from lossdsl.transform.slopes import slopes_of
 
@@ -49,6 +51,11 @@ def leaves_of(op: Op) -> tuple[tuple[Input, ...], tuple[Expr, ...]]:
         inputs.append(leaf)
         args.append(b.call("gt", leaf, b.ZERO) if kind is Kind.BOOL else leaf)
     return tuple(inputs), tuple(args)
+
+
+def partials(root: Call) -> list[Expr | None]:
+    """The slopes of one operation in its arguments."""
+    return slopes_of(root, Flow(root, frozenset(root.args), masks(root)))
 
 
 # --- points -------------------------------------------------------------------------------------------------------
@@ -191,7 +198,7 @@ def truths(op: Op, kind: str) -> tuple[list[tuple[float, ...]], dict[str, tuple[
     root = Call(op, args)
     parts: dict[str, Expr] = {"value": root}
     if op.gives is Kind.REAL and op.ulps[DOUBLE][1] < math.inf:
-        for letter, slope in zip(op.args, slopes_of(root), strict=True):
+        for letter, slope in zip(op.args, partials(root), strict=True):
             if slope is not None and slope.axes:
                 parts[letter] = slope
     points = draws(op, kind)

@@ -19,6 +19,9 @@ class Kind(Enum):
     REAL = "number"
 
 
+NO_SLOPE = "?"
+"""The derivative of a row in an argument in which it has none here: no prediction may reach that argument."""
+
 LIBRARIES = ("numpy", "tensorflow", "jax", "torch", "keras")
 """The targets that are Python libraries of arrays, in several precisions."""
 
@@ -34,10 +37,10 @@ class Op:
     """An elementwise operation.
 
     `args` are the names of its arguments, one letter each, as the texts of the row use them; `takes` their kinds.
-    `derivative` has one text in the language an argument, in terms of the arguments, or "" for a slope that is 0
-    everywhere it exists; it fixes the convention at kinks. `exact` is its meaning over the exact numbers of a namespace
-    `m` (mpmath's or sympy's). `spelling` has one Python expression a target, over the same letters; that for
-    JavaScript takes plain numbers, and is written in JavaScript's syntax when code is made.
+    `derivative` has one text in the language an argument, in terms of the arguments, "" for a slope that is 0
+    everywhere it exists, or `NO_SLOPE`; it fixes the convention at kinks. `exact` is its meaning over the exact numbers
+    of a namespace `m` (mpmath's or sympy's). `spelling` has one Python expression a target, over the same letters; that
+    for JavaScript takes plain numbers, and is written in JavaScript's syntax when code is made.
     `domain` has an interval an argument in which value and slope are finite, and `safe` a number to put there where an
     argument leaves its domain in a piece that is not selected (`None`: everything is safe). `trait` is what is known of
     a function of one number; from it follow the `bounds`, which give the interval of the result from those of the
@@ -103,6 +106,10 @@ class Op:
     @property
     def arity(self) -> int:
         return len(self.args)
+
+    def has_no_slope(self, position: int) -> bool:
+        """Whether there is no derivative in an argument, though the value moves with it."""
+        return bool(self.derivative) and self.derivative[position] == NO_SLOPE
 
     def image(self, *args: Bounds) -> Bounds:
         """An interval that holds every value, given those of the arguments."""

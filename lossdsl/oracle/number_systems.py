@@ -114,8 +114,13 @@ class MpNumbers:
             return lambda *args: number(found) if type(found := apply(op.exact, op.name, args)) is int else found
 
         # A function takes much longer than to look up what it was at the same numbers, as along the lines of a grid.
+        # Where a row ends at numbers, its meaning may take forever beyond, as that of a Bessel function does.
+        ends = [(i, float(ends.low), float(ends.high)) for i, ends in enumerate(op.defined) if ends.is_finite]
+
         @lru_cache(_REMEMBERED)
         def worked_out(*parts: Any) -> Any:
+            if any(not low <= make(parts[i]) <= high for i, low, high in ends):
+                return self.nan
             found = apply(op.exact, op.name, tuple(map(make, parts)))
             return number(found) if type(found) is int else found
 
@@ -158,6 +163,15 @@ class MpNumbers:
     def polygamma(self, order: int, a: Any) -> Any:
         """Of positive numbers: mpmath would go up from a negative one in steps of 1."""
         return self.context.polygamma(order, self._bounded(a)) if a > 0 else self.nan
+
+    def gammainc(self, a: Any, low: Any, high: Any) -> Any:
+        """The share of the gamma distribution of shape `a` between two numbers, of which one is 0 or infinite."""
+        low, high = self._bounded(low), self._bounded(high)
+        if not 0 <= low <= high:
+            return self.nan
+        if low == high or (low == 0 and high == self.inf):
+            return self.mpf(low != high)
+        return self.context.gammainc(a, low, high, regularized=True)
 
     def xlogy(self, a: Any, b: Any) -> Any:
         return self.mpf(0) if a == 0 else a * self.context.log(b)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lossdsl.targets import bessel_functions, gamma_functions, normal_functions
+from lossdsl.targets import bessel_functions, gamma_functions, incomplete_functions, normal_functions
 
 _TEXTS = {
     "_log_cosh": '''
@@ -160,6 +160,7 @@ def _hypot1(a):
     **gamma_functions.TEXTS,
     **normal_functions.TEXTS,
     **bessel_functions.TEXTS,
+    **incomplete_functions.TEXTS,
 }
 
 _NUMBERS = {
@@ -180,6 +181,7 @@ _NUMBERS = {
     **gamma_functions.NUMBERS,
     **normal_functions.NUMBERS,
     **bessel_functions.NUMBERS,
+    **incomplete_functions.NUMBERS,
 }
 
 

@@ -62,6 +62,17 @@ def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, g
     return {node: adjoints.of.get(node, b.ZERO) for node in wanted}
 
 
+def without_slope(value: Expr, wrt: Iterable[Input | Param]) -> Call | None:
+    """An operation that one of the inputs reaches in an argument in which it has no slope."""
+    active = _active(value, tuple(wrt))
+    for node in walk(value):
+        if isinstance(node, Call) and any(
+            node.op.has_no_slope(position) and arg in active for position, arg in enumerate(node.args)
+        ):
+            return node
+    return None
+
+
 def is_by_sample(value: Expr, wrt: Iterable[Input | Param]) -> bool:
     """Whether each element of an input moves but the one value that it belongs to.
 

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice, unknown
+from lossdsl.ir.op import NO_SLOPE
 from lossdsl.ir.whole import DEFINITIONS
 from lossdsl.transform.choices import CHOICES, SEED, selected, times
 from lossdsl.transform.factors import factored
@@ -20,10 +21,10 @@ from lossdsl.transform.language import expression
 
 
 def slopes_of(node: Call, flow: Flow) -> list[Expr | None]:
-    """The partial derivatives of an operation with respect to its arguments; None where it is 0 everywhere."""
+    """The partial derivatives of an operation with respect to its arguments; None where it is 0 everywhere, or none."""
     letters = dict(zip(node.op.args, node.args, strict=True))
     texts = node.op.derivative or ("",) * node.op.arity
-    slopes = [b.number(expression(text, letters)) if text else None for text in texts]
+    slopes = [None if text in ("", NO_SLOPE) else b.number(expression(text, letters)) for text in texts]
     if node.op.name in ("sqrt", "pow") and slopes[0] is not None:
         slopes[0] = _rooted(node, slopes[0], flow)
     return slopes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lossdsl.ir.bounds import INF, NEGATIVE, NONNEGATIVE, NONPOSITIVE, OPEN_UNIT, POSITIVE, REALS, Bounds
-from lossdsl.ir.op import Op
+from lossdsl.ir.bounds import INF, NEGATIVE, NONNEGATIVE, NONPOSITIVE, OPEN_UNIT, POSITIVE, REALS, UNIT, Bounds
+from lossdsl.ir.op import NO_SLOPE, Op
 from lossdsl.ir.rows.exponentials import logarithm
 from lossdsl.ir.rows.writing import HALF_OPEN_UNIT, OPEN_SIGNED_UNIT, PLUS, errors, helper, spelled
 from lossdsl.ir.traits import Trait
@@ -33,6 +33,9 @@ def _norm_hazard(a: Any) -> Any:
 
     return (-a * a / 2).exp() / (2 * arb.pi()).sqrt() / _norm_cdf(a)
 
+
+SHAPE = Bounds(0.001, 1000)
+"""Shapes of distributions for which incomplete functions are computed."""
 
 DISTRIBUTIONS = (
     Op("erf", "a", "error function", lambda m, a: m.erf(a), ("2/sqrt(pi)*exp(-a^2)",),
@@ -111,13 +114,42 @@ DISTRIBUTIONS = (
        trait=Trait(lambda a: (1 + a.bessel_i(2) / a.bessel_i(0)) / 2 - (a.bessel_i(1) / a.bessel_i(0)) ** 2,
                    limits=(0, 0), image=HALF_OPEN_UNIT), sample=PLUS, public=False, ulps=errors("17", "inf", "12 inf")),
     Op("log_bessel_i", "ab", "logarithm of the modified Bessel function of order a at b > 0; no slope in the order",
-       lambda m, a, b: m.log(m.besseli(a, b)), ("", "bessel_i_slope(a, b)"), helper("_log_bessel_i", "ab"),
+       lambda m, a, b: m.log(m.besseli(a, b)), (NO_SLOPE, "bessel_i_slope(a, b)"), helper("_log_bessel_i", "ab"),
        domain=(REALS, POSITIVE), safe=(None, 1.0), defined=(Bounds(0.0, 1e3), Bounds(0.0, 1e4, True)),
        bounds=lambda a, b: REALS, sample=(*PLUS, *PLUS), scale=lambda a, b: a + b + 1,
        ulps=errors("2.7 2.8 2.8 2.7 2.8", "9.3 11 11 9.3 11", "61050 1100")),
     Op("bessel_i_slope", "ab", "slope of log_bessel_i in b",
        lambda m, a, b: m.besseli(a + 1, b) / m.besseli(a, b) + a / b,
-       ("", "1 + (a/b)^2 - bessel_i_slope(a, b)*(bessel_i_slope(a, b) + 1/b)"), helper("_bessel_i_slope", "ab"),
+       (NO_SLOPE, "1 + (a/b)^2 - bessel_i_slope(a, b)*(bessel_i_slope(a, b) + 1/b)"), helper("_bessel_i_slope", "ab"),
        domain=(REALS, POSITIVE), safe=(None, 1.0), defined=(Bounds(0.0, 1e3), Bounds(0.0, 1e4, True)),
-       bounds=lambda a, b: POSITIVE, sample=(*PLUS, *PLUS), public=False, ulps=errors("8.1", "inf", "124 inf")),
+       bounds=lambda a, b: POSITIVE, sample=(*PLUS, *PLUS), public=False, ulps=errors("12.3", "inf", "124 inf")),
+    Op("gammainc", "ab",
+       "distribution function of the gamma distribution of shape a <= 1000, at b >= 0; no slope in the shape",
+       lambda m, a, b: m.gammainc(a, 0, b), (NO_SLOPE, "gamma_density(a, b)"),
+       helper("_gammainc", "ab", numpy="special.gammainc(a, b)"),
+       domain=(POSITIVE, POSITIVE), safe=(1.0, 1.0), defined=(SHAPE, NONNEGATIVE), bounds=lambda a, b: UNIT,
+       sample=(*PLUS, *PLUS), ulps=errors("0.8 66 83 83 38", "120", "1370 940")),
+    Op("gammaincc", "ab", "1 - gammainc(a, b); no slope in the shape",
+       lambda m, a, b: m.gammainc(a, b, m.inf), (NO_SLOPE, "-gamma_density(a, b)"),
+       helper("_gammaincc", "ab", numpy="special.gammaincc(a, b)"), domain=(POSITIVE, POSITIVE), safe=(1.0, 1.0),
+       defined=(SHAPE, NONNEGATIVE), bounds=lambda a, b: UNIT, sample=(*PLUS, *PLUS),
+       ulps=errors("0.8 54 44 35 54", "120", "1630 940")),
+    Op("gamma_density", "ab", "b^(a - 1)*exp(-b)/gamma(a): the slope of gammainc",
+       lambda m, a, b: m.exp((a - 1) * m.log(b) - b - m.loggamma(a)), (NO_SLOPE, "gamma_density(a, b)*((a - 1)/b - 1)"),
+       helper("_gamma_density", "ab"), domain=(POSITIVE, POSITIVE), safe=(1.0, 1.0), defined=(SHAPE, POSITIVE),
+       bounds=lambda a, b: NONNEGATIVE, sample=(*PLUS, *PLUS), public=False, written="b^(a - 1)*exp(-b - lgamma(a))",
+       ulps=errors("120", "inf", "940 inf")),
+    Op("betainc", "abc",
+       "distribution function of the beta distribution of shapes a and b, at 0 <= c <= 1; no slope in the shapes",
+       lambda m, a, b, c: m.betainc(a, b, 0, c, regularized=True), (NO_SLOPE, NO_SLOPE, "beta_density(a, b, c)"),
+       helper("_betainc", "abc"), domain=(POSITIVE, POSITIVE, OPEN_UNIT), safe=(1.0, 1.0, 0.5),
+       defined=(SHAPE, SHAPE, UNIT), bounds=lambda a, b, c: UNIT, sample=(*PLUS, *PLUS, OPEN_UNIT),
+       ulps=errors("250", "420", "2540 2870")),
+    Op("beta_density", "abc", "c^(a - 1)*(1 - c)^(b - 1)/beta(a, b): the slope of betainc",
+       lambda m, a, b, c: c ** (a - 1) * (1 - c) ** (b - 1) / m.beta(a, b),
+       (NO_SLOPE, NO_SLOPE, "beta_density(a, b, c)*((a - 1)/c - (b - 1)/(1 - c))"), helper("_beta_density", "abc"),
+       domain=(POSITIVE, POSITIVE, OPEN_UNIT), safe=(1.0, 1.0, 0.5), defined=(SHAPE, SHAPE, OPEN_UNIT),
+       bounds=lambda a, b, c: NONNEGATIVE, sample=(*PLUS, *PLUS, OPEN_UNIT), public=False,
+       written="c^(a - 1)*(1 - c)^(b - 1)*exp(lgamma(a + b) - lgamma(a) - lgamma(b))",
+       ulps=errors("420", "inf", "2870 inf")),
 )  # fmt: skip
