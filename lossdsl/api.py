@@ -82,6 +82,8 @@ def compile(
     Raises:
         LossError: the kind says what was wrong; the message says where, and what to do.
 
+    A loss that takes the samples of a batch together gathers the parts of all replicas under `tf.distribute`.
+
     >>> import lossdsl
     >>> loss = lossdsl.compile("huber.loss", delta=1.0)
     >>> float(loss([[0.0], [0.0]], [[0.5], [3.0]]))

@@ -18,9 +18,19 @@ from lossdsl.fused.steps import Steps, chunk_of, steps
 from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
-from lossdsl.runtime.evaluate import Evaluation, aligned_mask, given_targets, input_tensor, masked, own_weights, weights
+from lossdsl.runtime.evaluate import (
+    Evaluation,
+    aligned_mask,
+    given_targets,
+    input_tensor,
+    masked,
+    own_weights,
+    weights,
+    whole,
+)
 from lossdsl.runtime.keras_loss import CompiledLoss, default_name
 from lossdsl.runtime.kernels import kernel
+from lossdsl.runtime.replicas import Replicas
 from lossdsl.runtime.spec import LoadedLoss
 
 
@@ -72,19 +82,27 @@ class FusedLoss(CompiledLoss):
             counts = keras_internals.coefficients(ones, weight, given.mask, self.reduction, self.dtype)
             return given.chunks.weighted_total([ops.reshape(counts, (-1,))], given.flat)
 
-    def _values(self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any) -> tuple[Any, Any]:
+    def _values(
+        self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any, replicas: Replicas | None
+    ) -> tuple[Any, Any]:
         """One value a sample, and which of them count (None: all)."""
         given = self._given(y_true, y_pred, mask)
         found = [ops.reshape(value, given.places) for value in given.chunks.place_values(given.flat)]
-        rest = given.steps.rest
-        is_single = False
+        rest, mask, is_single = given.steps.rest, given.mask, False
+        if replicas is not None:  # the values of all places, which are less than the states that they are made of
+            found = [replicas.whole(value) for value in found]
+            mask = mask if mask is None else replicas.whole(mask)
         values = found[0]
         if rest is not None:
-            named = {**given.inputs, **dict(zip(given.steps.names, found, strict=True))}
+            named = dict(zip(given.steps.names, found, strict=True))
+            for one in rest.program.loss.inputs:
+                if one.identifier not in named:
+                    own = given.inputs[one.identifier]
+                    named[one.identifier] = own if replicas is None else whole(one, own, replicas)
             inputs = [named[one.identifier] for one in rest.program.loss.inputs]
             values = kernel(rest, keras.backend.backend())(inputs, rest.arguments(None))
             is_single = BATCH not in rest.program.loss.result.axes
-        return Evaluation(values, given.mask, y_pred, is_single).by_sample()
+        return Evaluation(values, mask, y_pred if replicas is None else found[0], is_single).by_sample()
 
     def _given(self, y_true: Any, y_pred: Any, mask: Any) -> _Given:
         """The inputs, aligned, and the code for them. Raises LossShapeError, LossTypeError."""

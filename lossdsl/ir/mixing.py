@@ -15,6 +15,7 @@ from lossdsl.ir.expr import (
     Input,
     Length,
     Param,
+    Position,
     Reduce,
     Rename,
     Slice,
@@ -52,6 +53,24 @@ def mixes_samples(value: Expr, *, conditions: bool = False) -> bool:
         and (conditions or node.kind is Kind.REAL)
         for node in walk(value)
     )
+
+
+def needs_whole_batch(result: Expr) -> bool:
+    """Whether what a loss returns for a sample, or for the batch as one, cannot be told from the sample alone."""
+    return BATCH not in result.axes or any(_asks_for_batch(node) for node in walk(result))
+
+
+def _asks_for_batch(node: Expr) -> bool:
+    match node:
+        case Reduce() | Along() | Length():
+            axes = node.over
+        case Gather() | Position():
+            axes = frozenset({node.axis})
+        case Slice(_, old) | Unslice(_, _, old):
+            axes = frozenset({old})
+        case _:
+            return False
+    return any(axis.domain == BATCH.domain for axis in axes)
 
 
 def _takes(node: Expr, axis: Axis) -> bool:

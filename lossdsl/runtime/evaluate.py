@@ -23,6 +23,7 @@ from lossdsl.runtime import keras_internals
 from lossdsl.runtime.debugging import tested
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
+from lossdsl.runtime.replicas import Replicas
 from lossdsl.runtime.shapes import Plan, Shape, Shapes, Step, show
 from lossdsl.runtime.spec import LoadedLoss
 
@@ -59,6 +60,7 @@ def evaluate(
     label: str,
     rank_one_is_batch: bool = True,
     live: Mapping[str, Any] = MappingProxyType({}),
+    replicas: Replicas | None = None,
 ) -> Evaluation:
     """The loss of tensors, before weights and reduction.
 
@@ -71,6 +73,7 @@ def evaluate(
         label: what the loss is called in messages.
         rank_one_is_batch: whether a prediction of rank 1 is a batch of single elements, or one sample.
         live: tensors for the parameters of the loss that come with each call.
+        replicas: those that have the other parts of the batch; the values are of all of it then.
 
     Raises:
         LossShapeError: shapes that do not agree.
@@ -78,6 +81,9 @@ def evaluate(
     """
     loss = spec.program.loss
     tensors = _tensors(spec, y_true, y_pred, dtype, label)
+    if replicas is not None:
+        tensors = {one.identifier: whole(one, tensors[one.identifier], replicas) for one in loss.inputs}
+        mask = mask if mask is None else replicas.whole(ops.cast(mask, "bool"))
     raw = tensors[loss.prediction.identifier]
     rank = len(raw.shape)
     joins = Shapes(spec, _shapes(tensors), label).joined()
@@ -190,6 +196,11 @@ def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
         raise no_tensor(label, spec.name, value, error) from None
 
 
+def whole(spec: InputSpec, tensor: Any, replicas: Replicas) -> Any:
+    """An input, of all replicas if it has samples."""
+    return replicas.whole(tensor) if BATCH in spec.over and len(tensor.shape) else tensor
+
+
 def _ranked(spec: InputSpec, tensor: Any, rank: int) -> Any:
     """An input with the rank of the prediction, where a trailing axis of length 1 is all that differs."""
     if not spec.is_full:
@@ -296,12 +307,17 @@ def _fitted(mask: Any, values: Any) -> Any:
     return ops.logical_and(_padded(mask, len(values.shape)), ops.ones_like(values, dtype="bool"))
 
 
-def weights(weight: Any, values: Any, dtype: str, label: str) -> Any:
-    """Weights with the shape of the values: padded on the right, and spread. Raises LossShapeError."""
+def weights(weight: Any, values: Any, dtype: str, label: str, replicas: Replicas | None = None) -> Any:
+    """Weights with the shape of the values: padded on the right, and spread. Raises LossShapeError.
+
+    With replicas the values are those of the whole batch, and the weights of a part of it.
+    """
     weight = ops.convert_to_tensor(weight, dtype=dtype)
     rank = len(values.shape)
     if not keras_internals.has_rank(weight):
         weight = keras_internals.padded(weight, rank)
+    if replicas is not None and len(weight.shape):
+        weight = replicas.whole(weight)
     given = tuple(weight.shape)
     if len(given) == rank + 1 and given[-1] == 1:
         weight = ops.squeeze(weight, -1)

@@ -18,8 +18,9 @@ import numpy as np
 from lossdsl import pipeline
 from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
-from lossdsl.runtime.evaluate import evaluate, own_weights, weights
+from lossdsl.runtime.evaluate import evaluate, input_tensor, own_weights, weights
 from lossdsl.runtime.keras_values import LAYERS, ValuesLayer, is_changing, layer_for, shape_of
+from lossdsl.runtime.replicas import Replicas, own_values, replicas_here
 from lossdsl.runtime.saved import CHANGING, FORMAT, check_config
 from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.runtime.twin import Twin
@@ -67,7 +68,9 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value a sample (or a sample and place), before weights, masks and reduction."""
-        return self._values(y_true, y_pred, None, None)[0]
+        y_pred, replicas = self.gathering(y_pred)
+        values = self._values(y_true, y_pred, None, None, replicas)[0]
+        return own_values(self.spec, values, y_pred, replicas)
 
     @keras_internals.opaque
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -75,15 +78,35 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
         mask = keras_internals.mask_of(y_pred)
         sample_weight = own_weights(self.spec, sample_weight)
         with keras.name_scope(self.name):
-            values, mask = self._values(y_true, y_pred, mask, sample_weight)
+            y_pred, replicas = self.gathering(y_pred)
+            values, mask = self._values(y_true, y_pred, mask, sample_weight, replicas)
             if sample_weight is not None:
-                sample_weight = weights(sample_weight, values, self.dtype, self.name)
-            return keras_internals.reduced(values, sample_weight, mask, self.reduction, self.dtype)
+                sample_weight = weights(sample_weight, values, self.dtype, self.name, replicas)
+            found = keras_internals.reduced(values, sample_weight, mask, self.reduction, self.dtype)
+            if replicas is None:
+                return found
+            if self.reduction in (None, "none"):
+                return own_values(self.spec, found, y_pred, replicas)
+            return replicas.share(found) if self.reduction == "sum" else found
 
-    def _values(self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any) -> tuple[Any, Any]:
-        """One value a sample, and which of them count (None: all)."""
+    def gathering(self, y_pred: Any) -> tuple[Any, Replicas | None]:
+        """The prediction, and the replicas that have the other parts of the batch, if the loss takes it whole."""
+        replicas = replicas_here(keras.backend.backend())
+        if replicas is None:
+            return y_pred, None
+        if not hasattr(y_pred, "shape"):
+            y_pred = input_tensor(self.spec.program.loss.prediction, y_pred, self.dtype, self.name)
+        is_apart = keras_internals.has_rank(y_pred) and not self.spec.couples_samples(len(y_pred.shape))
+        return y_pred, None if is_apart else replicas
+
+    def _values(
+        self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any, replicas: Replicas | None
+    ) -> tuple[Any, Any]:
+        """One value a sample, and which of them count (None: all); with replicas, of all their samples."""
         live = self._live(y_pred)
-        return evaluate(self.spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name, live=live).by_sample()
+        return evaluate(
+            self.spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name, live=live, replicas=replicas
+        ).by_sample()
 
     def _live(self, y_pred: Any) -> Mapping[str, Any]:
         """Tensors for the parameters that change."""

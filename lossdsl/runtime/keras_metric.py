@@ -11,6 +11,7 @@ from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.evaluate import evaluate, own_weights, weights
 from lossdsl.runtime.keras_loss import Loss
+from lossdsl.runtime.replicas import own_values
 from lossdsl.runtime.saved import FORMAT, check_config
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
@@ -52,7 +53,10 @@ class LossMetric(keras.metrics.Mean):  # type: ignore[misc]
         mask = keras_internals.mask_of(y_pred)
         dtype, label = self._loss.dtype, self.name
         sample_weight = own_weights(self.spec, sample_weight)
-        values, mask = evaluate(self.spec, y_true, y_pred, mask, dtype=dtype, label=label).by_sample()
+        y_pred, replicas = self._loss.gathering(y_pred)
+        found = evaluate(self.spec, y_true, y_pred, mask, dtype=dtype, label=label, replicas=replicas).by_sample()
+        # Each replica adds up its own samples.
+        values, mask = (one if one is None else own_values(self.spec, one, y_pred, replicas) for one in found)
         if sample_weight is not None:
             sample_weight = weights(sample_weight, values, dtype, label)
         if mask is not None:

@@ -11,6 +11,8 @@ import numpy as np
 
 from lossdsl import pipeline
 from lossdsl.errors import LossTypeError, format_value
+from lossdsl.ir.axes import LAST
+from lossdsl.ir.mixing import needs_whole_batch
 from lossdsl.runtime.bind import Value, bound, check_requirements, settled
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
@@ -89,6 +91,19 @@ class LoadedLoss:
         """The shapes of vector and matrix parameters; a vector given as one number fits every length and has none."""
         rows = {name: np.shape(value) for name, value in self.parameters.items() if isinstance(value, tuple)}
         return {**{name: shape for name, shape in rows.items() if shape != (1,)}, **self.live_shapes}
+
+    def joins_batch(self, rank: int) -> bool:
+        """Whether the batch is among the axes that play `last`, for a prediction of that rank."""
+        over = self.program.loss.prediction.over
+        return rank > 0 and (not self.axis or (rank > 1 and not {0, -rank}.isdisjoint(self.axis) and LAST in over))
+
+    def couples_samples(self, rank: int) -> bool:
+        """Whether the samples of a batch take part in one another's loss, for a prediction of that rank."""
+        return rank > 0 and (self._needs_whole_batch or self.joins_batch(rank))
+
+    @cached_property
+    def _needs_whole_batch(self) -> bool:
+        return needs_whole_batch(self.program.loss.result)
 
     def arguments(self, last: int | None, live: Mapping[str, Any] = MappingProxyType({})) -> list[Any]:
         """The values of the parameters that the generated functions take, vectors stretched to length `last`.

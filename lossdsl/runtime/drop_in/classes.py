@@ -15,6 +15,7 @@ from lossdsl.runtime.drop_in.docs import doc
 from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, BuiltInRow, opened
 from lossdsl.runtime.evaluate import evaluate
 from lossdsl.runtime.keras_loss import CompiledLoss
+from lossdsl.runtime.replicas import Replicas
 
 Loss = keras.losses.Loss
 _COMMON = ("reduction", "name", "dtype")
@@ -68,7 +69,9 @@ class BuiltIn(CompiledLoss):
         """Takes up what `get_build_config` gave."""
         type(self).__init__(self, **{**self.get_config(), **config})
 
-    def _values(self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any) -> tuple[Any, Any]:
+    def _values(
+        self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any, replicas: Replicas | None
+    ) -> tuple[Any, Any]:
         by_place = mask is not None or (sample_weight is not None and np.ndim(sample_weight) > 1)
         spec = self.spec
         options: Mapping[str, Any] = self._options
@@ -78,8 +81,9 @@ class BuiltIn(CompiledLoss):
         y_true, y_pred = prepared(self.row, y_true, y_pred, options, keep=by_place)
         is_elementwise = LAST in spec.program.loss.value.axes
         found = evaluate(
-            spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name, rank_one_is_batch=is_elementwise
-        )
+            spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name, rank_one_is_batch=is_elementwise,
+            replicas=replicas,
+        )  # fmt: skip
         values, mask = found.by_sample()
         own = None if self.row.counts is None else self.row.counts(values, y_true, self._options)
         return values, own if mask is None else mask if own is None else ops.logical_and(mask, own)
