@@ -27,6 +27,7 @@ TABLES = (
     ("Kinds of parameters", foreign.PARAMETER_KINDS),
     ("LaTeX", foreign.LATEX),
     ("Characters", foreign.CHARACTERS),
+    ("Axes", foreign.AXES),
 )
 
 

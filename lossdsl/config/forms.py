@@ -176,8 +176,9 @@ def _source(way: str, entry: Entry, folder: Path | None) -> Source:
     return _path(item, folder) if way == "file" else item.text
 
 
-def _quote_hint(item: Item) -> str | None:
-    return "put a formula in quotes" if isinstance(item.value, list | dict) else None
+def _quote_hint(item: Item) -> str:
+    is_formula = isinstance(item.value, list | dict)
+    return "put a formula in quotes" if is_formula else 'a text stands in quotes, as in "abs(t - x)"'
 
 
 def _path(item: Item, folder: Path | None) -> Source:

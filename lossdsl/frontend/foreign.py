@@ -6,11 +6,13 @@ separated by spaces, and what to write; a text in the language stands alone, any
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from lossdsl.errors import did_you_mean
 from lossdsl.frontend.scripts import as_latin
+from lossdsl.ir.ops import function_names
 
 
 class ForeignWord(NamedTuple):
@@ -257,6 +259,8 @@ KEYWORDS = (
     ForeignWord("min max a_min a_max clip_value_min clip_value_max", "", "it has no name: `clip(a, lo, hi)`"),
     ForeignWord("ord p", "", "`norm(a)` is the Euclidean one; others are sums, as `sum(abs(a)^p)^(1/p)`"),
     ForeignWord("depth num_classes", "", "`onehot(t)` has as many classes as the prediction"),
+    ForeignWord("base", "", "a logarithm to another base b is `log(a)/log(b)`"),
+    ForeignWord("ddof correction unbiased", "", "leave it out: `var(a)` divides by the number of elements"),
     ForeignWord("x y a b condition input other", "", "arguments have no names: give them in order"),
 )  # fmt: skip
 """Names of arguments in a call."""
@@ -295,6 +299,10 @@ LATEX = (
     ForeignWord("lVert rVert Vert", "norm(a)"),
     ForeignWord("left right big Big bigl bigr", "", "brackets are plain round ones: `(a)`"),
     ForeignWord("begin end", "cases(c1: a, c2: b, else: c)"),
+    ForeignWord("arg argmax", "argmax(a)"),
+    ForeignWord("argmin", "argmin(a)"),
+    ForeignWord("alpha beta gamma delta zeta eta theta kappa lambda mu nu xi rho tau phi chi psi omega Delta Gamma Lambda Omega ell", "",
+        "it is a name like any other: leave out the backslash, or write the letter"),
     ForeignWord("text mathrm mathbf mathcal mathbb operatorname boldsymbol bm", "", "a name is a word, as `loss` or `x_hat`"),
     ForeignWord("hat tilde bar overline widehat", "x_hat", "that is a name like any other"),
     ForeignWord("leq le leqslant", "a <= b"),
@@ -370,7 +378,19 @@ CHARACTERS = (
 )
 """Characters that are no part of the language."""
 
+_LETTERED = ("mathbf", "mathbb", "mathds", "mathbbm", "mathrm", "operatorname", "text", "boldsymbol", "bm")
+"""Commands that set a word in letters of their own."""
+
+AXES = (
+    ForeignWord("batches samples sample examples minibatch batch_size N B", "batch"),
+    ForeignWord("classes class channels channel features vocabulary vocab units C D", "last"),
+    ForeignWord("time steps timesteps tokens pixels height width H W", "space"),
+)
+"""What axes are called elsewhere."""
+
 _PYTHON_WORDS = (
+    ForeignWord("function func fn fun sub procedure", "", "a loss starts with `loss name(t, x)`, a local function is written `f(u) = expr`"),
+    ForeignWord("for", "", "a sum over an index is written `sum[j](x[j])`"),
     ForeignWord("lambda", "", "a local function is written `f(u) = expr`"),
     ForeignWord("def", "", "a loss starts with `loss name(t, x)`, a local function is written `f(u) = expr`"),
     ForeignWord("return", "", "the last line is the loss; no `return` is needed"),
@@ -389,14 +409,14 @@ def _by_word(rows: Iterable[ForeignWord]) -> dict[str, ForeignWord]:
 
 _FUNCTIONS, _CONSTANTS, _KEYWORDS = map(_by_word, (FUNCTIONS, CONSTANTS, KEYWORDS))
 _INPUT_KINDS, _PARAMETER_KINDS = map(_by_word, (INPUT_KINDS, PARAMETER_KINDS))
-_LATEX, _CHARACTERS, _STATEMENTS = map(_by_word, (LATEX, CHARACTERS, _PYTHON_WORDS))
+_LATEX, _CHARACTERS, _STATEMENTS, _AXES = map(_by_word, (LATEX, CHARACTERS, _PYTHON_WORDS, AXES))
 _ANY_CASE = {word.lower(): row for word, row in _FUNCTIONS.items()}
 
 
 def function_hint(word: str, known: Iterable[str] = ()) -> str | None:
     """What to do about a function that is not there: what it is here, or the near miss among those that are known."""
     names = list(known)
-    row = _FUNCTIONS.get(word)
+    row = _FUNCTIONS.get(word) or _STATEMENTS.get(word)
     if row is None and word.lower() not in map(str.lower, names):
         row = _ANY_CASE.get(word.lower())
     return row.hint(word) if row is not None else _near(word, names)
@@ -416,6 +436,19 @@ def is_foreign_name(word: str) -> bool:
     return word in _CONSTANTS
 
 
+def constant_hint(word: str) -> str | None:
+    """What a number or truth value is called here that has this name elsewhere."""
+    row = _CONSTANTS.get(word)
+    is_constant = row is not None and row.here in ("true", "false", "inf", "-inf", "pi", "epsilon")
+    return row.hint(word) if row is not None and is_constant else None
+
+
+def axis_hint(word: str) -> str | None:
+    """What an axis is called here that has this name elsewhere."""
+    row = _AXES.get(word)
+    return row.hint(word) if row is not None else None
+
+
 def keyword_hint(word: str) -> str | None:
     """What to do about an argument with a name."""
     row = _KEYWORDS.get(word)
@@ -428,8 +461,18 @@ def kind_hint(word: str, known: Iterable[str], *, of_input: bool) -> str | None:
     return row.hint(word) if row is not None else did_you_mean(word, known)
 
 
-def latex_hint(word: str) -> str:
-    """What to do about a command of LaTeX."""
+def latex_hint(word: str, rest: str = "") -> str:
+    """What to do about a command of LaTeX, with what follows it."""
+    inside = re.match(r"\s*\{?\s*([A-Za-z]\w*|1)\s*\}?", rest)
+    if inside and word in _LETTERED:
+        if inside[1] in ("1", "I"):
+            return "an indicator is written `where(condition, 1, 0)`"
+        if inside[1] == "E":
+            return "an expectation is `mean(a)` here"
+        if inside[1] in function_names():
+            return f"write `{inside[1]}(…)`"
+    if word not in _LATEX and word in function_names():
+        return f"write `{word}(…)`"
     row = _LATEX.get(word)
     return row.hint(f"\\{word}") if row is not None else "formulas are plain text here, as in `sqrt(a^2 + 1)`"
 

@@ -12,7 +12,7 @@ from lossdsl.errors import (
 )
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
-from lossdsl.frontend.foreign import kind_hint
+from lossdsl.frontend.foreign import constant_hint, kind_hint
 from lossdsl.frontend.scope import RESERVED, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
@@ -221,4 +221,6 @@ def constant(node: s.Node) -> Expr:
     try:
         return Resolver(nothing, no_loss).resolve(node, Scope())
     except LossNameError as error:
-        raise LossNameError(error.message, error.span, "only plain numbers can stand here") from None
+        word = error.span.text if error.span is not None else ""
+        hint = constant_hint(word) or "only plain numbers can stand here"
+        raise LossNameError(error.message, error.span, hint) from None

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple, Protocol, TypeVar
 
-from lossdsl.errors import LossTypeError
+from lossdsl.errors import LossNameError, LossTypeError
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.foreign import axis_hint
 from lossdsl.frontend.scope import Index, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, Axis, ordered
@@ -146,18 +147,27 @@ def within(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, body: C
             found, mistake = body(bound), None
         except LossTypeError as error:  # it may be one that a shorter axis does not have
             mistake = error
-        wanted = {
-            item: _narrowed(extents[item], index, resolver.reads.pop(keys[item], [])) for item, index in bound.indices
-        }
+        read = {item: resolver.reads.pop(keys[item], []) for item, _ in bound.indices}
+        wanted = {item: _narrowed(extents[item], index, read[item]) for item, index in bound.indices}
         resolver.reads.update({key: reads for key, reads in outer.items() if reads is not None})
         if wanted == extents:
             if mistake is not None:
                 raise mistake
+            for item, _ in bound.indices:
+                _check_read(item, read[item])
             return found
         extents = resolver.ranges[id(items)] = wanted
     if mistake is not None:
         raise mistake
     raise AssertionError("what is read hangs on how far an index runs")
+
+
+def _check_read(item: s.Item, reads: list[Read]) -> None:
+    """Raises for an index with which nothing is read, if an axis is called so elsewhere."""
+    if isinstance(item, s.At) and not reads and (word := bound_name(item)) is not None:
+        hint = axis_hint(word.text)
+        if hint is not None:
+            raise LossNameError(f"`{word.text}` is no axis, and nothing is read with it as an index", word.span, hint)
 
 
 def _narrowed(extent: _Extent, index: Index, reads: list[Read]) -> _Extent:

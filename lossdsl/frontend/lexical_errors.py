@@ -112,7 +112,8 @@ def _latex(source: Source, at: int, command: str) -> LossSyntaxError:
     if not command.isalpha():
         hint = latex_hint("Vert") if command == "|" else "remove it: space and line breaks mean nothing here"
         return LossSyntaxError(f"`\\{command}` is LaTeX", Span(source, at, end), hint)
-    return LossSyntaxError(f"`\\{command}` is LaTeX", Span(source, at, end), latex_hint(command))
+    hint = latex_hint(command, source.text[end : end + 40])
+    return LossSyntaxError(f"`\\{command}` is LaTeX", Span(source, at, end), hint)
 
 
 def _number(source: Source, at: int) -> LossSyntaxError:

@@ -22,6 +22,7 @@ from lossdsl.frontend import syntax as s
 from lossdsl.frontend.brackets import check_brackets
 from lossdsl.frontend.foreign import character_hint
 from lossdsl.frontend.lexical_errors import explain_character
+from lossdsl.frontend.notations import better
 from lossdsl.frontend.syntax_errors import explain_token
 from lossdsl.source import Source, Span, normal_name
 
@@ -84,13 +85,14 @@ def _lines(source: Source) -> list[s.Node]:
 def _explained(error: UnexpectedInput, source: Source) -> LossSyntaxError:
     if isinstance(error, UnexpectedCharacters):
         at: Any = error.pos_in_stream  # lark says that it is None
-        return explain_character(source, at)
+        return better(explain_character(source, at), source, at)
     if isinstance(error, UnexpectedToken):
         token = error.token
         end = len(source.text.rstrip())
         start = end if token.type == "$END" else token.start_pos or 0
         stop = start if token.type == "$END" else token.end_pos or start + 1
-        return explain_token(source, token.type, start, stop, set(error.accepts or error.expected))
+        found = explain_token(source, token.type, start, stop, set(error.accepts or error.expected))
+        return found if token.type in ("$END", "_NL") else better(found, source, start)
     raise AssertionError("lark raised an error of an unknown kind")
 
 
@@ -150,7 +152,8 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         """A word that is chosen freely, in the form that names have."""
         word = self._word(token)
         if not str(token).isidentifier():
-            raise LossSyntaxError(f"`{token}` is no name", word.span, "a name has letters, digits and `_`")
+            hint = f"a name has letters, digits and `_`, as in `{word.text}`; an element is written `x[1]`"
+            raise LossSyntaxError(f"`{token}` is no name", word.span, hint)
         if word.text in _WORDS:
             text = f"`{token}` is a word of the language: `{word.text}`"
             raise LossSyntaxError(text, word.span, "choose another name")

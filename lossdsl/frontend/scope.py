@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lossdsl.errors import LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.foreign import name_hint
+from lossdsl.frontend.foreign import axis_hint, name_hint
 from lossdsl.ir.axes import BATCH, DOMAINS, LAST, NONE, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Expr
 from lossdsl.ir.ops import function_names
@@ -98,7 +98,8 @@ class Scope:
             known = [known for known in self.words if known != "all"]
             shown = ", ".join(f"`{each}`" for each in known[:-1])
             hint = f"an index runs over {shown} or `{known[-1]}`, or over numbers as in `k in 0:3`"
-            raise LossNameError(f"`{word.text}` is no axis", word.span, did_you_mean(word.text, known) or hint)
+            near = did_you_mean(word.text, known) or axis_hint(word.text)
+            raise LossNameError(f"`{word.text}` is no axis", word.span, near or hint)
         if len(self.words[word.text]) > 1:
             hint = f"name one of them, as in `i in {ordered(self.words[word.text])[0].name}`"
             shown = names(self.words[word.text])
@@ -110,5 +111,7 @@ class Scope:
         near = name_hint(name, [*self.names, *self.losses, *function_names()])
         if near is not None:
             return near
+        if name in ("i", "j", "k", "l", "n"):
+            return f"an index is bound by an aggregate, as in `sum[{name}](x[{name}])`"
         known = sorted(name for name, meaning in self.names.items() if not isinstance(meaning, LocalFunction))
         return f"names in reach: {', '.join(known)}" if known else None

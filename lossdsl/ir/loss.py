@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -130,11 +131,11 @@ class ParameterSpec:
 
     @property
     def usual(self) -> Fraction | None:
-        """The default as one exact number, of several the first; None where there is none."""
+        """The default as one exact number, of several the first; None where there is none, or none that is finite."""
         found = self.default
         while isinstance(found, tuple):
             found = found[0]
-        return None if found is None else Fraction(repr(float(found)))
+        return None if found is None or not math.isfinite(found) else Fraction(repr(float(found)))
 
     @property
     def over(self) -> Axes:

@@ -189,7 +189,8 @@ def defaults(spec: ParameterSpec, shape: tuple[int, ...]) -> Array:
     numbers = np.asarray(spec.default)
     exact = _objects(numbers.shape, lambda: Fraction(0))
     for place in np.ndindex(numbers.shape):
-        exact[place] = Fraction(repr(float(numbers[place])))
+        number = float(numbers[place])
+        exact[place] = Fraction(repr(number)) if math.isfinite(number) else number
     return np.resize(exact, shape)
 
 

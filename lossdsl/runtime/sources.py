@@ -43,7 +43,12 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can only be meant for the name of a built-in loss: a word, or a family's name, `/` and a word."""
+    """Whether a text can only be meant for the name of a built-in loss: a word, or a family's name, `/` and a word.
+
+    So is a name with other signs between its words, as `mean-squared-error`.
+    """
+    if "_" in (joined := re.sub(r"[ -]+", "_", text)) and "_" not in text and joined in catalog.known():
+        return True
     family, slash, name = text.rpartition("/")
     return name.isidentifier() and name not in ("t", "x") and (not slash or family in catalog.families())
 
