@@ -44,7 +44,8 @@ def main() -> None:
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             peak = after.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            print(f"{told.splitlines()[-1]}\n{wall:.1f} s, {used:.1f} s of {os.cpu_count()} processors, {peak / 2**20:.0f} MiB")
+            print(told.splitlines()[-1])
+            print(f"{wall:.1f} s, {used:.1f} s of {os.cpu_count()} processors, {peak / 2**20:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ DEEP = (8, 16, 40, 100, 300)
 
 KINDS: dict[str, tuple[Callable[[int], str], tuple[int, ...]]] = {
     "a sum": (lambda n: " + ".join(f"{i + 1}*sin(x*{i + 2})" for i in range(n // 4)), LARGE),
+    "a long difference": (lambda n: "t" + " - x" * n, LARGE),
     "a product": (lambda n: "*".join(f"(x + {i})" for i in range(n // 2)), LARGE),
     "a product of quotients": (lambda n: "*".join(f"(x/(t + {i}))" for i in range(n // 3)), LARGE),
     "a chain of definitions": (lambda n: definitions(n // 2, "{0}*0.5 + {1}"), LARGE),

@@ -16,6 +16,7 @@ import contextlib
 import io
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -381,8 +382,12 @@ def forbid() -> None:
     sys.addaudithook(_audit)
 
 
+_OWN = re.compile(r"/\.[^/]+\.[0-9a-f]{16}\.tmp$")
+"""What temporaries of the command are called, wherever they stand."""
+
+
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("os.remove", "os.rename") and str(arguments[0]).startswith(TEMPORARY):
+    if event in ("os.remove", "os.rename") and (str(arguments[0]).startswith(TEMPORARY) or _OWN.search(str(arguments[0]))):
         return  # of a file that the command itself has made
     if event in _FORBIDDEN:
         raise Broken(f"{event} {format_value(arguments)}")

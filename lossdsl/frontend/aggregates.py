@@ -91,7 +91,7 @@ def all_(condition: Expr, chosen: Selection) -> Expr:
 
 def _argument(name: str, otherwise: Expr) -> Callable[[Expr, Selection], Expr]:
     def lowered(expr: Expr, chosen: Selection) -> Expr:
-        return Reduce(AGGREGATES[name], _masked(expr, chosen, otherwise), chosen.over)
+        return Reduce(AGGREGATES[name], b.spread(_masked(expr, chosen, otherwise), chosen.over), chosen.over)
 
     return lowered
 

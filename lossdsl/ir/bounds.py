@@ -135,7 +135,7 @@ class Bounds:
 
     def power(self, exponent: Bounds) -> Bounds:
         """The power of nonnegative numbers, or with a whole exponent."""
-        if exponent.is_point and Fraction(exponent.low).denominator == 1:
+        if exponent.is_point and exponent.is_finite and Fraction(exponent.low).denominator == 1:
             return self._whole(int(exponent.low))
         if not self.is_nonnegative:
             return REALS

@@ -15,10 +15,12 @@ _FEW = 8
 
 
 def summands(expr: Expr, most: int | None = None) -> Terms:
-    """The terms of a sum with their signs, in order; no more than `most` and one are looked for."""
+    """The terms of a sum with their signs, in order; of more than `most` some may be sums themselves."""
     found: Terms = []
     stack = [(1, expr)]
-    while stack and (most is None or len(found) <= most):
+    while stack:
+        if most is not None and len(found) + len(stack) > most:
+            return [*found, *reversed(stack)]
         sign, node = stack.pop()
         if isinstance(node, Call) and node.op.name in ("add", "sub", "neg"):
             signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op.name]
