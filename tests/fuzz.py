@@ -387,8 +387,10 @@ _OWN = re.compile(r"/\.[^/]+\.[0-9a-f]{16}\.tmp$")
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("os.remove", "os.rename") and (str(arguments[0]).startswith(TEMPORARY) or _OWN.search(str(arguments[0]))):
-        return  # of a file that the command itself has made
+    if event in ("os.remove", "os.rename"):
+        path = str(arguments[0])
+        if path.startswith(TEMPORARY) or _OWN.search(path):
+            return  # of a file that the command itself has made
     if event in _FORBIDDEN:
         raise Broken(f"{event} {format_value(arguments)}")
     is_written = event == "open" and isinstance(arguments[1], str) and bool(set(arguments[1]) & set("wax+"))
