@@ -30,6 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
+from sections import put, split
 
 SEED = 20260101
 SHAPES = ((32, 10), (4096, 1024))
@@ -286,7 +287,8 @@ def main() -> None:
     for line in means(cells):
         print(line)
     if options.write:
-        OUT.write_text(page(cells), encoding="utf-8")
+        for title, lines in split(page(cells)).items():
+            put(OUT, title, lines)
 
 
 def means(cells: list[Cell]) -> list[str]:

@@ -290,6 +290,18 @@ class Program:
         slopes += [f"parameter_pullback_{one.name}" if one.name in live else None for one in self.loss.open]
         return code.module(found, target, code.kernel_text(target, slopes))
 
+    def joint_module(self, target: str, wanted: Collection[InputSpec]) -> ast.Module:
+        """The same with `value_and_pullbacks`: the value, and what pulls back into the inputs that are wanted.
+
+        Those share what they have in common, and nothing is kept longer than it is needed.
+        """
+        slopes = [(spec, guarded(exprs, self.known)) for spec, exprs in self.pullbacks.items() if spec in wanted]
+        (value,) = guarded(affine_choices((self.value,)), self.known)
+        made = code.joint_function(
+            self.loss, value, slopes, target, "value_and_pullbacks", seed_for(self.stable), target != "numpy"
+        )
+        return code.module([made], target)
+
     def _pullback_functions(
         self, target: str, traced: bool = False, live: Collection[str] = ()
     ) -> list[code.Function]:

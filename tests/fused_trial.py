@@ -88,8 +88,10 @@ def function():
     if BACKEND == "torch":
         import torch
 
+        from lossdsl.fused import torch_chunks
         from lossdsl.torch import fused_linear
 
+        torch_chunks._BLOCK = 2 * CLASSES  # a chunk is worked with two places at a time
         run, turn, as_tensor = on_torch, lambda one: one.T, torch.tensor
     else:
         import jax

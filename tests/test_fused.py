@@ -4,6 +4,7 @@ Here the parts of a loss are held against the whole on the numpy twin, for every
 published ones that comes apart. `fused_trial.py` compares values, gradients, training and saving on a backend.
 """
 
+import ast
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from lossdsl.ir.expr import Along, Position, Reduce, Rename, walk
 from lossdsl.ir.loss import ELEMENT
 from lossdsl.ir.mixing import mixes_samples
 from lossdsl.ir.text import formula
+from lossdsl.runtime.execute import functions
+from lossdsl.targets.lifetimes import freed
 
 CE = "loss f(t: label, x: logits)\nce = logsumexp(x) - x[t]\n"
 
@@ -116,6 +119,30 @@ def test_a_loss_of_single_samples_is_one_place_value(entry):
     alone = not moved and not over_places and not mixes_samples(loss.result, conditions=True)
     if alone and loss.prediction.over == ELEMENT and loss.prediction.nodes[0] in nodes:
         assert taken_apart(program, {loss.prediction: 4}).rest is None
+
+
+@pytest.mark.parametrize(
+    "text", ["categorical_crossentropy", "huber", "loss f(t, x: logits)\nsum(t*x)*max[batch](x[0])"]
+)
+def test_value_and_gradient_as_one_function(text):
+    program = lossdsl.load(text).program
+    program = program.bound({one.name: float(one.default) for one in program.loss.parameters if one.kind == "real"})
+    apart, joint = (
+        functions(one, "f") for one in (program.module("numpy"), program.joint_module("numpy", program.gradients))
+    )
+    rng = np.random.default_rng(1)
+    t, x = rng.dirichlet(np.ones(4), 3), rng.dirichlet(np.ones(4), 3)
+    up = rng.normal(size=np.shape(apart["value"](t, x)))
+    value, *slopes = joint["value_and_pullbacks"](t, x, up)
+    np.testing.assert_allclose(value, apart["value"](t, x), rtol=1e-14)
+    for spec, slope in zip(program.gradients, slopes, strict=True):
+        np.testing.assert_allclose(slope, apart[f"pullback_{spec.identifier}"](t, x, up)[0], rtol=1e-14)
+
+
+def test_a_name_is_let_go_after_its_last_use():
+    body = ast.parse("a = f(x)\nb = g(a)\nc = b + a\nd = c").body
+    kept = freed(body, ast.parse("return_ = d + b").body)
+    assert [ast.unparse(one) for one in kept] == ["a = f(x)", "b = g(a)", "c = b + a", "del a", "d = c", "del c"]
 
 
 PARTS = {

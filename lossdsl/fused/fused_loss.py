@@ -14,7 +14,7 @@ from keras import ops
 from lossdsl.errors import LossConfigError, LossShapeError
 from lossdsl.fused.heads import Head, aligned, arguments
 from lossdsl.fused.linear import Chunks
-from lossdsl.fused.steps import Steps, chunk_of, steps
+from lossdsl.fused.steps import Steps, steps
 from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime import keras_internals
@@ -153,7 +153,7 @@ class FusedLoss(CompiledLoss):
         if key not in self._made:
             of_loss = steps(self.spec, counts, [value.bias is not None for value in heads.values()], backend)
             maker: Callable[..., Chunks] = getattr(import_module(f"lossdsl.fused.{backend}_chunks"), _CHUNKS[backend])
-            self._made[key] = of_loss, maker(of_loss, chunk_of(self._layer().chunk, classes), classes)
+            self._made[key] = of_loss, maker(of_loss, self._layer().chunk, classes)
         return self._made[key]
 
     def get_config(self) -> dict[str, Any]:

@@ -13,17 +13,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lossdsl.fused.steps import Steps
+from lossdsl.fused.steps import Steps, chunk_of
 
 Array = Any
+
+_CHUNK = 2**22
+"""How many logits there are at a time, if nobody says otherwise: 16 MB of them in float32."""
 
 
 class JaxChunks:
     """The code of a loss, and how many places it takes at a time."""
 
-    def __init__(self, steps: Steps, chunk: int, classes: int) -> None:
+    def __init__(self, steps: Steps, chunk: int | None, classes: int) -> None:
         self.steps = steps
-        self.chunk = chunk
+        self.chunk = chunk_of(chunk, classes, _CHUNK)
         self.classes = classes
         self.place_values = _place_values(self)
         self.weighted_total = _weighted_total(self)
@@ -69,11 +72,10 @@ class JaxChunks:
         inputs = [_product(group, dtype) if len(group) > 1 else group[0] for group in groups]
         like = inputs[steps.codes[0].prediction]
         settings = steps.settings(self.classes, lambda each: jnp.asarray(each, like.dtype))
-        values = steps.values(inputs, settings)
         if not any(needed):
-            return values, [None] * len(given)
+            return steps.values(inputs, settings), [None] * len(given)
         wanted = steps.grouped(needed)
-        slopes = steps.slopes(inputs, settings, upstream, [any(one) for one in wanted])
+        values, slopes = steps.values_and_slopes(inputs, settings, upstream, [any(one) for one in wanted])
         found: list[Array | None] = []
         for slope, group, which in zip(slopes, groups, wanted, strict=True):
             found += [

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from lossdsl.api import named
 from lossdsl.errors import LossConfigError, LossTypeError, format_value
 from lossdsl.fused.heads import Head, aligned, arguments, fitted_weight, targets
-from lossdsl.fused.steps import Steps, check_chunk, chunk_of, steps
+from lossdsl.fused.steps import Steps, check_chunk, steps
 from lossdsl.ir.axes import BATCH
 from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.given import is_dense, no_tensor
@@ -36,7 +36,7 @@ class TensorLibrary:
     """What a loss needs of a tensor library."""
 
     backend: str
-    chunks: Callable[[Steps, int, int], Chunks]
+    chunks: Callable[[Steps, int | None, int], Chunks]
     real: Callable[[Any], Any]
     """A tensor of floating numbers, in a dtype of its own if it has one."""
     label: Callable[[Any], Any]
@@ -140,7 +140,7 @@ class FusedLinear:
         if key not in self._made:
             biased = [value.bias is not None for value in heads.values()]
             of_loss = steps(self.spec, counts, biased, self._library.backend)
-            self._made[key] = of_loss, self._library.chunks(of_loss, chunk_of(self.chunk, classes), classes)
+            self._made[key] = of_loss, self._library.chunks(of_loss, self.chunk, classes)
         return self._made[key]
 
     def _of_places(self, of_loss: Steps, values: list[Any], inputs: Mapping[str, Any]) -> Any:

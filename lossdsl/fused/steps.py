@@ -14,9 +14,6 @@ from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.runtime.kernels import Axes, Code
 from lossdsl.runtime.spec import LoadedLoss
 
-_ELEMENTS = 2**22
-"""How many logits are worked out at a time, if nobody says otherwise: 16 MB of them in float32."""
-
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -69,6 +66,10 @@ class Steps:
         pairs = zip(arguments, self.are_places, strict=True)
         return [rows(each) if is_place and each is not None else each for each, is_place in pairs]
 
+    def of_inputs(self, inputs: Sequence[Any], rows: Callable[[Any], Any]) -> list[Any]:
+        """The inputs of the loss, with some rows of those that have places."""
+        return [rows(each) if BATCH in spec.over else each for spec, each in zip(self.loss.inputs, inputs, strict=True)]
+
     def parted(self, found: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """What there is for the arguments that have places in front, and for the others; None is left out."""
         pairs = [pair for pair in zip(found, self.are_places, strict=True) if pair[0] is not None]
@@ -83,21 +84,23 @@ class Steps:
         """The place values of some places, given the inputs of the loss."""
         return [code.value(*inputs, *own) for code, own in zip(self.codes, settings, strict=True)]
 
-    def slopes(
+    def values_and_slopes(
         self,
         inputs: Sequence[Any],
         settings: Sequence[Sequence[Any]],
         upstream: Sequence[Any],
         wanted: Sequence[bool],
-    ) -> list[Any]:
-        """For each input that is wanted, the derivative of the sum of place values, each times its `upstream`."""
+    ) -> tuple[list[Any], list[Any]]:
+        """The same, and for each input that is wanted the derivative of their sum, each times its `upstream`."""
+        values: list[Any] = []
         found: list[Any] = [None] * len(inputs)
         for code, own, seed in zip(self.codes, settings, upstream, strict=True):
-            for place, (pullback, needed) in enumerate(zip(code.pullbacks, wanted, strict=True)):
-                if needed and pullback is not None:
-                    slope = pullback(*inputs, *own, seed)[0]
-                    found[place] = slope if found[place] is None else found[place] + slope
-        return found
+            chosen = [one and pullback is not None for one, pullback in zip(wanted, code.pullbacks, strict=True)]
+            value, *slopes = code.joint(chosen)(*inputs, *own, seed)
+            values.append(value)
+            for place, slope in zip(compress(range(len(inputs)), chosen), slopes, strict=True):
+                found[place] = slope if found[place] is None else found[place] + slope
+        return values, found
 
 
 def steps(spec: LoadedLoss, heads: Mapping[str, int], has_bias: Sequence[bool], backend: str) -> Steps:
@@ -120,9 +123,9 @@ def steps(spec: LoadedLoss, heads: Mapping[str, int], has_bias: Sequence[bool], 
     return Steps(spec, tuple(chosen), tuple(has_bias), codes, rest, apart.names)
 
 
-def chunk_of(chunk: int | None, classes: int) -> int:
-    """How many places are worked out at a time."""
-    return max(1, _ELEMENTS // max(classes, 1)) if chunk is None else chunk
+def chunk_of(chunk: int | None, classes: int, elements: int) -> int:
+    """How many places are worked out at a time: if nobody says, as many as have that many logits."""
+    return max(1, elements // max(classes, 1)) if chunk is None else chunk
 
 
 def check_chunk(chunk: Any) -> None:

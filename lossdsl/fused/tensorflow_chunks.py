@@ -11,18 +11,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from lossdsl.fused.steps import Steps
+from lossdsl.fused.steps import Steps, chunk_of
 from lossdsl.runtime.keras_internals import is_recorded
 
 Tensor = Any
+
+_CHUNK = 2**22
+"""How many logits there are at a time, if nobody says otherwise: 16 MB of them in float32."""
 
 
 class TensorFlowChunks:
     """The code of a loss, and how many places it takes at a time."""
 
-    def __init__(self, steps: Steps, chunk: int, classes: int) -> None:
+    def __init__(self, steps: Steps, chunk: int | None, classes: int) -> None:
         self.steps = steps
-        self.chunk = chunk
+        self.chunk = chunk_of(chunk, classes, _CHUNK)
         self.classes = classes
 
     def place_values(self, arguments: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -137,11 +140,10 @@ class TensorFlowChunks:
         """Values and gradients of some places; None for a gradient that is not wanted."""
         groups = self.steps.grouped(given)
         inputs, settings = self._inputs(groups, dtype)
-        values = self.steps.values(inputs, settings)
         if not any(needed):
-            return values, [None] * len(given)
+            return self.steps.values(inputs, settings), [None] * len(given)
         wanted = self.steps.grouped(needed)
-        slopes = self.steps.slopes(inputs, settings, upstream, [any(one) for one in wanted])
+        values, slopes = self.steps.values_and_slopes(inputs, settings, upstream, [any(one) for one in wanted])
         found: list[Tensor | None] = []
         for slope, group, which in zip(slopes, groups, wanted, strict=True):
             if len(group) == 1 or slope is None:

@@ -9,19 +9,24 @@ and need the logits as a whole. There is no forward mode: torch says so.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import torch
 
-from lossdsl.fused.steps import Steps
+from lossdsl.fused.steps import Steps, chunk_of
 
 if TYPE_CHECKING:
     Tensor = Any
 else:
     Tensor = torch.Tensor  # operations of torch's read their signature
+
+_CHUNK = 2**24
+"""How many logits a product makes at a time, if nobody says otherwise: 64 MB of them in float32."""
+_BLOCK = 2**20
+"""How many of them are worked with at a time, so that what is made of them stays in a cache."""
 
 _numbers = itertools.count()
 _known: WeakValueDictionary[int, TorchChunks] = WeakValueDictionary()
@@ -31,9 +36,9 @@ _known: WeakValueDictionary[int, TorchChunks] = WeakValueDictionary()
 class TorchChunks:
     """The code of a loss, and how many places it takes at a time."""
 
-    def __init__(self, steps: Steps, chunk: int, classes: int) -> None:
+    def __init__(self, steps: Steps, chunk: int | None, classes: int) -> None:
         self.steps = steps
-        self.chunk = chunk
+        self.chunk = chunk_of(chunk, classes, _CHUNK)
         self.classes = classes
         self.number = next(_numbers)
         _known[self.number] = self
@@ -89,17 +94,31 @@ class TorchChunks:
         given, parts = (steps.cut(every, itemgetter(rows)) for every in (arguments, made))
         inputs = self.inputs(given, work_dtype(arguments))
         settings = self.settings(inputs)
-        for value, part in zip(values, steps.values(inputs, settings), strict=True):
-            value[rows] = part
-        if not upstream:
-            return
         groups = steps.grouped(parts)
-        needed = [any(part is not None for part in group) for group in groups]
-        slopes = steps.slopes(inputs, settings, [each[rows] for each in upstream], needed)
-        del inputs
-        for slope, group, into in zip(slopes, steps.grouped(given), groups, strict=True):
-            if slope is not None:
-                _accumulate(into, slope, group)
+        wanted = [any(part is not None for part in group) for group in groups]
+        for block in self._blocks(inputs):
+            some = itemgetter(block)
+            own, results = steps.of_inputs(inputs, some), [some(value[rows]) for value in values]
+            if not upstream:
+                found = steps.values(own, settings)
+            else:
+                seeds = [some(each[rows]) for each in upstream]
+                found, slopes = steps.values_and_slopes(own, settings, seeds, wanted)
+                _put(slopes, own, steps.grouped(steps.cut(parts, some)))
+                del slopes
+            for result, value in zip(results, found, strict=True):
+                result.copy_(value)
+        if upstream:
+            for slope, group, into in zip(inputs, steps.grouped(given), groups, strict=True):
+                if len(group) > 1:
+                    _accumulate(into, slope, group)
+
+    def _blocks(self, inputs: Sequence[Tensor]) -> Iterator[slice]:
+        """Some places at a time, whose numbers fit a cache; an accelerator has all at once."""
+        like = inputs[self.steps.codes[0].prediction]
+        count = like.shape[0]
+        step = max(1, _BLOCK // max(self.classes, 1)) if like.device.type == "cpu" else max(count, 1)
+        return (slice(start, start + step) for start in range(0, count, step))
 
     def results(
         self, arguments: Sequence[Tensor], has_slopes: bool, wanted: Sequence[bool]
@@ -132,17 +151,24 @@ def _product(group: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
     return torch.addmm(bias[0], hidden, kernel) if bias else hidden @ kernel
 
 
+def _put(slopes: Sequence[Tensor | None], inputs: Sequence[Tensor], into: Sequence[Sequence[Tensor | None]]) -> None:
+    """Puts slopes in place of the logits, which nobody needs any more, and adds those of other inputs to gradients."""
+    for slope, logits, (whole, *more) in zip(slopes, inputs, into, strict=True):
+        if slope is not None and more:
+            logits.copy_(slope)
+        elif slope is not None and whole is not None:
+            whole += slope
+
+
 def _accumulate(into: Sequence[Tensor | None], slope: Tensor, group: Sequence[Tensor]) -> None:
-    """Adds the slope of some places where it belongs: that of a product to hidden states, kernel and bias."""
-    if len(group) == 1:
-        slopes = [slope]
-    else:
-        slopes = [slope @ group[1].T if into[0] is not None else slope, slope, slope.sum(0)]
-    for place, (whole, part) in enumerate(zip(into, slopes, strict=False)):
-        if whole is not None and place == 1:
-            whole.addmm_(group[0].to(slope.dtype).T, part)
-        elif whole is not None:
-            whole += part
+    """Adds the slope of logits, of some places, to the gradients of hidden states, kernel and bias."""
+    hidden, kernel = (each.to(slope.dtype) for each in group[:2])
+    if into[0] is not None:
+        into[0].addmm_(slope, kernel.T)
+    if into[1] is not None:
+        into[1].addmm_(hidden.T, slope)
+    if len(into) > 2 and into[2] is not None:
+        into[2].add_(slope.sum(0))
 
 
 @torch.library.custom_op("lossdsl::places", mutates_args=())  # type: ignore[untyped-decorator]

@@ -7,9 +7,10 @@ come out by differentiating it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from itertools import compress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -70,6 +71,22 @@ class Code:
     """Whether the numbers among the parameters stand in the code; they are arguments else."""
     carried: Callable[..., Any]
     """The value with our gradient, in each mode of differentiation that the backend has."""
+    program: Program
+    """What it was made of."""
+    backend: str
+    joints: dict[tuple[bool, ...], Callable[..., Any]] = field(default_factory=dict, compare=False)
+
+    def joint(self, wanted: Sequence[bool]) -> Callable[..., Any]:
+        """The value and behind it what pulls back into the inputs that are wanted, none of them a label.
+
+        One function of inputs, settings and the upstream derivative, in which they share what they have in common.
+        """
+        key = tuple(wanted)
+        if key not in self.joints:
+            chosen = list(compress(self.program.loss.inputs, key))
+            made = functions(self.program.joint_module(self.backend, chosen), self.program.loss.name)
+            self.joints[key] = made["value_and_pullbacks"]
+        return self.joints[key]
 
     def settings(self, parameters: list[Any], array: Callable[[Any], Any]) -> list[Any]:
         """The arguments behind the inputs, as tensors: what parameters the code does not have for numbers."""
@@ -93,6 +110,8 @@ class Code:
             inputs.index(program.loss.prediction),
             bound is not spec.program,
             found["_carried"],
+            program,
+            backend,
         )
 
 

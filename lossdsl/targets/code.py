@@ -14,6 +14,7 @@ from lossdsl.ir.loss import Argument, Loss
 from lossdsl.targets import source_layout, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
+from lossdsl.targets.lifetimes import freed
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import assign, fill, literal, name, statements
 
@@ -54,6 +55,22 @@ def gradient_function(
     return _Builder(loss, roots, target, seed, traced).gradients(function, gradients)
 
 
+def joint_function(
+    loss: Loss,
+    value: Expr,
+    gradients: Sequence[tuple[Argument, tuple[Expr, ...]]],
+    target: str,
+    function: str,
+    seed: Input | None = None,
+    traced: bool = False,
+) -> Function:
+    """`function(inputs, parameters)` with the value and behind it the gradients, which share what both need."""
+    (value,) = split_means((value,))
+    gradients = [(spec, split_means(exprs)) for spec, exprs in gradients]
+    roots = (value, *(expr for _, exprs in gradients for expr in exprs))
+    return _Builder(loss, roots, target, seed, traced).joint(function, gradients)
+
+
 def condition_function(loss: Loss, conditions: Sequence[Expr], function: str = "requirements") -> Function:
     """`function(parameters)` with the list of truth values of conditions on parameters, for numpy."""
     builder = _Builder(loss, tuple(conditions), "numpy")
@@ -90,25 +107,48 @@ class _Builder:
 
     def value(self, function: str) -> Function:
         (tree,) = self.printer.print()
-        (root,) = self.printer.roots
+        before: dict[str, ast.expr] = {}
+        return self._function(function, [ast.Return(self._value(tree, before))], before)
+
+    def joint(self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]) -> Function:
+        tree, *trees = self.printer.print()
+        before: dict[str, ast.expr] = {}
+        results = [self._value(tree, before), *self._slopes(trees, gradients, before)]
+        end: list[ast.stmt] = [ast.Return(ast.Tuple(results, ast.Load()))]
+        self.printer.body = freed(self.printer.body, end)
+        return self._function(function, end, before)
+
+    def _value(self, tree: ast.expr, before: dict[str, ast.expr]) -> ast.expr:
+        """The value, of which `tree` is what was printed; `before` has what is to be known at the beginning."""
+        root = self.printer.roots[0]
         if self.printer.is_plain(root):
             tree = self.printer.lift(tree)
-        leading: ast.expr | None = None
         if not self.printer.layout.flexible and SPACE in root.axes:
             prediction = self.loss.prediction
             shape = self.printer.shape(name(self._argument(prediction)))
             leading = fill("s[:-1]" if LAST in prediction.over else "s", s=shape)
             if root.axes != SAMPLE:
                 leading = fill("s[1:]", s=leading)
+            before["shape"] = leading
             tree = self.printer.reshape(tree, name("shape"))
-        return self._function(function, [ast.Return(tree)], {"shape": leading} if leading is not None else {})
+        return tree
 
     def gradients(
         self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
     ) -> Function:
-        trees = iter(self.printer.print())
-        results: list[ast.expr] = []
         before: dict[str, ast.expr] = {}
+        results = self._slopes(self.printer.print(), gradients, before)
+        return self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
+
+    def _slopes(
+        self,
+        printed: Sequence[ast.expr],
+        gradients: Sequence[tuple[Argument, tuple[Expr, ...]]],
+        before: dict[str, ast.expr],
+    ) -> list[ast.expr]:
+        """The gradients, each in the shape of its input."""
+        trees = iter(printed)
+        results: list[ast.expr] = []
         flexible = self.printer.layout.flexible
         for spec, exprs in gradients:
             nodes: tuple[Input | Param, ...] = spec.nodes
@@ -119,7 +159,7 @@ class _Builder:
                 before[kept] = self.printer.shape(name(self._argument(spec)))
                 tree = self.printer.reshape(tree, name(kept))
             results.append(tree)
-        return self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
+        return results
 
     def _like(self, tree: ast.expr, expr: Expr, node: Input | Param) -> ast.expr:
         """A gradient in the shape of its input."""

@@ -1,0 +1,172 @@
+"""Measures fused last layers beside whole logits, functions of the libraries, and chunks written by hand.
+
+    python benchmarks/fused.py [--on torch|jax|tensorflow …] [--loss LOSS …] [--places N] [--width N] [--classes N]
+                               [--chunk N] [--calls N] [--write]
+
+Value and gradients in hidden states and kernel, float32. Memory is what a process needs beyond what it has when the
+arrays are there and all is compiled: the largest resident size of one call, less the size before; each way has a
+process of its own. Times are medians of calls in turn in one process. The error is that of value and gradients against
+the library's own functions on whole logits, in the size of the largest. `--write` puts the tables into
+docs/performance.md. It runs on Linux, where a process can be asked for its largest size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+from fused_ways import LOSSES, WAYS, Way, problem
+from sections import put
+
+OUT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+TITLE = "The last layer and the loss in one"
+NATIVE, OURS = "by hand, whole logits", "ours, fused"
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def resident(key: str) -> float:
+    """A size of this process in MB: `VmRSS` now, `VmHWM` the largest."""
+    found = re.search(rf"{key}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"))
+    assert found is not None
+    return int(found[1]) / 1000
+
+
+def memory(way: Way) -> float:
+    """What one call needs, in MB."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what was freed is no part of what there is before
+    _CLEAR.write_text("5", encoding="ascii")  # the largest size begins anew
+    before = resident("VmRSS")
+    found = way()
+    after = resident("VmHWM")
+    del found
+    return after - before
+
+
+def times(ways: dict[str, Way], calls: int) -> dict[str, float]:
+    """The median time of each way in seconds, of calls in turn."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(calls + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if number:
+                found[name].append(time.perf_counter() - start)
+    return {name: statistics.median(each) for name, each in found.items()}
+
+
+def errors(ways: dict[str, Way]) -> dict[str, float]:
+    """How far value and gradients are from those of the native way, in the size of the largest of each."""
+    truth = [np.asarray(each) for each in ways[NATIVE]()]
+    found = {}
+    for name, way in ways.items():
+        gaps = []
+        for one, other in zip(way(), truth, strict=True):
+            one, other = np.asarray(one), other.T if np.ndim(one) > 1 and np.shape(one) != other.shape else other
+            gaps.append(float(np.max(np.abs(one - other)) / np.max(np.abs(other))))
+        found[name] = max(gaps)
+    return found
+
+
+def one_process(options: argparse.Namespace) -> None:
+    """What a process of its own measures, as JSON."""
+    (library,), (loss,) = options.on, options.loss
+    given = problem(loss, options.places, options.width, options.classes, options.chunk)
+    makers = WAYS[library](given)
+    if options.way:
+        WAYS[library](problem(loss, 8, 8, 8, options.chunk))[options.way]()()  # a library loads at its first call
+        way = makers[options.way]()
+        print(json.dumps(memory(way)))
+        return
+    ways = {name: make() for name, make in makers.items()}
+    print(json.dumps({"times": times(ways, options.calls), "errors": errors(ways)}))
+
+
+def measured(options: argparse.Namespace, library: str, loss: str) -> dict[str, dict[str, float]]:
+    """For each way memory, time and error."""
+
+    def process(*more: str) -> Any:
+        command = [sys.executable, __file__, "--here", "--on", library, "--loss", loss]
+        for name in ("places", "width", "classes", "calls", "chunk"):
+            if getattr(options, name) is not None:
+                command += [f"--{name}", str(getattr(options, name))]
+        environment = {**os.environ, "KERAS_BACKEND": library}
+        done = subprocess.run([*command, *more], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    found = process()
+    sizes = {name: process("--way", name) for name in found["times"]}
+    return {"memory": sizes, **found}
+
+
+def bound(options: argparse.Namespace) -> float:
+    """Twice the gradients and 0.15 of the logits, in MB."""
+    gradients = options.width * (options.places + options.classes)
+    return 4e-6 * (2 * gradients + 0.15 * options.places * options.classes)
+
+
+def lines_of(library: str, loss: str, found: dict[str, dict[str, float]]) -> list[str]:
+    """Rows of the table; times in those of the native way."""
+    unit = found["times"][NATIVE]
+    return [
+        f"| {library} | {loss} | {name} | {found['memory'][name]:.0f} | {seconds / unit:.2f} "
+        f"| {found['errors'][name]:.1e} |"
+        for name, seconds in found["times"].items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--on", nargs="+", default=list(WAYS), choices=WAYS)
+    parser.add_argument("--loss", nargs="+", default=list(LOSSES), choices=LOSSES, metavar="LOSS")
+    parser.add_argument("--places", type=int, default=2048)
+    parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--classes", type=int, default=50_000)
+    parser.add_argument("--chunk", type=int, help="places at a time; by default what the library takes")
+    parser.add_argument("--calls", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="write the section of docs/performance.md")
+    parser.add_argument("--here", action="store_true", help="in this process, for one library and loss")
+    parser.add_argument("--way", help="with --here, the memory of one way alone")
+    options = parser.parse_args()
+    if options.here:
+        one_process(options)
+        return
+    size = f"{options.places} places, {options.width} wide, {options.classes} classes"
+    head = [
+        f"Written by `benchmarks/fused.py --write`: {size}, float32, value and gradients in hidden states and",
+        f"kernel. The logits have {4e-6 * options.places * options.classes:.0f} MB, the gradients",
+        f"{4e-6 * options.width * (options.places + options.classes):.0f}; twice these and 0.15 of those are",
+        f"{bound(options):.0f} MB. Memory is what one call needs, in MB, in a process of its own; times are those",
+        "of the library's functions on whole logits, medians of calls in turn in one process; the error is the",
+        "difference from them, in the size of the largest number.",
+        "",
+        "| library | loss | | memory | time | error |",
+        "|---|---|---|---|---|---|",
+    ]
+    print("\n".join(head))
+    rows = []
+    for library in options.on:
+        for loss in options.loss:
+            some = lines_of(library, loss, measured(options, library, loss))
+            print("\n".join(some), flush=True)
+            rows += some
+    if options.write:
+        put(OUT, TITLE, [*head, *rows])
+
+
+if __name__ == "__main__":
+    main()
