@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lossdsl import catalog
 from lossdsl.errors import LossError
 from lossdsl.frontend import syntax
-from lossdsl.frontend.parse import parse
+from lossdsl.frontend.linking import linked
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, Input
@@ -45,8 +45,13 @@ if TYPE_CHECKING:
 
 @lru_cache(64)
 def parsed(source: Source) -> syntax.FileText:
-    """The syntax tree of a text; of one that was read not long ago, the same."""
-    return parse(source)
+    """The syntax tree of a text and the files that it uses; of one that was read not long ago, the same."""
+    return linked(source)
+
+
+def inputs(file: syntax.FileText) -> tuple[InputSpec, ...]:
+    """The inputs that a file's loss declares (or, for a bare formula, implies)."""
+    return declared(file)[0]
 
 
 def parameters(file: syntax.FileText) -> tuple[ParameterSpec, ...]:

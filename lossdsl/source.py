@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 def normal_name(text: str) -> str:
@@ -17,7 +17,8 @@ class Source:
 
     `first_line`, `first_column` and `indent` (all in characters; lines and columns count from 1) say where the text
     stands in the file `name` when it is only a part of that file, as a formula in YAML is: `first_column` is that of
-    the first line, `indent` is what was cut off the lines after it.
+    the first line, `indent` is what was cut off the lines after it. `uses` are the files that the text uses, by the
+    paths that stand in it.
     """
 
     text: str
@@ -25,6 +26,7 @@ class Source:
     first_line: int = 1
     first_column: int = 1
     indent: int = 0
+    uses: tuple[tuple[str, Source], ...] = ()
 
     def position(self, offset: int) -> tuple[int, int]:
         """The (line, column) of a character, both from 1, in the file called `name`."""
@@ -38,6 +40,11 @@ class Source:
         start = self.text.rfind("\n", 0, offset) + 1
         end = self.text.find("\n", start)
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r"), start
+
+    def headed(self, line: str) -> Source:
+        """The same with a line of ours, which ends in a line break, above it; places stay what they are."""
+        indent = self.indent if "\n" in self.text else self.first_column - 1
+        return replace(self, text=line + self.text, first_line=self.first_line - 1, indent=indent)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lossdsl import pipeline
@@ -33,7 +34,7 @@ def mended(item: object, report: Report, check: Callable[[Source], Report]) -> t
         before = path.read_bytes()
         mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
         store(mark + text.replace("\n", lines_of(before)[1]).encode(), path)
-        item = Source(text, item.name)
+        item = replace(item, text=text)
         report = check(item)
         count += mends
     return report, count
@@ -47,7 +48,7 @@ def _changes(source: Source, findings: Iterable[Finding]) -> tuple[str, int]:
     for finding in sorted(findings, key=_last_first):
         if finding.fix and all(edit.span.source == source for edit in finding.fix):
             changed = _changed(text, finding.fix)
-            if _means_the_same(text, changed, source.name):
+            if _means_the_same(replace(source, text=text), replace(source, text=changed)):
                 text, count = changed, count + 1
     return text, count
 
@@ -63,9 +64,9 @@ def _changed(text: str, edits: Sequence[Edit]) -> str:
     return text
 
 
-def _means_the_same(before: str, after: str, name: str) -> bool:
+def _means_the_same(before: Source, after: Source) -> bool:
     try:
-        old, new = (_meaning(pipeline.program(pipeline.parsed(Source(text, name))).loss) for text in (before, after))
+        old, new = (_meaning(pipeline.program(pipeline.parsed(source)).loss) for source in (before, after))
     except LossError:
         return False
     return old == new

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossdsl.config.document import Entry, Item, from_python, from_text
 from lossdsl.config.forms import Described, described
+from lossdsl.config.terms import weight_of
 from lossdsl.errors import LossConfigError, LossError, LossFileError, did_you_mean, near_miss
 from lossdsl.runtime.sources import MAX_BYTES, is_file, is_folder, not_utf8
 from lossdsl.source import Source
@@ -19,36 +20,47 @@ if TYPE_CHECKING:
     from lossdsl.runtime.compiled import Loss
 
 
-def from_config(config: Mapping[str, Any] | str) -> Loss:
-    """A Keras loss from a mapping, or from a built-in's name or a formula.
+def from_config(config: Mapping[str, Any] | Sequence[Any] | str) -> Any:
+    """A Keras loss from a mapping, or from a built-in's name or a formula; or those of several outputs.
 
     Args:
         config: `"huber"`, `"abs(t - x)^2"`, `{"huber": {"delta": 0.5}}`, `{"file": "mine.loss", "params": {…}}` or
-            `{"formula": "…", "params": {…}}`; a mapping may also have `reduction`, `axis`, `name` and `dtype`.
+            `{"formula": "…", "params": {…}}`; a mapping may also have `reduction`, `axis`, `name` and `dtype`. A list
+            is the sum of such losses, each of which may have a `weight`; `{"outputs": {…}}` is as in `from_yaml`.
 
     Raises:
         LossError: the kind says what was wrong.
     """
-    return _compiled(described(from_python(config)))
+    return _made(from_python(config), None)
 
 
-def from_yaml(path_or_text: str | os.PathLike[str], key: str | None = None) -> Loss:
-    """A Keras loss from a YAML file, or from YAML text.
+def from_yaml(path_or_text: str | os.PathLike[str], key: str | None = None) -> Any:
+    """A Keras loss from a YAML file, or from YAML text; or the losses of a model with several outputs.
 
     Args:
         path_or_text: a path, or text with a line break or a `:` in it that is no path.
         key: where in the file the loss stands, as in `"train.loss"`; by default the whole file describes a loss.
 
+    Returns:
+        A `Loss`. Where a mapping has one loss an output, under `outputs`, what `model.compile` takes as `loss` and
+        `loss_weights`, each by the name of the output: `model.compile("adam", **lossdsl.from_yaml("train.yaml"))`.
+
     Raises:
         LossError: the message shows the line of YAML that is to blame.
+
+    >>> import lossdsl
+    >>> found = lossdsl.from_yaml("outputs: {box: huber, class: {binary_crossentropy: {}, weight: 0.5}}")
+    >>> found["loss"]["box"].spec, found["loss_weights"]
+    (<loss huber(t, x; delta=1.0)>, {'box': 1.0, 'class': 0.5})
     """
-    return _compiled(description(path_or_text, key))
+    item, folder = _document(path_or_text)
+    return _made(_at(item, key), folder)
 
 
 def description(path_or_text: str | os.PathLike[str], key: str | None = None) -> Described:
     """What a YAML file or text says about a loss, before any of it is compiled. Raises LossError."""
     item, folder = _document(path_or_text)
-    return described(_at(item, key), folder)
+    return described(weight_of(_at(item, key))[0], folder)
 
 
 def source_of_mapping(
@@ -114,6 +126,42 @@ def find_losses(path: str | os.PathLike[str] | Source) -> list[Described | LossE
 def keys_of_losses(path: str | os.PathLike[str]) -> list[str]:
     """The keys under which a YAML file with several losses has them, as `description` takes them. Raises LossError."""
     return list(_under_loss_keys(_document(Path(path))[0]))
+
+
+def _made(item: Item, folder: Path | None) -> Any:
+    """What `model.compile` takes of a description."""
+    outputs = _outputs(item)
+    if outputs is None:
+        return _compiled(described(item, folder))
+    parts = {name: weight_of(entry.item) for name, entry in outputs.items()}
+    losses = {name: _compiled(described(each, folder)) for name, (each, _) in parts.items()}
+    return {"loss": losses, "loss_weights": {name: _weight(name, weight) for name, (_, weight) in parts.items()}}
+
+
+def _outputs(item: Item) -> Mapping[str, Entry] | None:
+    """The losses of a mapping by output; None for a description of one loss."""
+    if not isinstance(item.value, dict) or "outputs" not in item.value:
+        return None
+    for key, entry in item.value.items():
+        if key != "outputs":
+            message = f"`{key}` stands beside `outputs`, and belongs to none of them"
+            raise LossConfigError(message, entry.key, "put it beside the loss of an output")
+    found = item.value["outputs"].item
+    if not isinstance(found.value, dict) or not found.value:
+        hint = "as in `outputs: {box: huber, class: {binary_crossentropy: {}, weight: 0.5}}`"
+        raise LossConfigError(f"`outputs` holds a loss for each output, and this is {found.kind}", found.span, hint)
+    return found.value
+
+
+def _weight(name: str, entry: Entry | None) -> float:
+    if entry is None:
+        return 1.0
+    value = entry.item.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        hint = "Keras keeps the weights of outputs as they are; a weight in a list of losses may be learned"
+        message = f"the weight of `{name}` is a number, and this is {entry.item.kind}"
+        raise LossConfigError(message, entry.item.span, hint)
+    return float(value)
 
 
 def _compiled(found: Described) -> Loss:
@@ -210,13 +258,22 @@ def _under_loss_keys(root: Item) -> dict[str, Item]:
         inner: list[tuple[str, Item]] = []
         for key, entry in _keys(item).items():
             if key == "loss":
-                found[above + key] = entry.item
+                found.update(_of_outputs(above + key, entry.item))
             elif key == "losses":
-                found.update({f"{above}{key}.{name}": each.item for name, each in _keys(entry.item).items()})
+                for name, each in _keys(entry.item).items():
+                    found.update(_of_outputs(f"{above}{key}.{name}", each.item))
             else:
                 inner.append((f"{above}{key}.", entry.item))
         waiting += reversed(inner)
     return found
+
+
+def _of_outputs(key: str, item: Item) -> dict[str, Item]:
+    """A loss by its key; of one for several outputs, those of all of them."""
+    outputs = item.value.get("outputs") if isinstance(item.value, dict) else None
+    if outputs is None or not isinstance(outputs.item.value, dict):
+        return {key: item}
+    return {f"{key}.outputs.{name}": weight_of(each.item)[0] for name, each in outputs.item.value.items()}
 
 
 __all__ = [

@@ -181,7 +181,7 @@ class _Reader:
             return Item(value, span)
         offsets = offsets_of(self.source.text, node)
         line, column = self.source.position(span.start)
-        text: Source = Embedded(value, self.source.name, line, column, 0, self.source, offsets)
+        text: Source = Embedded(value, self.source.name, line, column, whole=self.source, offsets=offsets)
         return Item(value, span, text, not node.style and is_in_braces(self.source.text, span.start))
 
     def _entries(self, node: Any) -> dict[str, Entry]:

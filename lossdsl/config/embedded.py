@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lossdsl.source import Source
@@ -27,6 +27,9 @@ class Embedded(Source):
         at = self.offsets[min(offset, len(self.offsets) - 1)]
         line, start = self.whole.line_at(at)
         return line, offset - (at - start)
+
+    def headed(self, line: str) -> Embedded:
+        return replace(self, text=line + self.text, offsets=(*[self.offsets[0]] * len(line), *self.offsets))
 
 
 _LETTERS = {"x": 2, "u": 4, "U": 8}

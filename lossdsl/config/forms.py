@@ -5,6 +5,8 @@
     {huber: {delta: 0.5}, reduction: sum}              a built-in with parameters, options beside it
     {file: mine.loss, params: {delta: 0.5}}            a file, relative to the YAML file
     {formula: "abs(t - x)^p", params: {p: 2}, axis: 1} a formula with parameters
+    [huber, {formula: abs(x), weight: 0.1}]            a sum, each loss under its weight
+    {terms: […], reduction: sum}                       the same with options beside it
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from typing import Any
 from lossdsl import catalog
 from lossdsl.config.document import NUMBER, Entry, Item, Tagged
 from lossdsl.config.habits import habit, reference_hint
+from lossdsl.config.terms import sum_of, terms_of
 from lossdsl.errors import LossConfigError, LossError, LossFileError, LossParameterError, did_you_mean
 from lossdsl.runtime.sources import is_file, is_folder, is_name, read
 from lossdsl.source import Source, Span
 
 OPTIONS = ("reduction", "axis", "name", "dtype")
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
-WORDS = ("file", "formula", "params", *OPTIONS)
+WORDS = ("file", "formula", "terms", "params", *OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,31 @@ def described(item: Item, folder: Path | None = None) -> Described:
         return Described(_named(item, folder), {}, {}, item.span)
     if isinstance(item.value, dict):
         return _mapping(item, item.value, folder)
-    hint = "as in `huber`, `abs(t - x)^2` or `{huber: {delta: 0.5}}`"
     if isinstance(item.value, list):
-        hint = "one loss stands under `loss`; several stand under `losses`, each under a name of its own"
-    elif isinstance(item.value, Tagged):
+        return _sum(item, {}, folder)
+    hint = "as in `huber`, `abs(t - x)^2` or `{huber: {delta: 0.5}}`"
+    if isinstance(item.value, Tagged):
         hint = f"no tags are read; {hint}"
     raise LossConfigError(f"a loss is a name, a formula or a mapping, and this is {item.kind}", item.span, hint)
 
 
+def _sum(item: Item, entries: Mapping[str, Entry], folder: Path | None) -> Described:
+    """The sum of a list of losses; `entries` are the options beside it."""
+    if not isinstance(item.value, list):
+        hint = "as in `terms: [huber, {formula: abs(x), weight: 0.1}]`"
+        raise LossConfigError(f"`terms` is a list of losses, and this is {item.kind}", item.span, hint)
+    source, parameters, places = sum_of(terms_of(item.value, folder, described), _value)
+    options = {key: _option(key, entries[key]) for key in OPTIONS if key in entries}
+    return Described(source, parameters, options, item.span, places)
+
+
 def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Described:
     way = _way(item, entries)
+    if way == "terms":
+        if "params" in entries:
+            message, hint = "parameters stand under the loss of a term", "as in `terms: [{huber: {delta: 0.5}}]`"
+            raise LossConfigError(message, entries["params"].key, hint)
+        return _sum(entries[way].item, entries, folder)
     if way in ("file", "formula"):
         source = _source(way, entries[way], folder)
         given = _entries("params", entries["params"]) if "params" in entries else {}
@@ -104,7 +122,7 @@ def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Desc
 
 def _way(item: Item, entries: dict[str, Entry]) -> str:
     """The one key that says which loss it is: `file`, `formula` or a built-in's name."""
-    ways = [key for key in entries if key in ("file", "formula") or key not in WORDS]
+    ways = [key for key in entries if key in ("file", "formula", "terms") or key not in WORDS]
     for key in ways:
         if key not in WORDS and catalog.full_name(key) is None:
             message = f"`{key}` is neither a built-in loss nor an option"
@@ -266,11 +284,23 @@ def _value(item: Item, key: str = "") -> Any:
         value = float(value)
         if math.isinf(value):
             raise LossConfigError("this number is too large for floating point", item.span, "write `.inf` for infinity")
+    if isinstance(value, dict) and ("learned" in value or "schedule" in value):
+        return _plain(item)  # one that changes
     if value is None or isinstance(value, dict | Tagged):
         hint = _value_hint(item, key)
         message = f"a parameter is a number, a truth value or a list, and this is {item.kind}"
         raise LossConfigError(message, item.span, hint)
     return value
+
+
+def _plain(item: Item) -> Any:
+    """A value as plain Python, whatever it is."""
+    if isinstance(item.value, dict):
+        return {key: _plain(entry.item) for key, entry in item.value.items()}
+    if isinstance(item.value, list):
+        return [_plain(each) for each in item.value]
+    is_number = isinstance(item.value, str) and NUMBER.fullmatch(item.value.strip())
+    return float(item.value) if is_number else item.value
 
 
 def _value_hint(item: Item, key: str) -> str | None:

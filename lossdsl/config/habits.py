@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _CLASS = "a loss is a key of its own, by its name: `huber: {delta: 0.5}`"
-_WEIGHT = "a weight is a factor of the formula, `w*(t - x)^2`; that of one output is `loss_weights` of Keras's `compile`"
+_WEIGHT = "a weight belongs to a loss in a list, `[{huber: {}, weight: 2}]`, or to one under `outputs`"
 
 _HABITS = {
     "_target_ _partial_ _args_ target": f"{_CLASS}; no class is looked up",

@@ -29,6 +29,7 @@ _COMMENT = "   "
 """What stands between a line and the comment at its end."""
 
 _BLOCKS = {
+    "USE": "uses",
     **dict.fromkeys(("DOCSTRING", "LOSS", "PLACES", "REQUIRE"), "head"),
     **dict.fromkeys(("EXPECT", "ALLOW", "EXAMPLE"), "tests"),
 }

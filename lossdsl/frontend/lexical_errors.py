@@ -181,6 +181,9 @@ def explain_word(source: Source, start: int, end: int) -> LossSyntaxError:
     if alone.startswith("places "):
         message = f"`{word}` follows another name without a comma"
         return LossSyntaxError(message, Span(source, start, end), "places are named as in `places row, col`")
+    if alone == "use":
+        message = f"`{word}` is no file: a name in quotes is"
+        return LossSyntaxError(message, Span(source, start, end), 'files are used as in `use "fair.loss"`')
     meant = near_miss(alone, _LINES)
     if alone.isidentifier() and alone not in _LINES and meant is not None:
         begin = before.rfind(alone)

@@ -44,7 +44,11 @@ def parse(source: Source) -> s.FileText:
     or nested too deeply.
     """
     lines = _lines(source)
-    return s.FileText(source, tuple(_group(source, lines)))
+    uses = tuple(line for line in lines if isinstance(line, s.Use))
+    for line in lines[len(uses) :]:
+        if isinstance(line, s.Use):
+            raise LossSyntaxError("files are used before the first loss", line.span, "move the line to the top")
+    return s.FileText(source, tuple(_group(source, lines[len(uses) :])), uses)
 
 
 @cache
@@ -168,6 +172,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def docstring(self, meta: Any, children: list[Any]) -> s.Node:
         first, *rest = str(children[0])[3:-3].split("\n")
         return s.Docstring(self._span(meta), f"{first.strip()}\n{textwrap.dedent(chr(10).join(rest))}".strip())
+
+    @v_args(meta=True)
+    def use(self, meta: Any, children: list[Token]) -> s.Node:
+        return s.Use(self._span(meta), str(children[1])[1:-1])
 
     @v_args(meta=True)
     def header(self, meta: Any, children: list[Any]) -> s.Node:

@@ -150,6 +150,7 @@ class _Main:
             value=value,
             result=result,
             source=self.file.source,
+            text=self.file.text,
             settled=values,
             requirements=(*self.requirements, *body.requirements),
             expectations=tuple(body.expectations),

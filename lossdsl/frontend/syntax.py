@@ -164,6 +164,13 @@ class Docstring(Node):
 
 
 @dataclass(frozen=True)
+class Use(Node):
+    """`use "fair.loss"`: the losses of another file can be called."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Header(Node):
     name: Word
     inputs: tuple[InputDecl, ...]
@@ -227,7 +234,18 @@ class LossText:
 
 @dataclass(frozen=True)
 class FileText:
-    """A whole text: its losses in order; the last is the file's, the others are its helpers."""
+    """A whole text: its losses in order; the last is the file's, the others are its helpers.
+
+    `uses` are the lines that name other files; where these were linked, their losses stand among the helpers, and
+    `whole` is one text that means the same.
+    """
 
     source: Source
     losses: tuple[LossText, ...]
+    uses: tuple[Use, ...] = ()
+    whole: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text, with that of all files that it uses."""
+        return self.source.text if self.whole is None else self.whole

@@ -217,6 +217,8 @@ class Loss:
     value: Expr
     result: Expr
     source: Source
+    text: str = ""
+    """All of what was read: the text of the source, and of files that it uses."""
     settled: Mapping[str, bool | int] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
     expectations: tuple[Expectation, ...] = ()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from lossdsl import catalog
 from lossdsl.errors import LossFileError, near_miss
+from lossdsl.frontend.parse import parse
 from lossdsl.source import Source
 
 MAX_BYTES = 1_000_000
@@ -106,12 +108,38 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _file(path: Path) -> Source:
+MOST_DEEP = 20
+"""How many files may use each other, one the next."""
+
+
+def with_uses(source: Source, folder: Path, around: tuple[Path, ...] = ()) -> Source:
+    """A text with the files that it uses, whose names are relative to a folder; `around` are those that use it.
+
+    Raises LossFileError for a file that is not there or uses itself, LossError for one that is no loss.
+    """
+    if _USE.search(source.text) is None:
+        return source
+    found: dict[str, Source] = {}
+    for line in parse(source).uses:
+        path = folder / line.path
+        if path.resolve() in around or len(around) > MOST_DEEP:
+            raise LossFileError(f"{path} uses itself", line.span, "losses that need each other belong into one file")
+        try:
+            found[line.path] = _file(path, (*around, path.resolve()))
+        except LossFileError as error:
+            raise error if error.span is not None else LossFileError(error.message, line.span, error.hint) from None
+    return replace(source, uses=tuple(found.items()))
+
+
+_USE = re.compile(r"^[ \t]*use\b", re.M)
+
+
+def _file(path: Path, around: tuple[Path, ...] = ()) -> Source:
     if is_file(path):
         if path.stat().st_size > MAX_BYTES:
             raise LossFileError(f"{path} has more than {MAX_BYTES} bytes; that is no loss")
         try:
-            return Source(path.read_text(encoding="utf-8-sig"), str(path))
+            return with_uses(Source(path.read_text(encoding="utf-8-sig"), str(path)), path.parent, around)
         except UnicodeDecodeError as error:
             raise not_utf8(path, error) from None
         except OSError as error:

@@ -58,8 +58,8 @@ class LoadedLoss:
 
     @property
     def source(self) -> str:
-        """The text that was compiled."""
-        return self.origin.text
+        """The text that was compiled, with that of the files that it uses."""
+        return self.program.file.text
 
     @property
     def doc(self) -> str:

@@ -22,7 +22,7 @@ def gradient_name(name: str, loss: Loss, spec: InputSpec) -> str:
 
 def lines(loss: Loss) -> list[str]:
     """Title, reference, formula and shapes."""
-    body = loss.source.text.strip()
+    body = loss.text.strip()
     if body.startswith('"""') and body.count('"""') == 2:
         body = body.rsplit('"""', 1)[1].strip()  # the documentation stands above already
     parts = [loss.doc or f"The loss {loss.name}.", "In the language of lossdsl:", textwrap.indent(body, "    ")]
