@@ -60,7 +60,9 @@ def from_yaml(path_or_text: str | os.PathLike[str], key: str | None = None) -> A
 def description(path_or_text: str | os.PathLike[str], key: str | None = None) -> Described:
     """What a YAML file or text says about a loss, before any of it is compiled. Raises LossError."""
     item, folder = _document(path_or_text)
-    return described(weight_of(_at(item, key))[0], folder)
+    found = _at(item, key)
+    is_output = key is not None and key.split(".")[-2:-1] == ["outputs"]
+    return described(weight_of(found)[0] if is_output else found, folder)
 
 
 def source_of_mapping(

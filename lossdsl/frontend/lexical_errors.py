@@ -95,6 +95,8 @@ def _paired(source: Source, at: int, pair: re.Match[str]) -> LossSyntaxError:
         hint = f"write the inner product as `dot({pair['both'].strip()})`"
     elif kind == "math":
         hint = "remove the `$`: a formula stands as it is, in plain text and without LaTeX"
+    elif re.search(r"(^|\n)[ \t]*(use|import|include|from|load)[ \t]+$", source.text[:at]):
+        hint = 'files are used as in `use "fair.loss"`'
     else:
         hint = 'only documentation is text, and it stands in triple double quotes, """like this"""'
     return LossSyntaxError(f"`{sign}` has no meaning here", span, hint)
