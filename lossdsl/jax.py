@@ -8,6 +8,7 @@ Pure functions with the arguments in optax's order, and our gradient under every
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.native import NativeLoss
 from lossdsl.runtime.spec import LoadedLoss
-from lossdsl.runtime.weighted_values import check_reduction, reduced
+from lossdsl.runtime.weighted_values import check_reduction
 from lossdsl.source import Source, normal_name
 
 jax = load("jax")
@@ -25,13 +26,15 @@ jnp = load("jax.numpy")
 
 from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
 from lossdsl.fused.jax_linear import fused_linear  # noqa: E402
+from lossdsl.runtime.replicas_jax import JaxReplicas, mapped_axes  # noqa: E402
 
 
 class PureLoss:
     """What `loss` gives: a function of arrays. Two that are made alike compute the same, and it has no state."""
 
-    def __init__(self, spec: LoadedLoss, reduction: str) -> None:
+    def __init__(self, spec: LoadedLoss, reduction: str, axis_name: str | tuple[str, ...] | None = None) -> None:
         self.spec = spec
+        self.axis_name = axis_name
         self.reduction = reduction
         self.__name__ = spec.name
         self.__doc__ = spec.doc
@@ -40,7 +43,7 @@ class PureLoss:
             self._native(frozenset(), {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PureLoss, (self.spec, self.reduction)
+        return PureLoss, (self.spec, self.reduction, self.axis_name)
 
     def __repr__(self) -> str:
         return f"<lossdsl.jax loss {self.spec!r}, reduction={self.reduction!r}>"
@@ -60,11 +63,27 @@ class PureLoss:
         inputs = [_array(native.name, name, each) for name, each in zip(native.inputs, inputs, strict=True)]
         live = {name: _array(native.name, name, each) for name, each in live.items()}
         native.check_shapes(tuple([each.shape for each in inputs]), live)
+        part = inputs[native.place]
+        replicas = self._replicas(native, part)
+        inputs = inputs if replicas is None else native.gathered(inputs, replicas)
         inputs = native.aligned(inputs, jnp.transpose)
         values = native.values(inputs, live, compiling=False)
         if weights is not None:
             weights = _array(native.name, "weights", weights).astype(values.dtype)
-        return reduced(values, weights, self.reduction, native.name)
+        return native.reduced(values, weights, self.reduction, part, replicas)
+
+    def _replicas(self, native: NativeLoss, prediction: Any) -> JaxReplicas | None:
+        """The places of the mapped axis that have the other parts of the batch, if the loss takes it whole."""
+        if not native.couples_samples(prediction):
+            return None
+        if self.axis_name is None and (axes := mapped_axes()):
+            name = axes[0] if len(axes) == 1 else axes
+            warnings.warn(
+                f"{native.name} takes the samples of a batch together, and sees those of one device here: "
+                f"`axis_name={name!r}` gathers them; `axis_name=()` says that a part is meant, or the whole is given",
+                stacklevel=3,
+            )
+        return JaxReplicas(self.axis_name) if self.axis_name else None
 
     def _native(self, live: frozenset[str], chosen: Mapping[str, Any]) -> NativeLoss:
         """The generated function in which some parameters are arguments, and others have values given in a call."""
@@ -84,6 +103,7 @@ def loss(
     reduction: str = "mean",
     *,
     axis: int | tuple[int, ...] | None = -1,
+    axis_name: str | tuple[str, ...] | None = None,
     **parameters: Any,
 ) -> PureLoss:
     """A loss as a pure function `(predictions, targets, weights=None, **named)`, under any transformation of JAX's.
@@ -92,6 +112,10 @@ def loss(
         source: a path, a built-in's name, or the text of a formula or file, as `lossdsl.load` takes them.
         reduction: "mean", "sum", or "none" for one value a sample (and place).
         axis: the axis or axes that play `last`; None for all of them, the batch too.
+        axis_name: the axis or axes of `shard_map` or `pmap` along which a batch is spread: a loss that takes samples
+            together gathers it, and each device has the loss of the whole for its result. Without it such a loss warns
+            where it sees a part, unless `()` says that this is meant, or that the whole is given. Under `jit` a loss
+            sees the whole of sharded arrays, and needs none.
         **parameters: values for parameters of the loss, plain numbers that become part of the code. Those left out, or
             given again in a call, may be arrays, traced and differentiated.
 
@@ -119,7 +143,7 @@ def loss(
     specs = pipeline.parameters(pipeline.parsed(origin))
     lacking = [one for one in specs if one.name not in given and one.default is None]
     live = frozenset(one.name for one in lacking if one.kind not in ("bool", "int"))
-    return PureLoss(LoadedLoss(origin, axes, given, live=live), reduction)
+    return PureLoss(LoadedLoss(origin, axes, given, live=live), reduction, axis_name)
 
 
 def _array(loss: str, name: str, value: Any) -> Any:

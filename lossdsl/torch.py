@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lossdsl.api import named
+from lossdsl.errors import LossConfigError
 from lossdsl.extras import load
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.native import NativeLoss, check_parameter
 from lossdsl.runtime.spec import LoadedLoss
-from lossdsl.runtime.weighted_values import check_reduction, reduced
+from lossdsl.runtime.weighted_values import check_reduction
 from lossdsl.source import Source, normal_name
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ torch = load("torch")
 
 from lossdsl.fused.heads import Head  # noqa: E402 - what follows imports the library itself
 from lossdsl.fused.torch_linear import fused_linear  # noqa: E402
+from lossdsl.runtime.replicas_torch import TorchReplicas  # noqa: E402
 
 
 class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
@@ -35,6 +37,10 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         source: a path, a built-in's name, or the text of a formula or file, as `lossdsl.load` takes them.
         reduction: "mean", "sum", or "none" for one value a sample (and place).
         axis: the axis or axes that play `last`; 1 for class scores as torch has them, `(N, C, H, W)`; None for all.
+        gather: what a loss does that takes the samples of a batch together, where processes have a part of it each.
+            "auto": it gathers the parts of all of them, if `torch.distributed` was initialized; each has to call the
+            loss then, and has the loss of the whole for its result. A group of processes: those of that group. None: it
+            sees the part that it is given. Losses of single samples gather nothing.
         **parameters: values for the parameters of the loss. Numbers become part of the code. A tensor stays a tensor:
             an `nn.Parameter` is learned, any other is a buffer, and both are in `state_dict`.
 
@@ -61,11 +67,15 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         reduction: str = "mean",
         *,
         axis: int | tuple[int, ...] | None = -1,
+        gather: Any = "auto",
         **parameters: Any,
     ) -> None:
         super().__init__()
         check_reduction(reduction)
+        if isinstance(gather, str) and gather != "auto":
+            raise LossConfigError(f"there is no gather {gather!r}", None, '"auto", None, or a group of processes')
         self.reduction = reduction
+        self.gather = gather
         given = {normal_name(name): value for name, value in parameters.items()}
         live = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
         plain = {name: value for name, value in given.items() if name not in live}
@@ -111,11 +121,20 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         if not compiling:
             inputs = [_tensor(native.name, name, each) for name, each in zip(native.inputs, inputs, strict=True)]
             native.check_shapes(tuple([tuple(each.shape) for each in inputs]), live)
+        replicas = self._replicas(inputs[native.place])
+        part = inputs[native.place]
+        inputs = inputs if replicas is None else native.gathered(inputs, replicas)
         inputs = native.aligned(inputs, torch.permute)
         values = native.values(inputs, live, compiling=compiling)
         if weight is not None:
             weight = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
-        return reduced(values, weight, self.reduction, native.name)
+        return native.reduced(values, weight, self.reduction, part, replicas)
+
+    def _replicas(self, prediction: Any) -> TorchReplicas | None:
+        """The processes that have the other parts of the batch, if the loss takes it whole."""
+        if self.gather is None or not self._native.couples_samples(prediction):
+            return None
+        return TorchReplicas.here(None if self.gather == "auto" else self.gather)
 
 
 def _tensor(loss: str, name: str, value: Any) -> Any:

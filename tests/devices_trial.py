@@ -1,6 +1,6 @@
 """Losses that take the samples of a batch together, on two devices that have a part of it each, beside one device.
 
-    python tests/devices_trial.py mirrored | worker PORT PORT RANK
+    python tests/devices_trial.py mirrored | worker PORT PORT RANK | torch PORT RANK | jax
 
 Run in processes of their own, for an engine of devices is one for each process.
 """
@@ -8,8 +8,10 @@ Run in processes of their own, for an engine of devices is one for each process.
 import json
 import os
 import sys
+import warnings
 
 import numpy as np
+import pytest
 
 import lossdsl
 
@@ -245,10 +247,222 @@ def given_rows(x, targets, weights, rows):
     return x[rows], {name: target[rows] for name, target in targets.items()}, weights[rows]
 
 
+# --- torch
+
+
+def torch_worker(port, rank):
+    """One of two processes under DistributedDataParallel: a module of torch's, and a loss of Keras's on torch."""
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"})
+    import torch
+
+    import lossdsl.torch
+
+    torch.set_default_dtype(torch.float64)
+    x, targets, weights, layer = data()
+    x, w, layer = torch.tensor(x), torch.tensor(weights), torch.tensor(layer)
+    targets = {name: torch.tensor(target) for name, target in targets.items()}
+    cases = [
+        (name, reduction, each, rows)
+        for name in (SUPCON, CLIP, DICE, SPREAD)
+        for reduction, each in (("mean", None), ("mean", w), ("sum", w), ("none", None))
+        for rows in (slice(0, 5), slice(0, 6))
+    ]
+    made = [lossdsl.torch.Loss(name, reduction, **OPTIONS.get(name, {})) for name, reduction, _, _ in cases]
+
+    def called(loss, case, rows):
+        """The value, and the gradient in what the loss is given, by way of a sum that is not one of a batch."""
+        name, reduction, weight, _ = case
+        given = prediction(name, x @ layer, torch)[rows].requires_grad_()
+        weight = weight if weight is None or (name == DICE and reduction != "none") else weight[rows]
+        value = loss(given, targets[name][rows], None if name == DICE else weight)
+        return value.detach(), torch.autograd.grad(value.sum(), given)[0]
+
+    wanted = [called(loss, case, case[-1]) for loss, case in zip(made, cases, strict=True)]
+    alone = torch_trained(torch, x, targets, w, layer, None)
+    in_keras, parameter = keras_on_torch(x, targets, w, layer, slice(0, 5)), torch.tensor(5.0)
+    learned = learned_scale(torch, x, targets, layer, parameter, slice(0, 5))
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    for loss, case, (value, slope) in zip(made, cases, wanted, strict=True):
+        rows = halves(case[-1])[rank]
+        found, gradient = called(loss, case, rows)
+        what = f"{case[0]}, {case[1]}, {case[-1]}"
+        is_spread = case[1] == "none" and case[0] != DICE
+        close(found, value[rows] if is_spread else value, what)
+        # What comes of each process is added up: all of it where each has the whole, else each sample once.
+        close(gradient, slope[rows] * (1 if is_spread else 2), f"gradient of {what}")
+    close(torch_trained(torch, x, targets, w, layer, rank), alone, "weights after training")
+    close(keras_on_torch(x, targets, w, layer, halves(slice(0, 5))[rank]), in_keras, "Keras on torch")
+    close(learned_scale(torch, x, targets, layer, parameter, halves(slice(0, 5))[rank]), learned, "a learned scale")
+    part = halves(slice(0, 6))[rank]
+    apart = lossdsl.torch.Loss(SUPCON, gather=None)(x[part] @ layer, targets[SUPCON][part])
+    close(apart, lossdsl.load(SUPCON).numpy.mean(targets[SUPCON][part], (x[part] @ layer).numpy()), "a part, if asked")
+    everybody = lossdsl.torch.Loss(SUPCON, gather=torch.distributed.new_group([0, 1]))
+    close(everybody(x[part] @ layer, targets[SUPCON][part]), made[0](x[part] @ layer, targets[SUPCON][part]), "a group")
+    given, again = (x[part] @ layer).requires_grad_(), []
+    for loss in (made[0], torch.compile(made[0], backend="aot_eager")):
+        again.append(torch.autograd.grad(loss(given, targets[SUPCON][part]), given)[0])
+    close(*again, "compiled")
+    with pytest.raises(lossdsl.LossShapeError, match="it is one sample"):
+        made[0](given[0], targets[SUPCON][0])
+    torch.distributed.destroy_process_group()
+
+
+def learned_scale(torch, x, targets, layer, parameter, rows):
+    """The gradient of a parameter of the loss, averaged over processes."""
+    scale = torch.nn.Parameter(parameter.clone())
+    loss = lossdsl.torch.Loss(CLIP, scale=scale)
+    loss(prediction(CLIP, x @ layer, torch)[rows], targets[CLIP][rows]).backward()
+    if torch.distributed.is_initialized():
+        torch.distributed.all_reduce(scale.grad)
+        scale.grad /= 2
+    return scale.grad
+
+
+def torch_trained(torch, x, targets, w, layer, rank):
+    """A layer that was trained with three losses, on one device or as a part of two."""
+    model = torch.nn.Linear(3, 4, bias=False)
+    model.weight.data = layer.T.clone()
+    losses = {name: lossdsl.torch.Loss(name, **OPTIONS.get(name, {})) for name in (SUPCON, CLIP, DICE)}
+    run = model if rank is None else torch.nn.parallel.DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), RATE)
+    for rows in BATCHES:
+        part = rows if rank is None else halves(rows)[rank]
+        logits = run(x[part])
+        optimizer.zero_grad()
+        values = [
+            loss(prediction(name, logits, torch), targets[name][part], w[part] if name == SUPCON else None)
+            for name, loss in losses.items()
+        ]
+        sum(values).backward()
+        optimizer.step()
+    return model.weight.detach()
+
+
+def keras_on_torch(x, targets, w, layer, rows):
+    """Losses of Keras's on torch: their values."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    return [
+        lossdsl.compile(name, reduction=reduction, **OPTIONS.get(name, {}))(
+            targets[name][rows], prediction(name, x @ layer, __import__("torch"))[rows], w[rows]
+        ).detach()
+        for name, reduction in ((SUPCON, "mean_with_sample_weight"), (CLIP, "sum"), (DICE, "sum_over_batch_size"))
+    ]
+
+
+# --- JAX
+
+
+def with_jax():
+    """Two devices of one process: sharded arrays, shard_map and pmap with a named axis, DataParallel of Keras's."""
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    import lossdsl.jax
+
+    assert len(jax.devices()) == 2
+    mesh, rows = Mesh(np.array(jax.devices()), ("batch",)), PartitionSpec("batch")
+    x, targets, weights, layer = data()
+    part = slice(0, 6)
+    x, w = x[part], weights[part]
+    for name in (SUPCON, CLIP, DICE, SPREAD):
+        t, options = targets[name][part], OPTIONS.get(name, {})
+        for reduction, weight in (("mean", w), ("sum", None), ("none", None)) if name == SUPCON else (("mean", w),):
+            weight, what = None if name == DICE else weight, f"{name}, {reduction}"
+            alone = lossdsl.jax.loss(name, reduction, **options)
+            named = lossdsl.jax.loss(name, reduction, axis_name="batch", **options)
+            given = (x, t) if weight is None else (x, t, weight)
+
+            def value(layer, x, t, w=None, loss=alone, name=name):
+                return loss(prediction(name, x @ layer, jnp), t, w)
+
+            def of_part(layer, *given, loss=named, value=value):
+                return value(layer, *given, loss=loss)
+
+            wanted = value(layer, *given)
+            slope = jax.grad(lambda layer: value(layer, *given).sum())(layer)  # noqa: B023
+            placed = [jax.device_put(each, NamedSharding(mesh, rows)) for each in given]
+            found = jax.jit(jax.value_and_grad(lambda *a: value(*a).sum()))(layer, *placed)
+            close(found[0], wanted.sum(), f"{what}, sharded")
+            close(found[1], slope, f"gradient of {what}, sharded")
+            is_spread = wanted.ndim > 0
+            split = [each.reshape(2, 3, *each.shape[1:]) for each in given]
+            on_each = jax.pmap(of_part, "batch", in_axes=(None, *[0] * len(given)))(layer, *split)
+            close(on_each.reshape(-1), wanted if is_spread else [wanted, wanted], f"{what}, pmap")
+
+            def trained(layer, *given):
+                slope = jax.grad(lambda layer: of_part(layer, *given).sum())(layer)
+                return jax.lax.pmean(slope, "batch")
+
+            slopes = jax.pmap(trained, "batch", in_axes=(None, *[0] * len(given)))(layer, *split)
+            close(slopes, [slope / (2 if is_spread else 1)] * 2, f"gradient of {what}, pmap")
+
+            def mapped(layer, *given):
+                spread = jax.shard_map(
+                    lambda *a: jax.lax.pmean(of_part(*a).sum(), "batch"),
+                    mesh=mesh, in_specs=(PartitionSpec(), *[rows] * len(given)), out_specs=PartitionSpec(),
+                )  # fmt: skip
+                return spread(layer, *given) * (2 if is_spread else 1)  # noqa: B023
+
+            found = jax.jit(jax.value_and_grad(mapped))(layer, *given)
+            close(found[0], wanted.sum(), f"{what}, shard_map")
+            close(found[1], slope, f"gradient of {what}, shard_map")
+    parts(jax, mesh, rows, x @ layer, targets[SUPCON][part])
+    spread_by_keras()
+
+
+def spread_by_keras():
+    """DataParallel of Keras's on JAX: a loss sees the whole batch."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    x, targets, weights, _ = data()
+
+    def trained():
+        keras.utils.set_random_seed(SEED)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+        loss = lossdsl.compile(SUPCON, reduction="mean_with_sample_weight")
+        model.compile(keras.optimizers.SGD(RATE), loss=loss)
+        log = model.fit(x[:12], targets[SUPCON][:12], 6, 2, 0, shuffle=False, sample_weight=weights[:12]).history
+        return log["loss"], model.get_weights()
+
+    alone = trained()
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    for found, wanted in zip(trained(), alone, strict=True):
+        for one, other in zip(found, wanted, strict=True):
+            close(one, other, "DataParallel of Keras's")
+
+
+def parts(jax, mesh, rows, x, t):
+    """Where a part is seen: told, unless it is meant."""
+    from jax.sharding import PartitionSpec
+
+    def mean(loss):
+        def part(x, t):
+            return jax.lax.pmean(loss(x, t), "batch")
+
+        return jax.shard_map(part, mesh=mesh, in_specs=(rows, rows), out_specs=PartitionSpec())(x, t)
+
+    halves = [lossdsl.load(SUPCON).numpy.mean(t[rows], x[rows]) for rows in (slice(0, 3), slice(3, 6))]
+    with pytest.warns(UserWarning, match="supcon takes the samples of a batch together, and sees those of one device"):
+        close(mean(lossdsl.jax.loss(SUPCON)), np.mean(halves), "a part")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(mean(lossdsl.jax.loss(SUPCON, axis_name=())), np.mean(halves), "a part that is meant")
+        mean(lambda x, t: lossdsl.jax.loss("mse")(x, x + t[:, None]))
+        jax.jit(lossdsl.jax.loss(SUPCON))(x, t)
+
+
 if __name__ == "__main__":
     part, *more = sys.argv[1:]
     if part == "mirrored":
         mirrored()
     elif part == "worker":
         worker(more[:2], int(more[2]))
+    elif part == "torch":
+        torch_worker(more[0], int(more[1]))
+    elif part == "jax":
+        with_jax()
     print(f"{part}: devices done")

@@ -55,3 +55,15 @@ def test_two_devices_of_tensorflow():
 def test_two_processes_of_tensorflow():
     both = ports(2)
     finished(*(started("worker", *both, str(rank), KERAS_BACKEND="tensorflow") for rank in range(2)))
+
+
+@pytest.mark.skipif("torch" not in BACKENDS, reason="torch is tested elsewhere")
+def test_two_processes_of_torch():
+    (port,) = ports(1)
+    finished(*(started("torch", port, str(rank), KERAS_BACKEND="torch") for rank in range(2)))
+
+
+@pytest.mark.skipif("jax" not in BACKENDS, reason="JAX is tested elsewhere")
+def test_two_devices_of_jax():
+    flags = "--xla_force_host_platform_device_count=2"
+    finished(started("jax", KERAS_BACKEND="jax", JAX_ENABLE_X64="1", XLA_FLAGS=flags))

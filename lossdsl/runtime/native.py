@@ -13,13 +13,18 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from lossdsl.errors import LossNameError, LossParameterError, LossTypeError
-from lossdsl.ir.axes import LAST
+from lossdsl.errors import LossNameError, LossParameterError, LossShapeError, LossTypeError
+from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.loss import InputSpec, ParameterSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
+from lossdsl.runtime.replicas import Replicas, own_values
 from lossdsl.runtime.shapes import Shape, Shapes, show
 from lossdsl.runtime.spec import LoadedLoss
+from lossdsl.runtime.weighted_values import reduced
+
+_RANKS = 33
+"""How many ranks are told apart: more than a library has."""
 
 
 class NativeLoss:
@@ -51,6 +56,9 @@ class NativeLoss:
         self.axis = spec.axis
         self.place = self.inputs.index(self.prediction)
         self.least = 1 + len(loss.places)
+        self.couples = tuple(spec.couples_samples(rank) for rank in range(_RANKS))
+        self.have_batch = tuple(BATCH in one.over for one in loss.inputs)
+        self.is_one_sample = self.least - (self.is_elementwise or LAST not in loss.prediction.over)
         self.have_last = tuple(one.is_full for one in loss.inputs)
         self.settings = tuple((str(one.name), spec.parameters.get(one.name)) for one in self.open)
         self.told = functions(self.program.callable_module(target), self.name)["loss"]
@@ -85,6 +93,31 @@ class NativeLoss:
         if self.is_elementwise and self.axis and rank == self.least:
             inputs[self.place] = inputs[self.place][..., None]
         return inputs
+
+    def couples_samples(self, prediction: Any) -> bool:
+        """Whether the samples of a batch take part in one another's loss."""
+        return self.couples[min(len(prediction.shape), len(self.couples) - 1)]
+
+    def gathered(self, inputs: list[Any], replicas: Replicas) -> list[Any]:
+        """The inputs of all replicas. Raises LossShapeError where there is a sample, and no batch."""
+        prediction = inputs[self.place]
+        if len(prediction.shape) <= self.is_one_sample and self.axis:
+            message = f"{self.name}: `{self.prediction}` has shape {show(tuple(prediction.shape))}: it is one sample"
+            raise LossShapeError(message, None, "what takes samples together needs a batch: an axis before the others")
+        return [
+            replicas.whole(array) if has_batch and len(array.shape) else array
+            for has_batch, array in zip(self.have_batch, inputs, strict=True)
+        ]
+
+    def reduced(self, values: Any, weight: Any, reduction: str, prediction: Any, replicas: Replicas | None) -> Any:
+        """The values under weights, reduced; with replicas, values of all their samples and weights of its own."""
+        if replicas is None:
+            return reduced(values, weight, reduction, self.name)
+        weight = replicas.whole(weight) if weight is not None and len(weight.shape) else weight
+        found = reduced(values, weight, reduction, self.name)
+        if reduction != "none" or not len(found.shape):
+            return found
+        return own_values(self.spec, found, prediction, replicas)
 
     def values(self, inputs: list[Any], live: Mapping[str, Any], *, compiling: bool) -> Any:
         """One value a sample (and place), or one number."""

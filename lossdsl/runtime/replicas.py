@@ -35,7 +35,11 @@ def replicas_here(backend: str) -> Replicas | None:
         from lossdsl.runtime.replicas_tensorflow import TensorFlowReplicas
 
         return TensorFlowReplicas.here()
-    return None
+    if backend == "torch":
+        from lossdsl.runtime.replicas_torch import TorchReplicas
+
+        return TorchReplicas.here()
+    return None  # JAX spreads arrays over devices, and computes with them as one
 
 
 def own_values(spec: LoadedLoss, values: Any, prediction: Any, replicas: Replicas | None) -> Any:
