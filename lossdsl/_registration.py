@@ -15,7 +15,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_REGISTERS = ("lossdsl.losses", "lossdsl.runtime.keras_metric", "lossdsl.fused.keras_head")
+_REGISTERS = ("lossdsl.losses", "lossdsl.runtime.keras_terms", "lossdsl.fused.keras_head")
 
 
 class _AfterKeras(MetaPathFinder):

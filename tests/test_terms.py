@@ -1,4 +1,4 @@
-"""Sums and outputs in YAML: what the losses come to, and what is said of a mistake."""
+"""Sums and outputs in YAML, and the terms of sums: what they come to, and what is said of a mistake."""
 
 import keras
 import numpy as np
@@ -7,6 +7,8 @@ import pytest
 import lossdsl
 from lossdsl.config import description, find_losses, keys_of_losses
 from lossdsl.errors import LossError
+from lossdsl.ir.text import formula
+from lossdsl.runtime.keras_terms import named_terms
 
 T, X = np.array([[0.5], [2.0]]), np.array([[1.0], [-1.0]])
 E = (T - X)[:, 0]
@@ -108,3 +110,33 @@ def test_mistakes_are_shown_in_the_text(text, message):
     with pytest.raises(LossError) as caught:
         lossdsl.from_yaml(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("a = (t - x)^2\nb = abs(x)\na + 2*b", {"a": "(t - x)^2", "b": "abs(x)"}),
+        ("a = (t - x)^2\nb = abs(x)\na - (b + a)/2", {"a": "(t - x)^2"}),
+        ("a = (t - x)^2\nb = abs(x)\ntotal = a + b\ntotal", {"a": "(t - x)^2", "b": "abs(x)"}),
+        ("a = (t - x)^2\nb = abs(x)\na - (-b) - 3*a", {"a": "(t - x)^2", "b": "abs(x)", "a2": "(t - x)^2"}),
+        # a sum with a name is one term of another
+        ("a = (t - x)^2\nb = abs(x)\nc = a + b\nc + x^2*b", {"c": "(t - x)^2 + abs(x)", "b": "abs(x)"}),
+        ("huber(t, x) + 0.1*mae(t, x)", {"huber": "where(abs(t - x) < 1, 0.5*(t - x)^2, abs(t - x) - 0.5)",
+                                         "mae": "abs(t - x)"}),
+        # no sum; a term without a name, with two, and of parameters alone
+        ("a = (t - x)^2\na", {}),
+        ("a = abs(t - x)\nb = abs(x)\na*b + abs(t)", {}),
+        ("a = abs(t - x)\nabs(x) + a", {"a": "abs(t - x)"}),
+    ],
+)  # fmt: skip
+def test_terms_have_the_names_of_definitions_and_losses(text, expected):
+    loss = lossdsl.load(f"loss f(t, x)\n{text}").program.loss
+    assert {name: formula(term) for name, term in named_terms(loss).items()} == expected
+
+
+def test_a_term_that_is_not_there_is_refused():
+    loss = lossdsl.compile("loss f(t, x)\na = (t - x)^2\na + abs(x)")
+    (term,) = loss.terms
+    with pytest.raises(LossError, match="f has no term `b`"):
+        type(term).from_config({**term.get_config(), "term": "b"})
+    assert lossdsl.compile("huber").terms == []

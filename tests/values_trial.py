@@ -283,7 +283,28 @@ def check_refused():
             jax.grad(lambda x: loss(y, x))(y)
 
 
+def check_terms():
+    """The terms of a sum, one under a weight that changes, add up to the loss; they are saved with the model."""
+    x, y = data()
+    schedule = SCHEDULES.PolynomialDecay(0.0, decay_steps=4, end_learning_rate=1.0)
+    loss = lossdsl.compile("loss f(t, x; b)\nfit = (t - x)^2\nsize = abs(x)\nfit + b*size", b=schedule)
+    keras.utils.set_random_seed(SEED)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1), loss.layer])
+    model.compile("sgd", loss=loss, metrics=loss.terms)
+    log = model.fit(x, y, batch_size=128, verbose=0).history
+    assert sorted(log) == ["f_b", "fit", "loss", "size"]
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert found["f_b"] == 0.25
+    assert found["fit"] + 0.25 * found["size"] == pytest.approx(found["loss"], rel=1e-5)
+    assert found["size"] == pytest.approx(np.abs(model.predict(x, verbose=0)).mean(), rel=1e-5)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        again = keras.models.load_model(Path(folder) / "model.keras")
+    assert again.evaluate(x, y, verbose=0, return_dict=True) == pytest.approx(found)
+
+
 def check_models():
+    check_terms()
     check_schedules()
     check_refused()
     check_training()

@@ -6,7 +6,7 @@ Nothing is built from tags, and an alias shares the value that it names, so no t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ def from_python(value: Any, depth: int = 0) -> Item:
             if not isinstance(key, str):
                 raise LossConfigError(f"the keys of a mapping are text, not {key!r}")
         return Item({key: Entry(None, from_python(inner, depth + 1)) for key, inner in value.items()})
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return Item([from_python(inner, depth + 1) for inner in value])
     return Item(value, None, Source(value) if isinstance(value, str) else None)
 

@@ -104,6 +104,7 @@ class _Main:
         self.requirements: list[Requirement] = []
         self.stack: list[str] = []
         self.names: dict[Expr, str] = {}
+        self.called: dict[Expr, str] = {}
 
     def resolve(
         self, loss: s.LossText, header: s.Header, settled: dict[str, bool | int], free: Collection[str]
@@ -158,6 +159,7 @@ class _Main:
             examples=tuple(body.examples),
             spans=spans,
             names={node: text for node, text in self.names.items() if node.children},
+            called=self.called,
             repeated=tuple(dict.fromkeys(each for each in resolver.repeated if each[0].source is self.file.source)),
         )
 
@@ -354,6 +356,7 @@ class _Main:
                     self._require(resolver, node, inner, call)
         if value_ is None:
             raise LossSyntaxError("the loss has no value", text.span)
+        self.called.setdefault(value_, call.function.text)
         return value_
 
     def _require(self, resolver: Resolver, node: s.Node, scope: Scope, call: s.Call) -> None:

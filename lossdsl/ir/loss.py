@@ -207,7 +207,8 @@ class Loss:
 
     `value` is the last expression before the final average; `result` has it averaged over the last axis, and its axes
     are those of what the loss returns (batch and space, or none for one number). `spans` says where a node was first
-    written, `names` what the author called it; `repeated` has aggregates whose term lacks an axis, with its name.
+    written, `names` what the author called it, `called` of which loss it is the value; `repeated` has aggregates whose
+    term lacks an axis, with its name.
     """
 
     name: str
@@ -226,6 +227,7 @@ class Loss:
     examples: tuple[Example, ...] = ()
     spans: Mapping[Expr, Span] = field(default_factory=dict)
     names: Mapping[Expr, str] = field(default_factory=dict)
+    called: Mapping[Expr, str] = field(default_factory=dict)
     repeated: tuple[tuple[Span, str], ...] = ()
 
     @property

@@ -103,12 +103,12 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
         self, y_true: Any, y_pred: Any, mask: Any, sample_weight: Any, replicas: Replicas | None
     ) -> tuple[Any, Any]:
         """One value a sample, and which of them count (None: all); with replicas, of all their samples."""
-        live = self._live(y_pred)
+        live = self.live(y_pred)
         return evaluate(
             self.spec, y_true, y_pred, mask, dtype=self.dtype, label=self.name, live=live, replicas=replicas
         ).by_sample()
 
-    def _live(self, y_pred: Any) -> Mapping[str, Any]:
+    def live(self, y_pred: Any) -> Mapping[str, Any]:
         """Tensors for the parameters that change."""
         return {}
 
@@ -156,6 +156,22 @@ class Loss(CompiledLoss):
         return found
 
     @property
+    def terms(self) -> list[Any]:
+        """The terms of a sum that have names, as metrics: `model.compile(…, loss=loss, metrics=loss.terms)`.
+
+        Each is the mean over samples of what its name stands for, a definition or a loss that is called, without the
+        factor before it. Empty for a loss that is no sum.
+
+        >>> import lossdsl
+        >>> loss = lossdsl.compile("loss f(t, x)\nfit = (t - x)^2\nsize = abs(x)\nfit + 0.1*size")
+        >>> [term.name for term in loss.terms]
+        ['fit', 'size']
+        """
+        from lossdsl.runtime.keras_terms import TermMetric, named_terms  # which stands above this module
+
+        return [TermMetric(self, name) for name in named_terms(self.spec.program.loss)]
+
+    @property
     def now(self) -> dict[str, Any]:
         """The parameters that change, as numbers and arrays of numpy: what they are at present."""
         return self.layer.now() if self.spec.live else {}
@@ -171,7 +187,7 @@ class Loss(CompiledLoss):
             return spec
         return LoadedLoss(spec.origin, spec.axis, {**spec.parameters, **self.now}, (spec.program,))
 
-    def _live(self, y_pred: Any) -> Mapping[str, Any]:
+    def live(self, y_pred: Any) -> Mapping[str, Any]:
         return self.layer.tensors(y_pred) if self.spec.live else {}
 
     def _repr_latex_(self) -> str:
@@ -239,7 +255,7 @@ def default_name(name: str) -> str:
     try:
         keras.losses.get(name)
     except (TypeError, ValueError):
-        return name
+        return str(name)
     return f"{name}_lossdsl"
 
 

@@ -13,8 +13,26 @@ from lossdsl.runtime.evaluate import evaluate, own_weights, weights
 from lossdsl.runtime.keras_loss import Loss
 from lossdsl.runtime.replicas import own_values
 from lossdsl.runtime.saved import FORMAT, check_config
+from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.runtime.twin import Twin
 from lossdsl.source import Source
+
+
+def counted(loss: Loss, spec: LoadedLoss, label: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """The values of a batch, and what each counts (None: all alike); `spec` is the loss, or a term of it."""
+    mask = keras_internals.mask_of(y_pred)
+    weight = own_weights(spec, sample_weight)
+    y_pred, replicas = loss.gathering(y_pred)
+    live = loss.live(y_pred)
+    found = evaluate(spec, y_true, y_pred, mask, dtype=loss.dtype, label=label, live=live, replicas=replicas)
+    # Each replica adds up its own samples.
+    values, mask = (one if one is None else own_values(spec, one, y_pred, replicas) for one in found.by_sample())
+    if weight is not None:
+        weight = weights(weight, values, loss.dtype, label)
+    if mask is not None:
+        on = keras.ops.cast(mask, loss.dtype)
+        weight = on if weight is None else weight * on
+    return values, weight
 
 
 @keras.saving.register_keras_serializable(package="lossdsl", name="Metric")
@@ -50,19 +68,8 @@ class LossMetric(keras.metrics.Mean):  # type: ignore[misc]
     @keras_internals.opaque
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Takes up the values of a batch; what a mask leaves out, or a weight of 0, does not count."""
-        mask = keras_internals.mask_of(y_pred)
-        dtype, label = self._loss.dtype, self.name
-        sample_weight = own_weights(self.spec, sample_weight)
-        y_pred, replicas = self._loss.gathering(y_pred)
-        found = evaluate(self.spec, y_true, y_pred, mask, dtype=dtype, label=label, replicas=replicas).by_sample()
-        # Each replica adds up its own samples.
-        values, mask = (one if one is None else own_values(self.spec, one, y_pred, replicas) for one in found)
-        if sample_weight is not None:
-            sample_weight = weights(sample_weight, values, dtype, label)
-        if mask is not None:
-            on = keras.ops.cast(mask, dtype)
-            sample_weight = on if sample_weight is None else sample_weight * on
-        return super().update_state(values, sample_weight=sample_weight)
+        values, weight = counted(self._loss, self.spec, self.name, y_true, y_pred, sample_weight)
+        return super().update_state(values, sample_weight=weight)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LossMetric:
