@@ -163,7 +163,7 @@ class Loss(CompiledLoss):
         factor before it. Empty for a loss that is no sum.
 
         >>> import lossdsl
-        >>> loss = lossdsl.compile("loss f(t, x)\nfit = (t - x)^2\nsize = abs(x)\nfit + 0.1*size")
+        >>> loss = lossdsl.compile("loss f(t, x)\\nfit = (t - x)^2\\nsize = abs(x)\\nfit + 0.1*size")
         >>> [term.name for term in loss.terms]
         ['fit', 'size']
         """
