@@ -238,9 +238,12 @@ def cases(chance: random.Random, kinds: tuple[str, ...]) -> Iterator[Case]:
                 yield kind, [chance.choice(_COMMANDS), *(chance.choice(_WORDS) for _ in range(chance.randrange(6)))]
             case "source":
                 yield kind, chance.choice(VALUES)
+            case "checked":
+                text = Grammar(chance).text() if chance.random() < 0.7 else chance.choice(CATALOG)
+                yield kind, text if chance.random() < 0.6 else mutated(text, chance)
 
 
-KINDS = ("grammar", "text", "derived", "yaml", "saved", "parameters", "tensors", "command", "source")
+KINDS = ("grammar", "text", "derived", "yaml", "saved", "parameters", "tensors", "command", "source", "checked")
 
 
 # --- what must hold -----------------------------------------------------------------------------------------------
@@ -327,6 +330,15 @@ def try_source(value: Any) -> None:
     lossdsl.load(value)
 
 
+def try_checked(text: str) -> None:
+    """Looks for mistakes in a text: whatever it is, that ends in a report."""
+    report = lossdsl.check(Source(text, "fuzz.loss"))
+    str(report)
+    wrong = [found.message for found in report.findings if found.id in ("value", "gradient")]
+    if wrong:
+        raise Broken(wrong[0])
+
+
 TRIALS: dict[str, Callable[[Any], None]] = {
     **dict.fromkeys(("grammar", "text", "derived"), try_text),
     "yaml": try_yaml,
@@ -335,6 +347,7 @@ TRIALS: dict[str, Callable[[Any], None]] = {
     "tensors": try_tensors,
     "command": try_command,
     "source": try_source,
+    "checked": try_checked,
 }
 
 

@@ -591,3 +591,24 @@ def test_floating_point_is_tried_at_what_is_no_number():
     (batch,) = batches(loss, ranges(loss), FLOAT32, 24)
     (target,) = loss.target.nodes
     assert np.isnan(batch.inputs[target]).sum() == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss e(t: scalar, x)\nargmax[j]((x^floor(t))[j])",  # a power whose operands have other axes
+        "loss e(t: scalar, x)\nu = log_softmax(x)\ndigamma(mod(x, u[t]))",  # an index that is nan
+        "t[1:]",  # on a grid of one element nothing is left
+        "loss e(t, x)\n(2*x)^(t - t)",  # a form without the axes of the loss
+        "loss e(t: positive, x: positive)\nstd(t)^cbrt(1e300)",  # a power that no exact arithmetic works out
+        "u = sum(gammainc(t, x))\nstd(u)*x",  # a shape below 0
+        "loss e(t, x; q = inf)\nmin(q, abs(t - x))",
+    ],
+)
+def test_what_a_text_means_is_judged_or_left(text):
+    report = lossdsl.check(text)
+    assert not {"value", "gradient"} & {one.id for one in report.findings}
+
+
+def test_one_to_any_power_is_one():
+    assert found("acos(1^x) + (t - x)^2", asked=()) == found("(t - x)^2")

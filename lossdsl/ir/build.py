@@ -255,7 +255,7 @@ def _fold_pow(a: Expr, b: Expr) -> Expr | None:
     x, y = exact(a), exact(b)
     if y == 1:
         return a
-    if y == 0:
+    if y == 0 or x == 1:
         return ONE
     if x is None or y is None or y.denominator != 1 or abs(y) > MAX_EXPONENT or (x == 0 and y < 0):
         return None

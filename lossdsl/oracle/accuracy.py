@@ -88,7 +88,7 @@ class Truth:
 
     @staticmethod
     def _parts(samples: Samples, arrays: Sequence[Any]) -> dict[str, Array]:
-        value, *slopes = (np.asarray(array).reshape(samples.rows, -1) for array in arrays)
+        value, *slopes = (_by_row(np.asarray(array), samples.rows) for array in arrays)
         return {"value": value, "gradient": np.concatenate(slopes, axis=1)}
 
     def errors(self, arrays: Sequence[Any], kind: Format) -> dict[str, Errors]:
@@ -147,6 +147,13 @@ class Truth:
                 far = _floats(np.abs(after - still[part]))
                 found[part] = np.maximum(found[part], np.max(np.where(np.isfinite(far), far, np.inf), axis=1))
         return found
+
+
+def _by_row(array: Array, rows: int) -> Array:
+    """A row for each sample; what is the same for all, as a form that a rule made simpler may be, is repeated."""
+    if array.size % rows:
+        array = np.broadcast_to(array, (rows, *array.shape))
+    return array.reshape(rows, -1)
 
 
 def _floats(values: Array) -> Floats:

@@ -142,7 +142,7 @@ def _agree(ours: Any, theirs: Any, scale: Any, m: MpNumbers) -> bool:
 
 def _value_verdict(value: Expr, trials: list[Trial]) -> Verdict:
     for trial in trials:
-        got = trial.of(value)
+        got = np.broadcast_to(met(trial.of(value), value.axes, trial.loss.result.axes), trial.values.shape)
         for ours, theirs in zip(got.ravel(), trial.values.ravel(), strict=True):
             if trial.m.isfinite(theirs) and not _agree(ours, theirs, abs(trial.total) + 1, trial.m):
                 return Verdict("refuted", points=len(trials), detail=_difference("the value", ours, theirs, trial))

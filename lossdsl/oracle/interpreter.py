@@ -89,6 +89,10 @@ def met(array: Array, have: Axes, want: Axes) -> Array:
     return array[tuple(slice(None) if axis in have else None for axis in ordered(want | have))]
 
 
+_FAR = 2**63
+"""No axis is as long."""
+
+
 class _Run:
     def __init__(self, m: Numbers, sizes: Sizes, done: dict[Expr, Array]) -> None:
         self.m = m
@@ -228,6 +232,8 @@ class _Run:
             for place, value in enumerate(row[1:], 1):
                 found = m.where(m.ge(at, m.number(place)), value, found)
             return found
+        if not -_FAR < at < _FAR:  # an infinite number is held inside; of nan nobody knows
+            return at if at != at else row[-1 if at > 0 else 0]
         wanted = int(at)
         if fixed and wanted < 0:
             wanted += len(row)

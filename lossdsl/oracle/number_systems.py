@@ -149,7 +149,9 @@ class MpNumbers:
         return self.context.power(a, self._bounded(b))
 
     def _bounded(self, value: Any) -> Any:
-        """An argument, infinite if it is beyond 2^4096."""
+        """An argument, infinite if it is beyond 2^4096, nan if it is complex."""
+        if isinstance(value, self.context.mpc):
+            return self.nan
         _, _, exponent, bits = value._mpf_ if hasattr(value, "_mpf_") else self.mpf(value)._mpf_
         return value if exponent + bits <= _REACH else self.inf if value > 0 else -self.inf
 

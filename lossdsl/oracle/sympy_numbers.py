@@ -10,6 +10,9 @@ from typing import Any
 from lossdsl.ir.op import Op
 from lossdsl.oracle.number_systems import Beyond
 
+_MOST_BITS = 2**16
+"""Of a power that is worked out exactly."""
+
 
 class SympyNumbers:
     """Sympy's expressions.
@@ -24,7 +27,7 @@ class SympyNumbers:
         self.sympy = sympy
         self.stopped: dict[Any, Any] = {}
         self.conditions: dict[Any, Any] = {}
-        self.power, self.sqrt, self.exp, self.log = sympy.Pow, sympy.sqrt, sympy.exp, sympy.log
+        self.sqrt, self.exp, self.log = sympy.sqrt, sympy.exp, sympy.log
         self.abs, self.pi, self.ratio = sympy.Abs, sympy.pi, sympy.Rational
         self.erf, self.erfc, self.loggamma, self.besseli = sympy.erf, sympy.erfc, sympy.loggamma, sympy.besseli
         self.digamma, self.polygamma, self.sign = sympy.digamma, sympy.polygamma, sympy.sign
@@ -52,6 +55,14 @@ class SympyNumbers:
             return self.number(found) if type(found) is int else found
 
         return one
+
+    def power(self, a: Any, b: Any) -> Any:
+        """A power; of large exponents sympy would work out all digits."""
+        if getattr(b, "is_Number", False):
+            bits = (int(a.p).bit_length() + int(a.q).bit_length()) if getattr(a, "is_Rational", False) else 1
+            if abs(b) * bits > _MOST_BITS:
+                raise Beyond("pow")
+        return self.sympy.Pow(a, b)
 
     def where(self, c: Any, a: Any, b: Any) -> Any:
         return c * a + (1 - c) * b

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.ir.verdict import Number
-from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.interpreter import Array, met
 from lossdsl.oracle.number_systems import MpNumbers
 from lossdsl.pipeline import Program
 from lossdsl.refute.counterexamples import plainness
@@ -187,7 +187,15 @@ def may_be_steep(node: Expr) -> TypeGuard[Call]:
 def is_steep(node: Call, done: Mapping[Expr, Array], count: int) -> list[bool]:
     """At which points of a line an operation is where its slope is infinite."""
     if node.op.name == "pow":
-        bases, exponents = (rows(done[arg], count) for arg in node.args)
+        bases, exponents = (_values(arg, node, done, count) for arg in node.args)
         return [a == 0 and c < 1 for a, c in zip(bases, exponents, strict=True)]
     steep = [float(end) for end in node.op.trait.steep] if node.op.trait is not None else []
     return [value in steep for value in rows(done[node.args[0]], count)]
+
+
+def _values(arg: Expr, node: Expr, done: Mapping[Expr, Array], count: int) -> list[Any]:
+    """The values of an operand, one for each of the operation: at the points of a line, or in a tensor of its axes."""
+    array = done[arg]
+    if array.size not in (1, count):
+        array = np.broadcast_to(met(array, arg.axes, node.axes), done[node].shape)
+    return rows(array, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,14 +18,16 @@ Truths = NDArray[np.bool_]
 
 
 def rows(array: Array, count: int) -> list[Any]:
-    """The values of a part at the points of a line: one for each, or one for all."""
-    flat: list[Any] = array.ravel().tolist()
+    """The values of a part at the points of a line: one for each, or one for all; nan for one without elements."""
+    flat: list[Any] = array.ravel().tolist() or [math.nan]
     return flat if len(flat) == count else flat * count
 
 
 def infinite(array: Array, count: int) -> Truths:
     """At which points of a line mpmath's numbers are infinite or nan: these have a mantissa of 0 and an exponent."""
     found = np.array([not y._mpf_[1] and y._mpf_[2] != 0 for y in array.ravel().tolist()], dtype=bool)
+    if not found.size:  # a part without elements has no value
+        return np.ones(count, dtype=bool)
     return np.broadcast_to(found, (count,))
 
 
