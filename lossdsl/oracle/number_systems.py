@@ -146,7 +146,11 @@ class MpNumbers:
         return lambda *args: function(*map(self._bounded, args))
 
     def power(self, a: Any, b: Any) -> Any:
-        return self.context.power(a, self._bounded(b))
+        """A power; of exponents so large that a number next to 1 leaves all bounds, infinity or 0."""
+        b = self._bounded(b)
+        if abs(b) < self.mpf(2) ** (self.context.prec + 64) or not abs(a) < self.inf:
+            return self.context.power(a, b)
+        return self.mpf(1) if abs(a) == 1 else self.inf if (abs(a) > 1) == (b > 0) else self.mpf(0)
 
     def _bounded(self, value: Any) -> Any:
         """An argument, infinite if it is beyond 2^4096, nan if it is complex."""
@@ -173,7 +177,14 @@ class MpNumbers:
             return self.nan
         if low == high or (low == 0 and high == self.inf):
             return self.mpf(low != high)
-        return self.context.gammainc(a, low, high, regularized=True)
+        if low >= a + 1 or (low == 0 and high <= a + 1):
+            return self.context.gammainc(a, low, high, regularized=True)
+        # Beyond its middle the series of a share is slow, that of the rest is not; a small shape leaves it little.
+        lost = max(0, -self.context.mag(a)) // 3
+        with self.context.extradps(20 + lost):
+            rest = (0, low) if high == self.inf else (high, self.inf)
+            found = 1 - self.context.gammainc(a, *rest, regularized=True)
+        return +found
 
     def xlogy(self, a: Any, b: Any) -> Any:
         return self.mpf(0) if a == 0 else a * self.context.log(b)

@@ -13,6 +13,9 @@ from lossdsl.oracle.number_systems import Beyond
 _MOST_BITS = 2**16
 """Of a power that is worked out exactly."""
 
+_MOST_BITS_WRITTEN = 512
+"""Of a number in a formula: whole exponents of such sizes are worked out digit by digit."""
+
 
 class SympyNumbers:
     """Sympy's expressions.
@@ -42,6 +45,8 @@ class SympyNumbers:
         if isinstance(value, float) and not math.isfinite(value):
             raise Beyond("inf")
         exact = Fraction(value)
+        if exact.numerator.bit_length() + exact.denominator.bit_length() > _MOST_BITS_WRITTEN:
+            raise Beyond("a number of very many digits")
         return self.sympy.Rational(exact.numerator, exact.denominator)
 
     def apply(self, function: Callable[..., Any], name: str, args: tuple[Any, ...]) -> Any:
