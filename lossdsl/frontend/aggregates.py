@@ -120,6 +120,8 @@ def _whole_along(name: str) -> Callable[[Expr, Selection], Expr]:
 
 def var(expr: Expr, chosen: Selection) -> Expr:
     expr = b.number(expr)
+    if not chosen.over & expr.axes:  # what is the same everywhere does not vary
+        return b.ZERO
     if chosen.condition is None:
         return whole.reduce("var", b.spread(expr, chosen.over), chosen.over)
     return mean(b.power(b.sub(expr, mean(expr, chosen)), b.TWO), chosen)
@@ -127,6 +129,8 @@ def var(expr: Expr, chosen: Selection) -> Expr:
 
 def std(expr: Expr, chosen: Selection) -> Expr:
     expr = b.number(expr)
+    if not chosen.over & expr.axes:
+        return b.ZERO
     if chosen.condition is None:
         return whole.reduce("std", b.spread(expr, chosen.over), chosen.over)
     variance = var(expr, chosen)

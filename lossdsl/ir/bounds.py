@@ -21,6 +21,20 @@ _BITS = 20_000
 """The longest end that is kept as it is, in bits; a longer one is rounded outwards."""
 
 
+def _plus(a: End, b: End) -> End:
+    """The sum of two ends; a fraction may be beyond all floats."""
+    return a if abs(a) == INF else b if abs(b) == INF else a + b
+
+
+def _times(a: End, b: End) -> End:
+    """The product of two ends, 0 where one of them is."""
+    if a == 0 or b == 0:
+        return _ZERO
+    if INF in (abs(a), abs(b)):
+        return INF if (a > 0) == (b > 0) else -INF
+    return a * b
+
+
 @dataclass(frozen=True)
 class Bounds:
     """The reals from `low` to `high`. An end that is `open` is surely not taken; infinite ends never are."""
@@ -95,7 +109,7 @@ class Bounds:
         return Bounds(-self.high, -self.low, self.high_open, self.low_open)
 
     def __add__(self, other: Bounds) -> Bounds:
-        low, high = self.low + other.low, self.high + other.high
+        low, high = _plus(self.low, other.low), _plus(self.high, other.high)
         return _kept(Bounds(low, high, self.low_open or other.low_open, self.high_open or other.high_open))
 
     def __sub__(self, other: Bounds) -> Bounds:
@@ -104,7 +118,7 @@ class Bounds:
     def __mul__(self, other: Bounds) -> Bounds:
         ends = [
             (
-                _ZERO if a == 0 or b == 0 else a * b,
+                _times(a, b),
                 (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open),
             )
             for a, a_open in ((self.low, self.low_open), (self.high, self.high_open))

@@ -8,6 +8,7 @@ equal where it can. What is tried is bounded by size, never by a clock.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import islice
 from random import Random
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.op import NO_SLOPE, Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.verdict import Verdict
 from lossdsl.oracle.interpreter import Array, evaluate, met
@@ -55,7 +57,11 @@ def judge(
     found: list[tuple[InputSpec | None, Verdict]] = [(None, _value_verdict(value, trials))]
     derivative = None
     finer: list[Trial] | None = None
+    flat = _without_slope(loss)
     for spec, exprs in gradients.items():
+        if function := next((flat[node] for node in spec.nodes if node in flat), None):
+            found.append((spec, Verdict("open", detail=f"`{function}` has no slope in it")))
+            continue
         verdict = _quotient_verdict(spec, exprs, trials)
         if verdict.how == "open":
             finer = [Trial(loss, trial.point, FINE) for trial in trials[:2]] if finer is None else finer
@@ -67,6 +73,16 @@ def judge(
             if derivative.is_given_by(spec, exprs):
                 verdict = Verdict("proved")
         found.append((spec, verdict))
+    return found
+
+
+def _without_slope(loss: Loss) -> dict[Expr, str]:
+    """The inputs in which a function that is called has no slope, each with such a function."""
+    found: dict[Expr, str] = {}
+    for node in walk(loss.result):
+        for arg, slope in zip(node.children, node.op.derivative, strict=False) if isinstance(node, Call) else ():
+            if slope == NO_SLOPE:
+                found.update((leaf, node.op.name) for leaf in walk(arg) if isinstance(leaf, Input))
     return found
 
 
@@ -89,6 +105,21 @@ class Trial:
     @property
     def is_usable(self) -> bool:
         return bool(self.m.isfinite(self.total))
+
+    @cached_property
+    def passes_infinity(self) -> bool:
+        """Whether an infinite value on the way reaches the loss, as in erf(1/0): it does if nan in its place does."""
+        for node in walk(self.loss.result):
+            if not isinstance(node, Call) or node.kind is not Kind.REAL:
+                continue
+            array = self._done[node]
+            infinite = np.array([self.m.isinf(one) for one in array.ravel().tolist()], dtype=bool).reshape(array.shape)
+            if infinite.any():
+                given = {**self.given, node: np.where(infinite, self.m.nan, array)}
+                values = evaluate([self.loss.result], given, self.m, self.point.sizes)[self.loss.result]
+                if any(self.m.isnan(one) for one in values.ravel().tolist()):
+                    return True
+        return False
 
     def of(self, expr: Expr) -> Array:
         self._done = evaluate([expr], self._done, self.m, self.point.sizes)
@@ -180,6 +211,8 @@ def _differences(spec: InputSpec, slopes: Mapping[Input, Array], trial: Trial) -
         slope = trial.quotient(one)
         if slope is not None:
             ours = slopes[node][place]
+            if not trial.m.isfinite(ours) and trial.passes_infinity:
+                continue  # what a slope is there no rule says
             is_right = _agree(ours, slope, abs(ours) + trial.m.mpf("1e-10"), trial.m)
             label = f"d/d{node.name}{list(place) if place else ''}"
             yield "" if is_right else _difference(label, ours, slope, trial)

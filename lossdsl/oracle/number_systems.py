@@ -38,7 +38,7 @@ def mp_numbers(digits: int = DIGITS) -> MpNumbers:
     return MpNumbers(digits)
 
 
-_GROWING = ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "loggamma", "besseli")
+_GROWING = ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "loggamma")
 """Functions of mpmath's that take as many digits as their argument has before the point: `exp(exp(exp(9)))` would never
 end."""
 _REACH = 4096
@@ -159,6 +159,10 @@ class MpNumbers:
         _, _, exponent, bits = value._mpf_ if hasattr(value, "_mpf_") else self.mpf(value)._mpf_
         return value if exponent + bits <= _REACH else self.inf if value > 0 else -self.inf
 
+    def besseli(self, order: Any, a: Any) -> Any:
+        order, a = self._bounded(order), self._bounded(a)
+        return self.inf if abs(a) == self.inf else self.context.besseli(order, a)
+
     def ratio(self, p: int, q: int) -> Any:
         return self.mpf(p) / q
 
@@ -180,7 +184,7 @@ class MpNumbers:
         if low >= a + 1 or (low == 0 and high <= a + 1):
             return self.context.gammainc(a, low, high, regularized=True)
         # Beyond its middle the series of a share is slow, that of the rest is not; a small shape leaves it little.
-        lost = max(0, -self.context.mag(a)) // 3
+        lost = max(0, -int(self.context.mag(a))) // 3 if a > 0 and a < self.inf else 0
         with self.context.extradps(20 + lost):
             rest = (0, low) if high == self.inf else (high, self.inf)
             found = 1 - self.context.gammainc(a, *rest, regularized=True)
