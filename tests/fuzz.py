@@ -5,7 +5,8 @@
 
 Each ends in a result or a LossError: no other exception, no more than 5 s of processor time, no more than 300 MB, no
 process, socket or file opened for writing, and no code run but what the compiler generates. A text that is a loss is
-formatted to a text of the same meaning, which formatting leaves as it is. What breaks this is printed, made smaller.
+formatted to a text of the same meaning, which formatting leaves as it is; what `check` finds in one is no mistake of
+the compiler. What breaks this is printed, made smaller.
 A part with a fixed seed is `tests/test_fuzz.py`.
 """
 

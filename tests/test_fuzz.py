@@ -24,8 +24,9 @@ import fuzz  # noqa: E402 - a script beside this file
         (["grammar", "derived", "text"], 300),
         (["yaml", "saved", "parameters", "tensors", "source"], 1200),
         (["command"], 200),
+        (["checked"], 40),
     ],
-    ids=["texts", "what stands around them", "command lines"],
+    ids=["texts", "what stands around them", "command lines", "texts that are checked"],
 )
 def test_every_input_ends_in_a_result_or_a_message(kinds, inputs):
     command = [sys.executable, str(HERE / "fuzz.py"), "--seed", "20250", "--inputs", str(inputs), "--kinds", *kinds]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import one_loss, program_of
+from lossdsl.cli.named import add_output, one_loss, program_of
 from lossdsl.cli.status import CLEAN, FOUND
 from lossdsl.cli.terminal import deliver
 
@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
     )
     for name in ("first", "second"):
         parser.add_argument(name, metavar="FILE", help="a built-in's name, a file, or a formula in quotes")
+    add_output(parser)
     parser.set_defaults(run=run)
 
 
@@ -42,5 +43,5 @@ def run(options: argparse.Namespace) -> int:
     if found.point:
         where = "otherwise they differ" if lines else f"{names[0]} and {names[1]} differ, by more than scale and shift"
         lines.append(f"{where}, as at {found.point}: {found.values[0]} and {found.values[1]}")
-    deliver("\n".join([*lines, ""]))
+    deliver("\n".join([*lines, ""]), options.output)
     return CLEAN if found.relations else FOUND

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lossdsl.cli.named import add_output
 from lossdsl.cli.status import CLEAN
 from lossdsl.cli.terminal import COLOURS, deliver
 
@@ -30,6 +31,7 @@ def add(commands: Any) -> None:
         "  fish   lossdsl completion fish > ~/.config/fish/completions/lossdsl.fish",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_output(parser)
     parser.add_argument("shell", choices=tuple(_SCRIPTS), metavar="SHELL", help="bash, zsh or fish")
     parser.set_defaults(run=run)
 
@@ -37,7 +39,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from lossdsl.cli import parser
 
-    deliver(_SCRIPTS[options.shell](_commands(parser())))
+    deliver(_SCRIPTS[options.shell](_commands(parser())), options.output)
     return CLEAN
 
 

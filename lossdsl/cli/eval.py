@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import add_one_loss, one_loss, program_of, value_of
+from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of, value_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.cli.terminal import deliver
 from lossdsl.errors import LossError, did_you_mean
@@ -26,6 +26,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_one_loss(parser)
+    add_output(parser)
     parser.add_argument("inputs", nargs="*", metavar="INPUT=VALUE", help="a number or a list, as in t=0 x='[1, 2]'")
     parser.add_argument("--grad", action="store_true", help="print the gradient, too")
     parser.add_argument("--wrt", metavar="INPUT", help="the input that the gradient is in (by default the prediction)")
@@ -57,13 +58,14 @@ def run(options: argparse.Namespace) -> int:
         loss = LoadedLoss(source, axes_of(axis), given, [program])
         if options.grad or options.wrt is not None:
             value, slope = loss.numpy.value_and_grad(**inputs, wrt=options.wrt)
-            deliver(f"{_shown(value)}\ngradient in {options.wrt or program.loss.prediction.name}: {_shown(slope)}\n")
+            text = f"{_shown(value)}\ngradient in {options.wrt or program.loss.prediction.name}: {_shown(slope)}\n"
         else:
-            deliver(f"{_shown(loss.numpy(**inputs))}\n")
+            text = f"{_shown(loss.numpy(**inputs))}\n"
     except LossError as error:
         if error.span is None:
             raise WrongUse(f"{error.message}{f'; {error.hint}' if error.hint else ''}") from None
         raise
+    deliver(text, options.output)
     return CLEAN
 
 

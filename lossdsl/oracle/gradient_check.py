@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.expr import Call, Expr, Input, walk
+from lossdsl.ir.expr import Call, Expr, Input, valued, walk
 from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.op import NO_SLOPE, Kind
 from lossdsl.ir.ranges import Ranges
@@ -80,9 +80,11 @@ def _without_slope(loss: Loss) -> dict[Expr, str]:
     """The inputs in which a function that is called has no slope, each with such a function."""
     found: dict[Expr, str] = {}
     for node in walk(loss.result):
-        for arg, slope in zip(node.children, node.op.derivative, strict=False) if isinstance(node, Call) else ():
+        if not isinstance(node, Call):
+            continue
+        for arg, slope in zip(node.args, node.op.derivative, strict=False):
             if slope == NO_SLOPE:
-                found.update((leaf, node.op.name) for leaf in walk(arg) if isinstance(leaf, Input))
+                found.update((leaf, node.op.name) for leaf in valued(arg) if isinstance(leaf, Input))
     return found
 
 

@@ -60,7 +60,8 @@ def _is_judged(node: Gather) -> bool:
 def _places(node: Gather, done: Mapping[Expr, Array]) -> tuple[Array, int]:
     """The elements that are read, and how many there are."""
     length = done[node.arg].shape[ordered(node.arg.axes).index(node.axis)]
-    return np.asarray(np.frompyfunc(int, 1, 1)(done[node.index]), dtype=object), length
+    whole = np.frompyfunc(lambda place: int(place) if mp_numbers().isfinite(place) else length, 1, 1)
+    return np.asarray(whole(done[node.index]), dtype=object), length
 
 
 def _missing(node: Gather, done: Mapping[Expr, Array]) -> MissingElement | None:
