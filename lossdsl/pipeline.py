@@ -28,8 +28,9 @@ from lossdsl.source import Source
 from lossdsl.stages import STAGES as STAGES
 from lossdsl.stages import shown
 from lossdsl.targets import TARGETS as TARGETS
-from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter
+from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter, twin_code
 from lossdsl.targets.layout import is_flexible
+from lossdsl.targets.some_samples import Rows
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.fewer_passes import affine_choices
 from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for, without_slope
@@ -263,6 +264,16 @@ class Program:
     def value_module(self, target: str) -> ast.Module:
         """The same with `value` alone: the gradient is not worked out for it."""
         return code.module([self._value_function(target)], target)
+
+    def twin_module(self, spec: InputSpec | None, *, has_value: bool) -> tuple[ast.Module, Rows | None]:
+        """Python for numpy: `twin`, the value, the gradient in an input, or both, for some samples.
+
+        Beside it stands what is needed of all samples first, functions of their own, whose results are arguments of
+        `twin` between inputs and parameters; None if all samples are needed at once.
+        """
+        value = guarded((self.value,), self.known) if has_value else ()
+        slopes = guarded(self.gradients[spec], self.known) if spec else ()
+        return twin_code.module(self.loss, value, spec, slopes)
 
     def second_module(self, target: str, spec: InputSpec) -> ast.Module:
         """The same with `second`, the product of the second derivatives in an input with a last argument."""

@@ -143,6 +143,8 @@ def test_a_name_is_let_go_after_its_last_use():
     body = ast.parse("a = f(x)\nb = g(a)\nc = b + a\nd = c").body
     kept = freed(body, ast.parse("return_ = d + b").body)
     assert [ast.unparse(one) for one in kept] == ["a = f(x)", "b = g(a)", "c = b + a", "del a", "d = c", "del c"]
+    inside = ast.parse("a = f(x)\ndef g(y):\n    z = y + a\n    return z\nb = g(1)\nc = b").body
+    assert [ast.unparse(one) for one in freed(inside, []) if isinstance(one, ast.Delete)] == ["del b, c"]
 
 
 PARTS = {

@@ -241,17 +241,20 @@ def test_mistakes_name_the_culprit(call: Any, error: type[Exception], message: s
 def test_a_value_asks_for_no_gradient_and_a_gradient_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = lossdsl.load(TRIPLE)
     asked = []
-    made = type(loss.program).gradient_module
-    monkeypatch.setattr(
-        type(loss.program), "gradient_module", lambda self, *given: (asked.append(given[1].name), made(self, *given))[1]
-    )
+    made = type(loss.program).twin_module
+
+    def noted(self: Any, spec: Any, *, has_value: bool) -> Any:
+        asked.append((spec and spec.name, has_value))
+        return made(self, spec, has_value=has_value)
+
+    monkeypatch.setattr(type(loss.program), "twin_module", noted)
     arguments = [[1.0]], [[2.0]], [3.0], [[0.5]]
     loss.numpy(*arguments)
-    assert asked == []
+    assert asked == [(None, True)]
     assert "gradients" not in vars(loss.program)
     loss.numpy.grad(*arguments, wrt="w")
     loss.numpy.grad(*arguments, wrt="w")
-    assert asked == ["w"]
+    assert asked[1:] == [("w", False)]
 
 
 def test_a_program_that_is_there_is_used() -> None:

@@ -57,10 +57,11 @@ def mixes_samples(value: Expr, *, conditions: bool = False) -> bool:
 
 def needs_whole_batch(result: Expr) -> bool:
     """Whether what a loss returns for a sample, or for the batch as one, cannot be told from the sample alone."""
-    return BATCH not in result.axes or any(_asks_for_batch(node) for node in walk(result))
+    return BATCH not in result.axes or any(asks_for_batch(node) for node in walk(result))
 
 
-def _asks_for_batch(node: Expr) -> bool:
+def asks_for_batch(node: Expr) -> bool:
+    """Whether a node by itself takes other samples than the one at hand, or their number."""
     match node:
         case Reduce() | Along() | Length():
             axes = node.over

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.loss import InputSpec
-from lossdsl.runtime.execute import functions
+from lossdsl.runtime.by_rows import ByRows
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
 from lossdsl.runtime.shapes import Shapes, Step
@@ -43,8 +43,7 @@ class Twin:
     def __init__(self, spec: LoadedLoss, rank_one_is_batch: bool = False) -> None:
         self._spec = spec
         self._rank_one_is_batch = rank_one_is_batch
-        self._values: Callable[..., Any] | None = None
-        self._slopes: dict[InputSpec, Callable[..., Any]] = {}
+        self._made: dict[tuple[InputSpec | None, bool], ByRows] = {}
         self._hessians: dict[InputSpec, Hessian] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -86,22 +85,22 @@ class Twin:
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
         """One value a sample (or a sample and place); one number for a loss of the whole batch."""
         call = self._prepared(inputs, named)
-        with np.errstate(all="ignore"):
-            return call.leave(self._value(*call.arguments, *self._spec.arguments(call.last)))
+        (value,) = self._run(None, call, has_value=True)
+        return call.leave(value)
 
     def grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
         """The derivative of the sum of all values with respect to an input, by default the prediction."""
-        return self.value_and_grad(*inputs, wrt=wrt, **named)[1]
-
-    def value_and_grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> tuple[Any, Array]:
-        """Value and gradient at once."""
         spec = self._wrt(wrt)
         call = self._prepared(inputs, named)
-        arguments = (*call.arguments, *self._spec.arguments(call.last))
-        with np.errstate(all="ignore"):
-            value = call.leave(self._value(*arguments))
-            (slope,) = self._slope(spec)(*arguments)
-        return value, call.restore(spec, slope)
+        (slope,) = self._run(spec, call, has_value=False)
+        return call.restore(spec, slope)
+
+    def value_and_grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> tuple[Any, Array]:
+        """Value and gradient at once: they share what they have in common."""
+        spec = self._wrt(wrt)
+        call = self._prepared(inputs, named)
+        value, slope = self._run(spec, call, has_value=True)
+        return call.leave(value), call.restore(spec, slope)
 
     def hess(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
         """The diagonal of the second derivative of the sum of all values in an input, by default the prediction.
@@ -137,20 +136,13 @@ class Twin:
             raise LossTypeError(f"`{spec.name}` is a label: there is no gradient in it", None, hint)
         return spec
 
-    # Compiled when they are asked for: a gradient costs much more than a value.
-
-    @property
-    def _value(self) -> Callable[..., Any]:
-        if self._values is None:
-            module = self._spec.program.value_module("numpy")
-            self._values = functions(module, self._spec.name)["value"]
-        return self._values
-
-    def _slope(self, spec: InputSpec) -> Callable[..., Any]:
-        if spec not in self._slopes:
-            module = self._spec.program.gradient_module("numpy", spec)
-            self._slopes[spec] = functions(module, self._spec.name)[f"gradient_{spec.identifier}"]
-        return self._slopes[spec]
+    def _run(self, spec: InputSpec | None, call: _Call, *, has_value: bool) -> tuple[Array, ...]:
+        """The value, the gradient in an input, or both; compiled when asked for, as a gradient costs more."""
+        key = spec, has_value
+        if key not in self._made:
+            self._made[key] = ByRows(self._spec.program, spec, has_value=has_value)
+        with np.errstate(all="ignore"):
+            return self._made[key](call.arguments, self._spec.arguments(call.last))
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
         loss = self._spec.program.loss
@@ -231,8 +223,7 @@ def _array(spec: InputSpec, value: ArrayLike, loss: str) -> Array:
         raise no_tensor(loss, spec.name, value, error) from None
     if array.dtype.kind not in "buif":
         raise no_tensor(loss, spec.name, value)
-    is_whole = array.dtype.kind != "f" or bool(np.all(np.isfinite(array) & (array == np.floor(array))))
-    if spec.is_label and not is_whole:
+    if spec.is_label and array.dtype.kind == "f" and not np.all(np.isfinite(array) & (array == np.floor(array))):
         message = f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole"
         raise LossShapeError(message, None, "labels are 0, 1, 2, …")
     return array

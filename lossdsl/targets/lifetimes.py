@@ -5,11 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+_FUNCTIONS = (ast.FunctionDef, ast.Lambda)
+
 
 def freed(body: Sequence[ast.stmt], end: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Statements with each name that they assign deleted after its last use, unless `end` uses it."""
+    """Statements with each name that they assign deleted after its last use, unless `end` uses it.
+
+    What a function inside uses may be needed as long as that is called, and stays.
+    """
     assigned = {one.id for statement in body for one in _names(statement) if isinstance(one.ctx, ast.Store)}
-    waiting = assigned - {one.id for statement in end for one in _names(statement)}
+    inside = [part for statement in body for part in ast.walk(statement) if isinstance(part, _FUNCTIONS)]
+    waiting = assigned - {one.id for statement in (*end, *inside) for one in _names(statement)}
     found: list[ast.stmt] = []
     for statement in reversed(body):
         last = sorted({one.id for one in _names(statement)} & waiting)
@@ -20,5 +26,5 @@ def freed(body: Sequence[ast.stmt], end: Sequence[ast.stmt]) -> list[ast.stmt]:
     return found[::-1]
 
 
-def _names(statement: ast.stmt) -> list[ast.Name]:
+def _names(statement: ast.AST) -> list[ast.Name]:
     return [part for part in ast.walk(statement) if isinstance(part, ast.Name)]
