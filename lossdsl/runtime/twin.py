@@ -15,7 +15,7 @@ from lossdsl.runtime.by_rows import ByRows
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
 from lossdsl.runtime.shapes import Shapes, Step
-from lossdsl.runtime.weighted_values import reduced
+from lossdsl.runtime.weighted_values import no_samples, reduced, weighted
 
 if TYPE_CHECKING:
     from lossdsl.runtime.spec import LoadedLoss
@@ -45,6 +45,7 @@ class Twin:
         self._rank_one_is_batch = rank_one_is_batch
         self._made: dict[tuple[InputSpec | None, bool], ByRows] = {}
         self._hessians: dict[InputSpec, Hessian] = {}
+        self._weighted: tuple[Twin, str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and sent to other processes as its loss."""
@@ -88,8 +89,20 @@ class Twin:
         (value,) = self._run(None, call, has_value=True)
         return call.leave(value)
 
-    def grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
-        """The derivative of the sum of all values with respect to an input, by default the prediction."""
+    def grad(
+        self, *inputs: ArrayLike, wrt: str | None = None, sample_weight: ArrayLike | None = None, **named: ArrayLike
+    ) -> Array:
+        """The derivative of the sum of all values, each times its weight, in an input, by default the prediction.
+
+        Weights have one number a sample, or one a sample and place.
+
+        >>> import lossdsl
+        >>> lossdsl.load("huber", delta=1.0).numpy.by_row.grad([0.0, 0.0], [0.5, 3.0], sample_weight=[1.0, 2.0])
+        array([0.5, 2. ])
+        """
+        if sample_weight is not None:
+            twin, given = self._with_weights(inputs, named, sample_weight)
+            return twin.grad(wrt=wrt, **given)
         spec = self._wrt(wrt)
         call = self._prepared(inputs, named)
         (slope,) = self._run(spec, call, has_value=False)
@@ -102,21 +115,43 @@ class Twin:
         value, slope = self._run(spec, call, has_value=True)
         return call.leave(value), call.restore(spec, slope)
 
-    def hess(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> Array:
+    def hess(
+        self, *inputs: ArrayLike, wrt: str | None = None, sample_weight: ArrayLike | None = None, **named: ArrayLike
+    ) -> Array:
         """The diagonal of the second derivative of the sum of all values in an input, by default the prediction.
 
-        It has the shape of the input. At a kink it is that of the piece which the gradient takes.
+        It has the shape of the input. At a kink it is that of the piece which the gradient takes. Weights are as in
+        `grad`.
 
         >>> import lossdsl
         >>> lossdsl.load("huber", delta=1.0).numpy.hess([[0.0], [0.0]], [[0.5], [3.0]])
         array([[1.],
                [0.]])
         """
+        if sample_weight is not None:
+            twin, given = self._with_weights(inputs, named, sample_weight)
+            return twin.hess(wrt=wrt, **given)
         spec = self._wrt(wrt)
         call = self._prepared(inputs, named)
         arguments = [*call.arguments, *self._spec.arguments(call.last)]
         place = self._spec.program.loss.inputs.index(spec)
         return call.restore(spec, self.hessian(spec).diagonal(arguments, call.arguments[place]))
+
+    def _with_weights(
+        self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike], weight: ArrayLike
+    ) -> tuple[Twin, dict[str, ArrayLike]]:
+        """The loss with weights as one more input, and its inputs by name. Raises LossShapeError."""
+        if self._weighted is None:
+            program, name = weighted(self._spec.program)
+            self._weighted = Twin(self._spec.over(program), self._rank_one_is_batch), name
+        twin, name = self._weighted
+        call = self._prepared(inputs, named)
+        if call.is_whole:
+            raise no_samples(self._spec.name)
+        (values,) = self._run(None, call, has_value=True)
+        ones = np.ones(np.shape(call.leave(values)))
+        weights = reduced(ones, np.asarray(weight, dtype=float), "none", self._spec.name)
+        return twin, {**self._named(inputs, named), name: weights}
 
     def hessian(self, spec: InputSpec) -> Hessian:
         """The second derivatives in an input, made once."""
@@ -145,6 +180,10 @@ class Twin:
             return self._made[key](call.arguments, self._spec.arguments(call.last))
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
+        return _Call(self._spec, self._named(inputs, named), rank_one_is_batch=self._rank_one_is_batch)
+
+    def _named(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> dict[str, ArrayLike]:
+        """The inputs of a call by name. Raises LossTypeError."""
         loss = self._spec.program.loss
         hint = f"its inputs are {', '.join(one.name for one in loss.inputs)}"
         if len(loss.inputs) == 1 and len(inputs) == 2:
@@ -160,7 +199,7 @@ class Twin:
         missing = [one.name for one in loss.inputs if one.identifier not in given]
         if missing:
             raise LossTypeError(f"{loss.name} is called without {', '.join(missing)}", None, hint)
-        return _Call(self._spec, given, rank_one_is_batch=self._rank_one_is_batch)
+        return given
 
 
 class _Call:
@@ -173,6 +212,7 @@ class _Call:
         dtype = prediction.dtype if prediction.dtype.kind == "f" else np.dtype(np.float64)
         self.shapes = {name: array.shape for name, array in raw.items()}
         self.places = Shapes(spec, self.shapes, loss.name).joined()
+        self.rank = prediction.ndim
         moved: dict[str, Array] = {}
         for one in loss.inputs:
             array = raw[one.identifier]
@@ -195,6 +235,11 @@ class _Call:
         rest = [place for place in range(rank) if place not in self.places]
         turned = np.transpose(array, [*rest, *self.places])
         return turned.reshape(*(array.shape[place] for place in rest), -1)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all axes play `last`, so that the whole is one sample."""
+        return self.places is not None and len(self.places) == self.rank
 
     def leave(self, value: Any) -> Any:
         """A result as the caller sees it: without the batch axis that a single sample was given."""

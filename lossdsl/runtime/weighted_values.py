@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lossdsl.errors import LossConfigError, LossShapeError
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import BATCH
+from lossdsl.ir.expr import Input
+from lossdsl.ir.loss import InputSpec
+from lossdsl.pipeline import Program
 from lossdsl.runtime.shapes import show
 
+_INSIDE = "weigh inside the loss, with an input for the weights"
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -15,6 +22,28 @@ def check_reduction(reduction: Any) -> None:
     if reduction not in REDUCTIONS:
         known = ", ".join(f'"{one}"' for one in REDUCTIONS)
         raise LossConfigError(f"there is no reduction {reduction!r}", None, f"one of {known}")
+
+
+def no_samples(label: str) -> LossShapeError:
+    """The mistake that weights are given for what is one number for the whole batch."""
+    return LossShapeError(f"{label} is one number for the whole batch, and has no samples to weigh", None, _INSIDE)
+
+
+def weighted(program: Program) -> tuple[Program, str]:
+    """The loss with a weight for each value as one more input, and what that is called. Raises LossShapeError."""
+    loss = program.loss
+    if BATCH not in loss.result.axes:
+        raise no_samples(loss.name)
+    taken = {node.name for one in loss.inputs for node in one.nodes} | {one.name for one in loss.parameters}
+    name = "sample_weights"
+    while name in taken:
+        name += "_"
+    layout = "scalar" if loss.result.axes == loss.sample_axes else "sample scalar"
+    spec = InputSpec((Input(name, loss.result.axes),), layout=layout, places=loss.places)
+    result = b.mul(spec.nodes[0], loss.result)
+    inputs = (*loss.inputs, spec) if loss.target is not None else (spec, *loss.inputs)  # the prediction stays second
+    made = replace(loss, inputs=inputs, value=result, result=result)
+    return Program(program.file, made), name
 
 
 def reduced(values: Any, weights: Any, reduction: str, label: str) -> Any:
@@ -36,7 +65,7 @@ def reduced(values: Any, weights: Any, reduction: str, label: str) -> Any:
             None,
             "weights have one number a sample, or one a sample and place"
             if values.shape
-            else "this loss is one number for the whole batch: weigh inside the loss, with an input for the weights",
+            else f"this loss is one number for the whole batch: {_INSIDE}",
         )
     weighted = values * weights
     if reduction == "none":
