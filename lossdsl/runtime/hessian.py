@@ -57,7 +57,7 @@ class Hessian:
 
     def _gathered(self, arguments: list[Any], array: Array, part: Callable[[Array, Array], Array]) -> Array:
         count = len(self.spec.nodes)
-        shape = array.shape[:-1] + (array.shape[-1] // count,) * (LAST in self.spec.over)
+        shape = (*array.shape[:-1], array.shape[-1] // count) if LAST in self.spec.over else array.shape
         total: Array = np.zeros(array.shape)
         with np.errstate(all="ignore"):
             for vector in self._vectors(shape, array.dtype):
