@@ -6,6 +6,7 @@ Slopes in parameters are compared with difference quotients of the numpy twin; w
 optima and schedules that are known by hand.
 """
 
+import contextlib
 import copy
 import random
 import subprocess
@@ -303,6 +304,29 @@ def check_terms():
     assert again.evaluate(x, y, verbose=0, return_dict=True) == pytest.approx(found)
 
 
+def check_replicas():
+    """Under MirroredStrategy over two devices values, logs and schedules are those of one device."""
+    import tensorflow as tf
+
+    (device,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+    x, y = data()
+    schedule = SCHEDULES.PolynomialDecay(0.0, decay_steps=4, end_learning_rate=1.0)
+    text = "loss f(t, x; s, b)\nrequire s > 0\nfit = abs(t - x)/s\nsize = x^2\nfit + log(s) + b*size"
+    found = []
+    for scope in (contextlib.nullcontext(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()):
+        with scope:
+            keras.utils.set_random_seed(SEED)
+            loss = lossdsl.compile(text, s=lossdsl.learned(3.0), b=lossdsl.by_epoch(schedule))
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1), loss.layer])
+            model.compile(keras.optimizers.SGD(0.1), loss=loss, metrics=loss.terms)
+        log = model.fit(x, y, batch_size=64, epochs=3, verbose=0, shuffle=False).history
+        assert sorted(log) == ["f_b", "f_s", "fit", "loss", "size"]
+        found.append([*map(log.get, sorted(log)), [loss.now["s"], loss.now["b"]]])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5)
+
+
 def check_models():
     check_terms()
     check_schedules()
@@ -310,7 +334,7 @@ def check_models():
     check_training()
 
 
-PARTS = {"slopes": check_slopes, "models": check_models}
+PARTS = {"slopes": check_slopes, "models": check_models, "replicas": check_replicas}
 
 if __name__ == "__main__":
     for part in sys.argv[1:]:

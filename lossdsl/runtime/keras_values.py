@@ -44,7 +44,7 @@ class _Value:
 
     def tensor(self, dtype: str) -> Any:
         """The value, of whatever the variable is now."""
-        found = ops.convert_to_tensor(self.variable.value)
+        found = keras_internals.tensor_of(self.variable.value)
         if self.within is None:
             return found
         low, high = self.within.low, self.within.high
