@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lossdsl
 from lossdsl import cli
-from lossdsl.errors import LossError, LossFileError
+from lossdsl.errors import LossError, LossFileError, LossLimitError
 
 FAIR = '''"""Fair's loss."""
 loss rho(u; c = 1.0)
@@ -105,6 +105,23 @@ def test_what_cannot_be_used(folder, text, message):
     assert message in str(caught.value)
 
 
+def test_built_ins_are_used_where_no_file_has_the_name(folder):
+    loss = lossdsl.load(written(folder, 'use "huber.loss"\nloss f(t, x)\nhuber(t, x; delta=2)'))
+    np.testing.assert_allclose(loss.numpy(T, X), lossdsl.load("huber", delta=2.0).numpy(T, X))
+
+
+def test_files_that_use_each_other_many_times_over_are_too_many(folder):
+    written(folder, "loss f0(t, x)\n(t - x)^2\n", "f0.loss")
+    for number in range(1, 20):
+        copy_ = written(folder, (folder / f"f{number - 1}.loss").read_text("utf-8").replace("loss f", "loss g"),
+                        f"g{number - 1}.loss")  # fmt: skip
+        text = f'use "f{number - 1}.loss"\nuse "{copy_}"\nloss f{number}(t, x)\nf{number - 1}(t, x) + x\n'
+        written(folder, text, f"f{number}.loss")
+    with pytest.raises(LossLimitError, match="more than 200 files are used"):
+        lossdsl.load("f19.loss")
+    assert lossdsl.load("f5.loss").numpy(T, X).tolist() == ((T - X) ** 2 + 5 * X)[:, 0].tolist()
+
+
 # --- names that meet ------------------------------------------------------------------------------------------------
 
 NAMES = ["f", "g", "huber", "u_2", "f_2"]
@@ -155,6 +172,7 @@ def value(found, number, place, error):
     return total
 
 
+@settings(max_examples=40)
 @given(files())
 def test_names_of_several_files_do_not_meet(tmp_path_factory, found):
     folder = tmp_path_factory.mktemp("files")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from lossdsl import catalog
-from lossdsl.errors import LossFileError, near_miss
+from lossdsl.errors import LossFileError, LossLimitError, near_miss
 from lossdsl.frontend.parse import parse
 from lossdsl.source import Source
 
@@ -75,7 +77,7 @@ def _remedy(source: object) -> str:
     if isinstance(source, bytes | bytearray):
         return "decode it: `text.decode()`"
     if isinstance(source, list | tuple | set):
-        return "give one loss at a time"
+        return "give one loss at a time; `lossdsl.from_config` takes a list for a sum of losses"
     if hasattr(source, "spec") and hasattr(source.spec, "source"):
         return "it is compiled already; its text is `loss.spec.source`"
     if hasattr(source, "source") and hasattr(source, "parameters"):
@@ -108,11 +110,11 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-MOST_DEEP = 20
-"""How many files may use each other, one the next."""
+MOST_USES = 200
+"""How many lines `use` are followed, those of used files too: a text that is used twice is read twice."""
 
 
-def with_uses(source: Source, folder: Path, around: tuple[Path, ...] = ()) -> Source:
+def _with_uses(source: Source, folder: Path, around: tuple[Path, ...], count: Iterator[int]) -> Source:
     """A text with the files that it uses, whose names are relative to a folder; `around` are those that use it.
 
     Raises LossFileError for a file that is not there or uses itself, LossError for one that is no loss.
@@ -122,10 +124,12 @@ def with_uses(source: Source, folder: Path, around: tuple[Path, ...] = ()) -> So
     found: dict[str, Source] = {}
     for line in parse(source).uses:
         path = folder / line.path
-        if path.resolve() in around or len(around) > MOST_DEEP:
+        if is_file(path) and path.resolve() in around:
             raise LossFileError(f"{path} uses itself", line.span, "losses that need each other belong into one file")
+        if next(count) >= MOST_USES:
+            raise LossLimitError(f"more than {MOST_USES} files are used", line.span, "put losses into one file")
         try:
-            found[line.path] = _file(path, (*around, path.resolve()))
+            found[line.path] = _file(path, around, count)
         except LossFileError as error:
             raise error if error.span is not None else LossFileError(error.message, line.span, error.hint) from None
     return replace(source, uses=tuple(found.items()))
@@ -134,21 +138,22 @@ def with_uses(source: Source, folder: Path, around: tuple[Path, ...] = ()) -> So
 _USE = re.compile(r"^[ \t]*use\b", re.M)
 
 
-def _file(path: Path, around: tuple[Path, ...] = ()) -> Source:
+def _file(path: Path, around: tuple[Path, ...] = (), count: Iterator[int] | None = None) -> Source:
     if is_file(path):
         if path.stat().st_size > MAX_BYTES:
             raise LossFileError(f"{path} has more than {MAX_BYTES} bytes; that is no loss")
         try:
-            return with_uses(Source(path.read_text(encoding="utf-8-sig"), str(path)), path.parent, around)
+            found = Source(path.read_text(encoding="utf-8-sig"), str(path))
         except UnicodeDecodeError as error:
             raise not_utf8(path, error) from None
         except OSError as error:
             raise LossFileError(f"{path} cannot be read: {error.strerror}") from None
+        return _with_uses(found, path.parent, (*around, path.resolve()), itertools.count() if count is None else count)
     if is_folder(path):
         raise LossFileError(f"{path} is a folder", None, "name a file in it")
     if path.parent == Path() and path.suffix == ".loss":
-        found = catalog.read(path.stem)
-        if found is not None:
-            return found
+        builtin = catalog.read(path.stem)
+        if builtin is not None:
+            return builtin
     near = near_miss(path.stem, catalog.known())
     raise LossFileError(f"there is no file {path}", None, f"did you mean `{near}.loss`?" if near else None)
