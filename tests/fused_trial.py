@@ -346,6 +346,7 @@ def layer():
     accumulated(inputs, target)
     tied(target)
     distilled(inputs)
+    by_answer(inputs, target)
     wrong(inputs, target)
 
 
@@ -409,6 +410,25 @@ def distilled(inputs):
     np.testing.assert_allclose(*losses, rtol=2e-5)
     for one, other in zip(before, teacher.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def by_answer(inputs, target):
+    """The tokens of an answer meet behind the layer, and each has what the answer has once."""
+    text = """
+loss f(t: label, x: logits, m: scalar, a: sample scalar)
+r = exp(log_softmax(x)[t] + 2)
+mean[space if m > 0](-min(r*a, clip(r, 0.8, 1.2)*a))
+"""
+    fused, _, plain = models(text, {}, masked=False)
+    rng = np.random.default_rng(SEED)
+    given = [(target, (rng.random(target.shape) < 0.7).astype("float32"), rng.normal(size=13).astype("float32"))]
+    histories = []
+    for model in (fused, plain):
+        found = model.fit(inputs, given, 5, 2, verbose=0, shuffle=False).history["loss"]
+        histories.append([*found, model.evaluate(inputs, given, 4, verbose=0)])
+    np.testing.assert_allclose(*histories, rtol=2e-5)
+    for one, other in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=4e-4)
 
 
 def _with_teacher(text, teacher):

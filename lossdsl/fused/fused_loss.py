@@ -127,14 +127,16 @@ class FusedLoss(CompiledLoss):
         rank = len(hidden.shape) - 1
         for one in loss.inputs:
             if not isinstance(inputs[one.identifier], Head) and BATCH in one.over:
-                inputs[one.identifier] = _agreeing(inputs[one.identifier], hidden, rank, f"{label}: `{one.name}`")
+                own = rank if one.has_places else 1
+                inputs[one.identifier] = _agreeing(inputs[one.identifier], hidden, own, f"{label}: `{one.name}`")
         if mask is not None:
             mask = aligned_mask(mask, hidden, loss.prediction, label)
             inputs = {one.identifier: _masked(one, inputs[one.identifier], mask) for one in loss.inputs}
             mask = ops.logical_and(_padded(mask, rank), ops.ones(ops.shape(hidden)[:-1], dtype="bool"))
         of_loss, chunks = self._code(tensors)
-        flat = arguments(spec, inputs, ops.reshape)
-        return _Given(inputs, flat, tuple(ops.shape(hidden)[:-1]), mask, of_loss, chunks)
+        places = tuple(ops.shape(hidden)[:-1])
+        flat = arguments(spec, inputs, places, ops.reshape, ops.broadcast_to)
+        return _Given(inputs, flat, places, mask, of_loss, chunks)
 
     def _head(self, layer: Any, hidden: Any, who: str) -> Head:
         """The product of hidden states and the weights of a layer."""

@@ -11,6 +11,8 @@ from lossdsl.ir.loss import InputSpec
 from lossdsl.runtime.shapes import Shape, Shapes, show
 from lossdsl.runtime.spec import LoadedLoss
 
+Reshape = Callable[[Any, tuple[Any, ...]], Any]
+
 
 class Head(NamedTuple):
     """Logits that are not made: hidden states `(batch, ..., hidden)`, and the kernel and bias of the layer above them.
@@ -70,8 +72,13 @@ def _head_shape(spec: InputSpec, head: Head, label: str) -> Shape:
     return (*hidden[:-1], kernel[1])
 
 
-def arguments(spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[Any, tuple[int, ...]], Any]) -> list[Any]:
-    """The flat list of `Steps`, with one axis of places."""
+def arguments(
+    spec: LoadedLoss, inputs: Mapping[str, Any], places: tuple[Any, ...], reshape: Reshape, spread: Reshape
+) -> list[Any]:
+    """The flat list of `Steps`, with one axis of places; what a sample has once, each of its places has.
+
+    `reshape` and `spread` are functions of a tensor and a shape, the second as numpy's `broadcast_to`.
+    """
     found: list[Any] = []
     for one in spec.program.loss.inputs:
         value = inputs[one.identifier]
@@ -79,7 +86,10 @@ def arguments(spec: LoadedLoss, inputs: Mapping[str, Any], reshape: Callable[[An
             found += [reshape(value.hidden, (-1, value.hidden.shape[-1])), value.kernel]
             found += [] if value.bias is None else [value.bias]
         elif BATCH in one.over:
-            found.append(reshape(value, (-1, value.shape[-1]) if LAST in one.over else (-1,)))
+            last = (value.shape[-1],) if LAST in one.over else ()
+            if not one.has_places and len(places) > 1:
+                value = spread(reshape(value, (-1, *(1,) * (len(places) - 1), *last)), (*places, *last))
+            found.append(reshape(value, (-1, *last)))
         else:
             found.append(value)
     return found

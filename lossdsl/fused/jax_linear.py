@@ -57,4 +57,6 @@ def _ones(shape: tuple[int, ...], like: Any) -> Any:
     return jnp.ones(shape, work_dtype([like]))
 
 
-_JAX = TensorLibrary("jax", JaxChunks, _real, lambda value: jnp.asarray(value).astype(jnp.int32), _ones)
+_JAX = TensorLibrary(
+    "jax", JaxChunks, _real, lambda value: jnp.asarray(value).astype(jnp.int32), _ones, jnp.broadcast_to
+)

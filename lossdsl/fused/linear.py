@@ -42,6 +42,8 @@ class TensorLibrary:
     label: Callable[[Any], Any]
     ones: Callable[[tuple[int, ...], Any], Any]
     """Ones of a shape, in the dtype of the work, where a tensor lies."""
+    spread: Callable[[Any, tuple[Any, ...]], Any]
+    """A tensor over a larger shape, as numpy's `broadcast_to`."""
     is_classes_first: bool = False
     """Whether a kernel is `(classes, hidden)`."""
     opaque: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
@@ -102,7 +104,7 @@ class FusedLinear:
         given = {one.identifier: self._input(one, parts[one.identifier]) for one in loss.inputs}
         places, inputs = aligned(spec, given, label)
         of_loss, chunks = self._chunks(given)
-        flat = arguments(spec, inputs, lambda tensor, shape: tensor.reshape(shape))
+        flat = arguments(spec, inputs, places, lambda tensor, shape: tensor.reshape(shape), self._library.spread)
         if of_loss.rest is None and self.reduction != "none":
             weights = self._weights(sample_weight, places, self._library.real(hidden))
             if self.reduction == "mean":

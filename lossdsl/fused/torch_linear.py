@@ -65,4 +65,6 @@ def _label(value: Any) -> torch.Tensor:
     return torch.as_tensor(value).long()
 
 
-_TORCH = TensorLibrary("torch", TorchChunks, _real, _label, _ones, True, torch.compiler.allow_in_graph)
+_TORCH = TensorLibrary(
+    "torch", TorchChunks, _real, _label, _ones, torch.broadcast_to, True, torch.compiler.allow_in_graph
+)

@@ -114,9 +114,10 @@ class _Builder:
         tree, *trees = self.printer.print()
         before: dict[str, ast.expr] = {}
         results = [self._value(tree, before), *self._slopes(trees, gradients, before)]
-        end: list[ast.stmt] = [ast.Return(ast.Tuple(results, ast.Load()))]
-        self.printer.body = freed(self.printer.body, end)
-        return self._function(function, end, before)
+        made = self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
+        *body, end = made.tree.body
+        made.tree.body = [*freed(body, [end]), end]
+        return made
 
     def _value(self, tree: ast.expr, before: dict[str, ast.expr]) -> ast.expr:
         """The value, of which `tree` is what was printed; `before` has what is to be known at the beginning."""
