@@ -265,6 +265,37 @@ def check_schedules():
     assert again.evaluate(x, y, verbose=0, return_dict=True)["loss"] == pytest.approx(wanted, rel=1e-5)
 
 
+class Headed(keras.Model):
+    """A model that is a class, with two outputs and two losses whose values change."""
+
+    def __init__(self, first, second):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+        self.first, self.second = first.layer, second.layer
+
+    def call(self, x):
+        return self.first(self.dense(x)), self.second(self.dense(x))
+
+
+def check_several():
+    """Two losses of one model, each with values of its own: both learn, and weights restore them."""
+    x, y = data(64)
+    starts = {"a": 1.0, "b": 1.5}
+    losses = [lossdsl.compile("barron", alpha=lossdsl.learned(start), name=one) for one, start in starts.items()]
+    model = Headed(*losses)
+    model.compile(keras.optimizers.Adam(0.01), loss=losses)
+    log = model.fit(x, (y, y), verbose=0).history
+    assert {"a_alpha", "b_alpha"} < {*log}
+    first = [loss.now["alpha"] for loss in losses]
+    assert first[0] < 1 < first[1] < 1.5
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_weights(Path(folder) / "model.weights.h5")
+        model.fit(x, (y, y), verbose=0)
+        assert [loss.now["alpha"] for loss in losses] != first
+        model.load_weights(Path(folder) / "model.weights.h5")
+    assert [loss.now["alpha"] for loss in losses] == first
+
+
 def check_refused():
     """What would be frozen in silence."""
     x, y = data(32)
@@ -329,6 +360,7 @@ def check_replicas():
 
 def check_models():
     check_terms()
+    check_several()
     check_schedules()
     check_refused()
     check_training()

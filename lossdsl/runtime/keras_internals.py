@@ -28,13 +28,17 @@ try:
     from keras.src.backend.common.stateless_scope import get_stateless_scope as _scope
 except ImportError:
     _scope = None
+try:
+    from keras.src.backend.common.symbolic_scope import in_symbolic_scope as _symbolic
+except ImportError:
+    _symbolic = None
 
 
 def is_in_scope(variables: Sequence[Any]) -> bool | None:
     """Whether Keras gives each variable its value for a step that is a pure function; None outside of such a step."""
     scope = _scope() if _scope is not None else None
-    if scope is None or not scope.state_mapping:  # without values, shapes are all that is asked for
-        return None
+    if scope is None or not scope.state_mapping or (_symbolic is not None and _symbolic()):
+        return None  # without values, and where Keras looks for shapes alone
     return all(scope.get_current_value(each) is not None for each in variables)
 
 
