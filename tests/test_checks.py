@@ -607,6 +607,9 @@ def test_floating_point_is_tried_at_what_is_no_number():
         "log_i0(1/(x - x)) + x",  # infinite, and so is what comes out
         "erf(x/(t - t)) + x",  # a slope on the way through infinity
         "logsumexp(x)*1e300^2/gammainc(1, relu(t))",  # bounds that no float holds
+        "tan(x/inf) + x",  # bounds of one over infinity
+        "w = sum[j](softmax[batch](x)*x[j])*(t - t)\nsoftmax(w)*x",  # a batch that is the same everywhere
+        "log_i0(1e300*x)",  # an asymptotic series
         "(x - 2)^(1e300 - t)",  # a power that takes long to work out
         "gammaincc(1e-3^t, 1e-300)*x",  # a series that converges slowly
         "loss e(t, x; q = inf)\nmin(q, abs(t - x))",

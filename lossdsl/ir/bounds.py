@@ -137,7 +137,7 @@ class Bounds:
         if not self.is_positive:
             return REALS
         low = Fraction(0) if self.high == INF else 1 / Fraction(self.high)
-        high = INF if self.low == 0 else 1 / Fraction(self.low)
+        high = INF if self.low == 0 else _ZERO if self.low == INF else 1 / Fraction(self.low)
         return Bounds(low, high, self.high_open or self.high == INF, self.low_open)
 
     def absolute(self) -> Bounds:

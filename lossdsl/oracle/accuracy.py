@@ -93,7 +93,8 @@ class Truth:
 
     def errors(self, arrays: Sequence[Any], kind: Format) -> dict[str, Errors]:
         """How far results in a format are off: value, then slopes, each in the shape that the code gives."""
-        got = self._parts(self.samples, arrays)
+        parts = self._parts(self.samples, arrays)
+        got = {part: np.broadcast_to(array, self.parts[part].shape) for part, array in parts.items()}
         gaps = {part: self._gaps(got[part], self.parts[part], kind) for part in got}
         sizes = {part: np.abs(_floats(self.parts[part])) for part in got}
         sizes["gradient"] = np.broadcast_to(_largest(sizes["gradient"])[:, None], sizes["gradient"].shape)

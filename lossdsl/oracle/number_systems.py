@@ -160,8 +160,21 @@ class MpNumbers:
         return value if exponent + bits <= _REACH else self.inf if value > 0 else -self.inf
 
     def besseli(self, order: Any, a: Any) -> Any:
+        """The modified Bessel function; far out by its asymptotic series (Abramowitz and Stegun 9.7.1)."""
         order, a = self._bounded(order), self._bounded(a)
-        return self.inf if abs(a) == self.inf else self.context.besseli(order, a)
+        if abs(a) == self.inf:
+            return self.inf
+        if a < -(2**40) and self.context.isint(order):
+            return self.besseli(order, -a) * (-1) ** int(order)
+        if a < 2**40 or order**2 * 2**20 > a:
+            return self.context.besseli(order, a)
+        term = total = self.mpf(1)
+        k = 0
+        while abs(term) > abs(total) * self.context.eps:
+            k += 1
+            term *= ((2 * k - 1) ** 2 - 4 * order**2) / (8 * k * a)
+            total += term
+        return self.context.exp(a) / self.context.sqrt(2 * self.context.pi * a) * total
 
     def ratio(self, p: int, q: int) -> Any:
         return self.mpf(p) / q
