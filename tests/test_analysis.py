@@ -24,6 +24,7 @@ from lossdsl.prove.certificates import Nonnegative, SemialgebraicSet, _combinati
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import LEVEL, Growth
 from lossdsl.prove.rational_functions import NormalForms, TooLarge, _context
+from lossdsl.refute import counterexamples
 from lossdsl.source import Source
 from lossdsl.transform.language import expression
 
@@ -698,3 +699,21 @@ def test_decide_is_the_analyzer_in_one_call():
     assert decide(program, "convex") == analyzer(program).decide("convex")
     with pytest.raises(KeyError):
         decide(program, "round")
+
+
+def test_places_are_searched_once_for_all_the_pieces_that_meet_there(monkeypatch):
+    """Hundreds of pairs of pieces meet at two places, and no proof says that they agree."""
+    searched = []
+    jump = counterexamples.jump
+
+    def noted(search, places):
+        searched.append(tuple(places))
+        return jump(search, places)
+
+    monkeypatch.setattr(counterexamples, "jump", noted)
+    text = """w = 0.5 + cases(t > x: t, x <= -1: t, else: t)
+    z = cases(w^t == where(x >= t, x, t): -(t*w), 1 < t^t: xlogy(1, w^-1), -1 <= -w: x^t, else: where(w != t, x, t))
+    acosh(z)"""
+    joins = analyzer(pipeline.program(pipeline.parsed(Source(text)))).joins
+    assert joins
+    assert len(searched) == len(set(searched)) == 2

@@ -391,3 +391,10 @@ def test_as_a_metric_of_scikit_learn_and_a_function_for_scipy(rng: np.random.Gen
     np.testing.assert_allclose(found.x, np.linalg.lstsq(x, y)[0], atol=1e-5)  # all errors are within delta
     again = Parallel(n_jobs=2)(delayed(loss.mean)(y, each) for each in (y, y + 1.0))
     assert again == [0.0, loss.mean(y, y + 1.0)]
+
+
+@pytest.mark.parametrize("text", ["max(t - x)", "argmax(t)*x", "categorical_hinge"])
+def test_of_no_elements_there_is_no_largest(text):
+    loss = lossdsl.load(text if text.isidentifier() else f"loss mine(t, x)\n{text}")
+    with pytest.raises(lossdsl.LossShapeError, match="without elements"):
+        loss.numpy.value_and_grad(np.zeros((2, 0)), np.zeros((2, 0)))

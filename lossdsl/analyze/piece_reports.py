@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Input, walk
@@ -35,6 +35,8 @@ class Join:
     view: PredictionView = field(repr=False)
     meeting: Adjacency = field(repr=False)
     search: GridSearch | None = field(repr=False)
+    tried: dict[Any, Verdict | None] = field(default_factory=dict, repr=False, compare=False)
+    """What was found at which places: that hangs on nothing else of a join."""
 
     @cached_property
     def condition(self) -> str:
@@ -70,8 +72,7 @@ class Join:
         """On "no jump"."""
         if self.meeting.same_value:
             return Verdict("proved", "pieces")
-        found = counterexamples.jump(self.search, self._places) if self.search is not None and self._places else None
-        return found or OPEN
+        return self._searched(counterexamples.jump) if self.search is not None and self._places else OPEN
 
     @cached_property
     def slope(self) -> Verdict:
@@ -80,7 +81,14 @@ class Join:
             return Verdict("proved", "pieces")
         if self.search is None or not self._places or self.value.how != "proved":
             return OPEN
-        return counterexamples.kink(self.search, self._places) or OPEN
+        return self._searched(counterexamples.kink)
+
+    def _searched(self, look: Callable[[GridSearch, Sequence[Expr]], Verdict | None]) -> Verdict:
+        """What a search at its places finds; many pieces meet at the same ones."""
+        key = look, tuple(self._places)
+        if self.search is not None and key not in self.tried:
+            self.tried[key] = look(self.search, self._places)
+        return self.tried.get(key) or OPEN
 
     @property
     def left(self) -> str:
@@ -141,7 +149,9 @@ class Piece:
 
 def joins(view: PredictionView, pieces: Piecewise, search: GridSearch | None) -> Iterator[Join]:
     """Each join of a loss once, in the order of the source."""
-    yield from told_once([Join(view, meeting, search) for meeting in pieces.meetings if _is_of_prediction(meeting)])
+    tried: dict[Any, Verdict | None] = {}
+    found = [Join(view, meeting, search, tried) for meeting in pieces.meetings if _is_of_prediction(meeting)]
+    yield from told_once(found)
 
 
 def _is_of_prediction(meeting: Adjacency) -> bool:

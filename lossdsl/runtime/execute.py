@@ -68,6 +68,9 @@ def _told(function: Callable[..., Any], label: str, use: _Use) -> Callable[..., 
                 raise LossParameterError(
                     f"{label}: the parameters leave the domain of a function ({error})"
                 ) from None
+            if "zero-size array" in str(error) or "empty sequence" in str(error):
+                message = f"{label}: of an axis without elements there is no largest or least one"
+                raise LossShapeError(message, None, "leave out tensors that have none") from None
             if "broadcast" in str(error):
                 raise LossShapeError(f"{label}: tensors meet whose lengths do not agree ({error})") from None
             raise
