@@ -135,6 +135,8 @@ class Trial:
         """The slope of the sum of all values along a direction; None at a kink, or where it cannot be told."""
         step = self.m.mpf(10) ** -int(_STEP * self.digits)
         still = self._still(move)
+        if self.loss.result in still:
+            return self.m.mpf(0)
         ahead, behind = (self._moved(still, move, sign * step) for sign in (1, -1))
         forward, backward = (ahead - self.total) / step, (self.total - behind) / step
         if not (self.m.isfinite(forward) and self.m.isfinite(backward)):
