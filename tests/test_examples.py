@@ -233,7 +233,7 @@ def test_the_whole_tour(tmp_path):
 
 def test_no_example_is_left_out():
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
-    assert scripts == {"demo.py", "dense_network.py", "log_curve.py", "one_hot.py", "search.py", "train.py"}
+    assert scripts == {"demo.py", "dense_network.py", "log_curve.py", "one_hot.py", "search.py", "sweep.py", "train.py"}
     text = Path(__file__).read_text(encoding="utf-8")
     assert all(f'run("{script}"' in text for script in scripts)
 
@@ -254,3 +254,15 @@ def test_the_search_keeps_losses_that_fit_better_than_squares(tmp_path):
     assert len(found) == 11
     assert found[:5] == sorted(found[:5])
     assert found[4] < 0.1 < 1.0 < found[-1]  # the last one are squares, which every outlier draws
+
+
+def test_the_sweep_ranks_twenty_losses(tmp_path):
+    done = run("sweep.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [(float(line[:5]), line[7:]) for line in done.stdout.splitlines()]
+    errors = [error for error, _ in found]
+    assert len(errors) == 20
+    assert errors == sorted(errors)
+    assert errors[9] < 0.09  # of noise alone it is 0.1*sqrt(2/pi)
+    assert found[-1][1] == "mean_squared_error"
+    assert errors[-1] > 1.0  # every outlier draws it

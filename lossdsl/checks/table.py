@@ -57,6 +57,7 @@ STUDIED: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (
 
 ASKED: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     batch.WHOLE.id: batch.whole,
+    batch.MEET.id: batch.meets,
     pieces.KINK.id: pieces.kinks,
     pieces.IDLE.id: pieces.idle,
     shape.MINIMISER.id: shape.minimiser,
