@@ -19,6 +19,8 @@ from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.pairs import paired, summands
 from lossdsl.transform.scaled import NEAR, subtraction
+from lossdsl.transform.shares import difference as close_difference
+from lossdsl.transform.shares import of_classes, of_total
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
@@ -30,7 +32,7 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
             case Call(op, (value, *_)) if op.name == "via":
                 return value
             case Call(op) if op.name in ("add", "sub"):
-                return _difference(node, domain) or node
+                return _difference(node, domain) or close_difference(node) or node
             case Call(op, (cosine,)) if op.name == "acos":
                 return _angle(node, cosine, domain) or node
         return node
@@ -39,7 +41,10 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
 
 
 def _difference(node: Call, domain: LogDomain) -> Expr | None:
-    """`c - c*F` as c times 1 - F."""
+    """`c - c*F` as c times 1 - F; `1 - F - G` as the complement of a sum."""
+    pair = subtraction(node)
+    if pair is not None and pair[0] is b.ONE and (others := of_classes(pair[1])) is not None:
+        return others
     first, second = node.args
     terms = [(1, first), (1 if node.op.name == "add" else -1, second)]
     for (sign, term), (other_sign, other) in (terms, terms[::-1]):
@@ -89,8 +94,9 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             return along("softmax", a, over)
         case Reduce(op, arg, over) if op.name == "prod" and domain.known[arg].is_nonnegative:
             return b.neg(b.call("expm1", reduce("sum", domain.log_of(arg), over)))
-        case Reduce(op, Call() as arg, over) if op.name == "sum" and arg.op.name == "mul":
-            return _of_cosine(arg, over)
+        case Reduce(op, Call() as arg, over) if op.name == "sum":
+            shares = of_total(arg, over, domain.known, lambda part: one_minus(part, domain))
+            return shares or (_of_cosine(arg, over) if arg.op.name == "mul" else None)
         case Reduce(op, arg, over) if op.name in ("mean", "max", "min"):
             inner = one_minus(arg, domain)
             other = {"mean": "mean", "max": "min", "min": "max"}[op.name]
@@ -151,6 +157,9 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
                 return _of_square(base, domain)
             log = domain.log(base) or (domain.log(b.neg(base)) if is_even else None)
             return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
+        case "sqrt", (base,):
+            log = domain.log(base)
+            return None if log is None else b.neg(b.call("expm1", b.mul(NEAR, log)))
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
         case "div", (above, below):
@@ -243,6 +252,9 @@ def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
 
 def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     """1 - (t*F + (1 - t)*G) is t*(1 - F) + (1 - t)*(1 - G); 1 - (1 - F) is F."""
+    others = of_classes(share)
+    if others is not None:
+        return others
     terms = summands(share)
     pair = subtraction(share)
     if pair is not None and pair[0] is b.ONE:

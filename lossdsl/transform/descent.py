@@ -12,7 +12,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
-from lossdsl.ir.whole import along
+from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.norms import over_norms, root
@@ -28,6 +28,8 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     domain = LogDomain(known, one_minus)
 
     def change(node: Expr) -> Expr:
+        if isinstance(node, Reduce):
+            return _of_largest(node) or node
         if not isinstance(node, Call):
             return node
         rule = _RULES.get(node.op.name)
@@ -35,6 +37,17 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
         return node if found is None or found.axes != node.axes else found  # of x - x, the axes would be lost
 
     return b.mapped(roots, change)
+
+
+def _of_largest(node: Reduce) -> Expr | None:
+    """The largest probability as that of its class, whose complement and slope are known."""
+    whole = node.arg
+    if node.op.name != "max" or not isinstance(whole, Along) or whole.over != node.over or len(node.over) != 1:
+        return None
+    if whole.op.name not in ("softmax", "log_softmax"):
+        return None
+    (axis,) = node.over
+    return Gather(whole, axis, reduce("argmax", whole.args[0], node.over))
 
 
 # --- logarithms -----------------------------------------------------------------------------------------------------

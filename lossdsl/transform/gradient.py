@@ -157,7 +157,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
         case Along(op, (arg,)) if op.name == "normalize" and flow.guards:
             adjoints.add(arg, vjp.of_normalize(node, adjoint, partial(times, known=flow.masks)))
         case Reduce(op, arg) | Along(op, (arg,)) if op.name in vjp.RULES:
-            adjoints.add(arg, vjp.of_whole(node, adjoint, partial(times, known=flow.masks)))
+            masked = partial(times, known=flow.masks)
+            adjoints.add(arg, vjp.of_whole(node, adjoint, masked, for_readers=not flow.guards))
         case Reduce(op, arg, over) if arg in active:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, flow.masks, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":

@@ -58,7 +58,10 @@ class LogDomain:
         rest = self.rest(expr)
         if rest is None:
             return scaled
-        better = b.where(b.call("gt", expr, NEAR), b.call("log1p", b.neg(rest)), scaled.log)
+        is_near = b.call("gt", expr, NEAR)
+        if not self.known[expr].high <= 2:
+            is_near = b.call("and", is_near, b.call("lt", expr, b.TWO))
+        better = b.where(is_near, b.call("log1p", b.neg(rest)), scaled.log)
         return Scaled(expr, better=better) if scaled.is_plain else Scaled(b.ONE, better)
 
     def rest(self, expr: Expr) -> Expr | None:

@@ -76,6 +76,8 @@ def subtraction(expr: Expr) -> tuple[Expr, Expr] | None:
     positive, negative = ([term for sign, term in terms if sign == wanted] for wanted in (1, -1))
     if len(positive) == 1 and len(negative) == 1:
         return positive[0], negative[0]
+    if positive == [b.ONE] and negative:
+        return b.ONE, fold(b.add, negative)
     settled = [term for _, term in terms if b.exact(term) is not None]
     if len(negative) == 1 and positive == settled:
         return fold(b.add, positive), negative[0]

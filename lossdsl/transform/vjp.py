@@ -11,6 +11,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce
 from lossdsl.ir.whole import INF, along, nonzero, reduce
+from lossdsl.transform.scaled import NEAR
 
 Times = Callable[[Expr, Expr], Expr]
 """The product of an adjoint and a slope, which is 0 where a choice makes the adjoint 0, whatever the slope is there."""
@@ -27,8 +28,28 @@ def _softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> 
 
 
 def _log_softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
-    total = b.total(adjoint, over) if over <= adjoint.axes else b.total(b.spread(adjoint, over), over)
-    return b.sub(adjoint, times(total, along("softmax", arg, over)))
+    return b.sub(adjoint, times(_total(adjoint, over), along("softmax", arg, over)))
+
+
+def _by_others(rule: Rule) -> Rule:
+    """The slope of a class that has most of the probability by those of the others, for all of them come to 0."""
+
+    def with_digits(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+        slope = rule(node, arg, over, adjoint, times)
+        is_sure = _is_sure(arg, over)
+        rest = b.where(is_sure, b.ZERO, slope)
+        return b.where(is_sure, b.neg(b.total(rest, over)), rest)
+
+    return with_digits
+
+
+def _is_sure(arg: Expr, over: Axes) -> Expr:
+    """Whether a class has more than half of the probability, as at most one has."""
+    return b.call("gt", along("softmax", arg, over), NEAR)
+
+
+def _total(adjoint: Expr, over: Axes) -> Expr:
+    return b.total(adjoint if over <= adjoint.axes else b.spread(adjoint, over), over)
 
 
 def _softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
@@ -40,6 +61,21 @@ def _log_softmax_rest(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: T
     share, rest = along("softmax", arg, over), along("softmax_rest", arg, over)
     weight = b.where(b.call("gt", rest, b.ZERO), b.div(times(adjoint, share), rest), b.ZERO)
     return _log_softmax(node, arg, over, b.neg(weight), times)
+
+
+def _log_softmax_rest_of_digits(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    """-a*p + p*(the sum of a*p/(1 - p) over the others).
+
+    Where a class is sure, its p/(1 - p) may overflow: times the p of another it is the share of that in the others.
+    """
+    is_sure = _is_sure(arg, over)
+    share, rest = along("softmax", arg, over), along("softmax_rest", arg, over)
+    own = times(adjoint, share)
+    odds = b.where(is_sure, b.ZERO, b.div(own, rest))
+    small, sure = b.total(odds, over), b.total(b.where(is_sure, own, b.ZERO), over)
+    among_others = along("softmax", b.where(is_sure, Const(-INF), arg), over)
+    unsure = b.add(times(b.sub(small, odds), share), times(sure, among_others))
+    return b.sub(b.where(is_sure, times(small, share), unsure), own)
 
 
 def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
@@ -108,9 +144,18 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def of_whole(node: Reduce | Along, adjoint: Expr, times: Times) -> Expr:
-    """The adjoint of the argument of a whole function."""
-    return RULES[node.op.name](node, node.children[0], node.over, adjoint, times)
+_OF_DIGITS: Mapping[str, Rule] = {
+    **RULES,
+    "softmax": _by_others(_softmax),
+    "softmax_rest": _by_others(_softmax_rest),
+    "log_softmax_rest": _log_softmax_rest_of_digits,
+}
+
+
+def of_whole(node: Reduce | Along, adjoint: Expr, times: Times, *, for_readers: bool) -> Expr:
+    """The adjoint of the argument of a whole function; that for readers loses digits where a class is sure."""
+    rule = (RULES if for_readers else _OF_DIGITS)[node.op.name]
+    return rule(node, node.children[0], node.over, adjoint, times)
 
 
 def of_labelled(node: Gather, label: Expr, adjoint: Expr, times: Times) -> tuple[Expr, Expr] | None:

@@ -1,0 +1,108 @@
+"""Shares of a whole that comes to 1: what all but some have, and averages with such weights, as complements.
+
+1 - sum(p*F) is sum(p*(1 - F)) for weights p that come to 1; without some classes, what is left is the sum of the
+others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import reduce as fold
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes, Axis
+from lossdsl.ir.bounds import UNIT
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Rename
+from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.whole import reduce
+from lossdsl.transform.pairs import multiplied, summands
+from lossdsl.transform.scaled import NEAR
+
+Complement = Callable[[Expr], Expr | None]
+
+
+def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Expr | None:
+    """1 less the sum of some shares, or of shares times probabilities; None for the sum of anything else."""
+    if isinstance(arg, Call) and arg.op.name == "where" and arg.args[2] is b.ZERO:
+        condition, whole, _ = arg.args
+        if _is_whole(whole, over, known.units):
+            return reduce("sum", b.spread(b.where(condition, b.ZERO, whole), over), over)
+    factors = multiplied(arg)
+    for place, weight in enumerate(factors):
+        others = [*factors[:place], *factors[place + 1 :]]
+        if others and _is_whole(weight, over, known.units):
+            share = fold(b.mul, others)
+            rest = complement(share) if known[share].within(UNIT) else None
+            if rest is not None:
+                return reduce("sum", b.spread(b.mul(weight, rest), over), over)
+    return None
+
+
+def _is_whole(weight: Expr, over: Axes, units: Collection[Expr]) -> bool:
+    """Whether the elements along some axes come to 1."""
+    if isinstance(weight, Rename) and over == frozenset({weight.new}):
+        return _is_whole(weight.arg, frozenset({weight.old}), units)
+    is_share = isinstance(weight, Along) and weight.op.name == "softmax" and weight.over == over
+    return is_share or (weight in units and len(over) == 1 and next(iter(over)).name == "last")
+
+
+def of_classes(total: Expr) -> Expr | None:
+    """1 - (p[0] + p[1]) as the sum of the other classes; None for anything but classes of one softmax."""
+    terms = [term for sign, term in summands(total) if sign > 0]
+    if len(terms) < 2 or len(terms) != len(summands(total)):
+        return None
+    classes = [_class_of(term) for term in terms]
+    wholes = {one[0] for one in classes if one is not None}
+    numbers = {one[2] for one in classes if one is not None}
+    if None in classes or len(wholes) != 1 or len(numbers) != len(terms):
+        return None
+    (whole, axis, _), *_ = [one for one in classes if one is not None]
+    is_among = fold(
+        lambda one, other: b.call("or", one, other),
+        (b.call("eq", Position(axis), b.const(number)) for number in sorted(numbers)),
+    )
+    over = frozenset({axis})
+    return reduce("sum", b.where(is_among, b.ZERO, whole), over)
+
+
+def _class_of(term: Expr) -> tuple[Along, Axis, int] | None:
+    """The softmax, axis and number of a class that is read by a number."""
+    if not (isinstance(term, Gather) and isinstance(term.arg, Along) and term.arg.op.name == "softmax"):
+        return None
+    index = b.exact(term.index)
+    if term.arg.over != frozenset({term.axis}) or index is None or index < 0 or index.denominator != 1:
+        return None
+    return term.arg, term.axis, int(index)
+
+
+def difference(node: Call) -> Expr | None:
+    """The difference of two sigmoids, or of two classes of a softmax, as their sum times tanh of half the distance.
+
+    sigmoid(a) - sigmoid(c) = tanh((a - c)/2)*(sigmoid(a)*sigmoid(-c) + sigmoid(c)*sigmoid(-a)).
+    """
+    terms = summands(node, 2)
+    if [sign for sign, _ in terms] not in ([1, -1], [-1, 1]):
+        return None
+    (one, other) = (term for _, term in sorted(terms, key=lambda each: -each[0]))
+    match one, other:
+        case Call(first, (a,)), Call(second, (c,)) if first.name == second.name == "sigmoid":
+            if _are_opposite(a, c):
+                return None
+            both = b.add(b.mul(one, b.call("sigmoid", b.neg(c))), b.mul(other, b.call("sigmoid", b.neg(a))))
+            return b.mul(_half_tanh(a, c), both)
+        case Gather(whole, axis, index), Gather(same, _, second) if whole is same and _is_softmax_along(whole, axis):
+            (x,) = whole.children
+            return b.mul(_half_tanh(Gather(x, axis, index), Gather(x, axis, second)), b.add(one, other))
+    return None
+
+
+def _is_softmax_along(whole: Expr, axis: Axis) -> bool:
+    return isinstance(whole, Along) and whole.op.name == "softmax" and whole.over == frozenset({axis})
+
+
+def _half_tanh(a: Expr, c: Expr) -> Expr:
+    return b.call("tanh", b.mul(NEAR, b.sub(a, c)))
+
+
+def _are_opposite(a: Expr, c: Expr) -> bool:
+    return b.neg(a) is c or b.neg(c) is a
