@@ -78,6 +78,11 @@ WRITTEN = (
     ("abs(sigmoid(x[0]) - sigmoid(x[1]))", 0, (0.0001, 0.0, 0.0002)),
     ("(softmax(x)[0] - softmax(x)[1])^2", 0, (0.0001, 0.0, 0.0002)),
     ("log(exp(x[0]) + exp(-x[0]))", 0, (0.0001, 0.0, 0.0)),
+    ("log(1 + sum[j if j != t](exp(x[j] - x[t])))", 0, (-110.0, 0.0, 1.0)),
+    ("p = 0.7*sigmoid(x[0]) + 0.3\n-log(p)", 0, (30.0, 0.0, -3.0)),
+    ("(1/sigmoid(x[0]))^0.5", 0, (-110.0, 0.0, 1.0)),
+    ("e = x[0] - x[1]\n2*e^2/(e^2 + 4)", 0, (30.0, 0.0, -3.0)),
+    ("sqrt(x[0]^2 + 1e-6) - 1e-3", 0, (0.0001, 0.0, 0.0)),
     ("mean(x^2) - mean(x)^2", 0, (1000.0, 1001.0, 1002.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""

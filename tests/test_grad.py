@@ -61,7 +61,7 @@ FORMULAS = [
     ([f"{SCALED}abs(a - 2)/a*(((e/d)^2/abs(a - 2) + 1)^(a/2) - 1)"], "l in x", ELEMENT,
      ["e = t - x", "-e*((e/d)^2/abs(a - 2) + 1)^(a/2 - 1)/d^2"]),
     ([f"{SCALED}d^2/2*(1 - exp(-(e/d)^2))"], "l in x", ELEMENT, ["e = t - x", "-e*exp(-(e/d)^2)"]),
-    ([f"{SCALED}(e/d)^2/(1 + (e/d)^2)"], "l in x", ELEMENT, ["e = t - x", "-2*e/(d^2*((e/d)^2 + 1)^2)"]),
+    ([f"{SCALED}(e/d)^2/(1 + (e/d)^2)"], "l in x", ELEMENT, ["e = t - x", "-2*e/(d^2*(1 + (e/d)^2)^2)"]),
     ([f"{SCALED}where(abs(e) < d, d*log(1 + abs(e)/a), abs(e) - (d - d*log(1 + d/a)))"], "l in x", ELEMENT,
      ["e = t - x", "u1 = abs(e)", "-where(u1 < d, d/(a + u1), 1)*sign(e)"]),
     (["loss focal(x: prob; g = 2.0)\n-(1 - x)^g*log(x)"], "focal in x", ELEMENT,

@@ -6,7 +6,7 @@ comes from the sum of their logarithms. The slope is that of the plain form, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import product
 
@@ -17,10 +17,9 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
-from lossdsl.transform.pairs import paired, summands
+from lossdsl.transform.pairs import paired, summands, without_term
 from lossdsl.transform.scaled import NEAR, subtraction
-from lossdsl.transform.shares import difference as close_difference
-from lossdsl.transform.shares import of_classes, of_total
+from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
@@ -32,7 +31,7 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
             case Call(op, (value, *_)) if op.name == "via":
                 return value
             case Call(op) if op.name in ("add", "sub"):
-                return _difference(node, domain) or close_difference(node) or node
+                return next((found for form in _DIFFERENCES if (found := form(node, domain)) is not None), node)
             case Call(op, (cosine,)) if op.name == "acos":
                 return _angle(node, cosine, domain) or node
         return node
@@ -56,6 +55,28 @@ def _difference(node: Call, domain: LogDomain) -> Expr | None:
         rest = one_minus(share if ratio < 0 else b.neg(share), domain) if abs(ratio) == 1 else None
         return None if rest is None else b.mul(b.const(sign * whole), rest)
     return None
+
+
+def _less_root(node: Call, domain: LogDomain) -> Expr | None:
+    """`sqrt(u + c^2) - c` as u/(sqrt(u + c^2) + c), for positive c."""
+    (sign, first), (opposite, second), *_ = [*summands(node, 2), (0, b.ZERO)]
+    for root, c, its_sign in ((first, second, sign), (second, first, opposite)):
+        if sign == opposite or not domain.known[c].is_positive:
+            continue
+        if isinstance(root, Call) and (root.op.name == "sqrt" or (root.op.name == "pow" and root.args[1] is NEAR)):
+            inside = without_term(root.args[0], b.power(c, b.TWO))
+            if inside is not None:
+                found = b.div(inside, b.add(root, c))
+                return found if its_sign > 0 else b.neg(found)
+    return None
+
+
+_DIFFERENCES: tuple[Callable[[Call, LogDomain], Expr | None], ...] = (
+    _difference,
+    lambda node, domain: difference(node),
+    lambda node, domain: of_condition(node, lambda part: one_minus(part, domain)),
+    _less_root,
+)
 
 
 def _with_coefficient(term: Expr) -> tuple[Fraction, Expr]:
@@ -223,6 +244,9 @@ def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     difference = _squared_difference(above, below)
     if difference is not None:
         return difference
+    others = without_term(below, above)
+    if others is not None:  # p/(p + q) is q/(p + q) less than 1
+        return b.div(others, below)
     if not (isinstance(below, Reduce) and below.op.name == "sum" and len(below.over) == 1):
         return None
     if above is below.arg:
@@ -261,8 +285,9 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
         return pair[1]
     settled = [(sign, term) for sign, term in terms if term.is_static]
     shares = [term for sign, term in terms if not term.is_static and sign > 0]
-    if len(shares) == 1 and len(settled) == len(terms) - 1:
-        return _of_shifted(shares[0], settled, domain)
+    shifted = _of_shifted(shares[0], settled, domain) if len(shares) == 1 and len(settled) == len(terms) - 1 else None
+    if shifted is not None:
+        return shifted
     if len(terms) != 2:
         return None
     for (weight, first), (opposite, second) in product(_factors(*terms[0]), _factors(*terms[1])):

@@ -16,7 +16,7 @@ from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.norms import over_norms, root
-from lossdsl.transform.pairs import paired
+from lossdsl.transform.pairs import paired, without_term
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
@@ -62,7 +62,7 @@ def _log1p(domain: LogDomain, node: Call) -> Expr | None:
     (arg,) = node.args
     if isinstance(arg, Call) and arg.op.name == "neg":
         return domain.log(b.sub(b.ONE, arg.args[0]))
-    if domain.known[arg].high <= 1 or not domain.is_positive(arg):
+    if domain.known[arg].high <= 1 or not domain.known[arg].is_nonnegative:
         return None  # log1p of an exponential that cannot overflow is as good
     return domain.log(b.add(b.ONE, arg))
 
@@ -145,7 +145,7 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
         return units
     divisor = domain.scale(below)
     if divisor.is_plain:
-        return None
+        return _of_part(above, below)
     share = _share(above, below)
     if share is not None:
         return share
@@ -162,6 +162,21 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
         return quotient
     is_well = b.call("and", b.call("gt", below, b.const(LEAST)), b.call("lt", below, b.const(MOST)))
     return b.where(is_well, node, quotient)
+
+
+def _of_part(above: Expr, below: Expr) -> Expr | None:
+    """`a/(a + c)` with the slopes c/(a + c)^2 in a and -a/(a + c)^2 in c: those of the quotient would cancel in a."""
+    if above.is_static or not isinstance(below, Call):
+        return None
+    rest = without_term(below, above)
+    if rest is None:
+        factors = above.args if isinstance(above, Call) and above.op.name == "mul" else ()
+        parts = [(factor, _of_part(one, below)) for factor, one in zip(factors, factors[::-1], strict=True)]
+        return next((b.mul(factor, part) for factor, part in parts if part is not None), None)
+    part = b.call("via", b.div(above, below), above, b.div(b.div(rest, below), below))
+    if rest.is_static:
+        return part
+    return b.add(part, b.call("via", b.ZERO, rest, b.neg(b.div(b.div(above, below), below))))
 
 
 def _product(domain: LogDomain, node: Call) -> Expr | None:
@@ -263,7 +278,10 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
     if isinstance(exponent, Const) and exponent.value == 0:
         return b.ONE
     small = b.call("exp", b.mul(exponent, log))  # the base may vanish where its root does not
-    value = b.where(b.call("gt", base, b.const(LEAST)), node, small)
+    fits = b.call("gt", base, b.const(LEAST))
+    if not domain.known[base].high < MOST:
+        fits = b.call("and", fits, b.call("lt", base, b.const(MOST)))
+    value = b.where(fits, node, small)
     is_number = b.call("gt", log, NOTHING)  # at a base of 0 the slope is 0, as that of a root at its minimum
     return b.call("via", value, b.where(is_number, log, b.ZERO), b.mul(exponent, value))
 

@@ -56,6 +56,12 @@ def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
     return node
 
 
+def without_term(total: Expr, term: Expr) -> Expr | None:
+    """A sum without one of its terms, which may be a sum; None if it has no such term."""
+    left = _less(summands(total, _FEW), summands(term, _FEW))
+    return None if not left else _summed(left)
+
+
 def _summed(terms: Terms) -> Expr:
     if not terms:
         return b.ZERO
