@@ -83,6 +83,12 @@ WRITTEN = (
     ("(1/sigmoid(x[0]))^0.5", 0, (-110.0, 0.0, 1.0)),
     ("e = x[0] - x[1]\n2*e^2/(e^2 + 4)", 0, (30.0, 0.0, -3.0)),
     ("sqrt(x[0]^2 + 1e-6) - 1e-3", 0, (0.0001, 0.0, 0.0)),
+    ("exp(x[0])/(1 + exp(x[0]))^2", 0, (30.0, 0.0, 0.0)),
+    ("(1 - exp(-x[0]))/(1 + exp(-x[0]))", 0, (-110.0, 0.0, 0.0)),
+    ("m = max(x)\nlog(sum(exp(x - m))) + m - x[t]", 0, (30.0, 0.0, -3.0)),
+    ("logsumexp(x) - sum(softmax(x)*x)", 0, (30.0, 0.0, -3.0)),
+    ("sum((softmax(x) - onehot(t))^2)", 0, (30.0, 0.0, -3.0)),
+    ("p = softmax(x)\n-(1 - sum(onehot(t)*p)^0.7)/0.7", 0, (30.0, 0.0, -3.0)),
     ("mean(x^2) - mean(x)^2", 0, (1000.0, 1001.0, 1002.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""

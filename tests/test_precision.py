@@ -156,7 +156,7 @@ def test_what_the_inputs_do_not_settle_is_excused():
 BROKEN = [
     ("mean(sqrt(1 + (t - x)^2))^2 - 1", ["lost-digits value"]),
     ("len(x)*sum(x^2) - sum(x)^2 + 0*sum(t)", ["lost-digits value"]),
-    ("sqrt(x^2 + 1e8) - 1e4 + 0*t", ["lost-digits value"]),
+    ("cbrt(x^2 + 1e12) - 1e4 + 0*t", ["lost-digits value"]),
     ("(x^4 - t^4) - (x^2 + t^2)*(x - t)*(x + t) + (t - x)^2", ["lost-digits value", "lost-digits gradient"]),
     ("log(1 + sinh(abs(t - x)))", ["overflow value", "lost-digits gradient"]),
     ("1/(1 + sinh(t - x)^2)", ["overflow gradient"]),

@@ -16,8 +16,8 @@ from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.norms import over_norms, root
-from lossdsl.transform.pairs import paired, without_term
-from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, unshifted
+from lossdsl.transform.pairs import paired, summands, without_term
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, subtraction, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
 
@@ -143,6 +143,9 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
     units = over_norms(above, below)
     if units is not None:
         return units
+    tangent = _half_tangent(domain, above, below)
+    if tangent is not None:
+        return tangent
     divisor = domain.scale(below)
     if divisor.is_plain:
         return _of_part(above, below)
@@ -161,7 +164,24 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
     if power is not plain:  # as of the odds p/(1 - p)
         return quotient
     is_well = b.call("and", b.call("gt", below, b.const(LEAST)), b.call("lt", below, b.const(MOST)))
-    return b.where(is_well, node, quotient)
+    value = b.where(is_well, node, quotient)
+    if dividend.factor is b.ONE and divisor.factor is b.ONE:  # powers of the divisor in the slope need not fit
+        return b.call("via", value, power, value)
+    return value
+
+
+def _half_tangent(domain: LogDomain, above: Expr, below: Expr) -> Expr | None:
+    """`(p - q)/(p + q)` of two exponentials as tanh of half the distance of their logarithms."""
+    pair = subtraction(above)
+    if pair is None or not domain.is_made_of_exponentials(below):
+        return None
+    terms = summands(below, 2)
+    if len(terms) != 2 or {sign for sign, _ in terms} != {1} or {term for _, term in terms} != set(pair):
+        return None
+    logs = [b.ZERO if one is b.ONE else domain.log(one) for one in pair]
+    if logs[0] is None or logs[1] is None:
+        return None
+    return b.call("tanh", b.mul(NEAR, b.sub(logs[0], logs[1])))
 
 
 def _of_part(above: Expr, below: Expr) -> Expr | None:

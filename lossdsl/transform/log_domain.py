@@ -144,7 +144,9 @@ class LogDomain:
         found = self._sum(inner, over)
         if name == "mean":
             found = Scaled(b.div(found.factor, b.length(arg, over)), found.power)
-        return self.near_one(expr, self.chosen(expr, found))
+        if unshifted(inner.power, over)[1] is None:  # what is shifted by hand goes with other terms, without the shift
+            found = self.chosen(expr, found)
+        return self.near_one(expr, found)
 
     def _sum(self, inner: Scaled, over: Axes) -> Scaled:
         factor, power = inner.factor, inner.power

@@ -32,6 +32,7 @@ def without_shift(terms: Terms, units: Collection[Expr]) -> Terms | None:
             continue
         moved = scaled(combination(weight), Fraction(sign))
         logits, share = total.arg, along("log_softmax", total.arg, total.over)
+        weights = along("softmax", total.arg, total.over)
         found: Terms = []
         for other, (its_sign, element) in enumerate(terms):
             if other == place:
@@ -43,7 +44,8 @@ def without_shift(terms: Terms, units: Collection[Expr]) -> Terms | None:
             if by is None:
                 break
             moved = added(moved, scaled(by, Fraction(its_sign)))
-            found.append((its_sign, b.substitute(element, {logits: share})))
+            unmoved = b.substitute(element, {logits: share})
+            found.append((its_sign, b.substitute(unmoved, {along("softmax", share, total.over): weights})))
         else:
             if not any(moved.values()):
                 return found
@@ -110,7 +112,7 @@ def _of_sum(arg: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
     if not (isinstance(arg, Call) and arg.op.name == "mul"):
         return None
     for weight, element in (arg.args, arg.args[::-1]):
-        if element is logits and not b.depends(weight, (logits,)):
+        if element is logits and (weight is along("softmax", logits, over) or not b.depends(weight, (logits,))):
             return _total(weight, over, units)
     return None
 
