@@ -1,7 +1,7 @@
 """Measures fused last layers beside whole logits, functions of the libraries, and chunks written by hand.
 
     python benchmarks/fused.py [--on torch|jax|tensorflow …] [--loss LOSS …] [--places N] [--width N] [--classes N]
-                               [--chunk N] [--calls N] [--write]
+                               [--chunk N] [--calls N] [--memory] [--ways WAY …] [--write]
 
 Value and gradients in hidden states and kernel, float32. Memory is what a process needs beyond what it has when the
 arrays are there and all is compiled: the largest resident size of one call, less the size before; each way has a
@@ -108,9 +108,9 @@ def measured(options: argparse.Namespace, library: str, loss: str) -> dict[str, 
         done = subprocess.run([*command, *more], env=environment, stdout=subprocess.PIPE, text=True, check=True)
         return json.loads(done.stdout.splitlines()[-1])
 
-    found = process()
-    sizes = {name: process("--way", name) for name in found["times"]}
-    return {"memory": sizes, **found}
+    found = {} if options.memory else process()
+    names = options.ways or found.get("times") or [*WAYS[library](problem(loss, 8, 8, 8))]
+    return {"memory": {name: process("--way", name) for name in names}, **found}
 
 
 def bound(options: argparse.Namespace) -> float:
@@ -120,13 +120,14 @@ def bound(options: argparse.Namespace) -> float:
 
 
 def lines_of(library: str, loss: str, found: dict[str, dict[str, float]]) -> list[str]:
-    """Rows of the table; times in those of the native way."""
-    unit = found["times"][NATIVE]
-    return [
-        f"| {library} | {loss} | {name} | {found['memory'][name]:.0f} | {seconds / unit:.2f} "
-        f"| {found['errors'][name]:.1e} |"
-        for name, seconds in found["times"].items()
-    ]
+    """Rows of the table; times in those of the native way, empty where they were not asked for."""
+    lines = []
+    for name, size in found["memory"].items():
+        more = " | "
+        if "times" in found:
+            more = f"{found['times'][name] / found['times'][NATIVE]:.2f} | {found['errors'][name]:.1e}"
+        lines.append(f"| {library} | {loss} | {name} | {size:.0f} | {more} |")
+    return lines
 
 
 def main() -> None:
@@ -139,6 +140,8 @@ def main() -> None:
     parser.add_argument("--chunk", type=int, help="places at a time; by default what the library takes")
     parser.add_argument("--calls", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="write the section of docs/performance.md")
+    parser.add_argument("--memory", action="store_true", help="memory alone; on a busy machine times say little")
+    parser.add_argument("--ways", nargs="+", metavar="WAY", help="the memory of these ways only")
     parser.add_argument("--here", action="store_true", help="in this process, for one library and loss")
     parser.add_argument("--way", help="with --here, the memory of one way alone")
     options = parser.parse_args()
@@ -152,7 +155,7 @@ def main() -> None:
         f"{4e-6 * options.width * (options.places + options.classes):.0f}; twice these and 0.15 of those are",
         f"{bound(options):.0f} MB. Memory is what one call needs, in MB, in a process of its own; times are those",
         "of the library's functions on whole logits, medians of calls in turn in one process; the error is the",
-        "difference from them, in the size of the largest number.",
+        "difference from them, in the size of the largest number. An empty cell was not measured.",
         "",
         "| library | loss | | memory | time | error |",
         "|---|---|---|---|---|---|",
