@@ -609,6 +609,7 @@ def test_floating_point_is_tried_at_what_is_no_number():
         "log_i0(1/(x - x)) + x",  # infinite, and so is what comes out
         "erf(x/(t - t)) + x",  # a slope on the way through infinity
         "logsumexp(x)*1e300^2/gammainc(1, relu(t))",  # bounds that no float holds
+        "where(isfinite(x), x, 0.5^(x/0)) + where(x > t, t^2, x)",  # a power with nan for an exponent
         "tan(x/inf) + x",  # bounds of one over infinity
         "w = sum[j](softmax[batch](x)*x[j])*(t - t)\nsoftmax(w)*x",  # a batch that is the same everywhere
         "log_i0(1e300*x)",  # an asymptotic series

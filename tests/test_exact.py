@@ -174,3 +174,13 @@ def test_arrays_lie_in_the_order_of_their_axes():
     expr = b.mul(Rename(ROW, BATCH, J), ROW)
     assert [axis.name for axis in ordered(expr.axes)] == ["batch", "j", "last"]
     assert np.shape(worked_out(expr)) == (2, 2, 3)
+
+
+def test_powers_with_exponents_of_any_size():
+    m = mp_numbers()
+    far = m.mpf("1e300")
+    assert m.isnan(m.power(m.mpf(2), m.nan))
+    assert m.isnan(m.power(m.nan, far))
+    assert [m.power(m.mpf(base), far) for base in ("2", "0.5", "1", "-1", "0")] == [m.inf, 0, 1, 1, 0]
+    assert [m.power(m.mpf(base), -far) for base in ("2", "0.5", "1")] == [0, m.inf, 1]
+    assert m.power(m.mpf(2), m.mpf(10)) == 1024

@@ -148,7 +148,7 @@ class MpNumbers:
     def power(self, a: Any, b: Any) -> Any:
         """A power; of exponents so large that a number next to 1 leaves all bounds, infinity or 0."""
         b = self._bounded(b)
-        if abs(b) < self.mpf(2) ** (self.context.prec + 64) or not abs(a) < self.inf:
+        if not abs(b) >= self.mpf(2) ** (self.context.prec + 64) or not abs(a) < self.inf:  # of nan neither holds
             return self.context.power(a, b)
         return self.mpf(1) if abs(a) == 1 else self.inf if (abs(a) > 1) == (b > 0) else self.mpf(0)
 
