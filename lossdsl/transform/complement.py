@@ -283,9 +283,7 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     pair = subtraction(share)
     if pair is not None and pair[0] is b.ONE:
         return pair[1]
-    settled = [(sign, term) for sign, term in terms if term.is_static]
-    shares = [term for sign, term in terms if not term.is_static and sign > 0]
-    shifted = _of_shifted(shares[0], settled, domain) if len(shares) == 1 and len(settled) == len(terms) - 1 else None
+    shifted = _of_shifted(terms, domain)
     if shifted is not None:
         return shifted
     if len(terms) != 2:
@@ -309,9 +307,13 @@ def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
     return is_rest or one_minus(weight, domain) is other or one_minus(other, domain) is weight
 
 
-def _of_shifted(share: Expr, settled: Terms, domain: LogDomain) -> Expr | None:
+def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
     """1 - (F + c) is (1 - F) - c."""
-    rest = one_minus(share, domain)
+    settled = [(sign, term) for sign, term in terms if term.is_static]
+    shares = [term for sign, term in terms if not term.is_static and sign > 0]
+    if len(shares) != 1 or len(settled) != len(terms) - 1:
+        return None
+    rest = one_minus(shares[0], domain)
     if rest is None:
         return None
     for sign, term in settled:
