@@ -88,6 +88,12 @@ WRITTEN = (
     ("logsumexp(x) - sum(softmax(x)*x)", 0, (30.0, 0.0, -3.0)),
     ("sum((softmax(x) - onehot(t))^2)", 0, (30.0, 0.0, -3.0)),
     ("p = softmax(x)\n-(1 - sum(onehot(t)*p)^0.7)/0.7", 0, (30.0, 0.0, -3.0)),
+    ("0.5*x[0] + 0.5*x[1]^2*exp(-x[0])", 0, (-110.0, 0.0, 1.0)),
+    ("s = exp(x[0])\n0.5*log(s) + 0.5*x[1]^2/s", 0, (-110.0, 0.0, 1.0)),
+    ("exp(x[0])*exp(-x[0])*x[1]", 0, (-110.0, 2.0, 1.0)),
+    ("log(1 + x[0]^2*exp(x[1]))", 0, (-20.0, -25.0, -30.0)),
+    ("log(exp(x[0]) - 1 + exp(-x[0]))", 0, (200.0, 0.0, 0.0)),
+    ("log(norm(exp(x)))", 0, (200.0, -150.0, 3.0)),
     ("mean(x^2) - mean(x)^2", 0, (1000.0, 1001.0, 1002.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""

@@ -17,6 +17,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
+from lossdsl.transform.mulexp import with_exponential
 from lossdsl.transform.pairs import paired, summands, without_term
 from lossdsl.transform.scaled import NEAR, subtraction
 from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
@@ -32,6 +33,8 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
                 return value
             case Call(op) if op.name in ("add", "sub"):
                 return next((found for form in _DIFFERENCES if (found := form(node, domain)) is not None), node)
+            case Call(op) if op.name in ("mul", "div"):
+                return with_exponential(node, domain.known) or node
             case Call(op, (cosine,)) if op.name == "acos":
                 return _angle(node, cosine, domain) or node
         return node

@@ -64,7 +64,10 @@ def _log1p(domain: LogDomain, node: Call) -> Expr | None:
         return domain.log(b.sub(b.ONE, arg.args[0]))
     if domain.known[arg].high <= 1 or not domain.known[arg].is_nonnegative:
         return None  # log1p of an exponential that cannot overflow is as good
-    return domain.log(b.add(b.ONE, arg))
+    found = domain.log(b.add(b.ONE, arg))
+    if found is None or (isinstance(found, Call) and found.op.name == "softplus"):
+        return found
+    return b.where(b.call("lt", arg, b.ONE), node, found)
 
 
 def _to_base(base: int) -> Rule:
@@ -200,9 +203,9 @@ def _of_part(above: Expr, below: Expr) -> Expr | None:
 
 
 def _product(domain: LogDomain, node: Call) -> Expr | None:
-    """`exp(a)*exp(c)` by one exponential, where a or c has one inside, as densities do: one overflows, one vanishes."""
+    """`exp(a)*exp(c)` by one exponential, for one may overflow where the other vanishes, as in densities."""
     powers = [one.args[0] for one in node.args if isinstance(one, Call) and one.op.name == "exp"]
-    if len(powers) < 2 or not any(map(domain.is_made_of_exponentials, powers)):
+    if len(powers) < 2:
         return None
     return b.call("exp", b.add(*powers))
 

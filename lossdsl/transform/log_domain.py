@@ -21,6 +21,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import INF, along, reduce
 from lossdsl.transform.log_difference import difference
 from lossdsl.transform.log_rules import RULES
+from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.lower import largest
 from lossdsl.transform.pairs import summands
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, unshifted
@@ -136,6 +137,9 @@ class LogDomain:
             return Scaled(b.ONE, reduce("sum", b.spread(self.log_of(arg), over), over))
         if inner.is_plain or self.is_tame(expr):
             return self.near_one(expr, Scaled(expr))
+        if name == "norm":
+            squares = self._sum(Scaled(b.mul(inner.factor, inner.factor), b.mul(b.TWO, inner.power)), over)
+            return Scaled(b.call("sqrt", squares.factor), b.mul(NEAR, squares.power))
         if name in ("max", "min"):
             pure = self.pure(inner.by_logarithm)
             return Scaled(expr) if pure is None else Scaled(b.ONE, reduce(name, b.spread(pure, over), over))
@@ -195,7 +199,7 @@ class LogDomain:
 
     def added(self, expr: Expr) -> Scaled:
         """A sum as one number: of positive terms by their logarithms, else by one shift for all."""
-        terms = [(sign, self.scale(term)) for sign, term in summands(expr)]
+        terms = [(sign, self.scale(term)) for sign, term in _apart(summands(expr))]
         if all(term.is_plain for _, term in terms) or self.is_tame(expr):
             return Scaled(expr)
         if any(sign < 0 for sign, _ in terms):  # a shift would bring no digits back that are lost in a difference
@@ -222,6 +226,17 @@ class LogDomain:
         parts = [self._times_exp(term.factor, b.sub(term.power, shift)) for _, term in terms]
         signed = [part if sign > 0 else b.neg(part) for (sign, _), part in zip(terms, parts, strict=True)]
         return Scaled(fold(b.add, signed), shift)
+
+
+def _apart(terms: Terms) -> Terms:
+    """The terms with each exp(a) - 1 as two."""
+    found: Terms = []
+    for sign, term in terms:
+        if name_of(term) == "expm1":
+            found += [(sign, b.call("exp", term.children[0])), (-sign, b.ONE)]
+        else:
+            found.append((sign, term))
+    return found
 
 
 _WILD = frozenset({"exp", "expm1", "sigmoid", "norm_cdf", "erfc", "softmax", "softmax_rest", "prod"})
