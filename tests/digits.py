@@ -94,6 +94,8 @@ WRITTEN = (
     ("log(1 + x[0]^2*exp(x[1]))", 0, (-20.0, -25.0, -30.0)),
     ("log(exp(x[0]) - 1 + exp(-x[0]))", 0, (200.0, 0.0, 0.0)),
     ("log(norm(exp(x)))", 0, (200.0, -150.0, 3.0)),
+    ("sinh(x[0])/cosh(x[0])", 0, (110.0, 0.0, 0.0)),
+    ("log(sinh(abs(x[0]) + 0.1))", 0, (110.0, 0.0, 0.0)),
     ("mean(x^2) - mean(x)^2", 0, (1000.0, 1001.0, 1002.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""

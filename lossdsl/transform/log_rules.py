@@ -29,6 +29,13 @@ def _erfc(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     return Scaled(b.TWO, b.call("log_norm_cdf", b.mul(b.neg(b.call("sqrt", b.TWO)), args[0])))
 
 
+def _sinh(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    (a,) = args
+    if not d.is_positive(a):
+        return Scaled(expr)
+    return Scaled(NEAR, b.add(a, b.call("log1mexp", b.mul(b.const(-2), a))))
+
+
 def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     one, other = map(d.scale, args)
     if one.is_plain and other.is_plain:
@@ -121,6 +128,7 @@ RULES: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
     "softplus": _by_logarithm("log_softplus"),
     "cosh": _by_logarithm("log_cosh"),
     "erfc": _erfc,
+    "sinh": _sinh,
     "mul": _mul,
     "div": _div,
     "neg": _neg,

@@ -70,6 +70,8 @@ RULES = (
     Rule("erf-by-norm_cdf", "2*norm_cdf(a) - 1", "erf(a/sqrt(2))", point=(("a", 1e-6),)),
     Rule("erf-by-norm_cdf-of-negative", "1 - 2*norm_cdf(a)", "-erf(a/sqrt(2))", point=(("a", 1e-6),)),
     Rule("norm_cdf-about-half", "norm_cdf(a) - 0.5", "0.5*erf(a/sqrt(2))", point=(("a", 1e-6),)),
+    Rule("tanh-by-sinh", "sinh(a)/cosh(a)", "tanh(a)", point=(("a", 100.0),)),
+    Rule("half-tanh-by-sinh", "sinh(a)/(1 + cosh(a))", "tanh(0.5*a)", point=(("a", 100.0),)),
     Rule("cosh-less-one", "cosh(a) - 1", "2*sinh(0.5*a)^2", point=(("a", 1e-4),), late=True),
     Rule("one-less-cosh", "1 - cosh(a)", "-2*sinh(0.5*a)^2", point=(("a", 1e-4),), late=True),
     Rule("root-minus-one", "sqrt(1 + a) - 1", "where(a < 1, a/(sqrt(1 + a) + 1), sqrt(1 + a) + (-1))",
