@@ -304,6 +304,7 @@ def torch_worker(port, rank):
     close(*again, "compiled")
     with pytest.raises(lossdsl.LossShapeError, match="it is one sample"):
         made[0](given[0], targets[SUPCON][0])
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
 

@@ -276,8 +276,10 @@ def trained_part(rank, rows, folder):
     model(x[rows], t[rows]).backward()
     found = [parameter.grad for parameter in model.parameters()]
     if rank is not None:
-        torch.distributed.destroy_process_group()
         torch.save(found, f"{folder}/{rank}")
+        torch.distributed.barrier()
+        del model  # gloo may wait forever for what is let go of after its group
+        torch.distributed.destroy_process_group()
     return found
 
 
@@ -285,7 +287,8 @@ def over_processes(torch):
     """DistributedDataParallel over two processes: the gradients are those of one, of the learned parameter too."""
     whole = trained_part(None, slice(0, 8), "")
     with tempfile.TemporaryDirectory() as folder:
-        halves = [multiprocessing.get_context("spawn").Process(target=trained_part, args=(rank, rows, folder))
+        process = multiprocessing.get_context("spawn").Process
+        halves = [process(target=trained_part, args=(rank, rows, folder), daemon=True)
                   for rank, rows in enumerate((slice(0, 4), slice(4, 8)))]  # fmt: skip
         for each in halves:
             each.start()
