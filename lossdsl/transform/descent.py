@@ -151,7 +151,7 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
         return tangent
     divisor = domain.scale(below)
     if divisor.is_plain:
-        return _of_part(above, below)
+        return _of_part(above, below, depth=2)
     share = _share(above, below)
     if share is not None:
         return share
@@ -187,14 +187,14 @@ def _half_tangent(domain: LogDomain, above: Expr, below: Expr) -> Expr | None:
     return b.call("tanh", b.mul(NEAR, b.sub(logs[0], logs[1])))
 
 
-def _of_part(above: Expr, below: Expr) -> Expr | None:
+def _of_part(above: Expr, below: Expr, depth: int) -> Expr | None:
     """`a/(a + c)` with the slopes c/(a + c)^2 in a and -a/(a + c)^2 in c: those of the quotient would cancel in a."""
     if above.is_static or not isinstance(below, Call):
         return None
     rest = without_term(below, above)
     if rest is None:
-        factors = above.args if isinstance(above, Call) and above.op.name == "mul" else ()
-        parts = [(factor, _of_part(one, below)) for factor, one in zip(factors, factors[::-1], strict=True)]
+        factors = above.args if depth and isinstance(above, Call) and above.op.name == "mul" else ()
+        parts = [(factor, _of_part(one, below, depth - 1)) for factor, one in zip(factors, factors[::-1], strict=True)]
         return next((b.mul(factor, part) for factor, part in parts if part is not None), None)
     part = b.call("via", b.div(above, below), above, b.div(b.div(rest, below), below))
     if rest.is_static:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import reduce as fold
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr
+from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.ir.ranges import Ranges
+from lossdsl.transform.choices import SEED
+from lossdsl.transform.gradient import DIRECTION
 
 _OVERFLOWS = 88
 """The exponential of more is infinite in float32."""
+_FEW = 8
 
 
 def with_exponential(node: Call, known: Ranges) -> Expr | None:
@@ -20,23 +23,38 @@ def with_exponential(node: Call, known: Ranges) -> Expr | None:
     powers, others = _powers_and_others(node)
     if not powers or not others:
         return None
-    power, factor = fold(b.add, powers), fold(b.mul, others)
+    inner = [one for one in others if not _is_linear(one)]
+    if not inner:
+        return None
+    power, factor = fold(b.add, powers), fold(b.mul, inner)
     if known[power].high < _OVERFLOWS or known[factor].is_nonzero:
         return None
-    return b.call("mulexp", factor, power)
+    return fold(b.mul, (one for one in others if one not in inner), b.call("mulexp", factor, power))
+
+
+def _is_linear(expr: Expr) -> bool:
+    """Whether a factor is of what a pullback is linear in: it may not be compared with 0, for JAX transposes."""
+    return any(isinstance(node, Input) and node.name in (SEED, DIRECTION) for node in walk(expr))
 
 
 def _powers_and_others(node: Expr) -> tuple[list[Expr], list[Expr]]:
-    """The exponents among the factors of a product or quotient, and the other factors."""
-    match node:
-        case Call(op, (one, other)) if op.name == "mul":
-            (powers, others), (more, rest) = _powers_and_others(one), _powers_and_others(other)
-            return [*powers, *more], [*others, *rest]
-        case Call(op, (above, Call(below, (power,)))) if (op.name, below.name) == ("div", "exp"):
-            powers, others = _powers_and_others(above)
-            return [*powers, b.neg(power)], others
-        case Call(op, (power,)) if op.name == "exp":
-            return [power], []
-        case Call(op, (factor, power)) if op.name == "mulexp":
-            return [power], [factor]
-    return [], [] if node is b.ONE else [node]
+    """The exponents among the first factors of a product or quotient, and the other factors."""
+    powers, others = list[Expr](), list[Expr]()
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        is_enough = len(stack) + len(others) > _FEW  # a product may be the product of itself, forty times over
+        match one:
+            case Call(op, (first, second)) if op.name == "mul" and not is_enough:
+                stack += [second, first]
+            case Call(op, (above, Call(below, (power,)))) if (op.name, below.name) == ("div", "exp"):
+                powers.append(b.neg(power))
+                stack.append(above)
+            case Call(op, (power,)) if op.name == "exp":
+                powers.append(power)
+            case Call(op, (factor, power)) if op.name == "mulexp":
+                powers.append(power)
+                others.append(factor)
+            case _ if one is not b.ONE:
+                others.append(one)
+    return powers, others

@@ -103,13 +103,18 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
 
 
 def multiplied(node: Expr) -> list[Expr]:
-    """The factors of a product; of a power with the exponent 2, its base twice."""
-    match node:
-        case Call(op, (one, other)) if op.name == "mul":
-            return [*multiplied(one), *multiplied(other)]
-        case Call(op, (base, exponent)) if op.name == "pow" and exponent is b.TWO:
-            return [base, base]
-    return [node]
+    """The factors of a product, no more than a few; of a power with the exponent 2, its base twice."""
+    found, stack = list[Expr](), [node]
+    while stack:
+        one = stack.pop()
+        match one:
+            case Call(op, (first, second)) if op.name == "mul" and len(stack) + len(found) < _FEW:
+                stack += [second, first]
+            case Call(op, (base, exponent)) if op.name == "pow" and exponent is b.TWO:
+                found += [base, base]
+            case _:
+                found.append(one)
+    return found
 
 
 def _square_of(term: Expr) -> tuple[Expr, Reduce | None] | None:
