@@ -92,3 +92,19 @@ def test_digits_are_kept(body, label, row):
 @pytest.mark.parametrize("body, label, row", WRITTEN, ids=[body for body, _, _ in WRITTEN])
 def test_what_papers_write_keeps_its_digits(body, label, row):
     check(body, label, row, on_numpy)
+
+
+@pytest.mark.parametrize(
+    "body, row, expected",
+    [
+        ("softmax(x)[0] - softmax(x)[1]", (-np.inf, -np.inf, 1.0), 0.0),
+        ("abs(sigmoid(x[0]) - sigmoid(x[1]))", (np.inf, np.inf, 1.0), 0.0),
+        ("sqrt(x[0]^2 + 4) - 2", (1e25, 0.0, 0.0), np.inf),
+        ("1 - sum(softmax(where(x > 5, x, -inf))*sigmoid(x))", (1.0, 2.0, 3.0), 1.0),
+    ],
+)
+def test_infinite_logits_and_classes_that_are_masked_have_plain_values(body, row, expected):
+    """What a mask makes of logits, and what overflows: the forms with more digits say no other thing there."""
+    value, *slopes = on_numpy(f"loss f(t: label, x)\n{body}", np.array([0], np.int32), np.array([row], np.float32))
+    assert value == expected
+    assert not np.isnan(slopes).any()

@@ -69,7 +69,8 @@ def _less_root(node: Call, domain: LogDomain) -> Expr | None:
         if isinstance(root, Call) and (root.op.name == "sqrt" or (root.op.name == "pow" and root.args[1] is NEAR)):
             inside = without_term(root.args[0], b.power(c, b.TWO))
             if inside is not None:
-                found = b.div(inside, b.add(root, c))
+                is_small = b.call("lt", inside, b.power(c, b.TWO))  # what is large loses nothing, and may be infinite
+                found = b.where(is_small, b.div(inside, b.add(root, c)), b.sub(root, c))
                 return found if its_sign > 0 else b.neg(found)
     return None
 

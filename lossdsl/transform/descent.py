@@ -207,6 +207,9 @@ def _product(domain: LogDomain, node: Call) -> Expr | None:
     powers = [one.args[0] for one in node.args if isinstance(one, Call) and one.op.name == "exp"]
     if len(powers) < 2:
         return None
+    together = powers[0].axes | powers[1].axes
+    if together not in (powers[0].axes, powers[1].axes) and not any(map(domain.is_made_of_exponentials, powers)):
+        return None  # of pairs, each would take an exponential of its own
     return b.call("exp", b.add(*powers))
 
 

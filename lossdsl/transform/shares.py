@@ -14,7 +14,7 @@ from lossdsl.ir.axes import Axes, Axis
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Rename
 from lossdsl.ir.ranges import Ranges
-from lossdsl.ir.whole import reduce
+from lossdsl.ir.whole import may_be_empty, reduce
 from lossdsl.transform.pairs import multiplied, summands
 from lossdsl.transform.scaled import NEAR
 
@@ -64,8 +64,9 @@ def _is_whole(weight: Expr, over: Axes, units: Collection[Expr]) -> bool:
     """Whether the elements along some axes come to 1."""
     if isinstance(weight, Rename) and over == frozenset({weight.new}):
         return _is_whole(weight.arg, frozenset({weight.old}), units)
-    is_share = isinstance(weight, Along) and weight.op.name == "softmax" and weight.over == over
-    return is_share or (weight in units and len(over) == 1 and next(iter(over)).name == "last")
+    if isinstance(weight, Along) and weight.op.name == "softmax" and weight.over == over:
+        return not may_be_empty(weight.args[0])  # that of nothing comes to 0
+    return weight in units and len(over) == 1 and next(iter(over)).name == "last"
 
 
 def of_classes(total: Expr) -> Expr | None:
@@ -92,7 +93,9 @@ def _class_of(term: Expr) -> tuple[Along, Axis, int] | None:
     if not (isinstance(term, Gather) and isinstance(term.arg, Along) and term.arg.op.name == "softmax"):
         return None
     index = b.exact(term.index)
-    if term.arg.over != frozenset({term.axis}) or index is None or index < 0 or index.denominator != 1:
+    if may_be_empty(term.arg) or term.arg.over != frozenset({term.axis}):
+        return None
+    if index is None or index < 0 or index.denominator != 1:
         return None
     return term.arg, term.axis, int(index)
 
@@ -123,7 +126,9 @@ def _is_softmax_along(whole: Expr, axis: Axis) -> bool:
 
 
 def _half_tanh(a: Expr, c: Expr) -> Expr:
-    return b.call("tanh", b.mul(NEAR, b.sub(a, c)))
+    """tanh of half the distance, which is 0 between infinite logits, as masks have them."""
+    apart = b.where(b.call("eq", a, c), b.ZERO, b.sub(a, c))
+    return b.call("tanh", b.mul(NEAR, apart))
 
 
 def _are_opposite(a: Expr, c: Expr) -> bool:
