@@ -130,8 +130,7 @@ def truth(name, hidden, kernel, bias, given):
 @pytest.mark.parametrize("chunk", [4, 100])
 @pytest.mark.parametrize("name", CASES)
 def test_on_torch(name, chunk):
-    import torch
-
+    torch = pytest.importorskip("torch")
     from lossdsl.torch import Loss, fused_linear
 
     hidden, kernel, bias, given = drawn(name)
@@ -156,8 +155,7 @@ def test_on_torch(name, chunk):
 
 @pytest.mark.parametrize("name", CASES)
 def test_on_jax(name):
-    import jax
-
+    jax = pytest.importorskip("jax")
     from lossdsl.jax import fused_linear, loss
 
     with jax.enable_x64(True):
