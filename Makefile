@@ -29,7 +29,7 @@ site: .venv/.stamp-docs  ## the gallery of losses and the documentation, into bu
 
 # A few losses of each kind: those that the browser test names, and others that draw in other ways.
 SHOWN := huber mean_squared_error welsch categorical_crossentropy dpo siou nt_xent focal_tversky quantile poisson \
-    sparse_categorical_crossentropy cox adaptive_wing hinge lovasz_softmax crps_ensemble
+    sparse_categorical_crossentropy masked_cross_entropy cox adaptive_wing hinge lovasz_softmax crps_ensemble
 
 test-site: .venv/.stamp-docs website/browser/node_modules  ## the site, driven in a browser; needs node, and brings Chromium where apt-get may
 	@$(BIN)/python website/build.py --out build/test/site $(SHOWN)

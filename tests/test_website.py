@@ -81,6 +81,19 @@ def test_facts_are_kept_until_something_changes(website, tmp_path):
     assert 0 < delta["low"] < delta["value"] == 1 < delta["high"]  # delta > 0 is required
 
 
+def test_each_setting_of_the_switches_has_code_and_views_of_its_own(website):
+    known = website["facts"].facts("sparse_categorical_crossentropy")
+    usual, logits = known["variants"]
+    assert [usual["set"], logits["set"]] == [{"from_logits": False}, {"from_logits": True}]
+    assert [each["views"][0]["pair"] for each in (usual, logits)] == ["prob", "logits"]
+    assert [each["views"][-1]["given"][0] for each in (usual, logits)] == [1, [0, 2]]  # an example of each
+    for each in (usual, logits):
+        assert "sparse_categorical_crossentropy(t, x, ignore_class = -1)" in each["module"]  # it is handed in
+        assert all("from_logits" not in view.get("parameters", {}) for view in each["views"])
+    (point,) = [one["point"] for one in known["verdicts"] if one["name"] == "convex"]
+    assert point["set"] == {"from_logits": False}  # refuted there, so that the picture turns the switch
+
+
 def test_a_page_and_its_script_need_nothing_from_elsewhere(website, tmp_path):
     pages, made = website["pages"], website["facts"].kept("huber", tmp_path, "")
     page, script = pages.loss(made, ["huber", "cauchy"]), pages.script(made)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def facts(name: str) -> Facts:
     program, ir = loss.program, loss.program.loss
     title, *rest = catalog.documentation(name).split("\n\n")
     defaults = {one: loss.parameters[one] for one in loss.parameters if one not in ir.settled}
+    variants = list(_variants(name))
     return {
         "name": name,
         "family": catalog.family_of(name),
@@ -51,9 +53,34 @@ def facts(name: str) -> Facts:
         "settled": ir.setting,
         "source": ir.source.text.strip() + "\n",
         "code": {target: program.emitted(target, defaults) for target in TARGETS},
-        "verdicts": [_verdict(ir, one, known) for one, known in lossdsl.properties(name).items()],
-        "views": [*_views(loss), *_examples(program)],
+        "verdicts": [_verdict(ir, variants, one, known) for one, known in lossdsl.properties(name).items()],
+        "views": variants[0]["views"],
+        "variants": variants,
     }
+
+
+def _variants(name: str) -> Iterator[Facts]:
+    """The loss under each setting of its switches, the usual one first: what can be drawn of it, and its JavaScript.
+
+    A parameter that is true or false settles the formula, so that each setting has code of its own; a whole number is
+    handed in like any other.
+    """
+    file, needed = pipeline.builtin(name), _needed(name)
+    assert file is not None
+    every = pipeline.parameters(file)
+    switches = [spec for spec in every if spec.kind == "bool"]
+    whole = [spec.name for spec in every if spec.kind == "int"]
+    for values in itertools.product(*((bool(spec.default), not spec.default) for spec in switches)):
+        settled = {str(spec.name): value for spec, value in zip(switches, values, strict=True)}
+        loss = lossdsl.load(name, **needed, **settled)
+        free = pipeline.program(file, settled, whole)
+        defaults = {one: value for one, value in loss.parameters.items() if one not in settled}
+        yield {
+            "set": settled,
+            "setting": free.loss.setting,
+            "views": [*_views(loss), *_examples(loss.program, settled)],
+            "module": free.emitted("javascript", defaults),
+        }
 
 
 def _needed(name: str) -> dict[str, Any]:
@@ -92,19 +119,21 @@ def _interval(bounds: Bounds, value: float) -> tuple[float, float]:
     return min(ends[0], value), max(ends[1], value)
 
 
-def _verdict(loss: Loss, name: str, known: Any) -> Facts:
-    return {"name": name, "how": known.how, "by": known.by, "more": known.more, "point": _point(loss, known)}
+def _verdict(loss: Loss, variants: Sequence[Facts], name: str, known: Any) -> Facts:
+    point = _point(loss, variants, known)
+    return {"name": name, "how": known.how, "by": known.by, "more": known.more, "point": point}
 
 
-def _point(loss: Loss, known: Any) -> Facts | None:
-    """The point that refutes a claim, as inputs in order and parameters; None where the code is for other settings."""
+def _point(loss: Loss, variants: Sequence[Facts], known: Any) -> Facts | None:
+    """The point that refutes a claim, as inputs, parameters and switches; None where there is no such variant."""
     at = {str(name): _finite(value) for name, value in known.at.items()}
     names = [[str(node.name) for node in spec.nodes] for spec in loss.inputs]
-    settings = [str(part) for part in known.detail.split("; ") if part.startswith("with ")]
-    if not all(name in at for group in names for name in group) or settings not in ([], [f"with {loss.setting}"]):
+    settings = [str(part).removeprefix("with ") for part in known.detail.split("; ") if part.startswith("with ")]
+    at_setting = [one["set"] for one in variants if not settings or settings == [one["setting"]]]
+    if not all(name in at for group in names for name in group) or not at_setting:
         return None
     inputs = [_packed([at.pop(name) for name in group]) for group in names]
-    return {"inputs": inputs, "parameters": at}
+    return {"inputs": inputs, "parameters": at, "set": at_setting[0]}
 
 
 def _packed(parts: list[Any]) -> Any:
@@ -177,10 +206,16 @@ def _inside(domain: str, low: float, high: float) -> tuple[float, float]:
     )
 
 
-def _examples(program: pipeline.Program) -> list[Facts]:
-    """One number of the prediction at a time, the rest as in an example of the file."""
+def _examples(program: pipeline.Program, settled: Mapping[str, Any]) -> list[Facts]:
+    """One number of the prediction at a time, the rest as in an example of the file, one for the switches if any is."""
     loss = program.loss
-    for example in loss.examples:
+    usual = {str(spec.name): spec.default for spec in loss.parameters if spec.kind == "bool"}
+
+    def is_other(example: Any) -> bool:
+        given = parameters_of(loss, example)
+        return {one: given.get(one, value) for one, value in usual.items()} != settled
+
+    for example in sorted(loss.examples, key=is_other):
         given = inputs_of(loss, example)
         by_spec = {loss.input(one): value for one, value in given.items()}
         if len(loss.examples) > 1 and _count(by_spec[loss.prediction]) < 2 and example is not loss.examples[-1]:
@@ -193,7 +228,9 @@ def _examples(program: pipeline.Program) -> list[Facts]:
             "inputs": [spec.identifier for spec in loss.inputs],
             "prediction": loss.inputs.index(loss.prediction),
             "low": _finite(float(bounds.low)), "high": _finite(float(bounds.high)), "span": span,
-            "parameters": {key: _finite(value) for key, value in parameters_of(loss, example).items()},
+            "parameters": {
+                key: _finite(value) for key, value in parameters_of(loss, example).items() if key not in settled
+            },
             "along": f"one number of {loss.prediction.name}",
         }]  # fmt: skip
     return []

@@ -16,7 +16,7 @@ _PROPERTIES = {
     "convex": "in the prediction",
     "nonnegative": "never below 0",
     "bounded": "never above some number",
-    "symmetric": "the same with target and prediction exchanged",
+    "symmetric": "an error costs the same in either direction",
     "zero at t = x": "0 where the prediction is the target",
     "least at t = x": "nothing is less than at the target",
     "finite": "a value for every admissible input",
@@ -176,7 +176,7 @@ def _verdicts(one: Facts) -> str:
 
 def _short(text: str) -> str:
     """A verdict's details without the numbers of large tensors."""
-    return re.sub(r"\[[^;]{60,}\]", "[…]", text)
+    return re.sub(r",(?=;|$)", "", re.sub(r"\[[^;]{60,}\]", "[…]", text))
 
 
 def _tables(one: Facts) -> str:
@@ -236,19 +236,24 @@ def _linked(text: str, *, links: bool = True) -> str:
 
 def script(one: Facts) -> str:
     """The loss as the curves use it: its functions as emitted for JavaScript, and what can be drawn of it."""
-    module = one["code"]["javascript"]
-    public = re.findall(r"^export function (\S+?)\(", module, re.M)
-    code = re.sub(r"^export ", "", re.sub(r"\A/\*\*.*?\*/\n+", "", module, flags=re.S), flags=re.M)
-    slope = next((name for name in public if name == f"{public[0]}_gradient"), "null")
-    settled = [each["name"] for each in one["parameters"] if each["kind"] in ("bool", "int")]
     known = {
         "name": one["name"],
-        "parameters": [each for each in one["parameters"] if each["name"] not in settled],
-        "views": one["views"],
+        "parameters": [each for each in one["parameters"] if each["kind"] != "bool"],
+        "switches": [each for each in one["parameters"] if each["kind"] == "bool"],
+        "variants": [{"set": each["set"], "views": each["views"]} for each in one["variants"]],
         "points": [verdict["point"] for verdict in one["verdicts"]],
     }
     text = json.dumps(known, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-    return f"gallery.define({text}, (() => {{\n{code}\nreturn {{ value: {public[0]}, slope: {slope} }};\n}})());\n"
+    functions = ",\n".join(_functions(each["module"]) for each in one["variants"])
+    return f"gallery.define({text}, [{functions}]);\n"
+
+
+def _functions(module: str) -> str:
+    """The value and the slope of a module for JavaScript, as an expression."""
+    public = re.findall(r"^export function (\S+?)\(", module, re.M)
+    code = re.sub(r"^export ", "", re.sub(r"\A/\*\*.*?\*/\n+", "", module, flags=re.S), flags=re.M)
+    slope = next((name for name in public if name == f"{public[0]}_gradient"), "null")
+    return f"(() => {{\n{code}\nreturn {{ value: {public[0]}, slope: {slope} }};\n}})()"
 
 
 def names(every: list[Facts]) -> str:

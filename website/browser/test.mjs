@@ -86,6 +86,26 @@ const tests = {
     assert.deepEqual(await curves("value"), [before]);
   },
 
+  async "switches and whole numbers are parameters like any other"() {
+    await open("losses/categorical_crossentropy.html");
+    const before = await curves("value");
+    await page.focus("#switch-from_logits");
+    await page.keyboard.press("Space");
+    assert.match(await read(), /^2\.5: value 0\.07889, slope −0\.07586/); // log(1 + exp(-2.5)), and 1 less its inverse logit
+    await page.click("text=Reset");
+    assert.deepEqual(await curves("value"), before);
+    await open("losses/sparse_categorical_crossentropy.html");
+    assert.match(await read(), /^0\.75: value 0\.2877, slope −1\.333/);
+    await page.fill("#whole-ignore_class", "1");
+    assert.equal(await read(), "0.75: value 0, slope 0");
+    await page.check("#switch-from_logits");
+    await page.fill("#whole-ignore_class", "-1");
+    assert.match(await read(), /^2\.5: value 0\.07889/);
+    await open("losses/categorical_crossentropy.html");
+    await page.click("tr.refuted:has-text('convex') .show");
+    assert.equal(await page.locator("#value .mark").count(), 1);
+  },
+
   async "other losses are laid over one another"() {
     await open("losses/huber.html");
     await page.selectOption("#select-Lay_over", "mean_squared_error");
@@ -182,6 +202,8 @@ const tests = {
     await page.emulateMedia({ media: "print" });
     assert.ok(await page.isVisible("#value"));
     for (const control of ["#controls", ".copy", "#theme", ".tabs"]) assert.ok(!(await page.isVisible(control)), control);
+    await page.evaluate(() => (document.documentElement.dataset.theme = "dark"));
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
     await page.emulateMedia({ media: "screen" });
   },
 

@@ -5,8 +5,10 @@ const gallery = (() => {
   const found = new Map();
   const waiting = new Map();
 
+  /** Makes a loss known; of one with switches there are several variants, each with functions of its own. */
   function define(facts, functions) {
-    const loss = { ...facts, ...functions };
+    const variants = facts.variants.map((variant, place) => ({ ...variant, ...functions[place] }));
+    const loss = { ...facts, variants, ...variants[0] };
     found.set(facts.name, loss);
     waiting.get(facts.name)?.(loss);
   }
@@ -21,6 +23,12 @@ const gallery = (() => {
       script.onerror = () => reject(new Error(`there is no script for ${name}`));
       document.head.append(script);
     });
+  }
+
+  /** Puts the switches of a loss: its views and functions are those of another variant. */
+  function turn(loss, set) {
+    const variant = loss.variants.find((each) => Object.entries(each.set).every(([name, value]) => set[name] === value));
+    Object.assign(loss, variant);
   }
 
   const kindOf = (view) => [view.kind, view.pair].filter(Boolean).join(" ");
@@ -191,5 +199,5 @@ const gallery = (() => {
     return text;
   }
 
-  return { define, load, kindOf, sampled, grid, draw, shown, paths, at, telling, names: {}, numbers };
+  return { define, load, turn, kindOf, sampled, grid, draw, shown, paths, at, telling, names: {}, numbers };
 })();

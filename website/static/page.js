@@ -159,6 +159,28 @@
     return element("div", { className: "select" }, element("label", { htmlFor: id, textContent: label }), box);
   }
 
+  function toggle(label, value, change) {
+    const id = `switch-${label.replace(/\W/g, "_")}`;
+    const box = element("input", { type: "checkbox", id, checked: value });
+    box.addEventListener("change", () => change(box.checked));
+    return element("div", { className: "toggle" }, box, element("label", { htmlFor: id, textContent: label }));
+  }
+
+  function whole(label, value, change) {
+    const id = `whole-${label.replace(/\W/g, "_")}`;
+    const box = element("input", { type: "number", id, step: 1, value });
+    box.addEventListener("input", () => box.value !== "" && Number.isInteger(Number(box.value)) && change(Number(box.value)));
+    return element("div", { className: "whole" }, element("label", { htmlFor: id, textContent: label }), box);
+  }
+
+  /** Draws another variant of the loss, over the same as before where it can be. */
+  function turn(set) {
+    const kind = state.view.kind;
+    gallery.turn(loss, set);
+    state.example = null;
+    show(loss.views.find((each) => each.kind === kind) ?? loss.views[0]);
+  }
+
   const VIEWS = { error: "the error", prediction: "the prediction", classes: "two class scores", example: "one number of an example" };
 
   function build() {
@@ -174,6 +196,15 @@
         state.set[one.name] = number;
         attempt();
       }));
+    }
+    for (const one of loss.parameters.filter((each) => each.kind === "int")) {
+      parts.push(whole(one.name, state.set[one.name] ?? one.value, (number) => {
+        state.set[one.name] = number;
+        attempt();
+      }));
+    }
+    for (const one of loss.switches) {
+      parts.push(toggle(one.name, loss.set[one.name], (value) => turn({ ...loss.set, [one.name]: value })));
     }
     if (view.kind === "prediction" && view.target) {
       const [low, high] = [view.target_low ?? 0, view.target_high ?? 1];
@@ -205,6 +236,7 @@
     const reset = element("button", { type: "button", textContent: "Reset" });
     reset.addEventListener("click", () => {
       Object.assign(state, { set: {}, over: [], mark: null, example: null });
+      gallery.turn(loss, loss.variants[0].set);
       show(loss.views[0]);
     });
     parts.push(reset, element("p", { id: "refused", className: "refused", role: "status" }));
@@ -253,6 +285,7 @@
       const property = button.closest("tr").querySelector("th").firstChild.textContent;
       const isPlain = point.inputs.every((input) => !Array.isArray(input));
       const known = new Set(loss.parameters.map((one) => one.name));
+      gallery.turn(loss, point.set);
       state.set = Object.fromEntries(Object.entries(point.parameters).filter(([name]) => known.has(name)));
       state.example = null;
       const curve = loss.views.find((view) => view.kind === "prediction");
