@@ -25,6 +25,7 @@ from shipped import PUBLISHED, THOROUGH
 from test_norms import HOMOGENEOUS, SCALES, check_scales
 from test_papers import PAPERS
 from test_published import arguments, arrays, parameters, same_slope, same_value
+from window_cases import table, window
 
 import lossdsl
 from lossdsl.ir.axes import BATCH
@@ -604,7 +605,8 @@ def indices(_):
     tried = 0
     for seed in range(60):
         cases = place_cases if seed % 3 == 0 else index_cases
-        one, arrays = cases.case(seed, smooth=True), cases.drawn(seed)
+        made = (cases.case, table, window)[seed // 3 % 3] if seed % 3 == 2 else cases.case
+        one, arrays = made(seed, smooth=True), cases.drawn(seed)
         if one.asks or arrays["x"].size > 40:
             continue
         loss = lossdsl.compile(one.source, reduction=None, dtype="float64")

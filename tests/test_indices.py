@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from index_cases import case, drawn, placed, slope
+from window_cases import table, window
 
 import lossdsl
 from lossdsl import LossError
@@ -34,6 +35,22 @@ def test_what_is_read_at_an_index_is_what_loops_find(seed: int, shape: int) -> N
     axes = loss.program.loss.result.axes
     np.testing.assert_allclose(placed(value, axes, wanted.shape), wanted, rtol=1e-10, err_msg=one.source)
     if seed % 2 == 0:
+        weights = np.ones(wanted.shape) * (np.size(value) / wanted.size)
+        expected = slope(one.value, arrays, weights)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6, err_msg=one.source)
+
+
+@settings(tried, max_examples=150)
+@given(st.integers(0, 10**6), st.integers(0, 5))
+def test_windows_and_tables_are_what_loops_find(seed: int, shape: int) -> None:
+    one, arrays = (table, window)[seed % 2](seed, smooth=seed % 4 < 2), drawn(shape)
+    loss = lossdsl.load(one.source)
+    with np.errstate(all="ignore"):
+        value, gradient = loss.numpy.value_and_grad(**arrays)
+    wanted = one.value(arrays)
+    axes = loss.program.loss.result.axes
+    np.testing.assert_allclose(placed(value, axes, wanted.shape), wanted, rtol=1e-10, err_msg=one.source)
+    if seed % 4 < 2:
         weights = np.ones(wanted.shape) * (np.size(value) / wanted.size)
         expected = slope(one.value, arrays, weights)
         np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6, err_msg=one.source)

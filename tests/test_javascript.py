@@ -7,9 +7,11 @@ rows with mpmath, as in `test_op_accuracy.py`. `make test` tries every twelfth l
 import os
 import shutil
 
+import index_cases
 import numpy as np
+import place_cases
 import pytest
-from index_cases import case, drawn, placed
+import window_cases
 from javascript_trial import compared, run
 from op_trial import error_at, leaves_of, truths
 
@@ -154,17 +156,20 @@ def test_reductions_and_other_positions_are_the_twins(tmp_path):
 
 def test_random_formulas_with_indices_are_loops_over_arrays(tmp_path):
     """Values are those of loops in plain Python, gradients the twin's."""
+    makers = [index_cases.case, place_cases.case, window_cases.window, window_cases.table]
     cases, wanted = [], []
-    for seed in range(45 if EVERY > 1 else 400):
-        one, arrays = case(seed, smooth=True), drawn(seed)
+    for seed in range(80 if EVERY > 1 else 600):
+        home = place_cases if seed % 4 == 1 else index_cases
+        one, arrays = makers[seed % 4](seed, smooth=True), home.drawn(seed)
         if one.asks:
             continue
         loss = lossdsl.load(one.source)
         name, given = loss.name, [arrays["t"], arrays["x"]]
         cases.append((loss.program.emitted("javascript", {}), [(name, given), (f"{name}_gradient", given)]))
-        wanted.append((one.source, one.value(arrays), loss.program.loss.result.axes, loss.numpy.grad(*given)))
-    assert len(cases) > 30
-    for (source, values, axes, slope), (value, gradient) in zip(wanted, run(tmp_path, cases), strict=True):
+        axes = loss.program.loss.result.axes
+        wanted.append((one.source, one.value(arrays), axes, loss.numpy.grad(*given), home.placed))
+    assert len(cases) > 60
+    for (source, values, axes, slope, placed), (value, gradient) in zip(wanted, run(tmp_path, cases), strict=True):
         assert not isinstance(value, str), f"{source}: {value}"
         found = placed(np.asarray(value, float), axes, values.shape)
         np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-9, err_msg=source)

@@ -92,6 +92,8 @@ def _can_leave(node: Gather, loss: Loss) -> bool:
     known = ranges(loss)
     labels = [each for spec in loss.inputs if spec.is_label for each in spec.nodes]
     for count in (length + node.axis.cut for length in _LENGTHS):
+        if any(axis.length(count) == 0 for axis in node.index.axes):
+            continue  # nothing is read
         last = float(max(0, node.axis.length(count) - 1))
         facts: dict[Expr, Bounds] = {**known.facts, **{label: Bounds(0.0, float(count - 1)) for label in labels}}
         found = replace(_Counted(facts, known.units), count=count)[node.index]

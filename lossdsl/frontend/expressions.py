@@ -9,9 +9,10 @@ from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import aggregates, subscripts
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import function_hint
-from lossdsl.frontend.indices import Bound, Ranges, Reads, within
+from lossdsl.frontend.indices import Bound, Key, Ranges, Reads, is_window, within
 from lossdsl.frontend.last_axes import agreed, together
 from lossdsl.frontend.scope import Index, Indexed, LocalFunction, Scope
+from lossdsl.frontend.windows import written_out
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, Axes, Axis, last_of, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Position
@@ -46,6 +47,8 @@ class Resolver:
         self.losses = losses
         self.reads: Reads = {}
         self.ranges: Ranges = {}
+        self.said: set[Key] = set()
+        self.windows: set[Key] = set()
         self.repeated: list[tuple[Span, str]] = []
         self._depth = 0
         self._nodes = 0
@@ -259,11 +262,18 @@ class Resolver:
             shown = node.function.span.text
             hint = function_hint(shown, known) or f"there are {', '.join(known)}"
             raise LossTypeError(f"`{shown}` is not an aggregate", node.function.span, hint)
-        return within(self, node.items, scope, lambda bound: self._inside(node, node.function.span.text, bound))
+        name = node.function.text
+        found, bound = within(self, node.items, scope, lambda bound: (self._inside(node, name, bound), bound))
+        if not is_window(bound, self):
+            return found
+        in_terms = written_out(node, name, bound, scope, lambda called, each: self._inside(node, called, each))
+        return found if in_terms is None else in_terms
 
     def _inside(self, node: s.Aggregate, name: str, bound: Bound) -> Expr:
         inner, places, _ = bound
         condition = None if node.condition is None else self.condition(node.condition, inner)
+        if name == "filter":
+            return b.number(condition or Flag(True))
         if condition is not None and name in aggregates.UNFILTERED:
             hint = "filter the aggregate around it, or choose before it by `where`"
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span, hint)

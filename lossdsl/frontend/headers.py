@@ -108,6 +108,8 @@ def _read(item: s.Item) -> tuple[s.Node | None, ...]:
             return item.start, item.stop
         case s.At(_, value) if not isinstance(value, s.Name):
             return (value,)
+        case s.Placed(_, value, _):
+            return (value,)
     return ()
 
 

@@ -17,8 +17,9 @@ from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import axis_hint
 from lossdsl.frontend.scope import Index, Scope
 from lossdsl.ir import build as b
+from lossdsl.ir.affine import affine
 from lossdsl.ir.axes import LAST, Axis, ordered
-from lossdsl.ir.expr import Call, Expr, Length, Position
+from lossdsl.ir.expr import Call, Expr, Input, Length, Param, walk
 from lossdsl.source import Span
 
 T = TypeVar("T")
@@ -40,10 +41,15 @@ class Read:
     short: int | None
     stop: int | None
     span: Span
+    of: Index
 
 
-Reads = dict[tuple[str, int], list[Read]]
-"""What is read with each index, by its name and number."""
+Key = tuple[str, int]
+"""The name and number of an index."""
+
+
+Reads = dict[Key, list[Read]]
+"""What is read with each index."""
 
 
 Ranges = dict[int, dict[s.Item, "_Extent"]]
@@ -55,6 +61,8 @@ class Resolving(Protocol):
 
     reads: Reads
     ranges: Ranges
+    said: set[Key]
+    windows: set[Key]
 
     def resolve(self, node: s.Node, scope: Scope) -> Expr:
         """The expression that a node means in a scope."""
@@ -63,26 +71,60 @@ class Resolving(Protocol):
         """An expression that has an axis."""
 
 
-def note(resolver: Resolving, index: Axis, of: Index, at: int, span: Span) -> None:
-    """Remembers that `of` is read at the position of an index plus `at`."""
+def _key(axis: Axis) -> Key:
+    return axis.name, axis.number
+
+
+def is_said(axis: Axis, resolver: Resolving) -> bool:
+    """Whether an index runs over numbers that are said and known beforehand, as in `k in 0:3`."""
+    return axis.size is not None and _key(axis) in resolver.said
+
+
+class Way(NamedTuple):
+    """The index along which something is read, and the least and largest number added to its position.
+
+    The two differ in a window, `x[i + k]`; `beside` has what is added there, indices over numbers that are said.
+    """
+
+    axis: Axis
+    least: int
+    largest: int
+    beside: frozenset[Axis]
+
+
+def way_of(value: Expr, resolver: Resolving) -> Way | None:
+    """How an index expression moves along one index: `i`, `i + 1`, `i + k - 1`. None where it is worked out otherwise.
+
+    Where only indices over numbers that are said take part, it is along the first of them.
+    """
+    found = affine(value)
+    if found is None or not all(axis.is_index for axis in found.scales):
+        return None
+    said = frozenset(axis for axis in found.scales if is_said(axis, resolver))
+    leading = [axis for axis in ordered(frozenset(found.scales)) if axis not in said] or list(ordered(said))[:1]
+    if len(leading) != 1 or found.scales[leading[0]] != 1:
+        return None
+    beside = said - {leading[0]}
+    return Way(leading[0], found.least(beside), found.largest(beside), beside)
+
+
+def is_window(bound: Bound, resolver: Resolving) -> bool:
+    """Whether something is read at another index plus one of a binder's."""
+    return any(_key(index.axis) in resolver.windows for _, index in bound.indices)
+
+
+def note(resolver: Resolving, way: Way, of: Index, span: Span) -> None:
+    """Remembers that `of` is read on a way along an index."""
+    for at in {way.least, way.largest}:
+        _note(resolver, way.axis, of, at, span)
+    resolver.windows.update(map(_key, way.beside))
+
+
+def _note(resolver: Resolving, index: Axis, of: Index, at: int, span: Span) -> None:
     first = of.low - at
     size = of.axis.size
-    found = Read(of.home, first, of.axis.cut - first if size is None else None, size and first + size, span)
-    resolver.reads.setdefault((index.name, index.number), []).append(found)
-
-
-def moved(expr: Expr) -> tuple[Axis, int] | None:
-    """The axis and the number of `i + 1`, `i - 2` or `i`, where that is what an expression is."""
-    match expr:
-        case Position(axis):
-            return axis, 0
-        case Call(op, (left, right)) if op.name in ("add", "sub"):
-            found, by = moved(left), b.exact(right)
-            if found is None and op.name == "add":
-                found, by = moved(right), b.exact(left)
-            if found is not None and by is not None and by.denominator == 1:
-                return found[0], found[1] + int(by if op.name == "add" else -by)
-    return None
+    found = Read(of.home, first, of.axis.cut - first if size is None else None, size and first + size, span, of)
+    resolver.reads.setdefault(_key(index), []).append(found)
 
 
 def from_end(expr: Expr) -> tuple[Length, int] | None:
@@ -111,6 +153,7 @@ class _Extent:
     short: int = 0
     stop: int | None = None
     is_said: bool = False
+    measured: Length | None = None
 
     def index(self, name: str, number: int) -> Index:
         size = None if self.stop is None else max(0, self.stop - self.low)
@@ -141,7 +184,7 @@ def within(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, body: C
     mistake: LossTypeError | None = None
     for _ in range(ROUNDS):
         bound = _bound(resolver, items, scope, extents)
-        keys = {item: (index.axis.name, index.axis.number) for item, index in bound.indices}
+        keys = {item: _key(index.axis) for item, index in bound.indices}
         outer = {key: resolver.reads.pop(key, None) for key in keys.values()}
         try:
             found, mistake = body(bound), None
@@ -170,6 +213,26 @@ def _check_read(item: s.Item, reads: list[Read]) -> None:
             raise LossNameError(f"`{word.text}` is no axis, and nothing is read with it as an index", word.span, hint)
 
 
+def _check_measured(extent: _Extent, reads: list[Read]) -> None:
+    """Raises where an index runs up to the length of a tensor and only others are read with it."""
+    length = extent.measured
+    if length is None or not reads:
+        return
+    (axis,) = length.over
+    measured = _tensors(length.arg, axis)
+    found = [_tensors(read.of.value, read.of.axis) for read in reads if read.of.value is not None]
+    if measured and found and all(found) and not any(measured & each for each in found):
+        of, one = min(measured), min(found[0])
+        hint = f"what is read tells how far it runs: `len({one})`"
+        raise LossTypeError(f"this index runs up to the length of `{of}`, and reads `{one}`", reads[0].span, hint)
+
+
+def _tensors(value: Expr, axis: Axis) -> set[str]:
+    """The tensors in an expression that have the axis of a domain."""
+    leaves = (node for node in walk(value) if isinstance(node, Input | Param))
+    return {node.name for node in leaves if axis.home in node.axes}
+
+
 def _narrowed(extent: _Extent, index: Index, reads: list[Read]) -> _Extent:
     """How far an index runs, given what is read with it."""
     homes = {read.home for read in reads}
@@ -179,6 +242,7 @@ def _narrowed(extent: _Extent, index: Index, reads: list[Read]) -> _Extent:
             if not extent.has(read):
                 hint = f"let `{index.axis.name}` run over fewer numbers"
                 raise LossTypeError(f"nothing is there for every number of `{index.axis.name}`", read.span, hint)
+        _check_measured(extent, reads)
         return replace(extent, home=home if home.domain == extent.home.domain else extent.home)
     low = max([0, *(read.first + index.low for read in reads)])
     short = max([0, *(read.short - index.low for read in reads if read.short is not None)])
@@ -203,6 +267,8 @@ def _bound(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, extents
         elif (word_of := bound_name(item)) is not None:
             extent = extents.setdefault(item, _first(resolver, item, scope))
             scope, index = scope.bind_index(word_of, extent.index)
+            (resolver.said.add if extent.is_said else resolver.said.discard)(_key(index.axis))
+            resolver.windows.discard(_key(index.axis))
             indices.append((item, index))
             over = frozenset({index.axis})
         else:
@@ -244,7 +310,7 @@ def _said(resolver: Resolving, start: s.Node, stop: s.Node, scope: Scope) -> _Ex
     if last is not None:
         (axis,), by = last[0].over, last[1]
         if axis.size is None and not axis.is_index and axis.cut - by >= 0:
-            return _Extent(axis.home, int(low), axis.cut - by, None, True)
+            return _Extent(axis.home, int(low), axis.cut - by, None, True, last[0])
         number = None if axis.size is None else Fraction(axis.size + by)
     if number is None or number.denominator != 1:
         hint = "as in `c in 0:K` with `K: int` in the header, or `k in 1:len(x)`"

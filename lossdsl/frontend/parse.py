@@ -366,13 +366,23 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return s.At(children[0].span, children[0])
 
     @v_args(meta=True)
-    def bound(self, meta: Any, children: list[Token]) -> s.Item:
-        return s.Bound(self._span(meta), self._word(children[0]), self._word(children[1]))
+    def bound(self, meta: Any, children: list[s.Node]) -> s.Item:
+        value, domain = children
+        if not isinstance(domain, s.Name):
+            hint = "as in `j in batch`, `argmax(t) in row`, or over numbers `k in 0:3`"
+            error = LossSyntaxError("behind `in` stands the name of an axis", domain.span, hint)
+            raise better(error, self.source, domain.span.end)
+        axis = s.Word(domain.span, domain.text)
+        if isinstance(value, s.Name):
+            return s.Bound(self._span(meta), s.Word(value.span, value.text), axis)
+        return s.Placed(self._span(meta), value, axis)
 
     @v_args(meta=True)
-    def ranged(self, meta: Any, children: list[Any]) -> s.Item:
+    def ranged(self, meta: Any, children: list[s.Node]) -> s.Item:
         name, start, stop = children
-        return s.Ranged(self._span(meta), self._word(name), start, stop)
+        if not isinstance(name, s.Name):
+            raise LossSyntaxError("a new index has a name", name.span, "as in `k in 0:3`")
+        return s.Ranged(self._span(meta), s.Word(name.span, name.text), start, stop)
 
     @v_args(meta=True)
     def range(self, meta: Any, children: list[Any]) -> s.Item:

@@ -33,11 +33,15 @@ class LocalFunction:
 
 @dataclass(frozen=True)
 class Index:
-    """An index variable: its number is `low` at the first position of its `axis`, and `home` is what it runs over."""
+    """An index variable: its number is `low` at the first position of its `axis`, and `home` is what it runs over.
+
+    Of a tensor that is read along it, `value` is that tensor.
+    """
 
     axis: Axis
     low: int
     home: Axis
+    value: Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,16 @@ over, `a in batch` a row of the batch, a number or label an element of the last 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import NamedTuple
 
 from lossdsl.errors import LossLimitError, LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.indices import Resolving, from_end, moved, note
+from lossdsl.frontend.indices import Resolving, Way, from_end, is_said, note, way_of
 from lossdsl.frontend.scope import Index, Indexed, Scope
 from lossdsl.ir import build as b
+from lossdsl.ir.affine import affine
 from lossdsl.ir.axes import ROWS, Axis, last_of, names, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Gather, Input, Position
 from lossdsl.ir.meets import home_of
@@ -50,7 +53,7 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
             target = _slice(target, item, scope, resolver)
             free = [axis for axis in ordered(target.axes) if axis in free or axis.is_last]
             continue
-        move = _move(item, free, len(node.items) - place, node, scope, resolver)
+        move = _move(item, target, free, len(node.items) - place, node, scope, resolver)
         if move is not None:
             free.remove(move.axis)
             moves.append(move)
@@ -69,13 +72,13 @@ def _position(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
 
 
 def _move(
-    item: s.Item, free: list[Axis], items: int, node: s.Subscript, scope: Scope, resolver: Resolving
+    item: s.Item, target: Expr, free: list[Axis], items: int, node: s.Subscript, scope: Scope, resolver: Resolving
 ) -> _Move | None:
     """What an item, the first of `items` that are left, does to a tensor; None where it is the element at hand."""
-    if isinstance(item, s.Bound):
-        word = s.Name(item.name.span, item.name.text)
+    if isinstance(item, s.Bound | s.Placed):
+        word = item.value if isinstance(item, s.Placed) else s.Name(item.name.span, item.name.text)
         axis = _home(scope.axis(item.domain).domain, free, 1, item, node)
-        return _Move(axis, index(word, scope, resolver))
+        return _to(Index(axis, 0, axis, target), index(word, scope, resolver), item, resolver)
     if not isinstance(item, s.At):
         raise LossTypeError("a new index belongs to an aggregate or a definition", item.span)
     if isinstance(item.value, s.Self):
@@ -83,23 +86,46 @@ def _move(
     if isinstance(item.value, s.Name):
         _check_defined(item.value, scope)
     value = index(item.value, scope, resolver)
-    shift = moved(value)
-    if shift is not None and shift[0].is_index:
-        axis = _home(shift[0].domain, free, items, item, node)
-        note(resolver, shift[0], Index(axis, 0, axis), shift[1], item.span)
-        return _Move(axis, shift[0], shift[1])
+    way = way_of(value, resolver)
+    if way is not None:
+        axis = _home(way.axis.domain, free, items, item, node)
+        return _along(way, Index(axis, 0, axis, target), value, item, resolver)
     domains = {axis.domain for axis in _counted(value)}
     if len(domains) > 1:
         hint = "an index reads along the axis that it runs over"
         raise LossTypeError(f"`{item.span.text}` counts along {' and '.join(sorted(domains))}", item.span, hint)
     if domains:
-        return _Move(_home(domains.pop(), free, items, item, node), value)
+        axis = _home(domains.pop(), free, items, item, node)
+        return _to(Index(axis, 0, axis, target), value, item, resolver)
     axis_ = ROWS if ROWS in free else last_of(frozenset(free))
     if axis_ is None:
         have = names(free) if free else "none"
         message = f"`{node.target.span.text}` has no elements to choose from"
         raise LossTypeError(message, node.span, f"its axes are {have}; a row of the batch is `x[a in batch]`")
     return _Move(axis_, value)
+
+
+def _to(own: Index, value: Expr, item: s.Item, resolver: Resolving) -> _Move:
+    """An element of an axis that is known."""
+    way = way_of(value, resolver)
+    if way is not None and way.axis.domain == own.axis.domain:
+        return _along(way, own, value, item, resolver)
+    found = affine(value)
+    if found is not None and found.scales and all(is_said(axis, resolver) for axis in found.scales):
+        every = frozenset(found.scales)
+        ends = found.least(every) - own.low, found.largest(every) - own.low
+        if ends[0] < 0 or (own.axis.size is not None and ends[1] >= own.axis.size):
+            shown = " and ".join(f"`{axis.name}`" for axis in ordered(every))
+            raise LossTypeError(f"nothing is there for every number of {shown}", item.span, "let it run over fewer")
+    return _Move(own.axis, value if not own.low else b.sub(value, b.const(own.low)))
+
+
+def _along(way: Way, own: Index, value: Expr, item: s.Item, resolver: Resolving) -> _Move:
+    """What is read along an index: of a window, each element of it."""
+    note(resolver, way, own, item.span)
+    if way.least == way.largest:
+        return _Move(own.axis, way.axis, way.least - own.low)
+    return _Move(own.axis, value if not own.low else b.sub(value, b.const(own.low)))
 
 
 def _check_defined(name: s.Name, scope: Scope) -> None:
@@ -159,7 +185,7 @@ def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolver: Res
         hint = f"as in `{name}[{', '.join(one.axis.name for one in meaning.indices)}]`"
         raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span, hint)
     pairs = zip(node.items, meaning.indices, strict=True)
-    every = [_move_to(item, own, name, scope, resolver) for item, own in pairs]
+    every = [_move_to(item, replace(own, value=meaning.value), name, scope, resolver) for item, own in pairs]
     moves = [move for move in every if move.axis in meaning.value.axes]
     return _moved(_folded(meaning.value, moves), moves)
 
@@ -168,6 +194,8 @@ def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolv
     """Where one index of a definition goes."""
     if isinstance(item, s.Bound) and scope.axis(item.domain).domain == own.axis.domain:
         item = s.At(item.span, s.Name(item.name.span, item.name.text))
+    if isinstance(item, s.Placed) and scope.axis(item.domain).domain == own.axis.domain:
+        item = s.At(item.span, item.value)
     if not isinstance(item, s.At):
         raise LossTypeError("one element is wanted here", item.span)
     if isinstance(item.value, s.Self):
@@ -176,23 +204,24 @@ def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolv
             raise LossTypeError(f"`{name}` is not there at every position", item.span, hint)
         return _Move(own.axis, own.home)
     value = index(item.value, scope, resolver)
-    for axis in _counted(value):
-        if axis.domain != own.axis.domain:
+    way = way_of(value, resolver)
+    if way is not None and way.axis.domain == own.axis.domain:
+        return _along(way, own, value, item, resolver)
+    for axis in ordered(frozenset(_counted(value))):
+        if axis.domain != own.axis.domain and not is_said(axis, resolver):
             message = f"`{axis.name}` runs over `{axis.domain}`, this index of `{name}` over `{own.axis.domain}`"
             raise LossTypeError(message, item.span)
-    shift = moved(value)
-    if shift is None or not shift[0].is_index:
-        return _Move(own.axis, _counted_from(value, own.low, item.value, name))
-    note(resolver, shift[0], own, shift[1], item.span)
-    return _Move(own.axis, shift[0], shift[1] - own.low)
-
-
-def _counted_from(value: Expr, low: int, node: s.Node, name: str) -> Expr:
-    """The number of an element where the first has the number `low`."""
     exact = b.exact(value)
-    if exact is not None and 0 <= exact < low:
+    if exact is None:
+        return _to(own, value, item, resolver)
+    return _Move(own.axis, _counted_from(value, exact, own.low, item.value, name))
+
+
+def _counted_from(value: Expr, exact: Fraction, low: int, node: s.Node, name: str) -> Expr:
+    """The number of an element where the first has the number `low`."""
+    if 0 <= exact < low:
         raise LossTypeError(f"`{name}` is not there at {node.span.text}", node.span, f"its first element is {low}")
-    return value if not low or (exact is not None and exact < 0) else b.sub(value, b.const(low))
+    return value if exact < 0 else b.const(exact - low)
 
 
 def index(node: s.Node, scope: Scope, resolver: Resolving) -> Expr:
@@ -267,16 +296,17 @@ def _moved(target: Expr, moves: list[_Move]) -> Expr:
     """All moves at once: an axis that is on its way steps aside first if its place is taken."""
     ways = [(move.axis, move.value, move.start) for move in moves if isinstance(move.value, Axis)]
     leaving = {old for old, new, _ in ways if new != old}
-    waiting = []
+    direct, stepped = [], []
     for count, (old, new, start) in enumerate(ways):
         if new == old:
             continue
-        if new in target.axes and new in leaving:
+        if new in leaving:
             aside = _aside(new, old, count)
             target = b.cut(target, old, aside, start)
-            waiting.append((aside, new, 0))
+            stepped.append((aside, new, 0))
         else:
-            waiting.append((old, new, start))
+            direct.append((old, new, start))
+    waiting = direct + stepped  # a place is taken once all have left it
     for count, (old, new, start) in enumerate(waiting):
         if new in target.axes and not (start == 0 and old.as_long_as(new)):  # a diagonal of what is cut
             aside = _aside(new, old, len(ways) + count)

@@ -102,6 +102,14 @@ class Bound(Item):
 
 
 @dataclass(frozen=True)
+class Placed(Item):
+    """`argmax(t) in row`: an element that is worked out, of an axis that is named."""
+
+    value: Node
+    domain: Word
+
+
+@dataclass(frozen=True)
 class Ranged(Item):
     """`c in 0:K`: the numbers from `start` up to `stop`, without it."""
 

@@ -126,6 +126,9 @@ def anywhere(condition: Expr, over: Axes) -> Expr:
 
 def length(expr: Expr, over: Axes) -> Expr:
     """How many positions `expr` has along axes, measured on small parts that have them, if it can on no count."""
+    known = [axis.size for axis in over if axis.size is not None]
+    if len(known) == len(over) and over:
+        return const(math.prod(known))
     found = _measured(expr, over)
     apart = [axis for axis in ordered(over) if axis not in SAMPLE]
     groups = [frozenset(group) for group in (over & SAMPLE, *([axis] for axis in apart)) if group]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from lossdsl.ir.affine import affine
 from lossdsl.ir.axes import Axis, last_of, ordered
 from lossdsl.ir.expr import (
     Along,
@@ -80,6 +81,8 @@ def needs(value: Expr) -> list[LeastLength]:
         if isinstance(node, Slice) and node.new.size is not None and node.old.size is None:
             least = node.start + node.new.size if node.start >= 0 else -node.start
             home = homes[node.arg].get(node.old)
+        elif isinstance(node, Gather) and (last_read := _last_read(node.index)) is not None:
+            least, home = last_read + 1, homes[node.arg].get(node.axis)
         elif isinstance(node, Reduce) and node.op.name == "mean" and (last := last_of(node.over)) and last.cut:
             least, home = 1, homes[node.arg].get(last)
         else:
@@ -87,6 +90,14 @@ def needs(value: Expr) -> list[LeastLength]:
         if home is not None:
             found[LeastLength(home, least)] = None
     return list(found)
+
+
+def _last_read(index: Expr) -> int | None:
+    """The largest position that an index over known numbers names, as `x[k + 2*j]` reads; None for all others."""
+    found = affine(index)
+    if found is None or not found.scales or any(axis.size is None for axis in found.scales):
+        return None
+    return found.largest(frozenset(found.scales))
 
 
 def home_of(expr: Expr, axis: Axis) -> Home | None:

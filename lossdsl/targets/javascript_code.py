@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
-from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, names
+from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, InputSpec, Loss
 from lossdsl.ir.text import definitions
@@ -196,6 +196,8 @@ class _Module:
             text = f"{shape}[-1] // {len(one.nodes)}" if len(one.nodes) > 1 else f"{shape}[-1]"
         elif axis == ROWS:
             text = f"{shape}[-2]" if has_last else f"{shape}[-1]"
+        elif axis.place:
+            text = f"{shape}[{ordered(one.over).index(axis) - len(one.over)}]"
         elif self.ignored and axis == BATCH and SPACE in one.over:
             text = f"_size({shape}[:-1])" if has_last else f"_size({shape})"
         elif axis == BATCH:

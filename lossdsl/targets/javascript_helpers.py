@@ -78,6 +78,13 @@ function _aligned(what, a, b, rank, grows) {
   return a;
 }
 """,
+    "_placed": """
+function _placed(what, a, rank, axes) {
+  // Refuses a prediction that has not the axes of the formula, of which one sample alone has no batch.
+  if (a.shape.length !== rank && a.shape.length !== rank - 1)
+    throw new RangeError(`${what} has shape [${a.shape}], not the axes ${axes}`);
+}
+""",
     "_agree": """
 function _agree(what, a, b) {
   // Refuses lengths that differ.

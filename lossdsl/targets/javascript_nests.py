@@ -18,6 +18,7 @@ from lossdsl.targets.template import fill, literal, name
 
 _LENGTHS = {"batch": "batch", "space": "places", "rows": "rows", "last": "last"}
 _LETTERS = {"batch": "i", "space": "s", "rows": "r", "last": "k"}
+"""What lengths and positions along an axis are called; along a place that has a name, `places` and `s` as well."""
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Nests:
         """Loops over axes of an expression: their variables and lengths, and the positions inside of them."""
         heads, places, inner = list[tuple[str, ast.expr]](), dict[Axis, Place](), frame
         for axis in self.dims(axes):
-            word = axis.name if axis.is_index and axis.name.isidentifier() else _LETTERS[axis.domain]
+            word = axis.name if axis.is_index and axis.name.isidentifier() else _LETTERS.get(axis.domain, "s")
             variable = self.fresh(word)
             heads.append((variable, self.length(node, axis)))
             inner = Frame(inner)
@@ -154,7 +155,7 @@ class Nests:
         """The length of an axis of an argument: a constant at the head of the function."""
         text = expression(self.measured(leaf, axis))
         if text not in self.lengths:
-            self.lengths[text] = self.fresh(_LENGTHS[axis.domain])
+            self.lengths[text] = self.fresh(_LENGTHS.get(axis.domain, "places"))
         return name(self.lengths[text])
 
     def head(self) -> list[str]:
