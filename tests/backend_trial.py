@@ -15,6 +15,7 @@ from pathlib import Path
 import index_cases
 import keras
 import numpy as np
+import pair_laws
 import place_cases
 import pytest
 from choices import drawn, poisoned, sources
@@ -313,6 +314,10 @@ def pairs(rng):
             found = both(lambda a, loss=loss: loss(t, a), x, mode)
             same(found[0], wanted, f"{formula}, {mode}", 1e-13)
             same(found[1], slope, f"gradient of {formula}, {mode}", 1e-12)
+    for law in pair_laws.LAWS[:3]:
+        t, x = pair_laws.batch(rng, law)
+        loss = lossdsl.compile(f"loss f(t, x)\n{law.formula}", reduction=None)
+        pair_laws.holds(law, t, x, both(lambda a, loss=loss, t=t: loss(t, a), x, QUICK), QUICK)
 
 
 def dtypes(rng):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from lossdsl.ir.axes import is_along_last, ordered
+from lossdsl.ir.axes import is_along_last, last_of, ordered
 from lossdsl.ir.expr import Call, Expr, Reduce
 from lossdsl.ir.ops import OPS
-from lossdsl.targets import blocks
+from lossdsl.targets import blocks, pair_products
 from lossdsl.targets.elementwise import Elementwise
 from lossdsl.targets.scatters import unused
 from lossdsl.targets.template import assign, defined, fill, literal, name
@@ -28,13 +28,15 @@ class Reductions(Elementwise):
         found = {} if self.layout.flexible else blocks.blocks(roots)
         self.blocks = {node: block for node, block in found.items() if self._factors(node) is None}
         self.hidden |= blocks.hidden(roots, self.blocks)
+        self.near: dict[tuple[Expr, Expr], str] = {}
+        """The names of what is known of pairs, by their parts."""
 
     def _reduce(self, node: Reduce) -> ast.expr:
         factors = self._factors(node)
         if factors is not None:
-            return self._contraction(node, *factors)
+            return self._with_last(node, self._contraction(node, *factors))
         if node in self.blocks:
-            return self._with_last(node, self._in_blocks(self.blocks[node]))
+            return self._with_last(node, self._of_pairs(node, self._in_blocks(self.blocks[node])))
         function = node.op.spelling[self.target]
         self._need(function)
         if node.op.name not in ("argmax", "argmin"):
@@ -66,7 +68,7 @@ class Reductions(Elementwise):
 
     def _factors(self, node: Expr) -> tuple[Expr, Expr] | None:
         """The factors of a sum of products that would be larger than its factors: a matrix product in disguise."""
-        if not isinstance(node, Reduce) or node.op.name != "sum" or node in self.kept or self.layout.flexible:
+        if not isinstance(node, Reduce) or node.op.name != "sum" or self.layout.flexible:
             return None
         product = node.arg
         if self.uses[product] > 1:
@@ -76,7 +78,7 @@ class Reductions(Elementwise):
         left, right = product.args
         if product in self.names or not (left.axes < product.axes and right.axes < product.axes):
             return None
-        return None if any(part in self.kept for part in product.args) else (left, right)
+        return left, right
 
     def _contraction(self, node: Reduce, left: Expr, right: Expr) -> ast.expr:
         letters = {axis: chr(ord("a") + place) for place, axis in enumerate(ordered(node.arg.axes))}
@@ -88,7 +90,8 @@ class Reductions(Elementwise):
             left, right = right, left
         shapes = ["".join(letters[axis] for axis in ordered(part.axes)) for part in (left, right, node)]
         text = f"{shapes[0]},{shapes[1]}->{shapes[2]}"
-        return self.einsum(text, self.done[left], self.done[right])
+        parts = [self.subscript(self.done[p], [..., 0]) if p in self.kept else self.done[p] for p in (left, right)]
+        return self.einsum(text, *parts)
 
     def _in_blocks(self, block: blocks.Block) -> ast.expr:
         """A reduction worked out a block of one axis at a time, by a function of its own."""
@@ -123,6 +126,42 @@ class Reductions(Elementwise):
             ast.Tuple([name(array), literal(place)], ast.Load()) for array, place in zip(cut, places, strict=True)
         ]
         return call
+
+    def _of_pairs(self, node: Reduce, exact: ast.expr) -> ast.expr:
+        """Distances of pairs, and sums of their differences, by matrix products; `exact` is without those."""
+        apart, pull = pair_products.distances(node), pair_products.pull(node)
+        found = apart or pull
+        if found is None or "near" not in self.spell:
+            return exact
+        letters = pair_products.letters(found.first, found.second)
+        lazy = fill("lambda: e", e=exact)
+        if apart is not None:
+            self.helpers.add("_apart")
+            return fill("_apart(n, r, e)", n=self._near(found, letters), r=apart.is_root, e=lazy)
+        assert pull is not None
+        self.helpers.add("_pulled")
+        is_second = node.over <= found.second.axes
+        known = self._near(found, letters)
+        return fill("_pulled(n, w, f, e)", n=known, w=self._weight(node, pull.weight), f=is_second, e=lazy)
+
+    def _weight(self, node: Reduce, weight: Expr) -> ast.expr:
+        """What multiplies differences of pairs, with a dimension for each of the pair's axes."""
+        pair = node.arg.axes - {last_of(node.arg.axes)}
+        if weight.is_static or not weight.axes:
+            return self.done[weight]
+        index = self.layout.index(weight.axes, pair)
+        tree = name(self._named(weight))
+        return tree if index is None else self.subscript(tree, index)
+
+    def _near(self, found: pair_products.Distances | pair_products.Pull, letters: pair_products.Letters) -> ast.expr:
+        """What is known of pairs beforehand, once in a function."""
+        key = found.first, found.second
+        if key not in self.near:
+            parts = {"a": name(self._named(found.first)), "b": name(self._named(found.second))}
+            tree = self.spelled("near", t=ast.Constant(letters.text), s=literal(letters.same), **parts)
+            self.near[key] = self._temporary("near")
+            self.body.append(assign(self.near[key], tree))
+        return name(self.near[key])
 
     def _lengths(self, block: blocks.Block) -> ast.expr:
         """The lengths of all axes of what is reduced in blocks."""

@@ -60,7 +60,7 @@ def split_means(roots: Iterable[Expr]) -> tuple[Expr, ...]:
     def change(node: Expr) -> Expr:
         if not isinstance(node, Reduce) or node.op.name != "mean":
             return node
-        axis, parts = _cut(node.arg)
+        axis, parts = cut(node.arg)
         if axis is None or axis not in node.over:
             return node
         along = frozenset({axis})
@@ -77,7 +77,7 @@ def blocks(roots: Iterable[Expr]) -> dict[Expr, Block]:
     found: dict[Expr, Block] = {}
     for node in walk(*roots):
         if isinstance(node, Reduce) and (node.op.name in COMBINED or node.op.name in WHOLE):
-            axis, parts = _cut(node.arg, node.over if node.op.name in WHOLE else NONE)
+            axis, parts = cut(node.arg, node.over if node.op.name in WHOLE else NONE)
             if axis is not None:
                 found[node] = _block(node, axis, parts)
     return found
@@ -95,7 +95,7 @@ def hidden(roots: Iterable[Expr], found: Mapping[Expr, Block]) -> set[Expr]:
     return inside
 
 
-def _cut(wide: Expr, kept: Axes = NONE) -> tuple[Axis | None, list[Expr]]:
+def cut(wide: Expr, kept: Axes = NONE) -> tuple[Axis | None, list[Expr]]:
     """The axis along which a large array is cut, none of `kept`, and the parts of which elementwise operations make it.
 
     There is one where pairs meet along the last axis, and none of the parts is as large as what they make.

@@ -11,7 +11,7 @@ from functools import cache
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, Loss
-from lossdsl.targets import source_layout, target_module
+from lossdsl.targets import pair_products, source_layout, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
 from lossdsl.targets.lifetimes import freed
@@ -34,7 +34,7 @@ def value_function(
 
     Numbers among the parameters are plain ones, or, where they are `traced`, arrays of the prediction's dtype.
     """
-    return _Builder(loss, split_means((value,)), target, traced=traced).value(function)
+    return _Builder(loss, _prepared((value,)), target, traced=traced).value(function)
 
 
 def gradient_function(
@@ -50,7 +50,7 @@ def gradient_function(
     `gradients` pairs inputs (or parameters) with one expression a component. With `seed`, the function has it as a last
     argument: the derivative of what comes after with respect to each value of the loss.
     """
-    gradients = [(spec, split_means(exprs)) for spec, exprs in gradients]
+    gradients = [(spec, _prepared(exprs)) for spec, exprs in gradients]
     roots = tuple(expr for _, exprs in gradients for expr in exprs)
     return _Builder(loss, roots, target, seed, traced).gradients(function, gradients)
 
@@ -65,8 +65,8 @@ def joint_function(
     traced: bool = False,
 ) -> Function:
     """`function(inputs, parameters)` with the value and behind it the gradients, which share what both need."""
-    (value,) = split_means((value,))
-    gradients = [(spec, split_means(exprs)) for spec, exprs in gradients]
+    (value,) = _prepared((value,))
+    gradients = [(spec, _prepared(exprs)) for spec, exprs in gradients]
     roots = (value, *(expr for _, exprs in gradients for expr in exprs))
     return _Builder(loss, roots, target, seed, traced).joint(function, gradients)
 
@@ -84,6 +84,11 @@ def static_condition(loss: Loss, condition: Expr) -> ast.expr:
     """A condition on plain parameters as a tree over their names."""
     (tree,) = _Builder(loss, (condition,), "numpy").printer.print()
     return tree
+
+
+def _prepared(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Expressions in the form in which the printers find pairs of samples."""
+    return pair_products.with_weights(split_means(roots))
 
 
 class _Builder:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import numpy_code, source_layout, special
+from lossdsl.targets import numpy_code, pair_helpers, source_layout, special
 from lossdsl.targets.numpy_code import NumpyPrinter
 
 _NAMES = {"np": "jnp", "special": "jsp"}
@@ -53,6 +53,7 @@ def _in_blocks(function, combined, joined, lengths, *arrays):
         return function(*(a for a, _ in arrays))
     step = max(1, first.shape[axis] * 2**20 // size)
     count, more = divmod(first.shape[axis], step)
+    function = jax.checkpoint(function)  # a transposed loop keeps what it gave of each block else
 
     def part(start, step=step):
         return function(
@@ -142,5 +143,6 @@ HELPERS = {
     "_is_known": _KNOWN,
     "_norm": _NORM,
     "_real": _REAL,
+    **pair_helpers.JAX,
     **special.helpers(special.JAX),
 }

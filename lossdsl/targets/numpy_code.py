@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import arguments, special
+from lossdsl.targets import arguments, pair_helpers, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -47,6 +47,7 @@ class NumpyPrinter(Printer):
         "pick": "np.take(a, i, axis=k, mode='clip')",
         "take": "np.take(a, i, axis=k, mode='clip')",
         "take last": "_take_along(a, i[..., None], -1)",
+        "near": "_near(t, s, a, b)",
         "put": "_put(a, i, b)",
         "put among zeros": "_put_among_zeros(n, i, b)",
     }
@@ -64,6 +65,7 @@ IMPORTS = {"math": "import math", "np": "import numpy as np", "special": "from s
 HELPERS = (
     special.helpers(special.NUMPY)
     | arguments.HELPERS
+    | pair_helpers.NUMPY
     | {
         "_norm": '''
 def _norm(a, **along):

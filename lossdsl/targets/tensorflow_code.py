@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lossdsl.ir.expr import Call, Expr
-from lossdsl.targets import arguments, special
+from lossdsl.targets import arguments, pair_helpers, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -62,6 +62,7 @@ class TensorFlowPrinter(Printer):
         "pick": "_take(a, i, k)",
         "take": "_take(a, i, k)",
         "take last": "_take_last(a, i)",
+        "near": "_near(t, s, a, b)",
     }
 
     def _call(self, node: Call) -> ast.expr:
@@ -110,7 +111,7 @@ def _carried(*arguments):
 
     return _value(*arguments), gradient
 '''
-HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | {
+HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | pair_helpers.TENSORFLOW | {
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 from lossdsl.ir.expr import Call
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
-from lossdsl.targets import arguments, source_layout, special
+from lossdsl.targets import arguments, pair_helpers, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -56,6 +56,7 @@ class TorchPrinter(Printer):
         "pick": "torch.select(a, k, min(max(i, 0), a.shape[k] - 1))",
         "take": "a[torch.clamp(i, 0, a.shape[0] - 1)]",
         "take last": "_take_along(a, i[..., None], -1)",
+        "near": "_near(t, s, a, b)",
         "put": "_put(a, i, b)",
         "put among zeros": "_put_among_zeros(n, i, b)",
     }
@@ -141,7 +142,7 @@ def _carried(*arguments):
     compiling = torch.compiler.is_compiling()
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
-HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | {
+HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | pair_helpers.TORCH | {
     "_norm": '''
 def _norm(a, dim=None, keepdim=False):
     """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""

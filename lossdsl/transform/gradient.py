@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import LAST, NONE, Axes, Axis
+from lossdsl.ir.axes import BATCH, LAST, NONE, Axes, Axis
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -122,12 +122,18 @@ class _Adjoints:
 
 
 def _counted_axes(value: Expr) -> Axes:
-    """The axis `last`, if all that has it has one length there."""
+    """Those of `last` and `batch` that have one length in all that has them; of `batch`, indices are as long."""
     nodes = list(walk(value))
-    if any(isinstance(node, Slice | Unslice | Rename) for node in nodes):
+    if any(isinstance(node, Slice | Unslice) for node in nodes):
         return NONE
-    places = {(node.name, LAST) for node in nodes if isinstance(node, Input | Param) and LAST in node.axes}
-    return frozenset({LAST}) if len(places) < 2 or any(places <= group for group in meetings(value)) else NONE
+    has_index = any(isinstance(node, Rename) for node in nodes)
+    leaves = [node for node in nodes if isinstance(node, Input | Param)]
+    found = []
+    for axis in (BATCH,) if has_index else (BATCH, LAST):
+        places = {(node.name, axis) for node in leaves if axis in node.axes}
+        if len(places) < 2 or any(places <= group for group in meetings(value)):
+            found.append(axis)
+    return frozenset(found)
 
 
 def _active(value: Expr, wanted: tuple[Expr, ...]) -> set[Expr]:
@@ -270,7 +276,7 @@ def _reduction(node: Reduce, name: str, arg: Expr, over: Axes, adjoint: Expr, kn
         )
         return times(adjoint, rest, known)
     (axis, *more) = over
-    if not more and axis in counted:
+    if not more and axis.is_whole and axis.home in counted:
         place = Reduce(AGGREGATES[f"arg{name}"], arg, over)
         return b.where(b.call("eq", Position(axis), place), adjoint, b.ZERO)
     ties = b.call("eq", arg, node)
