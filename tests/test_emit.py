@@ -157,7 +157,7 @@ WIDE += "mean[i in batch](norm(x - x[i]))*q + sum(weights)*(logsumexp(z) - z[t])
 def test_modules_are_laid_out_as_ruff_lays_out_python(tmp_path):
     entropy = "loss entropy(x: prob)\n-sum(x*log(x))"
     labels = "sparse_categorical_crossentropy"
-    for name in ("huber", "categorical_focal_crossentropy", labels, "circle", WIDE, entropy):
+    for name in ("huber", "categorical_focal_crossentropy", labels, "circle", "triplet_hard", WIDE, entropy):
         loss = lossdsl.load(name, **({"weights": [1.0]} if name is WIDE else {}))
         for target in LIBRARIES:
             text = loss.program.emitted(target, loss.parameters)

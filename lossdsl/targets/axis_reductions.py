@@ -134,7 +134,9 @@ class Reductions(Elementwise):
         if found is None or "near" not in self.spell:
             return exact
         letters = pair_products.letters(found.first, found.second)
-        lazy = fill("lambda: e", e=exact)
+        function = self._temporary("apart")
+        self.body.append(defined(function, [], [ast.Return(exact)]))
+        lazy = name(function)
         if apart is not None:
             self.helpers.add("_apart")
             return fill("_apart(n, r, e)", n=self._near(found, letters), r=apart.is_root, e=lazy)

@@ -53,7 +53,7 @@ def _in_blocks(function, combined, joined, lengths, *arrays):
         return function(*(a for a, _ in arrays))
     step = max(1, first.shape[axis] * 2**20 // size)
     count, more = divmod(first.shape[axis], step)
-    function = jax.checkpoint(function)  # a transposed loop keeps what it gave of each block else
+    function = jax.checkpoint(function)  # else a transposed loop keeps all blocks
 
     def part(start, step=step):
         return function(
