@@ -163,3 +163,58 @@ def scaled(function, loss, rng, low, high):
         return None
     found = (values - values.min()) / np.ptp(values)
     return tuple(np.round(min(found, 1 - found, key=lambda each: each.argmax()), 9) + 0.0)
+
+
+RNG = np.random.default_rng(11)
+T, X, C, R, TC, TR = (RNG.uniform(-2, 2, (5, 4)) for _ in range(6))
+MASK, SHARE, TIME = RNG.integers(0, 2, (5, 4)), RNG.random((5, 4)), RNG.permutation(5) + 1.0
+EVENT = np.array([1, 0, 1, 1, 0])
+PAIR, AGAINST, LEAD, BEHIND = (np.concatenate(pair, -1) for pair in ((TC, TR), (TR, TC), (C, R), (R, C)))
+
+
+def at(name, *inputs, axis=-1, **parameters):
+    return lossdsl.load(name, axis=axis, **parameters).numpy(*inputs)
+
+
+def on_sphere(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+# What files say of each other that no comparison of two formulas over the same inputs tells, each side worked out.
+SAID = {
+    "poisson_log_link: with a rate, it is poisson": (
+        lambda: at("poisson_log_link", MASK, X),
+        lambda: at("poisson", MASK, np.exp(X) - 1e-7) + 1e-7,  # poisson's epsilon
+    ),
+    "jaccard: the Tversky loss of weights one": (
+        lambda: at("jaccard", MASK, SHARE),
+        lambda: at("tversky", MASK, SHARE, axis=None, alpha=1.0, beta=1.0),
+    ),
+    "tversky: 1/2 for both is the Dice loss, but for epsilon": (
+        lambda: at("tversky", MASK, SHARE),
+        lambda: at("dice", MASK, SHARE),
+    ),
+    "cox_efron: without ties it is cox": (
+        lambda: at("cox_efron", TIME, X[:, 0], EVENT),
+        lambda: at("cox", TIME, X[:, 0], EVENT),
+    ),
+    "robust_dpo: on average over wrong comparisons it is dpo on right ones": (
+        lambda: 0.9 * at("robust_dpo", PAIR, LEAD) + 0.1 * at("robust_dpo", AGAINST, BEHIND),
+        lambda: at("dpo", PAIR, LEAD),
+    ),
+    "beta_nll: 0 is the likelihood": (
+        lambda: at("beta_nll", T, np.concatenate([X, SHARE], -1), beta=0.0),
+        lambda: at("gaussian_nll", T, X, SHARE),
+    ),
+    "byol: the squared distance of both on the sphere": (
+        lambda: at("byol", T, X),
+        lambda: np.sum((on_sphere(T) - on_sphere(X)) ** 2, 1),
+    ),
+    "barron: -inf is Welsch's": (lambda: at("barron", T, X, alpha=-np.inf, c=1.5), lambda: at("welsch", T, X, c=1.5)),
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_files_say_of_each_other_is_so_in_numbers(said):
+    mine, theirs = SAID[said]
+    np.testing.assert_allclose(mine(), theirs(), rtol=1e-6 if "epsilon" in said else 1e-12)

@@ -63,6 +63,7 @@ def test_references_are_links_and_texts_no_markup(website):
         f'A &lt;b&gt;, <a href="https://doi.org/{address}" rel="noreferrer">doi:{address}</a>'
     )
     assert 'href="https://arxiv.org/abs/2205.12740"' in linked("see arXiv:2205.12740.")
+    assert linked("at https://a.org/b.html.") == 'at <a href="https://a.org/b.html" rel="noreferrer">https://a.org/b.html</a>.'
     assert linked("as `mse`.") == "as <code>mse</code>."
 
 

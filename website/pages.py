@@ -9,7 +9,10 @@ from typing import Any
 
 Facts = dict[str, Any]
 
-_LINK = re.compile(r"doi:(10\.\d{4,9}/[^\s<>\"]*[^\s<>\".,;)])|arXiv:(\d{4}\.\d{4,5})|`([^`]+)`")
+_LINK = re.compile(
+    r"doi:(10\.\d{4,9}/[^\s<>\"]*[^\s<>\".,;)])|arXiv:(\d{4}\.\d{4,5})"
+    r"|(https?://[^\s<>\"]*[^\s<>\".,;)])|`([^`]+)`"
+)
 _PROPERTIES = {
     "continuous": "no jump in the prediction",
     "smooth": "no kink in the prediction",
@@ -223,12 +226,12 @@ def _linked(text: str, *, links: bool = True) -> str:
     """Text with its references as links; code is marked."""
 
     def put(found: re.Match[str]) -> str:
-        doi, arxiv, code = found.groups()
+        doi, arxiv, address, code = found.groups()
         if code:
             return f"<code>{code}</code>"
         if not links:
             return found[0]
-        url = f"https://doi.org/{doi}" if doi else f"https://arxiv.org/abs/{arxiv}"
+        url = address or (f"https://doi.org/{doi}" if doi else f"https://arxiv.org/abs/{arxiv}")
         return f'<a href="{url}" rel="noreferrer">{found[0]}</a>'
 
     return _LINK.sub(put, escape(text, quote=False))

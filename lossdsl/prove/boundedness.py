@@ -37,7 +37,8 @@ class Boundedness(Interpretation[bool]):
     def call(self, node: Call, below: list[bool]) -> bool:
         name, args = node.op.name, node.args
         if node.op.trait is not None:
-            return below[0] and self._avoids_poles(node.op.trait, self.properties.bounds(args[0]))
+            near = name == "log" and is_away_from_zero(args[0], self)
+            return below[0] and (near or self._avoids_poles(node.op.trait, self.properties.bounds(args[0])))
         match name:
             case "where":
                 return below[1] and below[2]
@@ -61,6 +62,26 @@ class Boundedness(Interpretation[bool]):
 
     def along(self, node: Along, below: list[bool]) -> bool:
         return below[0] and node.op.name in ("cumsum", "sort", "unsort")
+
+
+def is_away_from_zero(expr: Expr, limited: Boundedness) -> bool:
+    """Whether an expression is proved to stay above some positive number whatever the prediction.
+
+    The exponential of what stays within bounds does, and so do sums that have such a term and no negative one.
+    """
+    if limited.properties.bounds(expr).low > 0:
+        return True
+    match expr:
+        case Call(op, (inner,)) if op.name == "exp":
+            return limited[inner]
+        case Call(op, (one, other)) if op.name == "add":
+            positive = all(limited.properties.bounds(part).is_nonnegative for part in (one, other))
+            return positive and (is_away_from_zero(one, limited) or is_away_from_zero(other, limited))
+        case Call(op, (one, other)) if op.name == "mul":
+            return is_away_from_zero(one, limited) and is_away_from_zero(other, limited)
+        case Reduce(op, inner) if op.name in ("sum", "mean", "max", "min"):
+            return is_away_from_zero(inner, limited)
+    return False
 
 
 def is_limited(expr: Expr, known: Composition, held: frozenset[Expr] = frozenset()) -> bool:

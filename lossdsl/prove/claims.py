@@ -14,6 +14,7 @@ from lossdsl.prove.assumptions import Assumptions, required
 from lossdsl.prove.boundedness import is_bounded, is_limited
 from lossdsl.prove.case_splits import Cell, cells
 from lossdsl.prove.composition import Composition
+from lossdsl.prove.parts import Parts
 from lossdsl.prove.piecewise import Piecewise
 from lossdsl.prove.properties import Profile
 from lossdsl.prove.rational_functions import NormalForms, TooLarge
@@ -38,7 +39,9 @@ class TargetCase:
 
     @cached_property
     def composition(self) -> Composition:
-        return Composition(self.view.variables, self.view.leaves, self.forms)
+        if self.view.elementwise:  # it is taken apart as a whole
+            return Composition(self.view.variables, self.view.leaves, self.forms)
+        return Composition(self.view.variables, self.view.leaves, self.forms, Parts(self.view))
 
     def taken_apart(self, expr: Expr) -> list[Cell] | None:
         """The cells of an expression, or None where there would be too many."""
@@ -81,7 +84,7 @@ class TargetCase:
 
     def stays_above(self, expr: Expr) -> bool:
         """Whether an expression is proved to be at least 0 wherever it is defined."""
-        if self.composition.bounds(expr).is_nonnegative:
+        if self.composition.bounds(expr).is_nonnegative or (expr is self.view.expr and self.is_nonnegative):
             return True
         leaf = self.view.variable
         found = self.taken_apart(expr) if self.view.elementwise else None
@@ -92,7 +95,12 @@ class TargetCase:
     @cached_property
     def properties(self) -> Profile:
         """What composition tells of the loss."""
-        return self.composition[self.view.expr]
+        composed = self.composition
+        return composed.apart(self.view.expr, composed[self.view.expr], composed.known)
+
+    @property
+    def is_nonnegative(self) -> bool:
+        return self.properties.bounds.is_nonnegative
 
     @cached_property
     def mirrored(self) -> Expr | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Unslice
 from lossdsl.ir.ops import OPS
 from lossdsl.prove.dominance import dominated
+from lossdsl.prove.merged_sums import has_sums, merged
 from lossdsl.prove.properties import RULES, Profile, one_argument, settled
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
 
@@ -26,11 +27,15 @@ VERTICES = 6
 
 @dataclass
 class Composition(Interpretation[Profile]):
-    """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters."""
+    """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters.
+
+    `apart` says what is known besides of what stands inside of an aggregate, by its pieces.
+    """
 
     prediction: frozenset[Expr]
     leaves: Mapping[Expr, Bounds]
     forms: NormalForms = field(default_factory=NormalForms)
+    apart: Callable[[Expr, Profile, Mapping[Expr, Profile]], Profile] = lambda node, found, known: found
 
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
@@ -45,9 +50,10 @@ class Composition(Interpretation[Profile]):
     def refined(self, node: Expr, below: list[Profile], found: Profile) -> Profile:
         if found.bounds.is_empty:  # only where a piece is that can never be selected
             found = replace(found, bounds=REALS)
-        if below and not isinstance(node, Length) and all(one.constant for one in below):
+        is_number = isinstance(node, Call) and not node.args  # pi, epsilon
+        if is_number or (below and not isinstance(node, Length) and all(one.constant for one in below)):
             found = replace(found, constant=True, convex=True, concave=True, continuous=True, smooth=True)
-        if isinstance(node, Call) and node.op.name in ("add", "sub", "mul") and not found.bounds.is_point:
+        if isinstance(node, Call) and node.op.name in ("add", "sub", "mul", "div") and not found.bounds.is_point:
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found
 
@@ -68,6 +74,7 @@ class Composition(Interpretation[Profile]):
         return settled(NONNEGATIVE)
 
     def reduced(self, node: Reduce, inner: Profile) -> Profile:
+        inner = self.apart(node.arg, inner, self.known)
         return replace(_reduced(node.op.name, inner), bounds=node.op.bounds(inner.bounds))
 
     def along(self, node: Along, below: list[Profile]) -> Profile:
@@ -88,15 +95,21 @@ class Composition(Interpretation[Profile]):
             return one_argument(OPS["square"], below[0])
         known = all(one.total for one in below)
         found = RULES[name](*below) if name in RULES else Profile(total=known and node.op.is_total)
-        return replace(found, bounds=node.op.image(*(one.bounds for one in below)))
+        ends = [one.bounds for one in below]
+        if name == "div":
+            ends[1] = _without_zero(ends[1])  # where the quotient has a value
+        return replace(found, bounds=node.op.image(*ends))
 
-    def _sharpened(self, node: Expr, bounds: Bounds) -> Bounds:
+    def _sharpened(self, node: Call, bounds: Bounds) -> Bounds:
         """Sharper bounds, from the normal form of a sum or product."""
         try:
             form = self.forms.of(node)
         except TooLarge:
             return bounds
-        bounds = self._cornered(form, bounds)
+        if node.op.name != "div":
+            bounds = self._cornered(form, bounds)
+        if has_sums(form, self.forms):
+            bounds = bounds.meet(merged(form, self.forms, self.bounds))
         found = dominated(form, self.forms)
         return bounds if found is None else bounds.meet(found)
 
@@ -113,6 +126,12 @@ class Composition(Interpretation[Profile]):
     def _atom_bounds(self, place: int) -> Bounds:
         node = self.forms.atoms[place]
         return self.known[node].bounds if node in self.known else self[node].bounds
+
+
+def _without_zero(bounds: Bounds) -> Bounds:
+    """The same bounds of what is not 0."""
+    low_open, high_open = bounds.low_open or bounds.low == 0, bounds.high_open or bounds.high == 0
+    return bounds if bounds.is_point else Bounds(bounds.low, bounds.high, low_open, high_open)
 
 
 def _corners(polynomial: object, used: list[int], ends: list[Bounds]) -> Bounds:

@@ -119,9 +119,7 @@ def _subtracted(u: Profile, v: Profile) -> Profile:
 def _multiplied(u: Profile, v: Profile) -> Profile:
     if v.constant:
         u, v = v, u
-    found = Profile(
-        continuous=u.continuous and v.continuous, smooth=u.smooth and v.smooth, total=u.total and v.total
-    )
+    found = Profile(continuous=u.continuous and v.continuous, smooth=u.smooth and v.smooth, total=u.total and v.total)
     if u.constant:
         up, down = u.bounds.is_nonnegative, u.bounds.is_nonpositive
         convex = v.affine or (up and v.convex) or (down and v.concave)

@@ -210,6 +210,11 @@ class NormalForms:
         same = self._of_one_number(node)
         if same is not None:
             return same
+        if isinstance(node, Reduce):  # one of equal elements is the same, however they are written
+            over = node.over, node.over & node.arg.axes
+            return self._atom((node.op.name, *over, self._done[node.arg].key), node, ())
+        if isinstance(node, Gather | Rename):
+            return self._picked(node)
         if not isinstance(node, Call) or node.kind is Kind.BOOL or any(arg.kind is Kind.BOOL for arg in node.args):
             return self._atom(node, node, ())
         args = tuple(self._done[arg] for arg in node.args)
@@ -250,6 +255,26 @@ class NormalForms:
             case _:
                 return None
         return found if found.value is not None else None
+
+    def _picked(self, node: Gather | Rename) -> RationalFunction:
+        """What is read at a position of a polynomial, as one of what is read there: (2*d + 1)[t] = 2*d[t] + 1."""
+        inner = self._done[node.arg]
+        used = atoms_in(inner.top)
+        if not inner.is_polynomial or not used or self.atom(used[0]).key == inner.key:
+            return self._atom(node, node, ())
+        axis = node.axis if isinstance(node, Gather) else node.old
+        read = {}
+        for place in used:
+            one = self.atoms[place]
+            there = node.rebuilt((one, *node.children[1:])) if axis in one.axes else one
+            read[place] = self.atom(place) if there is one else self._atom(there, there, ())
+        found = self.number(0)
+        for powers, coefficient in inner.top.to_dict().items():
+            term = self.number(rational(coefficient))
+            for place in used:
+                term = self.mul(term, self.power(read[place], int(powers[place]))) if powers[place] else term
+            found = self.add(found, term)
+        return found
 
     def _function(self, name: str, args: tuple[RationalFunction, ...]) -> RationalFunction:
         first = args[0] if args else self.number(0)
