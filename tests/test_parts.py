@@ -36,6 +36,8 @@ PROVED = [
     # choices inside of sums, as of losses of one number
     ("loss f(t, x, a: label)\nhuber(sum(t), x[a])", "nonnegative convex smooth"),
     ("loss f(t: binary, x)\nsum[all](softplus(x) - t*x)", "nonnegative convex smooth"),
+    ("mean[all](huber(t/sum(abs(t)), x/sum(abs(x))))", "nonnegative"),
+    ("n = sum(x^2)\nsum[all](max(0, 1 - t*x)/n)/sum[all](1/n)", "nonnegative"),
     ("mean[j](abs(t[j] - x[j]))", "nonnegative convex continuous symmetric"),
     ("sum[j](where(abs(t[j] - x[j]) < 1, 0.5*(t[j] - x[j])^2, abs(t[j] - x[j]) - 0.5))", "nonnegative convex smooth"),
     ("loss f(t: label, x; m = 1.0)\nsum[j if x[j] < m](m - x[j])", "nonnegative convex continuous"),
@@ -65,6 +67,9 @@ NOT_SO = [
     ("loss f(t, x, a: label)\nwhere(x[a] > sum(t), 1, 0) + x[a]^2", "continuous smooth convex"),
     ("loss f(t, x, a: label)\nhuber(sum(t), x[a]^2)", "convex"),
     ("huber(1, sum(x^2))", "convex"),
+    ("mean[all](huber(t/sum(abs(t)), x/sum(abs(x))))", "convex"),
+    ("n = sum(x)\nsum[all](max(0, 1 - t*x)/n)", "nonnegative"),
+    ("mean[all](where(abs(t - x) < 1, (t - x)^2, x))", "nonnegative continuous convex"),
     ("norm(x - t) - 2*abs(x - t)", "nonnegative"),
     ("s[j in batch] = sum(normalize(x)*normalize(t)[j])\nlog(sum[j in batch if j != self](exp(s[j])))", "bounded"),
     ("log(sum(exp(x)) + 1)", "bounded"),

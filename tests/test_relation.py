@@ -30,6 +30,7 @@ CLAIMS = [
     ("lq", "mean_absolute_error", "A = B for q = 1: proved (pieces)"),
     ("smooth_l1", "huber", "A = (1/beta)*B for delta = beta: proved (pieces)"),
     ("pseudo_huber", "charbonnier", "A = delta*B - delta^2 for eps = delta: tested at 8 points"),
+    ("loss lorentzian(t, x; c = 1.0)\nrequire c > 0\nlog(1 + 0.5*((t - x)/c)^2)", "cauchy", "A = B: proved (pieces)"),
     ("barron", "cauchy", "A = B for alpha = 0: proved (pieces)"),
     ("barron", "geman_mcclure", "A = B for alpha = -2: proved (pieces)"),
     ("barron", "mean_squared_error", "A = (0.5/c^2)*B for alpha = 2: proved (pieces)"),

@@ -40,9 +40,17 @@ class Parts:
         """What is known of a part: what composition found, and what its pieces tell."""
         if not self._is_worth_it(node, found, known):
             return found
-        units = _units(node, known)
-        if not units:
-            return found
+        for units in (_errors(node, known), _units(node, known)):
+            found = self._by_pieces(node, units, found, known) if units else found
+            if not self._is_worth_it(node, found, known):
+                return found
+        top = _numerator(node, known)
+        if top is not node and not found.bounds.is_nonnegative and self(top, known[top], known).bounds.is_nonnegative:
+            found = replace(found, bounds=found.bounds.meet(NONNEGATIVE))
+        return found
+
+    def _by_pieces(self, node: Expr, units: Sequence[Expr], found: Profile, known: Known) -> Profile:
+        """The same, with a part as a function of some of what it is made of."""
         leaves = {unit: Input(f"the part {place}", unit.axes) for place, unit in enumerate(units)}
         try:
             every = [self._pieces(node, leaves, case, known) for case in self._cases(node)]
@@ -108,6 +116,25 @@ def _units(node: Expr, known: Known) -> list[Expr]:
             if not isinstance(arg, Call | Length) and not known[arg].constant:
                 found[arg] = None
     return list(found)
+
+
+def _errors(node: Expr, known: Known) -> list[Expr]:
+    """What the choices in a part ask about, such as an error, if nothing else of the prediction is in it."""
+    asked: dict[Expr, None] = {}
+    for one in _own(node, known):
+        for arg in one.args if one.op.name == "abs" or one.kind is Kind.BOOL else ():
+            if isinstance(arg, Call) and arg.kind is not Kind.BOOL and not known[arg].constant:
+                asked[arg] = None
+    inner = [one for one in asked if not any(other is not one and other in set(walk(one)) for other in asked)]
+    rest = substitute(node, {one: Input(f"the part {place}", one.axes) for place, one in enumerate(inner)})
+    return [] if any(unit in set(walk(rest)) for unit in _units(node, known)) else inner
+
+
+def _numerator(node: Expr, known: Known) -> Expr:
+    """What has the sign of a quotient, wherever that has a value, if the divisor is not negative."""
+    while isinstance(node, Call) and node.op.name == "div" and known[node.args[1]].bounds.is_nonnegative:
+        node = node.args[0]
+    return node
 
 
 def _constants(node: Expr, case: Mapping[Expr, Expr], known: Known) -> list[Expr]:
