@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lossdsl.errors import LossConfigError
 from lossdsl.runtime.sources import read
 from lossdsl.runtime.spec import LoadedLoss, axes_of
 from lossdsl.source import Source
@@ -101,7 +102,7 @@ def compile(
 
 
 def metric(
-    source: str | os.PathLike[str] | Source | Mapping[str, Any],
+    source: str | os.PathLike[str] | Source | Mapping[str, Any] | Loss,
     /,
     *,
     axis: int | Sequence[int] | None = -1,
@@ -112,7 +113,8 @@ def metric(
     """A loss as a Keras metric: its mean over all samples since the last reset, by weight where there are weights.
 
     Args:
-        source: what `compile` takes.
+        source: what `compile` takes, or what it gave: then the metric has the parameters of that loss, at each step
+            those that change, too.
         axis: the axis or axes that play `last`; None for all of them, the batch too.
         name: the name in logs; by default that of the loss.
         dtype: the dtype of the computation; by default `keras.config.floatx()`.
@@ -121,7 +123,8 @@ def metric(
     Raises:
         LossError: the kind says what was wrong; the message says where, and what to do.
 
-    A loss of the whole batch counts once for each of its samples.
+    A loss of the whole batch counts once for each of its samples. Under a mask, `metrics=[lossdsl.metric(loss)]` counts
+    what the mask leaves; Keras takes no loss there, its own included.
 
     >>> import lossdsl
     >>> metric = lossdsl.metric("huber.loss", delta=1.0)
@@ -130,7 +133,13 @@ def metric(
     >>> float(metric.result())
     1.90625
     """
-    from lossdsl.runtime.compiled import LossMetric
+    from lossdsl.runtime.compiled import Loss, LossMetric
 
+    if isinstance(source, Loss):
+        if parameters or axis != -1:
+            message = f"{source.name} is compiled, with its parameters and its axis"
+            hint = "give `lossdsl.metric` the loss alone, or its text with other parameters"
+            raise LossConfigError(message, None, hint)
+        return LossMetric.of(source, name, dtype)
     origin, axes, given = named(source, axis, parameters, ("reduction", "name", "dtype"))
     return LossMetric(origin, given, axes or None, name, dtype)

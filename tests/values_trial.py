@@ -335,6 +335,53 @@ def check_terms():
     assert again.evaluate(x, y, verbose=0, return_dict=True) == pytest.approx(found)
 
 
+def check_metric():
+    """A metric of a compiled loss has its values at each step and counts what a mask leaves, saved or not."""
+    x = np.random.default_rng(SEED).normal(size=(24, 5, 3)).astype("float32")
+    y = x.sum(-1, keepdims=True)
+    x[:8, 3:] = 0
+    schedule = SCHEDULES.PolynomialDecay(0.0, decay_steps=4, end_learning_rate=1.0)
+    loss = lossdsl.compile("loss f(t, x; b)\nabs(t - x) + b*abs(x)", b=schedule)
+    keras.utils.set_random_seed(SEED)
+    inputs = keras.Input((5, 3))
+    hidden = keras.layers.Masking()(inputs)
+    model = keras.Model(inputs, loss.layer(keras.layers.Dense(1)(hidden)))
+    model.compile("sgd", loss=loss, metrics=[lossdsl.metric(loss, name="same")])
+    model.fit(x, y, batch_size=8, verbose=0)
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert found["same"] == pytest.approx(found["loss"], rel=1e-5)
+    counted = np.ones((24, 5), bool)
+    counted[:8, 3:] = False
+    predicted = model.predict(x, verbose=0)
+    values = np.abs(y - predicted) + loss.now["b"] * np.abs(predicted)
+    assert found["same"] == pytest.approx(values[..., 0][counted].mean(), rel=1e-5)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        again = keras.models.load_model(Path(folder) / "model.keras")
+    assert again.evaluate(x, y, verbose=0, return_dict=True) == pytest.approx(found)
+    with pytest.raises(LossConfigError, match="is compiled"):
+        lossdsl.metric(loss, b=1.0)
+    with pytest.raises(LossConfigError, match="no values of its own"):
+        lossdsl.metric("loss f(t, x; b)\nb*abs(t - x)", b=schedule)
+
+
+def check_lacking():
+    """A saved loss whose layer is in no file is refused, though the layer that it was made with is still there."""
+    x, y = data(32)
+    loss = lossdsl.compile("barron", alpha=lossdsl.learned(1.0))
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    whole = keras.Model(inner.inputs, loss.layer(inner.outputs[0]))
+    whole.compile("sgd", loss=loss)
+    whole.fit(x, y, verbose=0)
+    inner.compile("sgd", loss=loss)
+    with tempfile.TemporaryDirectory() as folder:
+        inner.save(Path(folder) / "model.keras")
+        with pytest.raises(LossConfigError, match="was not read from the file"):
+            keras.models.load_model(Path(folder) / "model.keras")
+        again = keras.models.load_model(Path(folder) / "model.keras", compile=False)
+    assert again.predict(x, verbose=0).shape == (32, 1)
+
+
 def check_replicas():
     """Under MirroredStrategy over two devices values, logs and schedules are those of one device."""
     import tensorflow as tf
@@ -360,6 +407,8 @@ def check_replicas():
 
 def check_models():
     check_terms()
+    check_metric()
+    check_lacking()
     check_several()
     check_schedules()
     check_refused()

@@ -150,7 +150,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def _word(self, token: Token) -> s.Word:
         span = Span(self.source, token.start_pos or 0, token.end_pos or 0)
-        return s.Word(span, normal_name(token) if token.type == "NAME" else str(token))
+        return s.Word(span, normal_name(str(token)) if token.type == "NAME" else str(token))
 
     def _name(self, token: Token) -> s.Word:
         """A word that is chosen freely, in the form that names have."""

@@ -208,7 +208,7 @@ class Loss(CompiledLoss):
         if mark is None:
             return cls(**given)
         layer = LAYERS.get(mark)
-        if layer is None:
+        if layer is None or not layer.is_read:
             message = "the loss was saved with a layer that holds its values, which was not read from the file"
             raise LossConfigError(message, None, "load with `compile=False`, and compile with a loss made anew")
         return cls(**given, layer=layer)

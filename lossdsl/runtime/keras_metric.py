@@ -51,19 +51,29 @@ class LossMetric(keras.metrics.Mean):  # type: ignore[misc]
         dtype: Any = None,
         file: str = "<formula>",
         version: int = FORMAT,
+        layer: Any = None,  # that of the loss whose values these are
     ) -> None:
-        self._loss = Loss(source, parameters, axis, name, "none", dtype, file, version)
+        self._loss = Loss(source, parameters, axis, name, "none", dtype, file, version, layer)
         self.spec = self._loss.spec
-        if self.spec.live:
+        if self.spec.live and layer is None:
             names = ", ".join(f"`{one}`" for one in sorted(self.spec.live))
             message = f"{self.spec.name}: {names} changes, and a metric has no values of its own"
-            raise LossConfigError(message, None, "make it by `lossdsl.compile`, and give the loss: `metrics=[loss]`")
+            raise LossConfigError(message, None, "make the loss by `lossdsl.compile`, and `lossdsl.metric(loss)` of it")
         super().__init__(name=name or self.spec.name, dtype=dtype)
+
+    @classmethod
+    def of(cls, loss: Loss, name: str | None = None, dtype: Any = None) -> LossMetric:
+        """The metric of a compiled loss, with the values that its parameters have at each step."""
+        config = loss.get_config()
+        for word in ("reduction", "layer"):
+            config.pop(word, None)
+        given = {**config, "name": name or loss.name, "dtype": dtype or config["dtype"]}
+        return cls(**given, layer=loss.layer if loss.spec.live else None)
 
     @property
     def numpy(self) -> Twin:
-        """The loss on numpy arrays."""
-        return self.spec.numpy
+        """The loss on numpy arrays, with the values that its parameters have at present."""
+        return self._loss.numpy
 
     @keras_internals.opaque
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -75,7 +85,10 @@ class LossMetric(keras.metrics.Mean):  # type: ignore[misc]
     def from_config(cls, config: Mapping[str, Any]) -> LossMetric:
         """The metric that `get_config` described. Raises LossConfigError for what it cannot have written."""
         check_config(config)
-        return cls(**config)
+        if config.get("layer") is None:
+            return cls(**config)
+        loss = Loss.from_config({**config, "reduction": "none"})
+        return cls.of(loss)
 
     def get_config(self) -> dict[str, Any]:
         """Plain JSON: options, the text, the parameters."""

@@ -80,6 +80,7 @@ class ValuesLayer(keras.layers.Layer):  # type: ignore[misc]
         self.mark = mark or uuid.uuid4().hex
         self.supports_masking = True
         self.is_used = False
+        self.is_read = False  # from a file, or as a copy: a loss that is read takes no other
         self.held: dict[str, _Value] = {}
         given = variables or {}
         for name, config in values.items():
@@ -208,7 +209,9 @@ class ValuesLayer(keras.layers.Layer):  # type: ignore[misc]
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ValuesLayer:
         """The layer that `get_config` described."""
-        return cls(**config)
+        found = cls(**config)
+        found.is_read = True
+        return found
 
 
 class ValueTracker(keras.metrics.Metric):  # type: ignore[misc]
