@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lossdsl.errors import (
     LossNameError,
@@ -37,6 +38,8 @@ from lossdsl.ir.ops import function_names
 from lossdsl.source import Span, normal_name
 
 _NO_RECURSION = "write out what is meant: a loss does not call itself"
+
+T = TypeVar("T")
 
 Finder = Callable[[str], s.FileText | None]
 """Gives the text of a built-in loss by name, or None."""
@@ -236,7 +239,7 @@ class _Main:
         match left:
             case s.Name(span, text):
                 scope.check_free(s.Word(span, text), "definition")
-                value = resolver.resolve(right, scope)
+                value = _not_of_itself(text, lambda: resolver.resolve(right, scope))
                 self.names.setdefault(value, text)
                 return scope.plus(text, value)
             case s.Call(_, function, args, ()) if args and all(isinstance(arg, s.Name) for arg in args):
@@ -250,7 +253,9 @@ class _Main:
                         raise LossSyntaxError(
                             "a definition has index names in brackets", item.span, "`s[i, j] = …`"
                         )
-                indexed = within(resolver, items, scope, lambda bound: self._indexed(resolver, right, bound))
+                indexed = _not_of_itself(
+                    text, lambda: within(resolver, items, scope, lambda bound: self._indexed(resolver, right, bound))
+                )
                 self.names.setdefault(indexed.value, text)
                 return scope.plus(text, indexed)
         raise LossSyntaxError(
@@ -392,6 +397,17 @@ class _Main:
             hint = f"as in `example …, {missing[0]}=[1] -> …`"
             raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span, hint)
         return Example(bindings, written(line.expected), line.span)
+
+
+def _not_of_itself(name: str, value: Callable[[], T]) -> T:
+    """The value of a definition. Raises LossNameError for one that reads itself."""
+    try:
+        return value()
+    except LossNameError as error:
+        if error.message != f"`{name}` is not defined":
+            raise
+        hint = "there are no recursions: a running sum is `cumsum(e)`; of a few steps, each is a definition"
+        raise LossNameError(f"`{name}` is made of itself", error.span, hint) from None
 
 
 def _no_value_hint(loss: s.LossText) -> str:

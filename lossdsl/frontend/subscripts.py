@@ -41,11 +41,15 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
         raise LossTypeError("only an aggregate has a filter", node.condition.span, "as in `sum[j if t[j] > 0](x[j])`")
     if isinstance(node.target, s.Self):
         return _position(node, scope, resolver)
-    if isinstance(node.target, s.Name):
-        meaning = scope.names.get(node.target.text)
-        if isinstance(meaning, Indexed):
-            return _element_of(node, meaning, scope, resolver)
-    target = resolver.resolve(node.target, scope)
+    meaning = scope.names.get(node.target.text) if isinstance(node.target, s.Name) else None
+    if isinstance(meaning, Indexed):
+        count = len(meaning.indices)
+        target = _element_of(replace(node, items=node.items[:count]), meaning, scope, resolver)
+        if len(node.items) <= count:
+            return target
+        node = replace(node, items=node.items[count:])  # of an element that is a vector, an element
+    else:
+        target = resolver.resolve(node.target, scope)
     moves: list[_Move] = []
     free = list(ordered(target.axes))
     for place, item in enumerate(node.items):
@@ -192,9 +196,10 @@ def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolver: Res
 
 def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolving) -> _Move:
     """Where one index of a definition goes."""
-    if isinstance(item, s.Bound) and scope.axis(item.domain).domain == own.axis.domain:
+    is_named = isinstance(item, s.Bound | s.Placed) and scope.axis(item.domain).domain == own.axis.domain
+    if is_named and isinstance(item, s.Bound):
         item = s.At(item.span, s.Name(item.name.span, item.name.text))
-    if isinstance(item, s.Placed) and scope.axis(item.domain).domain == own.axis.domain:
+    elif is_named and isinstance(item, s.Placed):
         item = s.At(item.span, item.value)
     if not isinstance(item, s.At):
         raise LossTypeError("one element is wanted here", item.span)
@@ -208,7 +213,7 @@ def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolv
     if way is not None and way.axis.domain == own.axis.domain:
         return _along(way, own, value, item, resolver)
     for axis in ordered(frozenset(_counted(value))):
-        if axis.domain != own.axis.domain and not is_said(axis, resolver):
+        if axis.domain != own.axis.domain and not is_named and not is_said(axis, resolver):
             message = f"`{axis.name}` runs over `{axis.domain}`, this index of `{name}` over `{own.axis.domain}`"
             raise LossTypeError(message, item.span)
     exact = b.exact(value)
