@@ -11,6 +11,7 @@ from lossdsl.errors import (
     LossTypeError,
 )
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.blocks import has_lengths, whole_name
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
 from lossdsl.frontend.foreign import constant_hint, kind_hint
 from lossdsl.frontend.scope import RESERVED, Scope
@@ -132,7 +133,8 @@ def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> Input
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
     over = layout_axes(layout, places)
-    nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
+    called = [whole_name(declaration)] if has_lengths(declaration) else [word.text for word in declaration.names]
+    nodes = tuple(Input(name, over, layout in LABELS) for name in called)
     return InputSpec(nodes, domain, layout, places)
 
 

@@ -198,8 +198,13 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     @v_args(meta=True)
     def packed(self, meta: Any, children: list[Any]) -> s.InputDecl:
-        *names, kinds = children
-        return s.InputDecl(self._span(meta), tuple(map(self._name, names)), kinds or ())
+        *parts, kinds = children
+        names, lengths = zip(*parts, strict=True)
+        return s.InputDecl(self._span(meta), names, kinds or (), lengths)
+
+    def part(self, children: list[Any]) -> tuple[s.Word, s.Word | None]:
+        name, length = children
+        return self._name(name), None if length is None else self._word(length)
 
     @v_args(meta=True)
     def parameter(self, meta: Any, children: list[Any]) -> s.ParameterDecl:

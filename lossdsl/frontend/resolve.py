@@ -15,6 +15,7 @@ from lossdsl.errors import (
     did_you_mean,
 )
 from lossdsl.frontend import syntax as s
+from lossdsl.frontend.blocks import has_lengths, parts
 from lossdsl.frontend.expectations import expectations, written
 from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
@@ -124,6 +125,7 @@ class _Main:
             kinds = " ".join(word.text for word in predicted.kinds)
             raise LossTypeError("a prediction has the places that are named", predicted.span, f"remove `{kinds}`")
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
+        packed = [(one, spec) for one, spec in zip(header.inputs, self.inputs, strict=True) if has_lengths(one)]
         values: dict[str, bool | int] = {}
         for spec in self.parameters:
             if spec.kind in ("bool", "int") and spec.name not in free:
@@ -131,6 +133,10 @@ class _Main:
                 names_[spec.name] = _settled_node(values[spec.name])
             else:
                 names_[spec.name] = spec.node
+        for declaration, whole in packed:
+            found = parts(declaration, whole.nodes[0], values)
+            names_ = {**found, **{name: one for name, one in names_.items() if name != whole.name}}
+            self.names.update({one: name for name, one in found.items()})
         resolver = Resolver(self._sized, self._call_loss, losses=self.builtins)
         scope = Scope(names_, self.helpers, words=with_places(places))
         check_names(loss, scope)
@@ -440,7 +446,7 @@ def _input_values(resolver: Resolver, call: s.Call, header: s.Header, scope: Sco
         wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
         raise LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
     found: dict[str, Meaning] = {}
-    specs = [spec for spec in map(input_spec, header.inputs) for _ in spec.nodes]
+    specs = [spec for one, spec in zip(header.inputs, map(input_spec, header.inputs), strict=True) for _ in one.names]
     for word, spec, arg in zip(words, specs, call.args, strict=True):
         value = resolver.resolve(arg, scope)
         if spec.is_label and value.kind is not Kind.INT:

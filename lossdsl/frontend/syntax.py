@@ -155,8 +155,11 @@ class ListValue(Node):
 
 @dataclass(frozen=True)
 class InputDecl(Node):
+    """An input; of a packed one, how long each part is, where that is said."""
+
     names: tuple[Word, ...]
     kinds: tuple[Word, ...]
+    lengths: tuple[Word | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import DOMAINS, LAST, ROWS, ordered
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Const, Expr, Gather, Slice, walk
+from lossdsl.ir.expr import Const, Expr, Gather, Input, Slice, walk
 from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
 from lossdsl.ir.ranges import Ranges
@@ -70,9 +70,22 @@ def sizes_for(loss: Loss) -> dict[str, int]:
         else:
             continue
         sizes[domain] = max(sizes[domain], least)
+    own: dict[str, int] = {}
     if has_slices:
-        sizes["last"] = _fitting(loss, sizes["last"])
-    return {**sizes, "rows": max(sizes["last"], sizes["rows"])}
+        sizes["last"], own = _fitting(loss, sizes["last"])
+    return {**sizes, "rows": max(sizes["last"], sizes["rows"]), **own}
+
+
+def shape_of(node: Expr, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape of a leaf where axes have these sizes."""
+    whole = tuple(sizes[axis.domain] for axis in ordered(node.axes))
+    own = sizes.get(_own(node.name)) if isinstance(node, Input) else None
+    return whole if own is None or LAST not in node.axes else (*whole[:-1], own)
+
+
+def _own(name: str) -> str:
+    """What the length of an input's last axis is called, where it is not that of the others."""
+    return f"last of {name}"
 
 
 def domains(loss: Loss) -> tuple[str, ...]:
@@ -80,15 +93,22 @@ def domains(loss: Loss) -> tuple[str, ...]:
     return (*DOMAINS, *(axis.domain for axis in loss.places))
 
 
-def _fitting(loss: Loss, wanted: int) -> int:
-    """The number of elements nearest to `wanted`, from there on first, at which slices that meet have one length."""
+def _fitting(loss: Loss, wanted: int) -> tuple[int, dict[str, int]]:
+    """The number of elements nearest to `wanted`, from there on first, at which slices that meet have one length.
+
+    Where there is none, inputs that are not cut are as long as what they meet, a slice of another.
+    """
     groups = [sorted(group, key=lambda part: (len(part), str(part))) for group in meetings(loss.result)]
     odd: list[list[Home]] = []
     lengths: list[int] = [*range(wanted, 2 * wanted + 1), *range(wanted - 1, 0, -1)]
     for last in lengths:
         odd = [group for group in groups if len({length_of(part, last) for part in group}) > 1]
         if not odd:
-            return last
+            return last, {}
+    for last in lengths:
+        own = _own_lengths(groups, last)
+        if own is not None:
+            return last, own
     last = wanted
     names = {node.name: spec.name for spec in loss.inputs for node in spec.nodes}
     one = odd[0][0]
@@ -99,6 +119,21 @@ def _fitting(loss: Loss, wanted: int) -> int:
         None,
         "slices that meet pick out equally many elements, as in `x[1:] - x[:-1]`; nothing is broadcast",
     )
+
+
+def _own_lengths(groups: list[list[Home]], last: int) -> dict[str, int] | None:
+    """The lengths of inputs that are not cut and meet a slice of another; None where that is as long for none."""
+    cut = {part[0] for group in groups for part in group if len(part) == 3}
+    own: dict[str, int] = {}
+    for group in groups:
+        lengths = {length_of(part, last) for part in group if len(part) == 3 or part[0] in cut}
+        if len(lengths) > 1 or 0 in lengths:
+            return None
+        for name, axis, *_ in (part for part in group if len(part) == 2 and part[0] not in cut):
+            length = lengths.copy().pop() if lengths else last
+            if axis == LAST and own.setdefault(_own(name), length) != length:
+                return None
+    return own
 
 
 def points(loss: Loss, known: Ranges, count: int, seed: int = 1, *, asks: bool = False) -> Iterator[Point]:
@@ -153,7 +188,7 @@ def _strewn(array: Array, values: Sequence[float], number: int) -> Array:
 
 
 def _input(spec: InputSpec, node: Expr, sizes: Mapping[str, int], random: Random, is_signed: bool) -> Array:
-    shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
+    shape = shape_of(node, sizes)
     if spec.is_label:
         return _objects(shape, lambda: Fraction(random.randrange(sizes["last"])))
     kind = INPUT_KINDS[spec.domain]

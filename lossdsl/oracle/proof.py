@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.axes import BATCH, Axis, ordered
+from lossdsl.ir.axes import BATCH, Axis
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -33,7 +33,7 @@ from lossdsl.ir.loss import InputSpec, Loss
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.interpreter import Array, evaluate, met
 from lossdsl.oracle.number_systems import Beyond
-from lossdsl.oracle.points import sizes_for
+from lossdsl.oracle.points import shape_of, sizes_for
 from lossdsl.oracle.sympy_numbers import SympyNumbers
 
 MAX_NODES = 60
@@ -116,7 +116,7 @@ def _symbols(node: Any, sizes: dict[str, int], known: Ranges) -> Array:
     import sympy
 
     interval = known[node]
-    shape = tuple(sizes[axis.domain] for axis in ordered(node.axes))
+    shape = shape_of(node, sizes)
     found = np.empty(shape, dtype=object)
     prefix = "i" if isinstance(node, Input) else "p"
     for place in np.ndindex(shape):

@@ -24,7 +24,7 @@ from lossdsl.ir.text import format_point
 from lossdsl.oracle.float_formats import Floats, Format
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.no_numbers import no_numbers
-from lossdsl.oracle.points import defaults, in_interval, sizes_for
+from lossdsl.oracle.points import defaults, in_interval, shape_of, sizes_for
 
 EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small", "wide", "on")
 """How the inputs of a sample are drawn; together they are the values that training meets."""
@@ -149,7 +149,7 @@ def samples(
         sizes["last"] = 1
     random = Random(seed)
     nodes = [(spec, node) for spec in loss.inputs for node in spec.nodes]
-    shapes = {node: tuple(sizes[axis.domain] for axis in ordered(node.axes)) for _, node in nodes}
+    shapes = {node: shape_of(node, sizes) for _, node in nodes}
     inputs: dict[Expr, Floats] = {node: np.zeros(shape) for node, shape in shapes.items()}
     for place, style in enumerate(styles):
         numbers = _Numbers(style, kind, random)
