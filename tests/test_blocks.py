@@ -29,13 +29,13 @@ CASES = [
      lambda t, x: (t[:, :-1] * x[:, 1:, 0] * x[:, :-1, 1:].sum(-1)).mean(1)),
     ("loss h(t, (g: 1, s))\ng*(t - s)^2\n\nloss f(t, x)\nh(t, x[0], x[1:])", (FLAT, X),
      lambda t, x: x[:, 0] * ((t - x[:, 1:]) ** 2).mean(-1)),
-    ("loss f(t: labels, x)\nmean(-log_softmax(x)[t])", (MANY, X[:, :5]),
+    ("loss f(t: label last, x)\nmean(-log_softmax(x)[t])", (MANY, X[:, :5]),
      lambda t, x: -np.take_along_axis(log_softmax(x), t, 1).mean(1)),
-    ("loss f(t: labels, x)\nsum[k](where(any[j](t[j] == k), 0, x[k])) + x[t[0]]", (MANY, X[:, :5]),
+    ("loss f(t: label last, x)\nsum[k](where(any[j](t[j] == k), 0, x[k])) + x[t[0]]", (MANY, X[:, :5]),
      lambda t, x: np.where((t[:, None] == np.arange(5)[:, None]).any(-1), 0, x).sum(1) + x[range(3), t[:, 0]]),
-    ("loss f(t: sample labels, x)\nsum[k](mean[space](x[t[k]]))", (np.array([[0, 2], [1, 1]]), SEQUENCE),
+    ("loss f(t: sample label last, x)\nsum[k](mean[space](x[t[k]]))", (np.array([[0, 2], [1, 1]]), SEQUENCE),
      lambda t, x: np.stack([x[b][:, t[b]].mean(0).sum() for b in range(2)])),
-    ("loss f(y: label, x, near: labels)\nsum[k](x[near[k] in batch, y])",
+    ("loss f(y: label, x, near: label last)\nsum[k](x[near[k] in batch, y])",
      (LABELS, X, np.array([[1, 2], [0, 2], [1, 1]])),
      lambda y, x, near: np.stack([x[near[b], y[b]].sum() for b in range(3)])),
 ]  # fmt: skip
@@ -111,7 +111,7 @@ def test_tensors_that_are_too_short():
     [
         "loss f(t, (g: 1, s))\nsoftplus(g)*(t - s)^2",
         "loss f(t, x)\n(t - x[1:])^2 + t^2",
-        "loss f(t: labels, x)\nmean(-log_softmax(x)[t])",
+        "loss f(t: label last, x)\nmean(-log_softmax(x)[t])",
     ],
 )
 def test_such_losses_are_checked(source):

@@ -267,7 +267,7 @@ KEYWORDS = (
 
 INPUT_KINDS = (
     ForeignWord("float double number tensor array vector_ float32 Tensor ndarray", "", "leave it out: an input is a real number"),
-    ForeignWord("int integer int64 int32 long class class_id sparse categorical index", "label"),
+    ForeignWord("labels int integer int64 int32 long class class_id sparse categorical index", "label"),
     ForeignWord("probability probabilities probs proba softmax", "prob", "a whole distribution along `last` is a `simplex`"),
     ForeignWord("distribution dist softlabels", "simplex"),
     ForeignWord("one_hot one-hot onehots", "onehot"),

@@ -58,6 +58,8 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
             free = [axis for axis in ordered(target.axes) if axis in free or axis.is_last]
             continue
         move = _move(item, target, free, len(node.items) - place, node, scope, resolver)
+        if isinstance(meaning, Indexed) and (move is None or move.axis.domain not in ("last", "rows")):
+            raise _miscounted(node, meaning, len(meaning.indices) + len(node.items))
         if move is not None:
             free.remove(move.axis)
             moves.append(move)
@@ -183,15 +185,19 @@ def _folded(target: Expr, moves: list[_Move]) -> Expr:
 def _element_of(node: s.Subscript, meaning: Indexed, scope: Scope, resolver: Resolving) -> Expr:
     """An element of a definition with free indices, each of which has its axis."""
     name = node.target.span.text
-    if len(node.items) != len(meaning.indices):
-        count = len(meaning.indices)
-        plural = "index" if count == 1 else "indices"
-        hint = f"as in `{name}[{', '.join(one.axis.name for one in meaning.indices)}]`"
-        raise LossTypeError(f"`{name}` has {count} {plural}, not {len(node.items)}", node.span, hint)
+    if len(node.items) < len(meaning.indices):
+        raise _miscounted(node, meaning, len(node.items))
     pairs = zip(node.items, meaning.indices, strict=True)
     every = [_move_to(item, replace(own, value=meaning.value), name, scope, resolver) for item, own in pairs]
     moves = [move for move in every if move.axis in meaning.value.axes]
     return _moved(_folded(meaning.value, moves), moves)
+
+
+def _miscounted(node: s.Subscript, meaning: Indexed, given: int) -> LossTypeError:
+    name, count = node.target.span.text, len(meaning.indices)
+    plural = "index" if count == 1 else "indices"
+    hint = f"as in `{name}[{', '.join(one.axis.name for one in meaning.indices)}]`"
+    return LossTypeError(f"`{name}` has {count} {plural}, not {given}", node.span, hint)
 
 
 def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolving) -> _Move:

@@ -33,7 +33,7 @@ SUM_TO_ONE = frozenset({"simplex", "onehot"})
 
 LAYOUTS: dict[str, Axes] = {
     "label": frozenset({BATCH, SPACE}),
-    "labels": frozenset({BATCH, SPACE, LAST}),
+    "label last": frozenset({BATCH, SPACE, LAST}),
     "scalar": frozenset({BATCH, SPACE}),
     "vector": frozenset({LAST}),
     "matrix": frozenset({ROWS, LAST}),
@@ -41,7 +41,7 @@ LAYOUTS: dict[str, Axes] = {
     "sample": frozenset({BATCH, LAST}),
     "sample scalar": frozenset({BATCH}),
     "sample label": frozenset({BATCH}),
-    "sample labels": frozenset({BATCH, LAST}),
+    "sample label last": frozenset({BATCH, LAST}),
     "sample matrix": frozenset({BATCH, ROWS, LAST}),
 }
 """The words that say which axes an input has; `sample` says that it has no places."""
@@ -49,7 +49,7 @@ LAYOUTS: dict[str, Axes] = {
 HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
 """A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
 
-LABELS = ("label", "labels", "row_label", "sample label", "sample labels")
+LABELS = ("label", "label last", "row_label", "sample label", "sample label last")
 """Those of them whose inputs hold whole numbers."""
 
 PROPERTIES = (
