@@ -11,9 +11,9 @@ from lossdsl.errors import (
     LossTypeError,
 )
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.blocks import has_lengths, whole_name
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
 from lossdsl.frontend.foreign import constant_hint, kind_hint
+from lossdsl.frontend.packed_parts import has_lengths, whole_name
 from lossdsl.frontend.scope import RESERVED, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis

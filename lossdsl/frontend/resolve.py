@@ -15,12 +15,12 @@ from lossdsl.errors import (
     did_you_mean,
 )
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.blocks import has_lengths, parts
 from lossdsl.frontend.expectations import expectations, written
 from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.indices import Bound, bound_name, within
 from lossdsl.frontend.named_places import check_names, places_of, with_places, words_of_call
+from lossdsl.frontend.packed_parts import has_lengths, parts
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
@@ -124,19 +124,7 @@ class _Main:
         if places and not self.inputs[min(1, len(self.inputs) - 1)].has_places:
             kinds = " ".join(word.text for word in predicted.kinds)
             raise LossTypeError("a prediction has the places that are named", predicted.span, f"remove `{kinds}`")
-        names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
-        packed = [(one, spec) for one, spec in zip(header.inputs, self.inputs, strict=True) if has_lengths(one)]
-        values: dict[str, bool | int] = {}
-        for spec in self.parameters:
-            if spec.kind in ("bool", "int") and spec.name not in free:
-                values[spec.name] = self._settled(spec, settled)
-                names_[spec.name] = _settled_node(values[spec.name])
-            else:
-                names_[spec.name] = spec.node
-        for declaration, whole in packed:
-            found = parts(declaration, whole.nodes[0], values)
-            names_ = {**found, **{name: one for name, one in names_.items() if name != whole.name}}
-            self.names.update({one: name for name, one in found.items()})
+        names_, values = self._meanings(header, settled, free)
         resolver = Resolver(self._sized, self._call_loss, losses=self.builtins)
         scope = Scope(names_, self.helpers, words=with_places(places))
         check_names(loss, scope)
@@ -192,6 +180,25 @@ class _Main:
                 f"the parameter `{spec.name}` has no value", spec.span, f"give it one: `{spec.name}=…`"
             )
         return bool(value) if spec.kind == "bool" else int(value)
+
+    def _meanings(
+        self, header: s.Header, settled: dict[str, bool | int], free: Collection[str]
+    ) -> tuple[dict[str, Meaning], dict[str, bool | int]]:
+        """What the names of the header mean, and the values of its `bool` and `int` parameters."""
+        names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
+        packed = [(one, spec) for one, spec in zip(header.inputs, self.inputs, strict=True) if has_lengths(one)]
+        values: dict[str, bool | int] = {}
+        for spec in self.parameters:
+            if spec.kind in ("bool", "int") and spec.name not in free:
+                values[spec.name] = self._settled(spec, settled)
+                names_[spec.name] = _settled_node(values[spec.name])
+            else:
+                names_[spec.name] = spec.node
+        for declaration, whole in packed:
+            found = parts(declaration, whole.nodes[0], values)
+            names_ = {**found, **{name: one for name, one in names_.items() if name != whole.name}}
+            self.names.update({one: name for name, one in found.items()})
+        return names_, values
 
     def _sized(self, axis: Axis, span: Span) -> Expr:
         """An input on which the length of an axis can be measured, the prediction first."""
