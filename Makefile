@@ -19,7 +19,8 @@ test: lint  ## everything a change must pass: lint, then every test and doctest
 	@$(BIN)/python -m pytest -n 2
 
 ELSEWHERE := tests/test_backends.py tests/test_devices.py tests/test_op_accuracy.py tests/test_boosting.py tests/test_recipes.py \
-    tests/test_fused.py tests/test_fused_preference.py tests/test_values.py lossdsl/jax.py lossdsl/torch.py lossdsl/fused
+    tests/test_fused.py tests/test_fused_preference.py tests/test_values.py tests/test_torch_losses.py \
+    lossdsl/jax.py lossdsl/torch.py lossdsl/fused
 
 test-all: .venv/.stamp-all  ## the losses on JAX, torch and boosting libraries as well; after `make test`, which has TensorFlow
 	@LOSSDSL_BACKENDS="jax torch" LOSSDSL_BOOSTING="xgboost lightgbm catboost" $(BIN)/python -m pytest -n 2 $(ELSEWHERE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import INF, Bounds
-from lossdsl.ir.expr import Along, Call, Expr, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Reduce
 from lossdsl.ir.traits import Trait
 from lossdsl.prove.assumptions import Assumptions
 from lossdsl.prove.asymptotics import towards
@@ -37,7 +37,7 @@ class Boundedness(Interpretation[bool]):
     def call(self, node: Call, below: list[bool]) -> bool:
         name, args = node.op.name, node.args
         if node.op.trait is not None:
-            near = name == "log" and is_away_from_zero(args[0], self)
+            near = name == "log" and (is_away_from_zero(args[0], self) or is_filtered(args[0], self))
             return below[0] and (near or self._avoids_poles(node.op.trait, self.properties.bounds(args[0])))
         match name:
             case "where":
@@ -69,7 +69,8 @@ def is_away_from_zero(expr: Expr, limited: Boundedness) -> bool:
 
     The exponential of what stays within bounds does, and so do sums that have such a term and no negative one.
     """
-    if limited.properties.bounds(expr).low > 0:
+    known = limited.properties[expr]
+    if known.bounds.low > 0 or (known.constant and known.bounds.is_positive):
         return True
     match expr:
         case Call(op, (inner,)) if op.name == "exp":
@@ -81,6 +82,20 @@ def is_away_from_zero(expr: Expr, limited: Boundedness) -> bool:
             return is_away_from_zero(one, limited) and is_away_from_zero(other, limited)
         case Reduce(op, inner) if op.name in ("sum", "mean", "max", "min"):
             return is_away_from_zero(inner, limited)
+    return False
+
+
+def is_filtered(expr: Expr, limited: Boundedness) -> bool:
+    """The same of a sum over elements that targets and positions choose, if it is not 0: none may be chosen.
+
+    Then it is 0 whatever the prediction, and its logarithm never has a value.
+    """
+    match expr:
+        case Call(op, (inner, other)) if op.name in ("mul", "div") and limited.properties[other].constant:
+            return limited.properties.bounds(other).is_nonnegative and is_filtered(inner, limited)
+        case Reduce(op, Call(choice, (condition, chosen, Const(0)))) if op.name in ("sum", "mean"):
+            is_set = choice.name == "where" and limited.properties[condition].constant
+            return is_set and is_away_from_zero(chosen, limited)
     return False
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from lossdsl.ir.abstract import Interpretation
-from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, UNIT, Bounds, point
+from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, SIGNED_UNIT, UNIT, Bounds, point
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Unslice
 from lossdsl.ir.ops import OPS
-from lossdsl.prove.dominance import dominated
+from lossdsl.prove.dominance import dominated, vector_of
 from lossdsl.prove.merged_sums import has_sums, merged
 from lossdsl.prove.properties import RULES, Profile, one_argument, settled
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
@@ -98,7 +98,11 @@ class Composition(Interpretation[Profile]):
         ends = [one.bounds for one in below]
         if name == "div":
             ends[1] = _without_zero(ends[1])  # where the quotient has a value
-        return replace(found, bounds=node.op.image(*ends))
+        bounds = node.op.image(*ends)
+        vector = vector_of(node.args[1]) if name == "div" else None
+        if vector is not None and vector.arg is node.args[0]:
+            bounds = bounds.meet(SIGNED_UNIT)
+        return replace(found, bounds=bounds)
 
     def _sharpened(self, node: Call, bounds: Bounds) -> Bounds:
         """Sharper bounds, from the normal form of a sum or product."""

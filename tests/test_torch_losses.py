@@ -1,0 +1,72 @@
+"""Losses of the catalogue against the same ones of torch, where torch is installed."""
+
+import numpy as np
+import pytest
+
+import lossdsl
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+RNG = np.random.default_rng(3)
+T, X, Y = (RNG.normal(size=(6, 4)) for _ in range(3))
+BITS, LABELS, COUNTS = RNG.integers(0, 2, (6, 4)), RNG.integers(0, 4, 6), RNG.integers(0, 6, (6, 4))
+P, Q = RNG.dirichlet(np.ones(4), 6), RNG.dirichlet(np.ones(4), 6)
+SIGNS, SPREAD, WEIGHTS = 2 * BITS - 1, np.abs(Y) + 0.1, RNG.random(4) + 0.5
+MASKED = np.where(np.arange(6) == 1, -100, LABELS)
+HELD = np.stack([np.concatenate([np.flatnonzero(row), np.full(4 - row.sum(), -1)]) for row in BITS])
+
+
+def same(function, *inputs, over_last=True, **parameters):
+    """What torch gives for each sample: the mean over the last axis, unless torch takes that together itself."""
+    found = function(*map(torch.as_tensor, inputs), **{"reduction": "none"} | parameters).numpy()
+    return found.mean(-1) if over_last and found.ndim == 2 else found
+
+
+# Name, inputs, parameters, and what torch gives. Where torch's default differs from ours it is written.
+ALIKE = [
+    ("mean_squared_error", (T, X), {}, lambda: same(F.mse_loss, X, T)),
+    ("mean_absolute_error", (T, X), {}, lambda: same(F.l1_loss, X, T)),
+    ("huber", (T, X), {"delta": 0.5}, lambda: same(F.huber_loss, X, T, delta=0.5)),
+    ("smooth_l1", (T, X), {"beta": 0.5}, lambda: same(F.smooth_l1_loss, X, T, beta=0.5)),
+    ("gaussian_nll", (T, X, SPREAD), {}, lambda: same(F.gaussian_nll_loss, X, T, SPREAD)),
+    ("poisson_nll", (COUNTS, X), {}, lambda: same(F.poisson_nll_loss, X, COUNTS.astype(float), full=True)),
+    ("poisson_log_link", (COUNTS, X), {}, lambda: same(F.poisson_nll_loss, X, COUNTS.astype(float))),
+    ("kl_divergence", (P, Q), {}, lambda: same(F.kl_div, np.log(Q), P) * 4),  # torch does not add up the classes
+    ("hinge_embedding", (SIGNS, SPREAD), {}, lambda: same(F.hinge_embedding_loss, SPREAD, SIGNS)),
+    ("margin_ranking", (SIGNS, X, Y), {"margin": 0.3}, lambda: same(F.margin_ranking_loss, X, Y, SIGNS, margin=0.3)),
+    (
+        "multi_margin",
+        (LABELS, X),
+        {"margin": 0.7, "p": 2.0},
+        lambda: same(F.multi_margin_loss, X, LABELS, margin=0.7, p=2),
+    ),
+    ("multilabel_margin", (BITS, X), {}, lambda: same(F.multilabel_margin_loss, X, HELD)),
+    ("nll", (LABELS, np.log(P)), {}, lambda: same(F.nll_loss, np.log(P), LABELS)),
+    ("sparse_categorical_crossentropy", (LABELS, X), {"from_logits": True}, lambda: same(F.cross_entropy, X, LABELS)),
+    ("masked_cross_entropy", (MASKED, X), {}, lambda: same(F.cross_entropy, X, MASKED, reduction="mean")),
+    (
+        "weighted_cross_entropy",
+        (LABELS, X),
+        {"w": WEIGHTS},
+        lambda: same(F.cross_entropy, X, LABELS, weight=torch.as_tensor(WEIGHTS), reduction="mean"),
+    ),
+    (
+        "label_smoothing_cross_entropy",
+        (LABELS, X),
+        {"smoothing": 0.2},
+        lambda: same(F.cross_entropy, X, LABELS, label_smoothing=0.2),
+    ),
+    (
+        "binary_crossentropy",
+        (BITS, X),
+        {"from_logits": True},
+        lambda: same(F.binary_cross_entropy_with_logits, X, BITS.astype(float)),
+    ),
+]
+
+
+@pytest.mark.parametrize("name, inputs, parameters, theirs", ALIKE, ids=[row[0] for row in ALIKE])
+def test_a_loss_has_the_values_of_torchs(name, inputs, parameters, theirs):
+    found, wanted = lossdsl.load(name, **parameters).numpy(*inputs), theirs()
+    assert np.shape(found) == np.shape(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-12)
