@@ -43,6 +43,16 @@ def test_native(library):
     assert f"{library}: native done" in done.stdout
 
 
+@pytest.mark.skipif("torch" not in BACKENDS, reason="torch is not tested")
+def test_torch():
+    """`torch.compile` through losses, and where their gradients are made."""
+    script = Path(__file__).with_name("torch_trial.py")
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "torch done" in done.stdout
+
+
 EMITTED = {"tensorflow": ("numpy", "tensorflow"), "jax": ("jax",), "torch": ("torch",)}
 
 

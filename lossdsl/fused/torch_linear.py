@@ -10,6 +10,7 @@ import torch
 
 from lossdsl.fused.linear import FusedLinear, TensorLibrary
 from lossdsl.fused.torch_chunks import TorchChunks
+from lossdsl.runtime.torch_graphs import whole_in_graph
 from lossdsl.source import Source
 
 
@@ -65,6 +66,4 @@ def _label(value: Any) -> torch.Tensor:
     return torch.as_tensor(value).long()
 
 
-_TORCH = TensorLibrary(
-    "torch", TorchChunks, _real, _label, _ones, torch.broadcast_to, True, torch.compiler.allow_in_graph
-)
+_TORCH = TensorLibrary("torch", TorchChunks, _real, _label, _ones, torch.broadcast_to, True, whole_in_graph)

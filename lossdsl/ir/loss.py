@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, ordered
 from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
@@ -89,16 +90,16 @@ class InputSpec:
         names = [node.name for node in self.nodes]
         return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
-    @property
+    @cached_property
     def identifier(self) -> str:
         """The name as one word: `m_s` for a packed input."""
         return "_".join(node.name for node in self.nodes)
 
-    @property
+    @cached_property
     def over(self) -> Axes:
         return layout_axes(self.layout, self.places)
 
-    @property
+    @cached_property
     def is_full(self) -> bool:
         """Whether it has batch, places and last."""
         return self.over == layout_axes("", self.places)
@@ -152,7 +153,7 @@ class ParameterSpec:
         """As an input has several."""
         return (self.node,)
 
-    @property
+    @cached_property
     def identifier(self) -> str:
         return self.name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lossdsl.ir.axes import BATCH, LAST, Axis
+from lossdsl.ir.axes import BATCH, LAST, Axes, Axis
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -62,16 +62,29 @@ def needs_whole_batch(result: Expr) -> bool:
 
 def asks_for_batch(node: Expr) -> bool:
     """Whether a node by itself takes other samples than the one at hand, or their number."""
+    return any(axis.domain == BATCH.domain for axis in _crossed(node))
+
+
+def is_separable(result: Expr) -> bool:
+    """Whether the numbers of a result have parts of the inputs to themselves, conditions apart; or it is one number.
+
+    Then the derivative of their sum, each times a factor, is that factor times something else in each part.
+    """
+    domains = {axis.domain for axis in result.axes}
+    return not any(axis.domain in domains for node in walk(result) if node.kind is Kind.REAL for axis in _crossed(node))
+
+
+def _crossed(node: Expr) -> Axes:
+    """The axes along which a node by itself takes other elements than the one at hand, or their number."""
     match node:
         case Reduce() | Along() | Length():
-            axes = node.over
+            return node.over
         case Gather() | Position():
-            axes = frozenset({node.axis})
+            return frozenset({node.axis})
         case Slice(_, old) | Unslice(_, _, old):
-            axes = frozenset({old})
+            return frozenset({old})
         case _:
-            return False
-    return any(axis.domain == BATCH.domain for axis in axes)
+            return frozenset()
 
 
 def _takes(node: Expr, axis: Axis) -> bool:

@@ -59,6 +59,11 @@ class debug:
         _Mode.is_on = self._before
 
 
+def is_debugging() -> bool:
+    """Whether inputs are tested now."""
+    return _Mode.is_on
+
+
 def tested(spec: LoadedLoss, inputs: list[Any], label: str, backend: str) -> list[Any]:
     """The inputs, aligned, as they are; in debug mode only after they have been looked at. Raises LossTypeError."""
     if not _Mode.is_on:

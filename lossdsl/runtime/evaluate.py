@@ -86,7 +86,7 @@ def evaluate(
         mask = mask if mask is None else replicas.whole(ops.cast(mask, "bool"))
     raw = tensors[loss.prediction.identifier]
     rank = len(raw.shape)
-    joins = Shapes(spec, _shapes(tensors), label).joined()
+    joins = None if spec.axis == (-1,) else _joined(spec, tuple(_shapes(tensors).items()), label)
     is_whole = joins is not None and len(joins) == rank
     if joins is not None:
         tensors = {
@@ -119,13 +119,24 @@ def _values(spec: LoadedLoss, inputs: list[Any], live: Mapping[str, Any], *, is_
     if is_whole:
         pairs = zip(loss.inputs, inputs, strict=True)
         inputs = [ops.reshape(tensor, (1, -1)) if one.over >= {BATCH, LAST} else tensor for one, tensor in pairs]
-    last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
+    last = None
+    if any(isinstance(value, tuple) for value in spec.parameters.values()):
+        last = _last_of(loss.prediction, inputs[loss.inputs.index(loss.prediction)])
     values = kernel(spec, backend)(inputs, spec.arguments(last, live))
     return values[0] if is_one and BATCH in loss.result.axes else values
 
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, Shape]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    """The lengths by name; None for one that is not known yet, such as a symbol of `torch.compile`'s."""
+    return {
+        name: tuple([n if isinstance(n, int) else None for n in tensor.shape]) for name, tensor in tensors.items()
+    }
+
+
+@lru_cache(maxsize=512)
+def _joined(spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], label: str) -> tuple[int, ...] | None:
+    """The axes that play `last`, settled once for the same loss and shapes."""
+    return Shapes(spec, dict(shapes), label).joined()
 
 
 @lru_cache(maxsize=512)
@@ -190,7 +201,7 @@ def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
         raise no_tensor(label, spec.name, value)
     try:
         if spec.is_label:
-            return ops.cast(keras_internals.tensor_of(value), "int32")
+            return keras_internals.label_of(value)
         return keras_internals.tensor_of(value, dtype)
     except (TypeError, ValueError, AttributeError) as error:
         raise no_tensor(label, spec.name, value, error) from None

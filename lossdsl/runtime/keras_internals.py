@@ -75,11 +75,39 @@ def is_recorded(tensor: Any) -> bool:
 
 def tensor_of(value: Any, dtype: str | None = None) -> Any:
     """A tensor of the backend; of a variable of TensorFlow's its value, which `keras.ops` leaves as it is."""
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         import tensorflow as tf
 
         value = tf.convert_to_tensor(value) if isinstance(value, tf.Variable) else value
+    elif backend == "torch" and _is_ready(value, dtype):
+        return value
     return ops.convert_to_tensor(value, dtype=dtype)
+
+
+def label_of(value: Any) -> Any:
+    """A tensor of whole numbers, of torch's in 64 bits as they come."""
+    if keras.backend.backend() == "torch" and _is_ready(value, "int64"):
+        return value
+    return ops.cast(tensor_of(value), "int32")
+
+
+def _is_ready(value: Any, dtype: str | None) -> bool:
+    """Whether a value is a tensor of torch's as Keras would make it of itself, which it takes a while to say."""
+    import torch
+
+    if type(value) is not torch.Tensor or not value.is_cpu or _torch_device() != "cpu":
+        return False
+    return dtype is None or value.dtype is getattr(torch, dtype, None)
+
+
+def _torch_device() -> Any:
+    """Where Keras puts tensors of torch's; None if that is unknown."""
+    try:
+        from keras.src.backend.torch.core import get_device
+    except ImportError:
+        return None
+    return get_device()
 
 
 def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,16 +116,40 @@ def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
     They cannot follow the objects that describe a loss; the operations on tensors are the same either way. What
     `torch.compile` compiles breaks off here and goes on behind.
     """
-    found: Callable[..., Any] = function
     if keras.backend.backend() == "torch":
         import torch
 
-        found = torch.compiler.disable(function)
-    elif keras.backend.backend() == "tensorflow":
+        found: Callable[..., Any] = torch.compiler.disable(function)
+        return found
+    return as_written(function)
+
+
+def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keeps `tf.function` from reading the Python of a function. `torch.compile` reads it."""
+    found: Callable[..., Any] = function
+    if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         found = tf.autograph.experimental.do_not_convert(function)
     return found
+
+
+def whole_in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Has `torch.compile` put a function into its graph as one call; see `torch_graphs.whole_in_graph`."""
+    if keras.backend.backend() != "torch":
+        return function
+    from lossdsl.runtime import torch_graphs
+
+    return torch_graphs.whole_in_graph(function)
+
+
+def has_processes() -> bool:
+    """Whether several processes train one model by `torch.distributed`."""
+    if keras.backend.backend() != "torch":
+        return False
+    from torch import distributed
+
+    return bool(distributed.is_available() and distributed.is_initialized())
 
 
 def mask_of(tensor: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from lossdsl import pipeline
 from lossdsl.errors import LossConfigError
 from lossdsl.runtime import keras_internals
+from lossdsl.runtime.debugging import is_debugging
 from lossdsl.runtime.evaluate import evaluate, input_tensor, own_weights, weights
 from lossdsl.runtime.keras_values import LAYERS, ValuesLayer, is_changing, layer_for, shape_of
 from lossdsl.runtime.replicas import Replicas, own_values, replicas_here
@@ -44,6 +45,9 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
         except (TypeError, ValueError):
             raise LossConfigError(f"{dtype!r} is no dtype", None, 'as in "float32"') from None
         self._given_dtype = dtype
+        self._has_variables = bool(spec.live)
+        self._in_graph = keras_internals.whole_in_graph(lambda *given: self._called(*given))
+        self._apart = keras_internals.opaque(lambda *given: self._called(*given))
 
     @property
     def numpy(self) -> Twin:
@@ -72,10 +76,14 @@ class CompiledLoss(keras.losses.Loss):  # type: ignore[misc]
         values = self._values(y_true, y_pred, None, None, replicas)[0]
         return own_values(self.spec, values, y_pred, replicas)
 
-    @keras_internals.opaque
+    @keras_internals.as_written
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss."""
-        mask = keras_internals.mask_of(y_pred)
+        mask = keras_internals.mask_of(y_pred)  # an attribute of a tensor, which a compiler does not hand on
+        apart = self._has_variables or is_debugging() or keras_internals.has_processes()
+        return (self._apart if apart else self._in_graph)(y_true, y_pred, sample_weight, mask)
+
+    def _called(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> Any:
         sample_weight = own_weights(self.spec, sample_weight)
         with keras.name_scope(self.name):
             y_pred, replicas = self.gathering(y_pred)

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from itertools import compress
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from lossdsl.errors import LossConfigError
-from lossdsl.ir.axes import SPACE
+from lossdsl.ir.axes import BATCH, NONE, SAMPLE, SPACE
+from lossdsl.ir.mixing import is_separable
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
@@ -87,6 +89,14 @@ class Code:
             made = functions(self.program.joint_module(self.backend, chosen), self.program.loss.name)
             self.joints[key] = made["value_and_pullbacks"]
         return self.joints[key]
+
+    @cached_property
+    def is_separable(self) -> bool:
+        """Whether what comes after, place by place, is a factor of the gradient in the prediction."""
+        loss = self.program.loss
+        axes = loss.result.axes
+        known = axes in (NONE, frozenset({BATCH}), SAMPLE) and axes <= loss.prediction.over and not loss.places
+        return known and is_separable(loss.result)
 
     def settings(self, parameters: list[Any], array: Callable[[Any], Any]) -> list[Any]:
         """The arguments behind the inputs, as tensors: what parameters the code does not have for numbers."""
@@ -184,6 +194,8 @@ def _jax(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
 def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     import torch
 
+    from lossdsl.runtime.torch_eager import carried
+
     coded = _coded(spec, "torch", is_whole)
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
@@ -192,7 +204,7 @@ def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
         settings = code.settings(
             parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device)
         )
-        return code.carried(*inputs, *settings)
+        return carried(code, [*inputs, *settings])
 
     return call
 

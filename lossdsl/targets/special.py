@@ -26,7 +26,7 @@ def _log_cosh(a):
 def _excess(a, **along):
     """sum(a) - 1 of terms whose largest is 1; where that is less than 1, the others are summed by themselves."""
     total = {sum}(a, **along)
-    others = {sum}(a - {floor}(a), **along)
+    others = {sum}({fraction}, **along)
     return {where}(total < 2.0, others + ({round}(total - others) - 1.0), total - 1.0)
 ''',
     "_root": '''
@@ -205,11 +205,13 @@ _PLAIN_NUMBERS = {"one": "1.0", "zero": "0.0", "oneself": "1.0"}
 NUMPY = {
     **_plain("np", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     **_PLAIN_NUMBERS,
+    "fraction": "a - np.floor(a)",
     "lgamma": "_lgamma",
     "minus_size": "np.where(right, -a, a)",
 }
 TENSORFLOW = {
     **_plain("tf.math", *_COMMON, "erfc"),
+    "fraction": "a - tf.math.floor(a)",
     "lgamma": "_lgamma",
     **_plain("tf", "where", "ones_like", "zeros_like"),
     "one": "1.0",
@@ -220,13 +222,20 @@ TENSORFLOW = {
 JAX = {
     **_plain("jnp", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     **_PLAIN_NUMBERS,
+    "fraction": "a - jnp.floor(a)",
     "lgamma": "_lgamma",
     "minus_size": "jnp.where(right, -a, a)",
 }
 TORCH = {
     **_plain("torch", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
+    "fraction": "torch.frac(a)",
     "lgamma": "_lgamma",
     **_PLAIN_NUMBERS,
     "one": "torch.ones_like(a)",
 }
-KERAS = {"lgamma": "_lgamma", **_plain("ops", *_COMMON, "sum", "where", "ones_like", "zeros_like"), **_PLAIN_NUMBERS}
+KERAS = {
+    **_plain("ops", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
+    **_PLAIN_NUMBERS,
+    "fraction": "a - ops.floor(a)",
+    "lgamma": "_lgamma",
+}

@@ -34,8 +34,8 @@ def logits_of(row: BuiltInRow, y_pred: Any, options: Mapping[str, Any]) -> tuple
 
 def prepared(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any], keep: bool) -> tuple[Any, Any]:
     """Target and prediction as tensors, aligned as Keras does; `keep` leaves the prediction's places alone."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.convert_to_tensor(y_true)
+    y_pred = keras_internals.tensor_of(y_pred)
+    y_true = keras_internals.tensor_of(y_true)
     if not (keras_internals.has_rank(y_true) and keras_internals.has_rank(y_pred)):
         return y_true, y_pred
     rank = len(y_pred.shape)

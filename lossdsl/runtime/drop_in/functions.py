@@ -8,13 +8,15 @@ from typing import Any
 import keras
 
 from lossdsl.runtime import keras_internals
+from lossdsl.runtime.debugging import is_debugging
 from lossdsl.runtime.drop_in.aligned import logits_of, prepared, target_of
 from lossdsl.runtime.drop_in.docs import doc
 from lossdsl.runtime.drop_in.row import MODULE, PACKAGE, BuiltInRow, opened
 from lossdsl.runtime.evaluate import evaluate
 
 
-def _called(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> Any:
+def _called(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The values, and which of them count; None for all."""
     y_pred, options = logits_of(row, y_pred, options)
     y_true, y_pred = prepared(row, y_true, y_pred, options, keep=False)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
@@ -23,7 +25,11 @@ def _called(row: BuiltInRow, y_true: Any, y_pred: Any, options: Mapping[str, Any
     spec = opened(row, options, dtype)
     target = target_of(row, y_true, y_pred, options)
     values = evaluate(spec, target, y_pred, dtype=dtype, label=row.name, rank_one_is_batch=False).values
-    mask = None if row.counts is None else row.counts(values, y_true, options)
+    return values, None if row.counts is None else row.counts(values, y_true, options)
+
+
+def _left(values: Any, mask: Any) -> Any:
+    """The values, with the mask where a loss object that reduces them finds it."""
     if mask is not None:
         keras_internals.leave_mask(values, mask)
     return values
@@ -38,7 +44,7 @@ class _Symbolic(keras.Operation):  # type: ignore[misc]
         self.options = options
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return _called(self.row, y_true, y_pred, self.options)
+        return _left(*_called(self.row, y_true, y_pred, self.options))
 
 
 def function_of(row: BuiltInRow) -> Callable[..., Any]:
@@ -46,8 +52,7 @@ def function_of(row: BuiltInRow) -> Callable[..., Any]:
     signature, defaults = row.signature, row.defaults
     is_ready = len(defaults) == len(signature.parameters) - 2
 
-    @keras_internals.opaque
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def called(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         if len(args) == 2 and not kwargs and is_ready:
             y_true, y_pred = args
             options = defaults
@@ -57,8 +62,14 @@ def function_of(row: BuiltInRow) -> Callable[..., Any]:
             options = dict(bound.arguments)
             y_true, y_pred = options.pop("y_true"), options.pop("y_pred")
         if keras.backend.is_keras_tensor(y_true) or keras.backend.is_keras_tensor(y_pred):
-            return _Symbolic(row, options)(y_true, y_pred)
+            return _Symbolic(row, options)(y_true, y_pred), None
         return _called(row, y_true, y_pred, options)
+
+    in_graph, apart = keras_internals.whole_in_graph(called), keras_internals.opaque(called)
+
+    @keras_internals.as_written
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return _left(*(apart if is_debugging() else in_graph)(*args, **kwargs))
 
     function.__name__ = function.__qualname__ = row.name
     function.__module__ = MODULE
