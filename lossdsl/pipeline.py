@@ -32,7 +32,7 @@ from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter, twin_cod
 from lossdsl.targets.layout import is_flexible
 from lossdsl.targets.some_samples import Rows
 from lossdsl.transform.canonical import canonical
-from lossdsl.transform.fewer_passes import affine_choices
+from lossdsl.transform.fewer_passes import affine_choices, signs_in_divisors
 from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for, without_slope
 from lossdsl.transform.guard import believing, guarded
 from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, through
@@ -272,7 +272,8 @@ class Program:
         `twin` between inputs and parameters; None if all samples are needed at once.
         """
         value = guarded((self.value,), self.known) if has_value else ()
-        slopes = guarded(self.gradients[spec], self.known) if spec else ()
+        found = signs_in_divisors(self._in_few_passes(self.gradients[spec])) if spec else ()
+        slopes = guarded(found, self.known)
         return twin_code.module(self.loss, value, spec, slopes)
 
     def second_module(self, target: str, spec: InputSpec) -> ast.Module:

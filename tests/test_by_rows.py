@@ -62,6 +62,19 @@ def test_blocks_change_no_bit(name, dtype, monkeypatch):
         np.testing.assert_array_equal(whole[2], whole[3])
 
 
+@pytest.mark.parametrize("name", ["huber", "pseudo_huber", "binary_crossentropy", "categorical_crossentropy", "focal"])
+def test_numbers_in_the_code_of_large_arrays_change_no_bit(name):
+    """Parameters that are 0 or 1 leave operations away there; so does the second sum of exponentials."""
+    shape = (300, 500)
+    twin, inputs = arrays(CASES.get(name, name), shape, "float32")
+    assert max(one.nbytes for one in inputs.values()) >= by_rows.SEVERAL
+    whole = twin.value_and_grad(**inputs)
+    for start in range(0, shape[0], 60):
+        some = {key: one[start : start + 60] for key, one in inputs.items()}
+        for one, other in zip(whole, twin.value_and_grad(**some), strict=True):
+            np.testing.assert_array_equal(one[start : start + 60], other)
+
+
 def test_what_takes_samples_together_is_not_cut():
     for name in CASES:
         program = lossdsl.load(CASES[name]).program

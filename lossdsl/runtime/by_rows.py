@@ -24,6 +24,8 @@ Array = NDArray[Any]
 
 _BLOCK = 2**18
 """How many bytes of the largest input are worked with at a time."""
+SEVERAL = 2 * _BLOCK
+"""How many make more than one block."""
 
 
 class ByRows:

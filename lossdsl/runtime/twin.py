@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.loss import InputSpec
-from lossdsl.runtime.by_rows import ByRows
+from lossdsl.runtime.by_rows import SEVERAL, ByRows
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian
 from lossdsl.runtime.shapes import Shapes, Step
@@ -43,7 +44,7 @@ class Twin:
     def __init__(self, spec: LoadedLoss, rank_one_is_batch: bool = False) -> None:
         self._spec = spec
         self._rank_one_is_batch = rank_one_is_batch
-        self._made: dict[tuple[InputSpec | None, bool], ByRows] = {}
+        self._made: dict[tuple[InputSpec | None, bool, bool], ByRows] = {}
         self._hessians: dict[InputSpec, Hessian] = {}
         self._weighted: tuple[Twin, str] | None = None
 
@@ -173,11 +174,20 @@ class Twin:
 
     def _run(self, spec: InputSpec | None, call: _Call, *, has_value: bool) -> tuple[Array, ...]:
         """The value, the gradient in an input, or both; compiled when asked for, as a gradient costs more."""
-        key = spec, has_value
+        size = max((each.nbytes for each in call.arguments), default=0)
+        found = self._settled if size >= SEVERAL else self._spec
+        key = spec, has_value, size >= SEVERAL
         if key not in self._made:
-            self._made[key] = ByRows(self._spec.program, spec, has_value=has_value)
+            self._made[key] = ByRows(found.program, spec, has_value=has_value)
         with np.errstate(all="ignore"):
-            return self._made[key](call.arguments, self._spec.arguments(call.last))
+            return self._made[key](call.arguments, found.arguments(call.last))
+
+    @cached_property
+    def _settled(self) -> LoadedLoss:
+        """The loss for large arrays: parameters that are 0 or 1 stand in its code, and leave operations away."""
+        parameters = self._spec.parameters.items()
+        numbers = {name: one for name, one in parameters if isinstance(one, float) and one in (0.0, 1.0)}
+        return self._spec.over(self._spec.program.bound(numbers)) if numbers else self._spec
 
     def _prepared(self, inputs: Sequence[ArrayLike], named: dict[str, ArrayLike]) -> _Call:
         return _Call(self._spec, self._named(inputs, named), rank_one_is_batch=self._rank_one_is_batch)

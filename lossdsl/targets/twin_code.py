@@ -33,11 +33,21 @@ def _smaller(a, b):
     """np.minimum."""
     return np.clip(a, -np.inf, b) if _is_bounded(a, b) else np.minimum(a, b)
 
+def _excess_if_any(a, **along):
+    """_excess, which sums a second time, where some sum is near enough to 1 that this matters."""
+    total = np.sum(a, **along)
+    return _excess(a, **along) if np.any(total < 2.0) else total - 1.0
+
 def _is_bounded(a, b):
     return np.size(a) >= 4096 and np.ndim(b) == 0 and a.dtype.kind == "f"
 '''
-_INSTEAD = {"np.where": (3, "_choose"), "np.maximum": (2, "_larger"), "np.minimum": (2, "_smaller")}
-"""Functions of numpy's by the number of their arguments, and what takes their place."""
+_INSTEAD = {
+    "np.where": (3, "_choose"),
+    "np.maximum": (2, "_larger"),
+    "np.minimum": (2, "_smaller"),
+    "_excess": (1, "_excess_if_any"),
+}
+"""Functions by the number of their arguments, and what takes their place; those of numpy's have no others by name."""
 
 
 def module(
@@ -56,7 +66,7 @@ def module(
         made.append(code.joint_function(loss, value[0], [(spec, slopes)], _TARGET, "twin"))
     else:
         made.append(code.gradient_function(loss, [(spec, slopes)], _TARGET, "twin"))
-    tree = _Quick().visit(code.module(made, _TARGET))
+    tree = _Quick().visit(code.module(made, _TARGET))  # of QUICK itself nothing is changed
     place = next(number for number, part in enumerate(tree.body) if isinstance(part, ast.FunctionDef))
     tree.body[place:place] = statements(QUICK.strip("\n"))
     return ast.fix_missing_locations(tree), found
@@ -68,6 +78,6 @@ class _Quick(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         count, function = _INSTEAD.get(ast.unparse(node.func), (0, ""))
-        if function and len(node.args) == count and not node.keywords:
+        if function and len(node.args) == count and (function.startswith("_excess") or not node.keywords):
             node.func = ast.Name(function, ast.Load())
         return node

@@ -82,6 +82,18 @@ def _terms(node: Expr, sign: int = 1, depth: int = 0) -> list[tuple[int, Expr]]:
     return [(sign, node)]
 
 
+def signs_in_divisors(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with `-(e/n)` as `e/(-n)`, where n has fewer axes than e."""
+    return b.mapped(roots, _sign_in_divisor)
+
+
+def _sign_in_divisor(node: Expr) -> Expr:
+    match node:
+        case Call(op, (Call(inner, (above, below)),)) if (op.name, inner.name) == ("neg", "div"):
+            return b.div(above, b.neg(below)) if below.axes < above.axes else node
+    return node
+
+
 def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
     """The roots with a choice by few axes between `2*e - 1` and `e`, say, as `where(c, 2, 1)*e + where(c, -1, 0)`."""
     return b.mapped(roots, _affine_choice)
