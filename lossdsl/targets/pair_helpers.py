@@ -99,26 +99,34 @@ def _near(text, same, a, b):
     norms = [jnp.sum(jnp.square(c), axis=-1) for c in (a, b)]
     wide = [norm[part] for norm, part in zip(norms, parts)]
     squares = jnp.einsum(text, -2.0 * a, b) + wide[0] + wide[1]
-    is_far = (squares > jnp.maximum(wide[0] / 8.0, 1e-30)) & (
-        squares > jnp.maximum(wide[1] / 8.0, 1e-30)
-    )
-    own = jnp.zeros((), bool)
+    places = [pair.index(k) for k in same or ()]
     if same:
-        one, two = (
-            jax.lax.broadcasted_iota(int, squares.shape, pair.index(k)) for k in same
-        )
-        own = one == two
-        squares = jnp.where(own, jnp.sum(a - a, axis=-1)[parts[0]], squares)
-    is_near = ~(is_far | own)
+        own = jnp.sum(a - a, axis=-1)[parts[0]]
+        squares = jnp.where(_own(squares.shape, places), own, squares)
+    count = jnp.sum(_is_near(squares, wide, places))
     few = 16 * max(squares.shape)
-    count = jnp.sum(is_near)
     level = jnp.where(count > 0, 1, 0) + jnp.where(count > few, 1, 0)
-    return text, a, b, squares, own, is_near, few, level, norms
+    return text, a, b, squares, norms, wide, places, few, level
+''',
+    "_own": '''
+def _own(shape, places):
+    """Where a sample meets itself."""
+    if not places:
+        return jnp.zeros((), bool)
+    one, two = (jax.lax.broadcasted_iota(int, shape, place) for place in places)
+    return one == two
+''',
+    "_is_near": '''
+def _is_near(squares, wide, places):
+    """Which pairs are near beside their norms, but itself of a sample."""
+    is_far = [squares > jnp.maximum(norm / 8.0, 1e-30) for norm in wide]
+    return ~(is_far[0] & is_far[1] | _own(squares.shape, places))
 ''',
     "_few": '''
 def _few(known):
     """The differences of the near pairs and their positions: in all pairs, in a, in b; False behind the last."""
-    text, a, b, squares, _, is_near, few, _, _ = known
+    text, a, b, squares, _, wide, places, few, _ = known
+    is_near = _is_near(squares, wide, places)
     first, second, pair = text.replace("->", ",").split(",")
     order = jnp.arange(1, few + 1)
     place = jnp.searchsorted(jnp.cumsum(is_near.reshape(-1)), order)
@@ -132,21 +140,20 @@ def _apart(known, is_root, exact):
     """The squared distances of pairs or their roots; those of near pairs from their differences."""
     if known is None:
         return exact()
-    _, _, _, squares, own, is_near, _, level, _ = known
+    _, _, _, squares, _, wide, places, _, level = known
 
-    def fast():
-        far = jnp.where(is_near, 1.0, squares)
-        return (
-            jnp.where(own, squares, jnp.sqrt(jnp.where(own, 1.0, far)))
-            if is_root
-            else far
-        )
+    def fast(is_near=False):
+        if not is_root:
+            return squares
+        own = _own(squares.shape, places)
+        return jnp.where(own, squares, jnp.sqrt(jnp.where(own | is_near, 1.0, squares)))
 
     def some():
         gap, at, _, _, is_there = _few(known)
         found = _norm(gap, axis=-1) if is_root else jnp.sum(gap * gap, axis=-1)
         near = jnp.zeros_like(squares).at[at].add(jnp.where(is_there, found, 0.0))
-        return jnp.where(is_near, near, fast())
+        is_near = _is_near(squares, wide, places)
+        return jnp.where(is_near, near, fast(is_near))
 
     return jax.checkpoint(lambda: jax.lax.switch(level, [fast, some, exact]))()
 ''',
@@ -155,7 +162,7 @@ def _pulled(known, weight, over_second, exact):
     """The sums of weight*(a - b) along the axis that b alone has, or a alone; near pairs by their differences."""
     if known is None:
         return exact()
-    text, a, b, squares, own, is_near, _, level, norms = known
+    text, a, b, squares, norms, wide, places, _, level = known
     first, second, pair = text.replace("->", ",").split(",")
     weight = jnp.broadcast_to(jnp.asarray(weight, a.dtype), squares.shape)
     clean = [
@@ -165,8 +172,8 @@ def _pulled(known, weight, over_second, exact):
     if not over_second:
         (other, mine), (away, result) = clean, (first, second)
 
-    def fast():
-        far = jnp.where(is_near | own, 0.0, weight)
+    def fast(is_near=False):
+        far = jnp.where(_own(squares.shape, places) | is_near, 0.0, weight)
         gone = tuple(place for place, k in enumerate(pair) if k not in result)
         kept = jnp.sum(far, axis=gone)[..., None] * mine
         moved = jnp.einsum(f"{pair},{away}->{result}", far, other)
@@ -175,7 +182,8 @@ def _pulled(known, weight, over_second, exact):
     def some():
         gap, at, one, two, is_there = _few(known)
         pulls = jnp.where(is_there, weight[at], 0.0)[:, None] * gap
-        return fast().at[one if over_second else two].add(pulls)
+        is_near = _is_near(squares, wide, places)
+        return fast(is_near).at[one if over_second else two].add(pulls)
 
     return jax.checkpoint(lambda: jax.lax.switch(level, [fast, some, exact]))()
 ''',
@@ -202,34 +210,44 @@ def _near(text, same, a, b):
     ]
     wide = [norm[part] for norm, part in zip(norms, parts)]
     squares = _contract(text, -2.0 * a, b) + wide[0] + wide[1]
-    is_far = (squares > tf.math.maximum(wide[0] / 8.0, 1e-30)) & (
-        squares > tf.math.maximum(wide[1] / 8.0, 1e-30)
-    )
-    own = tf.zeros((), tf.bool)
+    places = [pair.index(k) for k in same or ()]
     if same:
-        one, two = (
-            tf.range(lengths[k])[
-                tuple(slice(None) if k == other else None for other in pair)
-            ]
-            for k in same
-        )
-        own = one == two
-        squares = tf.where(own, tf.math.reduce_sum(a - a, axis=-1)[parts[0]], squares)
-    is_near = tf.where(is_far | own, False, True)
+        own = tf.math.reduce_sum(a - a, axis=-1)[parts[0]]
+        squares = tf.where(_own(squares, places), own, squares)
     few = 16 * tf.math.maximum(
         *(lengths[k] for k in pair if (k in first) != (k in second))
     )
-    count = tf.math.count_nonzero(is_near, dtype=tf.int32)
+    count = tf.math.count_nonzero(_is_near(squares, wide, places), dtype=tf.int32)
     level = tf.cast(count > 0, tf.int32) + tf.cast(count > few, tf.int32)
     if not is_known:
         size = tf.reduce_prod(tf.cast(tf.stack([*lengths.values()]), tf.float32))
         level = tf.where(size > 2.0**22, level, 2)
-    return text, a, b, squares, own, is_near, few, level, norms
+    return text, a, b, squares, norms, wide, places, few, level
+''',
+    "_own": '''
+def _own(squares, places):
+    """Where a sample meets itself."""
+    if not places:
+        return tf.zeros((), tf.bool)
+    order = [tf.range(_count(squares, place)) for place in places]
+    rank = squares.shape.rank
+    one, two = (
+        tf.reshape(each, [-1 if k == place else 1 for k in range(rank)])
+        for each, place in zip(order, places)
+    )
+    return one == two
+''',
+    "_is_near": '''
+def _is_near(squares, wide, places):
+    """Which pairs are near beside their norms, but itself of a sample."""
+    is_far = [squares > tf.math.maximum(norm / 8.0, 1e-30) for norm in wide]
+    return tf.where(is_far[0] & is_far[1] | _own(squares, places), False, True)
 ''',
     "_few": '''
 def _few(known):
     """The differences of the near pairs and their positions: in all pairs, in a, in b; False behind the last."""
-    text, a, b, squares, _, is_near, few, _, _ = known
+    text, a, b, squares, _, wide, places, few, _ = known
+    is_near = _is_near(squares, wide, places)
     first, second, pair = text.replace("->", ",").split(",")
     counts = tf.math.cumsum(tf.cast(tf.reshape(is_near, [-1]), tf.int32))
     place = tf.searchsorted(counts, tf.range(1, few + 1))
@@ -255,14 +273,14 @@ def _apart(known, is_root, exact):
     """The squared distances of pairs or their roots; those of near pairs from their differences."""
     if known is None:
         return exact()
-    _, _, _, squares, own, is_near, _, level, _ = known
+    _, _, _, squares, _, wide, places, _, level = known
 
-    def fast():
-        far = tf.where(is_near, tf.ones_like(squares), squares)
+    def fast(is_near=False):
         if not is_root:
-            return far
+            return squares
+        own, one = _own(squares, places), tf.ones_like(squares)
         return tf.where(
-            own, squares, tf.math.sqrt(tf.where(own, tf.ones_like(far), far))
+            own, squares, tf.math.sqrt(tf.where(own | is_near, one, squares))
         )
 
     def some():
@@ -273,7 +291,8 @@ def _apart(known, is_root, exact):
         near = tf.scatter_nd(
             at, tf.where(is_there, found, tf.zeros_like(found)), tf.shape(squares)
         )
-        return tf.where(is_near, near, fast())
+        is_near = _is_near(squares, wide, places)
+        return tf.where(is_near, near, fast(is_near))
 
     return _chosen(level, fast, some, exact)
 ''',
@@ -282,7 +301,7 @@ def _pulled(known, weight, over_second, exact):
     """The sums of weight*(a - b) along the axis that b alone has, or a alone; near pairs by their differences."""
     if known is None:
         return exact()
-    text, a, b, squares, own, is_near, _, level, norms = known
+    text, a, b, squares, norms, wide, places, _, level = known
     first, second, pair = text.replace("->", ",").split(",")
     weight = tf.broadcast_to(tf.cast(weight, a.dtype), tf.shape(squares))
     clean = [
@@ -293,8 +312,8 @@ def _pulled(known, weight, over_second, exact):
     if not over_second:
         (other, mine), (away, result) = clean, (first, second)
 
-    def fast():
-        far = tf.where(is_near | own, tf.zeros_like(weight), weight)
+    def fast(is_near=False):
+        far = tf.where(_own(squares, places) | is_near, tf.zeros_like(weight), weight)
         gone = [place for place, k in enumerate(pair) if k not in result]
         kept = tf.math.reduce_sum(far, axis=gone)[..., None] * mine
         moved = _contract(f"{pair},{away}->{result}", far, other)
@@ -307,7 +326,7 @@ def _pulled(known, weight, over_second, exact):
             tf.gather_nd(weight, at)[:, None] * gap,
             tf.zeros_like(gap),
         )
-        found = fast()
+        found = fast(_is_near(squares, wide, places))
         return found + tf.scatter_nd(
             one if over_second else two, pulls, tf.shape(found)
         )
