@@ -272,7 +272,7 @@ class Program:
         `twin` between inputs and parameters; None if all samples are needed at once.
         """
         value = guarded((self.value,), self.known) if has_value else ()
-        found = signs_in_divisors(self._in_few_passes(self.gradients[spec])) if spec else ()
+        found = signs_in_divisors(self.gradients[spec]) if spec else ()
         slopes = guarded(found, self.known)
         return twin_code.module(self.loss, value, spec, slopes)
 

@@ -133,7 +133,7 @@ def _position(function, a, axis):
     if count > 2**24:  # positions that float32 does not have
         return function(a, axis=axis)
     best = jnp.max if function is jnp.argmax else jnp.min
-    is_best = (a == best(a, axis=axis, keepdims=True)) | (a != a)
+    is_best = (a == best(a, axis=axis, keepdims=True)) | jnp.isnan(a)
     order = -jax.lax.broadcasted_iota(jnp.float32, a.shape, axis % a.ndim)
     return -jnp.max(jnp.where(is_best, order, -count), axis=axis).astype(int)
 '''
