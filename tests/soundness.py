@@ -1,324 +1,28 @@
 """Random piecewise formulas, worked out at 60 digits by means of their own, against what is claimed of them.
 
-A formula is made as a text in the language and as a Python function of mpmath's numbers at once, so that what it is
-compared with shares nothing with lossdsl: neither the parser nor the interpreter. `python tests/soundness.py 2000`
-tries so many; `tests/test_soundness.py` a few of them.
+`random_losses.py` makes them. `python tests/soundness.py 2000` tries so many; `tests/test_soundness.py` a few of them.
 """
 
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from mpmath import MPContext
+from random_losses import KINDS, RANGES, ROW_KINDS, SIMPLEX, Env, Given, M, Part, Pick, RandomLoss, Unsure, random_loss
 
 from lossdsl import pipeline
 from lossdsl.analyze import Analyzer, Verdict, analyzer
+from lossdsl.checks.settings import covering
 from lossdsl.errors import LossError
 from lossdsl.ir.loss import PROPERTIES
 from lossdsl.source import Source
 
-M = MPContext()
-M.dps = 60
-NAN = M.nan
 HUGE = M.mpf(10) ** 5
 TINY = M.mpf(10) ** -35
-
-Pick = Callable[[Sequence[Any]], Any]
-Env = dict[str, Any]
-
-
-class Unsure(Exception):
-    """A point at which this evaluation has nothing to say."""
-
-
-# --- functions ----------------------------------------------------------------------------------------------------
-
-
-def _inside(holds: Callable[[Any], bool], function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda a: function(a) if holds(a) else NAN
-
-
-def _bounded(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Of arguments whose exponential can be written down."""
-
-    def found(a: Any) -> Any:
-        if abs(a) > HUGE:
-            raise Unsure
-        return function(a)
-
-    return found
-
-
-def _log_gamma(a: Any) -> Any:
-    """log |gamma(a)|, which has poles at 0, -1, -2, ..."""
-    return M.inf if a <= 0 and a == M.floor(a) else M.log(abs(M.gamma(a)))
-
-
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "abs": abs,
-    "relu": lambda a: max(a, M.zero),
-    "sign": lambda a: M.sign(a),
-    "floor": M.floor,
-    "sqrt": _inside(lambda a: a >= 0, M.sqrt),
-    "exp": _bounded(M.exp),
-    "expm1": _bounded(M.expm1),
-    "log": _inside(lambda a: a >= 0, lambda a: M.log(a) if a else -M.inf),
-    "log1p": _inside(lambda a: a >= -1, lambda a: M.log1p(a) if a > -1 else -M.inf),
-    "atanh": _inside(lambda a: abs(a) <= 1, lambda a: M.atanh(a) if abs(a) < 1 else a * M.inf),
-    "acosh": _inside(lambda a: a >= 1, M.acosh),
-    "asin": _inside(lambda a: abs(a) <= 1, M.asin),
-    "atan": M.atan,
-    "tanh": M.tanh,
-    "tan": _bounded(M.tan),
-    "sin": _bounded(M.sin),
-    "cos": _bounded(M.cos),
-    "sigmoid": _bounded(lambda a: 1 / (1 + M.exp(-a))),
-    "softplus": _bounded(lambda a: M.log1p(M.exp(a))),
-    "lgamma": _bounded(_log_gamma),
-}
-OFTEN = ["abs", "abs", "abs", "sqrt", "log", "log", "exp", "log1p", "relu"]
-CRITICAL = {"abs", "relu", "sign", "sqrt", "log", "lgamma"}
-"""Functions that break, bend or end where their argument is 0."""
-ENDS = {"atanh": (-1, 1), "asin": (-1, 1), "acosh": (1,), "log1p": (-1,), "lgamma": (-1, -2)}
-
-
-@dataclass
-class Formula:
-    """A formula as text and as a function; `critical` has functions whose zeros are places worth looking at."""
-
-    text: str
-    of: Callable[[Env], Any]
-    critical: list[Callable[[Env], Any]] = field(default_factory=list)
-
-
-def constant(text: str) -> Formula:
-    value = M.mpf(Fraction(text).numerator) / Fraction(text).denominator
-    return Formula(text, lambda env: value)
-
-
-def name(word: str) -> Formula:
-    return Formula(word, lambda env: env[word])
-
-
-def applied(word: str, a: Formula) -> Formula:
-    function = FUNCTIONS[word]
-    critical = [*a.critical, *([a.of] if word in CRITICAL else [])]
-    critical += [lambda env, end=end: a.of(env) - end for end in ENDS.get(word, ())]
-    return Formula(f"{word}({a.text})", lambda env: _of(function, a.of(env)), critical)
-
-
-def _of(function: Callable[..., Any], *args: Any) -> Any:
-    """A function of numbers; of an infinite one floating point goes on where real numbers do not."""
-    if any(M.isnan(arg) for arg in args):
-        return NAN
-    if any(M.isinf(arg) for arg in args):
-        raise Unsure
-    return function(*args)
-
-
-def _quotient(a: Any, c: Any) -> Any:
-    return NAN if c == 0 else a / c
-
-
-def _power(a: Any, c: Any) -> Any:
-    if abs(c) > 50 or abs(a) > M.mpf(10) ** 1000:
-        raise Unsure
-    if c == 0:
-        return M.one
-    if a == 0:
-        return M.zero if c > 0 else NAN
-    return a**c if a > 0 or c == M.floor(c) else NAN
-
-
-def _xlogy(a: Any, c: Any) -> Any:
-    if a == 0 and c <= 0:
-        if c < 0:
-            raise Unsure
-        return M.zero
-    return a * M.log(c) if c > 0 else NAN
-
-
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "({} + {})": lambda a, c: a + c,
-    "({} - {})": lambda a, c: a - c,
-    "({}*{})": lambda a, c: a * c,
-    "({})/({})": _quotient,
-    "({})^({})": _power,
-    "max({}, {})": max,
-    "min({}, {})": min,
-    "xlogy({}, {})": _xlogy,
-}
-
-
-def combined(shape: str, a: Formula, c: Formula) -> Formula:
-    function = OPERATORS[shape]
-    critical = [*a.critical, *c.critical]
-    if shape[:3] in ("max", "min"):
-        critical.append(lambda env: a.of(env) - c.of(env))
-    if "/" in shape or "xlogy" in shape:
-        critical.append(c.of)
-    if "^" in shape:
-        critical.append(a.of)
-    return Formula(shape.format(a.text, c.text), lambda env: _of(function, a.of(env), c.of(env)), critical)
-
-
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": lambda a, c: a < c,
-    "<=": lambda a, c: a <= c,
-    ">": lambda a, c: a > c,
-    ">=": lambda a, c: a >= c,
-}
-
-
-def chosen(word: str, left: Formula, right: Formula, a: Formula, c: Formula) -> Formula:
-    holds = COMPARISONS[word]
-
-    def of(env: Env) -> Any:
-        one, other = left.of(env), right.of(env)
-        if not (M.isfinite(one) and M.isfinite(other)):
-            raise Unsure
-        return a.of(env) if holds(one, other) else c.of(env)
-
-    critical = [*left.critical, *right.critical, *a.critical, *c.critical]
-    critical.append(lambda env: left.of(env) - right.of(env))
-    return Formula(f"where({left.text} {word} {right.text}, {a.text}, {c.text})", of, critical)
-
-
-# --- losses -------------------------------------------------------------------------------------------------------
-
-KINDS: dict[str, list[str]] = {
-    "real": ["0", "1", "-1", "1.5", "-2.5", "7"],
-    "positive": ["1", "0.5", "3", "0.125"],
-    "nonneg": ["0", "1", "0.5", "3"],
-    "prob": ["0.5", "0", "1", "0.125", "0.75"],
-    "binary": ["0", "1"],
-    "sign": ["-1", "1"],
-    "count": ["0", "1", "2", "5"],
-}
-"""Values of a target of each kind."""
-
-RANGES = {"real": (-8, 8), "positive": (0, 8), "nonneg": (0, 8), "prob": (0, 1)}
-"""Predictions of each kind."""
-
-REQUIREMENTS: dict[str, Callable[[Any], bool]] = {
-    "": lambda a: True,
-    "require a > 0": lambda a: a > 0,
-    "require 0 < a < 1": lambda a: 0 < a < 1,
-    "require a >= 1": lambda a: a >= 1,
-    "require a != 0": lambda a: a != 0,
-    "require 0 <= a <= 2": lambda a: 0 <= a <= 2,
-}
-PARAMETERS = [0.5, 0.01, 0.999, 1, 1.5, 2, 3, 10, 51, 1000, -1, -0.5, 0]
-
-
-@dataclass
-class RandomLoss:
-    """A loss with what is needed to work it out: `kinds` of target and prediction, the values of its parameter."""
-
-    text: str
-    formula: Formula
-    t: str
-    x: str
-    parameters: list[Any]
-    over: str = ""
-    """The aggregate over the last axis, or "" for an elementwise loss."""
-
-    def admits(self, x: Any) -> bool:
-        """Whether a number is an admissible prediction."""
-        match self.x:
-            case "positive":
-                return bool(x > 0)
-            case "nonneg":
-                return bool(x >= 0)
-            case "prob":
-                return bool(0 <= x <= 1)
-        return True
-
-    def value(self, ts: Sequence[Any], xs: Sequence[Any], a: Any) -> Any:
-        """The loss of some elements; nan where it has no finite value."""
-        found = [self.formula.of({"t": t, "x": x, "e": t - x, "a": a}) for t, x in zip(ts, xs, strict=True)]
-        if any(not M.isfinite(one) for one in found):
-            return NAN
-        match self.over:
-            case "sum" | "":
-                return M.fsum(found)
-            case "mean":
-                return M.fsum(found) / len(found)
-            case "max":
-                return max(found)
-            case "norm":
-                return M.sqrt(M.fsum(one * one for one in found))
-        raise AssertionError(self.over)
-
-
-WRITTEN = {"": "{}", "sum": "sum({})", "mean": "mean({})^1", "max": "max[last]({})", "norm": "sqrt(sum(({})^2))"}
-
-
-def random_formula(pick: Pick, depth: int, has_parameter: bool) -> Formula:
-    """A formula in t, x, the error e and perhaps a parameter a."""
-    if depth == 0:
-        word = pick(["e", "e", "e", "x", "t", "a", "1", "2", "0.5"])
-        if word in ("t", "x", "e") or (word == "a" and has_parameter):
-            return name(word)
-        return constant("3" if word == "a" else word)
-
-    def part() -> Formula:
-        return random_formula(pick, pick([0, depth - 1, depth - 1]), has_parameter)
-
-    match pick(["function", "function", "function", "operator", "operator", "power", "affine", "choice", "square"]):
-        case "function":
-            return applied(pick([*OFTEN, *FUNCTIONS]), part())
-        case "operator":
-            return combined(pick(list(OPERATORS)), part(), part())
-        case "power":
-            exponent = name("a") if has_parameter and pick([True, False]) else constant(pick(["-1", "3", "0.5", "1.5"]))
-            return combined("({})^({})", part(), exponent)
-        case "square":
-            return combined("({})^({})", part(), constant("2"))
-        case "affine":
-            number = constant(pick(["1", "2", "50"]))
-            factor = combined("({} - {})", number, name("a")) if has_parameter else number
-            return combined("({}*{})", factor, part())
-    return chosen(pick(list(COMPARISONS)), part(), constant(pick(["0", "1", "-1", "0.5"])), part(), part())
-
-
-def random_pole(pick: Pick, has_parameter: bool) -> Formula:
-    """A function that ends or breaks somewhere, of something that reaches that place from either side."""
-    inner = pick([name("e"), name("x"), applied("abs", name("e")), combined("({})^({})", name("e"), constant("2"))])
-    if pick([True, False]):
-        inner = combined(pick(["({} - {})", "({} + {})"]), inner, constant(pick(["1", "2", "0.5"])))
-    outer = pick(["log", "sqrt", "lgamma", "atanh", "acosh", "log1p", "tan", "({})/({})", "({})^({})", "xlogy({}, {})"])
-    if outer == "({})^({})":
-        return combined(outer, inner, name("a") if has_parameter else constant(pick(["-1", "-0.5", "0.5"])))
-    if outer in OPERATORS:
-        return combined(outer, pick([constant("1"), name("t"), name("x")]), inner)
-    return applied(outer, inner)
-
-
-def random_loss(pick: Pick) -> RandomLoss:
-    has_parameter = pick([True, False])
-    formula = random_formula(pick, pick([1, 2, 3]), has_parameter)
-    match pick(["as it is", "as it is", "pole", "sum with a pole", "function of a pole"]):
-        case "pole":
-            formula = random_pole(pick, has_parameter)
-        case "sum with a pole":
-            formula = combined(pick(["({} + {})", "({}*{})"]), formula, random_pole(pick, has_parameter))
-        case "function of a pole":
-            formula = applied(pick(OFTEN), random_pole(pick, has_parameter))
-    t, x = pick(["real", "real", *KINDS]), pick(["real", "real", "real", *RANGES])
-    require = pick(list(REQUIREMENTS)) if has_parameter else ""
-    default = pick([one for one in PARAMETERS[:8] if REQUIREMENTS[require](one)])
-    over = pick(["", "", "", "", *WRITTEN])
-    header = f"loss random(t: {t}, x: {x}" + (f"; a = {default})" if has_parameter else ")")
-    moved = ["e = t - x"] if "e" in formula.text.replace("exp", "").replace("where", "") else []
-    text = "\n".join([header, *filter(None, [require]), *moved, WRITTEN[over].format(formula.text)])
-    allowed = [M.mpf(one) for one in PARAMETERS if REQUIREMENTS[require](one)] if has_parameter else [M.zero]
-    return RandomLoss(text, formula, t, x, allowed, over)
-
 
 # --- a loss along a line of predictions ---------------------------------------------------------------------------
 
@@ -329,11 +33,16 @@ class Line:
 
     loss: RandomLoss
     ts: list[Any]
-    a: Any
+    given: Given
     base: list[Any]
     way: list[Any]
     low: Any
     high: Any
+
+    def __str__(self) -> str:
+        given = [f"{word}={M.nstr(value, 6)}" for word, value in self.given.items()]
+        rows = {"t": self.ts, "base": self.base, "way": self.way}
+        return ", ".join([*given, *(f"{word}={[float(one) for one in row]}" for word, row in rows.items())])
 
     def xs(self, s: Any) -> list[Any]:
         return [base + s * way for base, way in zip(self.base, self.way, strict=True)]
@@ -341,7 +50,7 @@ class Line:
     def at(self, s: Any) -> Any:
         """The value; nan where there is none, None where nothing can be said."""
         try:
-            return self.loss.value(self.ts, self.xs(s), self.a)
+            return self.loss.value(self.ts, self.xs(s), self.given)
         except Unsure:
             return None
 
@@ -351,7 +60,7 @@ class Line:
         return [(s, y) for s, y in found if y is not None and M.isfinite(y)]
 
     def is_admissible(self, s: Any) -> bool:
-        return all(map(self.loss.admits, self.xs(s)))
+        return self.loss.admits(self.xs(s))
 
     def special(self) -> list[Any]:
         """Where something that is critical passes 0, by bisection, and where predictions are targets or whole."""
@@ -360,16 +69,32 @@ class Line:
         for place, t in enumerate(self.ts):
             if self.way[place]:
                 found.add((t - self.base[place]) / self.way[place])
-        for place in range(len(self.ts)):
-            for critical in self.loss.formula.critical:
-                found.update(self._zeros(critical, place, grid))
+        for functions in (self._critical(), self._bends()):
+            for function in functions:
+                found.update(self._zeros(function, grid))
         return sorted(s for s in found if self.low <= s <= self.high)[:40]
 
-    def _zeros(self, critical: Callable[[Env], Any], place: int, grid: list[Any]) -> list[Any]:
+    def _critical(self) -> list[Callable[[Any], Any]]:
+        """What the formula breaks or bends with where it is 0, at each element."""
+
+        def at(critical: Callable[[Env], Any], place: int) -> Callable[[Any], Any]:
+            return lambda s: critical(self.loss.elements(self.ts, self.xs(s), self.given)[place])
+
+        return [at(critical, place) for place in range(len(self.ts)) for critical in self.loss.formula.critical[:12]]
+
+    def _bends(self) -> list[Callable[[Any], Any]]:
+        """The same of the parts of a loss of rows."""
+
+        def at(part: Part, place: int) -> Callable[[Any], Any]:
+            return lambda s: part.bends(self.ts, self.xs(s))[place]
+
+        parts = self.loss.parts.values()
+        return [at(part, place) for part in parts for place in range(len(part.bends(self.ts, self.xs(self.low))))]
+
+    def _zeros(self, function: Callable[[Any], Any], grid: list[Any]) -> list[Any]:
         def at(s: Any) -> Any:
-            x = self.base[place] + s * self.way[place]
             try:
-                found = critical({"t": self.ts[place], "x": x, "e": self.ts[place] - x, "a": self.a})
+                found = function(s)
             except Unsure:
                 return None
             return found if M.isfinite(found) else None
@@ -389,21 +114,37 @@ class Line:
 
 
 def lines(loss: RandomLoss, pick: Pick, count: int) -> list[Line]:
-    found = []
+    draw = _line_of_rows if loss.is_of_rows else _line_of_elements
+    return [draw(loss, pick) for _ in range(count)]
+
+
+def _line_of_elements(loss: RandomLoss, pick: Pick) -> Line:
     low, high = map(M.mpf, RANGES[loss.x])
-    for _ in range(count):
-        size = 3 if loss.over else 1
-        ts = [M.mpf(pick(KINDS[loss.t])) for _ in range(size)]
-        a = pick(loss.parameters)
-        if not loss.over:
-            found.append(Line(loss, ts, a, [M.zero], [M.one], low, high))
-            continue
-        others = ["0.5", "0.25", "1"] if loss.x != "real" else ["0", "1", "-1.5", "0.5", "2"]
-        base = [M.mpf(pick(others)) for _ in ts]
-        way = [M.mpf(pick(["0.25", "1", "-0.5"] if loss.x == "real" else ["0", "0.125"])) for _ in ts]
-        way[0] = way[0] or M.one / 8
-        found.append(Line(loss, ts, a, base, way, M.mpf(-3), M.mpf(3)))
-    return found
+    ts = [M.mpf(pick(KINDS[loss.t])) for _ in range(3 if loss.over else 1)]
+    given = pick(loss.parameters)
+    if not loss.over:
+        return Line(loss, ts, given, [M.zero], [M.one], low, high)
+    return Line(loss, ts, given, *_through(loss, pick), M.mpf(-3), M.mpf(3))
+
+
+def _line_of_rows(loss: RandomLoss, pick: Pick) -> Line:
+    ts, given = list(map(M.mpf, pick(ROW_KINDS[loss.t]))), pick(loss.parameters)
+    if loss.x != "simplex":
+        return Line(loss, ts, given, *_through(loss, pick), M.mpf(-3), M.mpf(3))
+    base, end = (list(map(M.mpf, pick(SIMPLEX))) for _ in range(2))
+    if base == end:
+        end = [M.mpf("0.25"), M.mpf("0.25"), M.mpf("0.5")]
+    return Line(loss, ts, given, base, [b - a for a, b in zip(base, end, strict=True)], M.zero, M.one)
+
+
+def _through(loss: RandomLoss, pick: Pick) -> tuple[list[Any], list[Any]]:
+    """A point of three predictions, and a direction."""
+    is_free = loss.x in ("real", "logits")
+    base = [M.mpf(pick(["0", "1", "-1.5", "0.5", "2"] if is_free else ["0.5", "0.25", "1"])) for _ in range(3)]
+    way = [M.mpf(pick(["0.25", "1", "-0.5", "0"] if is_free else ["0", "0.125"])) for _ in range(3)]
+    way[0] = way[0] or M.one / 8
+    sign = -1 if loss.x == "logprob" else 1
+    return [sign * one for one in base], way
 
 
 def places(line: Line) -> tuple[list[Any], list[Any]]:
@@ -427,10 +168,10 @@ def negative(line: Line) -> str:
 
 def on_target(line: Line) -> Any:
     """The value where the prediction is the target; None where that is no admissible prediction."""
-    if not all(map(line.loss.admits, line.ts)):
+    if line.loss.t == "label" or not line.loss.admits(line.ts):
         return None
     try:
-        return line.loss.value(line.ts, line.ts, line.a)
+        return line.loss.value(line.ts, line.ts, line.given)
     except Unsure:
         return None
 
@@ -453,7 +194,7 @@ def less(line: Line) -> str:
 def lopsided(line: Line) -> str:
     for s in places(line)[1]:
         mirror = [2 * t - x for t, x in zip(line.ts, line.xs(s), strict=True)]
-        other = Line(line.loss, line.ts, line.a, mirror, [M.zero] * len(mirror), M.zero, M.zero)
+        other = Line(line.loss, line.ts, line.given, mirror, [M.zero] * len(mirror), M.zero, M.zero)
         if not (line.is_admissible(s) and other.is_admissible(M.zero)):
             continue
         one, two = line.at(s), other.at(M.zero)
@@ -548,7 +289,11 @@ def unbounded(line: Line) -> str:
             s = sign * M.mpf(10) ** power
             y = line.at(s) if line.is_admissible(s) else None
             far += [abs(y)] if y is not None and M.isfinite(y) else []
-    near = [abs(y) for s in special for sign in (1, -1) for _, y in line.finite([s + sign * NEAR])]
+    near = []
+    for s in special:
+        for sign in (1, -1):
+            found = [abs(y) for _, y in line.finite([s + sign * FAR, s + sign * NEAR])]
+            near += found[1:] if len(found) == 2 and found[1] > M.mpf("1.2") * found[0] else []
     most = max([*far, *near], default=M.zero)
     return f"{most}" if usual and most > 1000 * (1 + sorted(usual)[len(usual) // 2]) else ""
 
@@ -580,34 +325,57 @@ CONTRADICTS: dict[str, Callable[[Line], str]] = {
 def _numbers(value: Any) -> list[Any]:
     """A number or nested rows as a list of rows of the last axis."""
     if not isinstance(value, tuple):
-        return [[M.mpf(value.numerator) / value.denominator]]
+        return [[_number(value)]]
     if not isinstance(value[0], tuple):
-        return [[M.mpf(one.numerator) / one.denominator for one in value]]
+        return [list(map(_number, value))]
     return [row for part in value for row in _numbers(part)]
+
+
+def _number(value: Any) -> Any:
+    return M.mpf(value.numerator) / value.denominator
+
+
+def _rows(loss: RandomLoss, at: Any) -> tuple[list[Any], list[Any]]:
+    """The rows of targets and predictions of a point; a label once for each element."""
+    xs = _numbers(at["x"])
+    ts = _numbers(at["t"])
+    if loss.t == "label":
+        labels = [label for row in ts for label in row]
+        ts = [[label] * len(row) for label, row in zip(labels, xs, strict=True)]
+    return ts, xs
+
+
+def _given(loss: RandomLoss, at: Any) -> Given:
+    return {word: _number(at[word]) if word in at else one for word, one in loss.parameters[0].items()}
 
 
 def put_in(loss: RandomLoss, at: Any) -> list[Any]:
     """The values of the loss at a point of a verdict, one a sample."""
-    ts, xs = _numbers(at["t"]), _numbers(at["x"])
-    a = M.mpf(at["a"].numerator) / at["a"].denominator if "a" in at else M.zero
     found = []
-    for t, x in zip(ts, xs, strict=True):
+    for t, x in zip(*_rows(loss, at), strict=True):
         try:
-            found.append(loss.value(t, x, a))
+            found.append(loss.value(t, x, _given(loss, at)))
         except Unsure:
             found.append(None)
     return found
+
+
+def not_admitted(loss: RandomLoss, at: Any) -> str:
+    """Why a point is none that the loss admits; "" where it is one."""
+    given = {word: at[word] for word in loss.declared.names if word in at}
+    if len(given) == len(loss.declared.names) and not loss.declared.admits(*given.values()):
+        return f"{given} is not admissible"
+    outside = [row for row in _numbers(at["x"]) if loss.x != "simplex" and not loss.admits(row)]
+    return f"x={outside} is not admissible" if outside else ""
 
 
 def not_shown(loss: RandomLoss, claim: str, verdict: Verdict) -> str:
     """Why the point of a refutation does not show what it is said to show; "" where it does."""
     if not verdict.at or claim == "bounded":
         return ""
-    if "a" in verdict.at and not any(abs(one - float(verdict.at["a"])) < 1e-9 for one in loss.parameters):
-        value = float(verdict.at["a"])
-        header = next((line for line in loss.text.splitlines() if line.startswith("require")), "")
-        if not REQUIREMENTS[header](value):
-            return f"a = {value} is not admissible"
+    for one in (verdict.at, *verdict.beside):
+        if why := not_admitted(loss, one):
+            return why
     middle = put_in(loss, verdict.at)
     around = [put_in(loss, one) for one in verdict.beside]
     if any(y is None for row in (middle, *around) for y in row):
@@ -623,12 +391,11 @@ def not_shown(loss: RandomLoss, claim: str, verdict: Verdict) -> str:
         case "symmetric":
             good = any(row[0] != row[1] for row in rows)
         case "convex":
-            xs = [_numbers(one["x"])[0][0] for one in (verdict.at, *verdict.beside)]
-            share = M.mpf("0.5") if xs[1] == xs[2] else (xs[0] - xs[1]) / (xs[2] - xs[1])
+            share = _share(*(_numbers(one["x"]) for one in (verdict.at, *verdict.beside)))
             good = any(row[0] > row[1] + share * (row[2] - row[1]) for row in rows)
         case _:
-            line = Line(loss, _numbers(verdict.at["t"])[0], _a(verdict), [M.zero], [M.one], -HUGE, HUGE)
-            x = _numbers(verdict.at["x"])[0][0]
+            t, x = _numbers(verdict.at["t"])[0], _numbers(verdict.at["x"])[0][0]
+            line = Line(loss, t, _given(loss, verdict.at), [M.zero], [M.one], -HUGE, HUGE)
             around_x = [x + sign * step for step in (FAR, MIDDLE) for sign in (1, -1)]
             is_hole = not M.isfinite(middle[0]) and len(line.finite(around_x)) == 4
             good = is_hole or bool(break_at(line, x) or (claim == "smooth" and kink_at(line, x)))
@@ -636,8 +403,13 @@ def not_shown(loss: RandomLoss, claim: str, verdict: Verdict) -> str:
     return "" if good else f"{verdict} is not so: {rows}"
 
 
-def _a(verdict: Verdict) -> Any:
-    return M.mpf(verdict.at["a"].numerator) / verdict.at["a"].denominator if "a" in verdict.at else M.zero
+def _share(middle: list[Any], low: list[Any], high: list[Any]) -> Any:
+    """How far from one end of a line a prediction lies, as a share of its length."""
+    for rows in zip(middle, low, high, strict=True):
+        for x, a, b in zip(*rows, strict=True):
+            if a != b:
+                return (x - a) / (b - a)
+    return M.mpf("0.5")
 
 
 def _may_be_rounded(verdict: Verdict, x: Any) -> bool:
@@ -649,37 +421,44 @@ def _may_be_rounded(verdict: Verdict, x: Any) -> bool:
 
 
 def analyzed(text: str) -> Analyzer:
-    return analyzer(pipeline.program(pipeline.parsed(Source(text))))
+    """What is found out of a loss, for whatever its `int` parameters are."""
+    file = pipeline.parsed(Source(text))
+    return analyzer(next(iter(covering(file)), None) or pipeline.program(file))  # the latter raises a LossError
 
 
-def faults(loss: RandomLoss, pick: Pick, count: int = 4) -> list[str]:
-    """What is claimed of a loss and is not so."""
+def faults(loss: RandomLoss, pick: Pick, count: int = 4, told: Counter[str] | None = None) -> list[str]:
+    """What is claimed of a loss and is not so; `told` counts what was claimed."""
     found = analyzed(loss.text)
     sampled = lines(loss, pick, count)
     wrong = []
     for claim in (*PROPERTIES, "defined"):
         verdict = found.defined if claim == "defined" else found.decide(claim)
+        if told is not None:
+            told[f"{claim}: {verdict.how}"] += 1
         if verdict.how == "proved":
-            told = [(line, CONTRADICTS[claim](line)) for line in sampled]
-            wrong += [f"{claim}: {verdict}, but {why}, t={line.ts} a={line.a}" for line, why in told if why]
+            against = [(line, CONTRADICTS[claim](line)) for line in sampled]
+            wrong += [f"{claim}: {verdict}, but {why}, {line}" for line, why in against if why]
         elif verdict.how == "refuted" and claim != "defined" and (why := not_shown(loss, claim, verdict)):
             wrong.append(f"{claim}: {why}")
     return wrong
 
 
 def main(count: int, seed: int) -> int:
-    bad = 0
+    bad = empty = 0
+    told: Counter[str] = Counter()
     for number in range(seed, seed + count):
         source = random.Random(number)
         loss = random_loss(source.choice)
         try:
-            wrong = faults(loss, source.choice)
+            wrong = faults(loss, source.choice, told=told)
         except LossError:  # a formula in which nothing is left of the prediction
+            empty += 1
             continue
         if wrong:
             bad += 1
             print(f"--- {number}\n{loss.text}", *wrong, sep="\n  ", flush=True)
-    print(f"{count} formulas, {bad} of which something was claimed that is not so")
+    print(f"{count} formulas, {empty} without a prediction, {dict(sorted(told.items()))}")
+    print(f"{count - empty} formulas, {bad} of which something was claimed that is not so")
     return 1 if bad else 0
 
 

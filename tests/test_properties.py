@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from soundness import KINDS, M, Unsure, random_loss
+from random_losses import KINDS, M, Unsure, random_loss_of_elements
 
 import lossdsl
 from lossdsl.checks import Known
@@ -97,10 +97,11 @@ def test_a_mistake_is_a_loss_error(source, parameters, kind, text):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_said_of_a_random_loss_for_a_given_parameter_is_so(seed):
-    """By the value of the same formula at 60 digits, which shares nothing with lossdsl; see `soundness.py`."""
+    """By the value of the same formula at 60 digits, which shares nothing with lossdsl; see `random_losses.py`."""
     source = random.Random(500 + seed)
-    loss = next(one for one in iter(lambda: random_loss(source.choice), None) if "; a =" in one.text and not one.over)
-    a = loss.parameters[0]
+    drawn = iter(lambda: random_loss_of_elements(source.choice), None)
+    loss = next(one for one in drawn if one.declared.names == ("a",) and not one.over)
+    a = loss.parameters[0]["a"]
 
     def value(t, x):
         try:
@@ -115,5 +116,5 @@ def test_what_is_said_of_a_random_loss_for_a_given_parameter_is_so(seed):
     if known.how == "refuted":
         assert not value(known.at["t"], known.at["x"]) >= M.mpf(10) ** -15, loss.text
     elif known.how == "proved":
-        admissible = [(t, x) for t, x in ((0, 0.5), (1, 0.25), (1, 3)) if loss.admits(x)]
+        admissible = [(t, x) for t, x in ((0, 0.5), (1, 0.25), (1, 3)) if loss.admits([x])]
         assert not any(value(t, x) < 0 for t, x in admissible if str(t) in KINDS[loss.t]), loss.text

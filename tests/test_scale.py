@@ -17,6 +17,7 @@ from lossdsl.ir.abstract import Anywhere
 from lossdsl.ir.expr import Call, Const, Expr, unknown, walk
 from lossdsl.oracle.gradient_check import judge
 from lossdsl.source import Source
+from lossdsl.transform.guard import guarded
 
 
 def definitions(steps: int, step: str) -> str:
@@ -33,6 +34,7 @@ STEPS = {
     "products": "{0}*{0}",
     "own uses": "{0}*sin({0}) + {0}",
     "exponentials": "exp(-exp({0})) - {0}",
+    "exponentials of what is used": "exp(-{0}) + {0}",
     "choices": "where({0} > {1}, {0}^2, x*{0})",
     "choices by inputs": "where(t > {1}, {0}, x*{0})",
     "choices that only decide": "where({0} > {1}, t, x) + {0}",
@@ -48,15 +50,42 @@ def program(text: str) -> pipeline.Program:
 
 
 def parts(of: pipeline.Program) -> int:
-    """How many parts value and gradients have."""
+    """How many parts value and gradients have, with what guards their pieces."""
     slopes = [expr for exprs in of.gradients.values() for expr in exprs]
-    return sum(1 for _ in walk(of.value, *slopes))
+    return sum(1 for _ in walk(*guarded((of.value, *slopes), of.known)))
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_code_grows_with_the_size(step: str) -> None:
     few, many = (parts(program(definitions(count, step))) for count in (12, 24))
     assert many < 2.6 * few, (few, many)
+
+
+SHARED = {
+    "choices by a mask": "where(t > 0, {}, 0)",
+    "logarithms": "log({})",
+    "sums of products": "1 - sum(softmax(x)*{0}*{0})",
+}
+
+
+@pytest.mark.parametrize("last", SHARED.values(), ids=SHARED)
+@pytest.mark.parametrize("step", ["{0}*{0}", "exp(-{0}) + {0}", "max({0}, 1 - {0})"])
+def test_what_is_used_twice_is_worked_out_once(step: str, last: str) -> None:
+    """A tower of 22 squares is a product of four million factors, which none of the passes may look at one by one."""
+    few, many = (program(_finished(count, step, last)) for count in (11, 22))
+    assert parts(many) < 2.6 * parts(few)
+    assert len(many.show("numpy")) < 2.6 * len(few.show("numpy"))
+
+
+def _finished(count: int, step: str, last: str) -> str:
+    *lines, end = definitions(count, step).replace("a0 = t - x", "a0 = exp(x)").splitlines()
+    return "\n".join([*lines, last.format(end)])
+
+
+def test_sympy_is_asked_of_what_can_be_written_out() -> None:
+    """The loss has 60 operations, and as a tree ten thousand million."""
+    shown = str(lossdsl.check(definitions(30, "{0}*(1 - {0})")))
+    assert "gradients in t and x tested at" in shown
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)

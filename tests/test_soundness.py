@@ -9,7 +9,7 @@ import lossdsl
 from lossdsl.errors import LossError
 from lossdsl.prove.certificates import EFFORT
 
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -91,6 +91,28 @@ def test_what_has_no_value_at_the_target_is_not_zero_or_least_there():
     found = analyzed("sqrt(abs(t - x) - 1)")
     assert found.decide("least at t = x").how != "proved"
     assert analyzed("(t - x)*log(abs(t - x))").decide("zero at t = x").how != "proved"
+
+
+OUTSIDE = {
+    "prob": "relu(-x) + relu(x - 1)",
+    "simplex": "relu(-x) + relu(x - 1)",
+    "onehot": "relu(-x) + relu(x - 1)",
+    "positive": "relu(-x)",
+    "count": "relu(-x)",
+    "logprob": "relu(x)",
+    "sign": "abs(x^2 - 1)",
+    "binary": "abs(x^2 - x)",
+    "unit": "relu(sum(x^2) - 1.1)",
+}
+"""What is 0 for each prediction of a kind, and more than 0 for some other numbers."""
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_a_target_that_is_no_prediction_refutes_nothing(kind):
+    """-0.7 is a target, and no probability: nothing is said of a prediction of -0.7."""
+    text = f"t, x{{}})\nsum({OUTSIDE[kind]})"
+    assert analyzed("loss f(" + text.format(f": {kind}")).decide("zero at t = x").how != "refuted"
+    assert analyzed("loss f(" + text.format("")).decide("zero at t = x").how == "refuted"
 
 
 def test_a_whole_number_is_proved_for_all_that_it_may_be():

@@ -37,6 +37,8 @@ from lossdsl.oracle.points import shape_of, sizes_for
 from lossdsl.oracle.sympy_numbers import SympyNumbers
 
 MAX_NODES = 60
+MAX_WRITTEN = 4000
+"""The largest loss with its gradients, in operations where nothing is shared: sympy works on what is written out."""
 MAX_CONDITIONS = 4
 """How many conditions may be open in a difference, and how many different ones may be asked to begin with."""
 MAX_TERMS = 600
@@ -60,7 +62,8 @@ class Derivative:
 
         nodes = list(walk(self.loss.result, *exprs))
         asked = {frozenset(node.args) for node in nodes if isinstance(node, Call) and node.op.name in _ASKING}
-        if len(nodes) > MAX_NODES or len(asked) > MAX_CONDITIONS or any(one.is_label for one in self.loss.inputs):
+        is_large = len(nodes) > MAX_NODES or _written_out(nodes) > MAX_WRITTEN
+        if is_large or len(asked) > MAX_CONDITIONS or any(one.is_label for one in self.loss.inputs):
             return False
         batch = 2 if any(map(_takes_samples, nodes)) else 1  # else one sample stands for all
         try:
@@ -79,6 +82,14 @@ class Derivative:
         except (Beyond, TypeError, ValueError, NotImplementedError, sympy.PolynomialError):
             return False
         return True
+
+
+def _written_out(nodes: Iterable[Expr]) -> int:
+    """The size of the largest of some expressions, given children first, as a tree."""
+    sizes: dict[Expr, int] = {}
+    for node in nodes:
+        sizes[node] = 1 + sum(sizes[child] for child in node.children)
+    return max(sizes.values(), default=0)
 
 
 class _Written:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
-from lossdsl.ir.loss import Loss
+from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, Loss
 from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
@@ -25,6 +25,10 @@ COUNT = 12
 FAR_COUNT = 24
 """At how many with parameters far from them."""
 MAX_NODES = 1500
+_ROUNDED = 1e-4
+"""How far from 1 the length of a unit vector of plain decimals may be."""
+_ALONE = {"binary": (0, 1), "onehot": (0, 1), "sign": (-1, 1)}
+"""The values of inputs that have two."""
 
 
 def refuted(program: Program, name: str, *, far: bool = False) -> Verdict:
@@ -98,7 +102,7 @@ def _negative(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def agreeing(loss: Loss, point: Point) -> Point | None:
-    """A point with the prediction put on the target; None where the two are of different shapes."""
+    """A point with the prediction put on the target; None where the target is no admissible prediction."""
     target = loss.target
     if target is None or target.is_label or len(target.nodes) != len(loss.prediction.nodes):
         return None
@@ -106,8 +110,24 @@ def agreeing(loss: Loss, point: Point) -> Point | None:
     for t, x in zip(target.nodes, loss.prediction.nodes, strict=True):
         if point.values[t].shape != point.values[x].shape:
             return None
+        if target.domain != loss.prediction.domain and not _is_of(loss.prediction.domain, point.values[t]):
+            return None
         moved[x] = point.values[t]
     return _moved(point, moved)
+
+
+def _is_of(domain: str, array: Array) -> bool:
+    """Whether numbers are such as an input of a kind takes."""
+    values = array.ravel().tolist()
+    if not all(DOMAINS[domain].contains(value) for value in values):
+        return False
+    if domain == "unit":
+        return all(abs(total - 1) < _ROUNDED for total in np.sum(array * array, axis=-1).ravel().tolist())
+    if domain in SUM_TO_ONE and any(total != 1 for total in np.sum(array, axis=-1).ravel().tolist()):
+        return False
+    if domain == "count":
+        return all(value == round(value) for value in values)
+    return domain not in _ALONE or all(value in _ALONE[domain] for value in values)
 
 
 def _nonzero(loss: Loss, point: Point, other: Point) -> Found:

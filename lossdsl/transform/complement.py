@@ -17,7 +17,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
-from lossdsl.transform.mulexp import with_exponential
+from lossdsl.transform.mulexp import with_exponential, without_choice
 from lossdsl.transform.pairs import paired, summands, without_term
 from lossdsl.transform.scaled import NEAR, subtraction
 from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
@@ -35,6 +35,8 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
                 return next((found for form in _DIFFERENCES if (found := form(node, domain)) is not None), node)
             case Call(op) if op.name in ("mul", "div"):
                 return with_exponential(node, domain.known) or node
+            case Call(op) if op.name == "where":
+                return without_choice(node) or node
             case Call(op, (cosine,)) if op.name == "acos":
                 return _angle(node, cosine, domain) or node
         return node

@@ -21,6 +21,26 @@ def name_of(node: Expr) -> str:
     return node.op.name if isinstance(node, Call) else ""
 
 
+_FEW = 8
+
+
+def few_factors(expr: Expr, *, above: bool = False) -> list[Expr]:
+    """The factors of a product but for its sign; of a long one some may be products.
+
+    What is divided by a number or a length is a product, too, and with `above` what is divided by anything.
+    """
+    found, stack = list[Expr](), [expr]
+    while stack:
+        match stack.pop():
+            case Call(op, args) if op.name in ("mul", "neg") and len(found) + len(stack) < _FEW:
+                stack += reversed(args)
+            case Call(op, (top, below)) if op.name == "div" and (above or b.exact(below) or is_length(below)):
+                stack.append(top)
+            case one if one is not b.ONE:
+                found.append(one)
+    return found
+
+
 def positive(node: Expr) -> Expr:
     """A node without a minus sign."""
     return node.children[0] if name_of(node) == "neg" else node

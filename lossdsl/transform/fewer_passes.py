@@ -16,12 +16,13 @@ def shared_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
     Of `e` itself, of which nothing is needed elsewhere, no array is left.
     """
     choices = {(node.args[0], node.args[1]): node for node in walk(*roots) if _keeps(node)}
+    chosen: dict[tuple[Expr, Expr], Expr] = {}
 
     def change(node: Expr) -> Expr:
         if not _keeps(node):
             return node
         condition, piece, _ = node.args
-        return b.where(condition, _inside(piece, condition, choices), b.ZERO)
+        return b.where(condition, _inside(piece, condition, choices, chosen), b.ZERO)
 
     return b.mapped(roots, change)
 
@@ -31,16 +32,38 @@ def _keeps(node: Expr) -> TypeGuard[Call]:
     return isinstance(node, Call) and node.op.name == "where" and node.args[2] is b.ZERO
 
 
-def _chosen(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
-    """A part of a piece that the condition selects: the choice that there is, or of what there is."""
-    return choices.get((condition, piece)) or _inside(piece, condition, choices)
+def _is_open(node: Expr) -> TypeGuard[Call]:
+    """Whether parts of an operation may be choices of their own. Others stay: 0 may not be in their domain."""
+    return isinstance(node, Call) and node.op.name in ("add", "sub", "mul", "neg", "where")
 
 
-def _inside(piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call]) -> Expr:
-    """The same, but not the choice of the whole piece. Other operations stay: 0 may not be in their domain."""
-    if not isinstance(piece, Call) or piece.op.name not in ("add", "sub", "mul", "neg", "where"):
+def _inside(
+    piece: Expr,
+    condition: Expr,
+    choices: Mapping[tuple[Expr, Expr], Call],
+    chosen: dict[tuple[Expr, Expr], Expr],
+) -> Expr:
+    """A piece with those parts of it as choices of which there is one by the condition; not the piece as a whole.
+
+    `chosen` has what became of parts under a condition, each of which is looked at once.
+    """
+    if not _is_open(piece):
         return piece
-    return b.rebuild(piece, tuple(_chosen(arg, condition, choices) for arg in piece.args))
+    waiting = [*piece.args]
+    while waiting:
+        part = waiting[-1]
+        key = condition, part
+        if key in choices:
+            chosen[key] = choices[key]
+        if key in chosen or not _is_open(part):
+            chosen.setdefault(key, part)
+            waiting.pop()
+            continue
+        missing = [arg for arg in part.args if (condition, arg) not in chosen]
+        if not missing:
+            chosen[key] = b.rebuild(part, tuple(chosen[condition, arg] for arg in part.args))
+        waiting += missing
+    return b.rebuild(piece, tuple(chosen[condition, arg] for arg in piece.args))
 
 
 def doubled(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:

@@ -7,6 +7,7 @@ argument is replaced by a harmless one where its piece is not selected. This is 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
@@ -15,17 +16,29 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
 from lossdsl.ir.ranges import Ranges, shifted_where
 from lossdsl.ir.rows.writing import NONZERO
+from lossdsl.transform.factors import few_factors
+
+_MOST = 40
+"""How many operations are looked at for each there is: in a tower of roots, each is guarded for every one above it."""
 
 
 def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every piece of every choice made safe."""
     done: dict[Expr, Expr] = {}
     unsafe = _Unsafe(ranges=known)
-    for node in walk(*roots):
+    every = list(walk(*roots))
+    left = _MOST * len(every)
+    for node in every:
         new = b.rebuild(node, tuple(done[child] for child in node.children))
-        if isinstance(new, Call) and new.op.name == "where":
+        if isinstance(new, Call) and new.op.name == "where" and left > 0:
             condition, first, second = new.args
-            new = b.where(condition, _safe(first, condition, unsafe), _safe(second, b.call("not", condition), unsafe))
+            left -= sum(len(region(piece)) for piece in (first, second) if unsafe[piece])
+            both = _in_both(first, second, unsafe) | _compared(new, unsafe)
+            new = b.where(
+                condition,
+                _safe(first, condition, unsafe, both),
+                _safe(second, b.call("not", condition), unsafe, both),
+            )
         done[node] = new
     return tuple(done[root] for root in roots)
 
@@ -54,19 +67,41 @@ class _Unsafe(Interpretation[bool]):
         return isinstance(node, Call) and (any(below) or bool(_unsafe(node, self.ranges)))
 
 
-def _safe(piece: Expr, selected: Expr, unsafe: _Unsafe) -> Expr:
+def _in_both(first: Expr, second: Expr, unsafe: _Unsafe) -> Set[Expr]:
+    """The operations that both pieces need: they count whichever is selected, so that nothing is to be replaced.
+
+    Were they replaced in each piece apart, a tower of choices would double with every storey.
+    """
+    return {*region(first)}.intersection(region(second)) if unsafe[first] and unsafe[second] else frozenset()
+
+
+def _compared(choice: Call, unsafe: _Unsafe) -> Set[Expr]:
+    """The operations of a factor in `where(factor != 0, factor*slope, 0)`, as the gradient has it for roots.
+
+    The factor is 0 where it does not count, and so it has a value there; the choice is for the slope.
+    """
+    condition, piece, other = choice.args
+    if other is not b.ZERO or not (isinstance(condition, Call) and condition.op.name == "ne" and unsafe[piece]):
+        return frozenset()
+    factor, zero = condition.args
+    inside = few_factors(piece, above=True)
+    is_factor = zero is b.ZERO and inside != [piece] and {*few_factors(factor, above=True)} <= {*inside}
+    return {*region(factor)} if is_factor else frozenset()
+
+
+def _safe(piece: Expr, selected: Expr, unsafe: _Unsafe, both: Set[Expr]) -> Expr:
     """`piece` with the arguments of its elementwise operations replaced where `selected` does not hold."""
     if not unsafe[piece]:
         return piece
     done: dict[Expr, Expr] = {}
     for node in region(piece):
-        if not unsafe[node]:
+        if node in both or not unsafe[node]:
             continue
         args = [done.get(arg, arg) for arg in node.children]
         for position, safe in _unsafe(node, unsafe.ranges):
             args[position] = _replaced(node.children[position], args[position], selected, safe)
         done[node] = b.rebuild(node, tuple(args))
-    return done[piece]
+    return done.get(piece, piece)
 
 
 def _replaced(original: Expr, arg: Expr, selected: Expr, safe: float) -> Expr:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import reduce as fold
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr, Input, walk
+from lossdsl.ir.expr import Call, Const, Expr, Input, Length, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.choices import SEED
+from lossdsl.transform.factors import few_factors
 from lossdsl.transform.gradient import DIRECTION
 
 _OVERFLOWS = 88
@@ -30,6 +31,27 @@ def with_exponential(node: Call, known: Ranges) -> Expr | None:
     if known[power].high < _OVERFLOWS or known[factor].is_nonzero:
         return None
     return fold(b.mul, (one for one in others if one not in inner), b.call("mulexp", factor, power))
+
+
+def without_choice(node: Call) -> Expr | None:
+    """The first piece of `where(a != 0, mulexp(a, c), 0)`, which is 0 without the choice where a is.
+
+    With it, each of a tower of exponentials would be worked out again under the condition of every other one.
+    """
+    condition, piece, other = node.args
+    if other is not b.ZERO or not (isinstance(condition, Call) and condition.op.name == "ne"):
+        return None
+    compared, zero = condition.args
+    factors = few_factors(piece)
+    whole = [one for one in factors if isinstance(one, Call) and one.op.name == "mulexp"]
+    if zero is not b.ZERO or len(whole) != 1 or not all(_is_linear(one) for one in factors if one not in whole):
+        return None
+    inside = few_factors(whole[0].args[0])
+    for one in few_factors(compared):
+        if one not in inside:
+            return None
+        inside.remove(one)
+    return piece if all(isinstance(one, Const | Length) for one in inside) else None  # the others are finite
 
 
 def _is_linear(expr: Expr) -> bool:

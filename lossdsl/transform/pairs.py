@@ -14,14 +14,23 @@ _FEW = 8
 """How many terms are looked at together: it may be a sum of sums that are looked at, too."""
 
 
+_SHARED = 4
+"""How often a part of a sum may occur in it, on average: in a tower of sums of itself, each term does 2^n times."""
+
+
 def summands(expr: Expr, most: int | None = None) -> Terms:
-    """The terms of a sum with their signs, in order; of more than `most` some may be sums themselves."""
+    """The terms of a sum with their signs, in order.
+
+    Of more than `most`, or where the same parts occur again and again, some may be sums themselves.
+    """
     found: Terms = []
     stack = [(1, expr)]
+    seen = set[Expr]()
     while stack:
-        if most is not None and len(found) + len(stack) > most:
+        if len(found) + len(stack) > (_FEW + _SHARED * len(seen) if most is None else most):
             return [*found, *reversed(stack)]
         sign, node = stack.pop()
+        seen.add(node)
         if isinstance(node, Call) and node.op.name in ("add", "sub", "neg"):
             signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op.name]
             stack += reversed(list(zip(signs, node.args, strict=True)))

@@ -11,6 +11,7 @@ from functools import reduce
 from heapq import heappop, heappush
 
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice, unknown
 from lossdsl.ir.op import NO_SLOPE
 from lossdsl.ir.whole import DEFINITIONS
@@ -18,6 +19,9 @@ from lossdsl.transform.choices import CHOICES, SEED, selected, times
 from lossdsl.transform.factors import factored
 from lossdsl.transform.flow import EXPONENTIAL, Flow
 from lossdsl.transform.language import expression
+
+_WRITTEN_DOWN = Bounds(-1e38, 1e38)
+"""What float32 can write down."""
 
 
 def slopes_of(node: Call, flow: Flow) -> list[Expr | None]:
@@ -60,8 +64,8 @@ def past_pole(node: Call, adjoint: Expr, product: Expr, flow: Flow) -> Expr:
     """
     if not flow.guards:
         return product
-    overflows = node.op.name in EXPONENTIAL and flow.exponentials.has(adjoint, node)
-    if not overflows and not _has_pole(node, adjoint, flow):
+    is_large = node.op.name in EXPONENTIAL and not flow.ranges[node].within(_WRITTEN_DOWN)
+    if not (is_large and flow.exponentials.has(adjoint, node)) and not _has_pole(node, adjoint, flow):
         return product
     return b.where(_reached(adjoint, flow), product, b.ZERO)
 
