@@ -118,3 +118,15 @@ def test_nothing_is_made_over_the_axes_of_two_operands_for_a_mask(rng: np.random
     loss = lossdsl.load(source).numpy
     y, x = np.array([0, 0, 0]), rng.normal(size=SHAPE)
     assert loss.grad(y, np.where(np.arange(3)[:, None] == 1, np.nan, x)).tolist() == np.zeros(SHAPE).tolist()
+
+
+@pytest.mark.parametrize("piece", ["log(x)", "x^x", "1/x", "sqrt(x)"])
+@pytest.mark.parametrize("others", ["exp(x)", "(1 + x^2)"])
+def test_an_element_that_is_not_read_never_matters(piece: str, others: str) -> None:
+    """Of u the first element is read alone; what the others are, and how steep they are, is nobody's business."""
+    loss = lossdsl.load(f"loss f(t, x)\nu = cases(x > 3: 0, x > 100: x, else: {piece})\nsum(u[0]/{others})")
+    known = lossdsl.load(f"loss f(t, x)\nsum(where(x[0] > 3, 0, {piece.replace('x', 'x[0]')})/{others})")
+    t = np.zeros((1, 4))
+    for x in ([[0.5, 0.0, -2.0, -0.5]], [[2.0, -1.0, 0.0, 7.0]]):
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(loss.numpy.grad(t, x), known.numpy.grad(t, x), rtol=1e-12)

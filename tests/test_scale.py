@@ -13,9 +13,11 @@ import pytest
 
 import lossdsl
 from lossdsl import pipeline
+from lossdsl.analyze import analyzer
 from lossdsl.ir.abstract import Anywhere
 from lossdsl.ir.expr import Call, Const, Expr, unknown, walk
 from lossdsl.oracle.gradient_check import judge
+from lossdsl.prove.rational_functions import NormalForms, TooLarge
 from lossdsl.source import Source
 from lossdsl.transform.guard import guarded
 
@@ -69,7 +71,7 @@ SHARED = {
 
 
 @pytest.mark.parametrize("last", SHARED.values(), ids=SHARED)
-@pytest.mark.parametrize("step", ["{0}*{0}", "exp(-{0}) + {0}", "max({0}, 1 - {0})"])
+@pytest.mark.parametrize("step", ["{0}*{0}", "exp(-{0}) + {0}", "max({0}, 1 - {0})", "{0}/sum({0})"])
 def test_what_is_used_twice_is_worked_out_once(step: str, last: str) -> None:
     """A tower of 22 squares is a product of four million factors, which none of the passes may look at one by one."""
     few, many = (program(_finished(count, step, last)) for count in (11, 22))
@@ -80,6 +82,14 @@ def test_what_is_used_twice_is_worked_out_once(step: str, last: str) -> None:
 def _finished(count: int, step: str, last: str) -> str:
     *lines, end = definitions(count, step).replace("a0 = t - x", "a0 = exp(x)").splitlines()
     return "\n".join([*lines, last.format(end)])
+
+
+def test_a_polynomial_of_high_degree_is_left_alone() -> None:
+    """The difference of two pieces would be x^(2^26) - x, and a proof would factor it."""
+    of = program(definitions(26, "clip({0}, 0, 1)*{0}"))
+    with pytest.raises(TooLarge):
+        NormalForms().of(program(definitions(8, "{0}*{0}")).loss.value)
+    assert analyzer(of).decide("nonnegative").how != "refuted"
 
 
 def test_sympy_is_asked_of_what_can_be_written_out() -> None:

@@ -14,6 +14,7 @@ from lossdsl.analyze.loss_shape import fading
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
+from lossdsl.ir.expr import Call, Param, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import Number, place
 from lossdsl.source import Span
@@ -157,14 +158,20 @@ def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
         yield ELSEWHERE.found(f"{text}: {_cheaper(disagreement, loss)}", span, _SAME, _seen(disagreement))
     if not _is_of_error(analyzer):
         return
-    verdict = analyzer.near("nonnegative")
-    if verdict.how == "refuted" and "nonnegative" not in promised:
+    verdict, least = analyzer.near("nonnegative"), analyzer.near("least at t = x")
+    is_density = least.how != "refuted" and _has_constant_of_density(loss)
+    if verdict.how == "refuted" and "nonnegative" not in promised and not is_density:
         text = f"the loss is negative at {verdict.place}{where}: {verdict.detail}"
         yield NEGATIVE.found(text, span, NEGATIVE.remedy, str(verdict))
-    verdict = analyzer.near("least at t = x")
-    if verdict.how == "refuted" and "least at t = x" not in promised:
-        text = f"the loss is not least at `t = x`{where}: {verdict.detail} at {verdict.place}"
-        yield ELSEWHERE.found(text, span, ELSEWHERE.remedy, str(verdict))
+    if least.how == "refuted" and "least at t = x" not in promised:
+        text = f"the loss is not least at `t = x`{where}: {least.detail} at {least.place}"
+        yield ELSEWHERE.found(text, span, ELSEWHERE.remedy, str(least))
+
+
+def _has_constant_of_density(loss: Loss) -> bool:
+    """Whether there is a logarithm of parameters, as log(sigma): a density may be above 1."""
+    logs = [node for node in walk(loss.value) if isinstance(node, Call) and node.op.name in ("log", "log1p", "lgamma")]
+    return any(node.is_static and any(isinstance(leaf, Param) for leaf in walk(node)) for node in logs)
 
 
 _SAME = "look for a root, a logarithm or a factor that one of the two lacks"

@@ -22,6 +22,8 @@ _PLAIN = 10**9
 MAX_ATOMS = 20
 MAX_TERMS = 400
 MAX_POWER = 12
+MAX_DEGREE = 120
+"""Of a tower of squares the degree doubles with each, and nobody factors a polynomial of degree 2^26."""
 MAX_NODES = 300
 """The most operations of an expression whose normal form is worked out."""
 
@@ -172,6 +174,8 @@ class NormalForms:
         if top.is_zero():
             return self.number(0)
         if bottom.is_zero() or len(top) > MAX_TERMS or len(bottom) > MAX_TERMS:
+            raise TooLarge
+        if max(top.total_degree(), bottom.total_degree()) > MAX_DEGREE:
             raise TooLarge
         if not bottom.is_constant():
             common = top.gcd(bottom)

@@ -7,7 +7,7 @@ cannot reach the result. A factor may be taken out only where it is known to be 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
@@ -63,11 +63,13 @@ def _data(*parts: Expr) -> set[Expr]:
     return {node for part in parts for node in _real(part) if isinstance(node, Input) and not node.whole}
 
 
-def selected(condition: Expr, adjoint: Expr, first: Expr, second: Expr, known: Masks) -> Expr:
+def selected(
+    condition: Expr, adjoint: Expr, first: Expr, second: Expr, known: Masks, is_steep: Callable[[Expr], bool]
+) -> Expr:
     """The choice between two slopes, times the adjoint: outside if that is finite, else inside, so that 0 stays 0."""
     if is_plain_factor(adjoint):
         return times(adjoint, b.where(condition, first, second), known)
-    return b.where(condition, times(adjoint, first, known), times(adjoint, second, known))
+    return b.where(condition, *(times(adjoint, slope, known, steep=is_steep(slope)) for slope in (first, second)))
 
 
 def times(adjoint: Expr, slope: Expr, known: Masks, *, steep: bool = False) -> Expr:

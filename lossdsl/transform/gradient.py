@@ -152,7 +152,7 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
         case Call(op, args) if op.name in CHOICES:
             condition, first, second = choice(node, active)
             for leaf, slopes in piecewise(first, second, flow).items():
-                adjoints.add(leaf, selected(condition, adjoint, *slopes, flow.masks), node)
+                adjoints.add(leaf, selected(condition, adjoint, *slopes, flow.masks, flow.is_steep), node)
         case Call(op, (above, below)) if op.name == "div" and below.axes < node.axes:
             _push_quotient(node, above, below, adjoint, flow, adjoints)
         case Call(op, args):

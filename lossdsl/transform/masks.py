@@ -95,6 +95,7 @@ class _Mask:
         self.known = known
         self.sums = sums
         self.numbers: dict[Expr, Const] = {}
+        self.done: dict[tuple[Expr, tuple[Expr, ...], bool], Expr] = {}
 
     def selected(self, piece: Expr) -> Expr:
         """The piece with its operands selected."""
@@ -102,6 +103,12 @@ class _Mask:
 
     def _selected(self, piece: Expr, tests: tuple[Expr, ...], passing: bool) -> Expr:
         """The same for a part of it that is needed where all tests hold; `passing` says that its slope is finite."""
+        key = piece, tests, passing
+        if key not in self.done:  # sums of what stands beside them are met again in every sum above
+            self.done[key] = self._worked_out(piece, tests, passing)
+        return self.done[key]
+
+    def _worked_out(self, piece: Expr, tests: tuple[Expr, ...], passing: bool) -> Expr:
         order = region(piece)
         done: dict[Expr, Expr] = {}
         for node, way in self._operands(piece, order, passing).items():

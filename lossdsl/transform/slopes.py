@@ -242,7 +242,7 @@ def _past_choice(node: Call, slope: Expr, cut: list[Expr], flow: Flow, done: _Sl
     for leaf in cut:
         pair = [slopes.get(leaf, b.ZERO) for slopes in inner]
         if any(part is not b.ZERO for part in pair):
-            yield leaf, selected(condition, slope, pair[0], pair[1], flow.masks)
+            yield leaf, selected(condition, slope, pair[0], pair[1], flow.masks, flow.is_steep)
 
 
 def _of_logarithm(quotient: Call, cut: list[Expr], flow: Flow, done: _Slopes) -> Mapping[Expr, Expr]:
