@@ -18,6 +18,7 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Lengt
 from lossdsl.ir.ops import OPS
 from lossdsl.prove.dominance import dominated, vector_of
 from lossdsl.prove.merged_sums import has_sums, merged
+from lossdsl.prove.own_element import gap
 from lossdsl.prove.properties import RULES, Profile, one_argument, settled
 from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
 
@@ -102,6 +103,8 @@ class Composition(Interpretation[Profile]):
         vector = vector_of(node.args[1]) if name == "div" else None
         if vector is not None and vector.arg is node.args[0]:
             bounds = bounds.meet(SIGNED_UNIT)
+        if name == "sub":
+            bounds = bounds.meet(gap(*node.args))
         return replace(found, bounds=bounds)
 
     def _sharpened(self, node: Call, bounds: Bounds) -> Bounds:
