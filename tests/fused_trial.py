@@ -554,7 +554,51 @@ def modes():
                     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
-PARTS = {"modes": modes, "function": function, "layer": layer, "saving": saving}
+def lengths():
+    """Parts that XLA compiles inside of a graph that does not know how many places there are, and inside of others."""
+    import tensorflow as tf
+
+    from lossdsl.fused import tensorflow_chunks
+    from lossdsl.fused.steps import steps
+
+    rng = np.random.default_rng(SEED)
+    text, parameters = LOSSES["cross-entropy"]
+    found = steps(lossdsl.load(text, **parameters), {"x": CLASSES}, [False], "tensorflow")
+    chunks = tensorflow_chunks.TensorFlowChunks(found, 4, CLASSES)
+    kernel = tf.constant(rng.normal(size=(HIDDEN, CLASSES)), tf.float32)
+
+    def derived(h, label, w, total):
+        with tf.GradientTape() as tape:
+            tape.watch([h, kernel, w])
+            value = total(h, label, w)
+        return value, *tape.gradient(value, [h, kernel, w])
+
+    def fused(h, label, w):
+        return derived(h, label, w, lambda h, label, w: chunks.weighted_total([w], [label, h, kernel]))
+
+    def plain(h, label, w):
+        logits = h @ kernel
+        return tf.reduce_sum(w * tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits))
+
+    unknown = [tf.TensorSpec([None, HIDDEN]), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None])]
+    before, tensorflow_chunks._LARGE = tensorflow_chunks._LARGE, 1
+    ways = [fused, *(tf.function(fused, unknown, autograph=False, jit_compile=jit) for jit in (False, True))]
+    for count in (0, 3, 4, 9, 17):
+        given = (
+            tf.constant(rng.normal(size=(count, HIDDEN)), tf.float32),
+            tf.constant(rng.integers(0, CLASSES, count), tf.int32),
+            tf.constant(rng.uniform(size=count), tf.float32),
+        )
+        wanted = derived(*given, plain)
+        for way in ways:
+            for one, other in zip(way(*given), wanted, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, err_msg=f"{count} places")
+    (made,) = chunks._made.values()
+    assert made.experimental_get_tracing_count() <= 5, "compiled for each number of places"
+    tensorflow_chunks._LARGE = before
+
+
+PARTS = {"modes": lambda: (modes(), lengths()), "function": function, "layer": layer, "saving": saving}
 
 if __name__ == "__main__":
     PARTS[sys.argv[1]]()

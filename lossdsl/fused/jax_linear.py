@@ -27,7 +27,7 @@ def fused_linear(
         source: as for `lossdsl.load`. Any loss in which each place has its own logits to itself; what comes after, such
             as a sum over the tokens of a sequence, may take places together.
         reduction: "mean", where the sum of the weights divides, "sum", or "none" for one value a place.
-        chunk: how many places are worked out at a time; by default as many as have four million logits.
+        chunk: how many places are worked out at a time; by default as many as have three million logits.
         **parameters: values for the parameters of the loss.
 
     Returns:

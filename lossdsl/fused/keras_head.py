@@ -39,7 +39,7 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         loss: what `lossdsl.compile` takes. Any loss in which each place has its own logits to itself; what comes after,
             such as a sum over the tokens of a sequence, may take places together.
         use_bias: whether there is a bias.
-        chunk: how many places are worked out at a time; by default as many as have four million logits.
+        chunk: how many places are worked out at a time; by default as many as have some million logits.
         reduction: that of the loss, as in Keras.
         embedding_dim: the length of hidden states, where the kernel is the table of embeddings, too:
             `head.embed(tokens)` begins a model that `head(hidden)` ends.

@@ -5,9 +5,9 @@ Second derivatives are right, and need the logits as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -16,8 +16,10 @@ from lossdsl.runtime.keras_internals import is_recorded
 
 Tensor = Any
 
-_CHUNK = 2**22
-"""How many logits there are at a time, if nobody says otherwise: 16 MB of them in float32."""
+_CHUNK = 3 * 2**20
+"""How many logits there are at a time, if nobody says otherwise: 12 MB of them in float32, several times over."""
+_LARGE = 2**20
+"""With how many logits a part is compiled, which takes a second."""
 
 
 class TensorFlowChunks:
@@ -27,6 +29,7 @@ class TensorFlowChunks:
         self.steps = steps
         self.chunk = chunk_of(chunk, classes, _CHUNK)
         self.classes = classes
+        self._made: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def place_values(self, arguments: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Each place value; their gradient makes the logits again, with what comes after folded in place by place."""
@@ -96,43 +99,81 @@ class TensorFlowChunks:
     ) -> tuple[list[Tensor], list[Tensor]]:
         """The place values and, given the derivative of what comes after in them, the gradients that are wanted."""
         steps, dtype = self.steps, work_dtype(arguments)
-        needed = [one and len(upstream) > 0 for one in wanted]
+        needed = tuple(one and len(upstream) > 0 for one in wanted)
         pairs = zip(arguments, steps.are_places, strict=True)
         arguments = [_cast_whole(each, dtype) if not is_place else each for each, is_place in pairs]
         first = steps.parted(arguments)[0][0]
         count = tf.shape(first)[0] if first.shape[0] is None else int(first.shape[0])
+        seeds = list(upstream)
 
-        def part(start: Any, length: Any) -> tuple[list[Tensor], list[Tensor]]:
-            """What some places have of their own, values and gradients, and what they add to the gradients of all."""
-            rows = partial(_rows, start=start, length=length)
+        def at_once() -> tuple[list[Tensor], list[Tensor]]:
+            values, slopes = self._part(arguments, seeds, needed, dtype)
+            own, sums = steps.parted(slopes)
+            return [*values, *own], sums
+
+        in_parts = partial(self._in_parts, arguments, seeds, needed, dtype, count)
+        is_short = count <= self.chunk  # few places fill no part
+        if isinstance(is_short, bool):
+            own, sums = at_once() if is_short else in_parts()
+        else:
+            own, sums = tf.cond(is_short, at_once, in_parts)
+        return own[: len(steps.codes)], steps.together(own[len(steps.codes) :], sums, needed)
+
+    def _in_parts(
+        self, arguments: Sequence[Tensor], upstream: Sequence[Tensor], needed: tuple[bool, ...], dtype: Any, count: Any
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """What places have of their own, values and gradients, and the gradients of what they share."""
+        parts = parts_of(count, self.chunk)
+        if not (isinstance(count, int) and count == parts.length * parts.room):
+            places = tf.range(parts.length * parts.room)  # there are more than there are places:
+            inside = tf.maximum(tf.minimum(places, count - 1), 0)  # the last place stands in those, too,
+            counts = tf.cast(places < count, dtype)  # and does not count
+            arguments = self.steps.cut(arguments, lambda each: tf.gather(_filled(each), inside))
+            upstream = [tf.gather(_filled(each), inside) * counts for each in upstream]
+        own, sums = self._loop(needed, dtype, parts.length)(arguments, upstream, parts.number)
+        return [each[:count] for each in own], sums
+
+    def _loop(self, needed: tuple[bool, ...], dtype: Any, length: int) -> Callable[..., Any]:
+        """The loop over parts of a length. XLA compiles it if they are large: it adds up in place, and fuses."""
+
+        def loop(arguments: Sequence[Tensor], upstream: Sequence[Tensor], number: Any) -> tuple[list[Tensor], ...]:
+            return self._looped(arguments, upstream, number, needed, dtype, length)
+
+        if length * self.classes < _LARGE:
+            return loop
+        key = needed, dtype, length
+        if key not in self._made:
+            self._made[key] = tf.function(loop, autograph=False, jit_compile=True)
+        return self._made[key]
+
+    def _looped(
+        self,
+        arguments: Sequence[Tensor],
+        upstream: Sequence[Tensor],
+        number: Any,
+        needed: Sequence[bool],
+        dtype: Any,
+        length: int,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        steps = self.steps
+        places, whole = steps.parted([each if one else None for each, one in zip(arguments, needed, strict=True)])
+        shapes = [[]] * len(steps.codes) + [each.shape[1:] for each in places]
+        room = tf.shape(steps.parted(arguments)[0][0])[0] // length
+
+        def step(at: Any, arrays: list[Any], sums: list[Tensor]) -> tuple[Any, list[Any], list[Tensor]]:
+            rows = partial(_rows, start=at * length, length=length)
             values, slopes = self._part(steps.cut(arguments, rows), list(map(rows, upstream)), needed, dtype)
             own, shared = steps.parted(slopes)
-            return [*values, *own], shared
+            arrays = [array.write(at, one) for array, one in zip(arrays, [*values, *own], strict=True)]
+            return at + 1, arrays, list(map(tf.add, sums, shared))
 
-        def step(place: Any, arrays: list[Any], sums: list[Tensor]) -> tuple[Any, list[Any], list[Tensor]]:
-            own, shared = part(place * self.chunk, self.chunk)
-            arrays = [array.write(place, one) for array, one in zip(arrays, own, strict=True)]
-            return place + 1, arrays, list(map(tf.add, sums, shared))
-
-        places, whole = steps.parted([each if one else None for each, one in zip(arguments, needed, strict=True)])
-        shapes = [tf.TensorShape([])] * len(steps.codes) + [each.shape[1:] for each in places]
+        arrays = [tf.TensorArray(dtype, room, element_shape=[length, *shape]) for shape in shapes]
         sums = [tf.zeros(tf.shape(each), dtype) for each in whole]
-        full, more = count // self.chunk, count % self.chunk
-        pieces: list[list[Tensor]] = []
-        if not _is_none(full):
-            arrays = [tf.TensorArray(dtype, full, element_shape=[self.chunk, *shape]) for shape in shapes]
-            _, arrays, sums = tf.while_loop(
-                lambda place, *_: place < full, step, (tf.constant(0), arrays, sums), parallel_iterations=1
-            )
-            stacks = [array.stack() for array in arrays]
-            pieces.append([tf.reshape(stack, [-1, *shape]) for stack, shape in zip(stacks, shapes, strict=True)])
-        if not (_is_none(more) and pieces):
-            own, shared = part(full * self.chunk, more)
-            sums = list(map(tf.add, sums, shared))
-            pieces.append(own)
-        found = [tf.concat(both, 0) if len(both) > 1 else both[0] for both in zip(*pieces, strict=True)]
-        values, own = found[: len(steps.codes)], found[len(steps.codes) :]
-        return values, steps.together(own, sums, needed)
+        _, arrays, sums = tf.while_loop(
+            lambda at, *_: at < number, step, (tf.constant(0), arrays, sums), parallel_iterations=1
+        )
+        stacks = zip([array.stack() for array in arrays], shapes, strict=True)
+        return [tf.reshape(stack, [-1, *shape]) for stack, shape in stacks], sums
 
     def _part(
         self, given: Sequence[Tensor], upstream: Sequence[Tensor], needed: Sequence[bool], dtype: Any
@@ -156,9 +197,40 @@ class TensorFlowChunks:
         return values, found
 
 
-def _is_none(count: Any) -> bool:
-    """Whether a number is known to be 0 beforehand."""
-    return isinstance(count, int) and count == 0
+class _Parts(NamedTuple):
+    """How many parts places come in, how many places are in each, and for how many parts there is room."""
+
+    number: Any
+    length: int
+    room: Any
+
+
+def parts_of(count: Any, chunk: int) -> _Parts:
+    """As few parts as a chunk allows, as short as these allow.
+
+    Where other numbers of places may come, there is room for a power of 2 of parts, all of one length: what is compiled
+    is compiled for each length and room, and so a few times however many numbers come.
+    """
+    number = -(-count // chunk)
+    if not isinstance(count, int):
+        powers = tf.constant([2**power for power in range(31)], tf.int32)
+        return _Parts(number, chunk, tf.reduce_min(tf.where(powers >= number, powers, 2**30)))
+    if tf.executing_eagerly():
+        return _Parts(number, chunk, 2 ** (number - 1).bit_length())
+    return _Parts(number, -(-count // number), number)
+
+
+def _rows(tensor: Tensor, start: Any, length: int) -> Tensor:
+    """Some places of a tensor."""
+    rest = [tf.shape(tensor)[1 + place] if one is None else one for place, one in enumerate(tensor.shape[1:])]
+    return tf.ensure_shape(tf.slice(tensor, [start, *[0] * len(rest)], [length, *rest]), [length, *tensor.shape[1:]])
+
+
+def _filled(tensor: Tensor) -> Tensor:
+    """A tensor with something in its first place: XLA compiles for no places, too, what never runs then."""
+    if tensor.shape[0] is not None:
+        return tensor
+    return tf.pad(tensor, [[0, 1], *[[0, 0]] * (len(tensor.shape) - 1)])
 
 
 def _cast_whole(argument: Tensor, dtype: Any) -> Tensor:
@@ -181,17 +253,6 @@ def _wanted(arguments: Sequence[Tensor]) -> list[bool]:
 def _unrecorded(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """The tensors where no tape hears them; a graph differentiates what it is made of if it is asked twice."""
     return [tf.stop_gradient(each) for each in tensors] if tf.executing_eagerly() else tensors
-
-
-def _rows(tensor: Tensor, start: Any, length: Any) -> Tensor:
-    """Some places of a tensor.
-
-    XLA compiles the loop for shapes in which it never runs, too, and takes no slice that is longer than its tensor.
-    """
-    if tensor.shape[0] is None and isinstance(length, int):
-        return tf.gather(tensor, start + tf.range(length))
-    rest = [tf.shape(tensor)[1 + place] if one is None else one for place, one in enumerate(tensor.shape[1:])]
-    return tf.slice(tensor, [start, *[0] * len(rest)], [length, *rest])
 
 
 def _product(group: Sequence[Tensor], dtype: Any) -> Tensor:
