@@ -4,8 +4,8 @@
 
 20,000 rows with noise of Student's distribution with 1.5 degrees of freedom; errors are those on noisy rows that were
 not seen, after 60 trees at a rate of 0.3. Each loss is fitted with the true second derivative, with h = 1 and with what
-`auto` takes, from its best constant; `auto` from a constant that is off by 3, too. Targets are as they are, or 50 larger.
-`--write` puts the table into docs/performance.md.
+`auto` takes, from its best constant; `auto` from a constant that is off by 3, too. Targets are as they are, or 50
+larger. `--write` puts the table into docs/performance.md.
 """
 
 from __future__ import annotations

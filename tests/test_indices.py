@@ -72,6 +72,14 @@ VALUES = [
     ("d[i] = x[i + 1] - x[i]\nsum[i](d[i + 1] - d[i])", X, np.diff(X, 2).sum(-1)),
     ("s[i in batch, j in batch] = sum(x[i]*x[j])\nsum[i in batch](s[i, i + 1])", X, X[0] @ X[1]),
     ("d[i] = x[i + 1] - x[i]\nd[0]", X, X[:, 1] - X[:, 0]),
+    ("d[i] = x[i]*x[i - 1]\nm = argmin[i](d[i])\nd[m]", X, (X[:, 1:]*X[:, :-1]).min(-1)),
+    ("x[argmax[k in 2:5](x[k])]", X, X[:, 2:5].max(-1)),
+    ("s[i in batch, j in batch] = sum(x[i]*x[j])*x[i, 0]\nsum[i in batch, j in batch](s[i, j]*s[j, i + 1])", X,
+     (X @ X.T * X[:, :1])[0] @ (X @ X.T * X[:, :1])[:, 1]),
+    # elements of axes that are named, by number
+    ("x[-1 in batch]", X, X[-1].mean()),
+    ("sum[k in 0:2](sum(x[k in batch]))", X, X.sum()),
+    ("x[argmax[batch](x[0]) in batch]", X, X[X[:, 0].argmax()].mean()),
     # what is left by a slice is another axis
     ("s = x[1:5]\nsum[l](s[l]*s[l - 1])", X, (X[:, 1:4] * X[:, 2:5]).sum(-1)),
     ("n = x[1:]\nsum[j if j != self](n[j])", X, (X[:, 1:].sum(-1, keepdims=True) - X[:, 1:]).mean(-1)),

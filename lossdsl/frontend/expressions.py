@@ -270,7 +270,7 @@ class Resolver:
         return found if in_terms is None else in_terms
 
     def _inside(self, node: s.Aggregate, name: str, bound: Bound) -> Expr:
-        inner, places, _ = bound
+        inner, places, indices = bound
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if name == "filter":
             return b.number(condition or Flag(True))
@@ -284,7 +284,10 @@ class Resolver:
             if axis.size is None:
                 self.sized(axis, span)
         chosen = aggregates.Selection(frozenset(places), condition, self._sized(node))
-        return self._apply(name, node, node.args, chosen, inner)
+        found = self._apply(name, node, node.args, chosen, inner)
+        if name in ("argmax", "argmin") and indices and indices[0][1].low:
+            found = b.add(found, b.const(indices[0][1].low))  # the number of an index, not its position
+        return found
 
     def _apply(
         self, name: str, node: s.Node, args: tuple[s.Node, ...], chosen: aggregates.Selection, scope: Scope
