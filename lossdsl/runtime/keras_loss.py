@@ -210,13 +210,21 @@ class Loss(CompiledLoss):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
         """The loss that `get_config` described. Raises LossConfigError for what it cannot have written."""
+        layer = LAYERS.get(str(config.get("layer")))
+        return cls._described(config, layer if layer is not None and layer.is_read else None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _copied, (self.get_config(),)
+
+    @classmethod
+    def _described(cls, config: Mapping[str, Any], layer: Any) -> Loss:
+        """The loss that `get_config` described, with the layer of its values, if it has any."""
         check_config(config)
         given = dict(config)
         mark = given.pop("layer", None)
         if mark is None:
             return cls(**given)
-        layer = LAYERS.get(mark)
-        if layer is None or not layer.is_read:
+        if layer is None:
             message = "the loss was saved with a layer that holds its values, which was not read from the file"
             raise LossConfigError(message, None, "load with `compile=False`, and compile with a loss made anew")
         return cls(**given, layer=layer)
@@ -228,6 +236,11 @@ class Loss(CompiledLoss):
             return config
         parameters = {**config["parameters"], **{name: dict(one.config) for name, one in self.layer.held.items()}}
         return {**config, "parameters": parameters, "layer": self.layer.mark, "version": CHANGING}
+
+
+def _copied(config: Mapping[str, Any]) -> Loss:
+    """A copy of a loss, with the same values; in another process they are those of a layer that was copied with it."""
+    return Loss._described(config, LAYERS.get(str(config.get("layer"))))
 
 
 def _spec(origin: Source, axis: tuple[int, ...], plain: Mapping[str, Any], changing: Mapping[str, Any]) -> LoadedLoss:
