@@ -12,6 +12,7 @@ from itertools import product
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
@@ -19,7 +20,7 @@ from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.mulexp import with_exponential, without_choice
 from lossdsl.transform.pairs import paired, summands, without_term
-from lossdsl.transform.scaled import NEAR, subtraction
+from lossdsl.transform.scaled import NEAR, prefix, subtraction
 from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
 
 
@@ -128,6 +129,8 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             inner = one_minus(arg, domain)
             other = {"mean": "mean", "max": "min", "min": "max"}[op.name]
             return None if inner is None or not over <= inner.axes else reduce(other, inner, over)
+        case Gather() if (total := prefix(share)) is not None:
+            return one_minus(total, domain)
         case Gather(arg, axis, index):
             inner = one_minus(arg, domain)
             return None if inner is None else Gather(inner, axis, index)
@@ -177,13 +180,10 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return b.mul(NEAR, b.call("erfc", b.neg(a)))
         case "mul", (one, other):
             return _of_product(one, other, domain)
+        case "abs", (a,):
+            return _of_distance(a, domain)
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
-            whole = b.exact(exponent)
-            is_even = whole is not None and whole.denominator == 1 and whole % 2 == 0
-            if whole == 2 and isinstance(base, Call) and base.op.name in ("tanh", "erf"):
-                return _of_square(base, domain)
-            log = domain.log(base) or (domain.log(b.neg(base)) if is_even else None)
-            return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
+            return _of_power(base, exponent, domain)
         case "sqrt", (base,):
             log = domain.log(base)
             return None if log is None else b.neg(b.call("expm1", b.mul(NEAR, log)))
@@ -228,11 +228,36 @@ def _of_cosine(product: Call, over: Axes) -> Expr | None:
     return b.where(are_directions, b.mul(NEAR, apart), b.ONE)
 
 
-def _of_square(base: Call, domain: LogDomain) -> Expr | None:
-    """1 - F^2 of an odd function F is (1 - F)*(1 + F)."""
-    (a,) = base.args
-    low, high = (_of_call(base.op.name, (side,), base, domain) for side in (a, b.neg(a)))
-    return None if low is None or high is None else b.mul(low, high)
+def _of_power(base: Expr, exponent: Expr, domain: LogDomain) -> Expr | None:
+    """1 - F^c by the logarithm of F; 1 - F^2 of a number of either sign is (1 - F)*(1 + F)."""
+    whole, values = b.exact(exponent), domain.known[base]
+    if whole == 2 and not values.is_nonnegative:
+        low, high = one_minus(base, domain), one_minus(b.neg(base), domain)
+        return None if low is None or high is None else b.mul(low, high)
+    if whole is None or whole.denominator != 1:
+        log = domain.log(base)
+    elif not values.within(_SMALL):
+        return None
+    else:
+        is_even = whole % 2 == 0
+        log = domain.size(base) if is_even else domain.log(base) if values.is_nonnegative else None
+    return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
+
+
+_SMALL = Bounds(-2.0, 2.0)
+"""What may be the sum of two probabilities: of what is larger, the logarithm has fewer digits than the power."""
+
+
+def _of_distance(difference: Expr, domain: LogDomain) -> Expr | None:
+    """1 - abs(F - G) as the complement of the larger one and the smaller one."""
+    pair = subtraction(difference)
+    if pair is None or not all(domain.known[one].is_nonnegative for one in pair):
+        return None
+    rests = [one_minus(one, domain) for one in pair]
+    if rests == [None, None]:
+        return None
+    first, second = (rest or b.sub(b.ONE, one) for rest, one in zip(rests, pair, strict=True))
+    return b.where(b.call("gt", *pair), b.add(first, pair[1]), b.add(second, pair[0]))
 
 
 def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
@@ -314,14 +339,20 @@ def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
 
 
 def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
-    """1 - (F + c) is (1 - F) - c."""
-    settled = [(sign, term) for sign, term in terms if term.is_static]
-    shares = [term for sign, term in terms if not term.is_static and sign > 0]
-    if len(shares) != 1 or len(settled) != len(terms) - 1:
+    """1 - (F + c) is (1 - F) - c, and 1 - (F - G) is (1 - F) + G."""
+    is_settled = [term.is_static for _, term in terms]
+    shares = [term for (sign, term), settled in zip(terms, is_settled, strict=True) if not settled and sign > 0]
+    if len(shares) != 1:
         return None
-    rest = one_minus(shares[0], domain)
+    (share,) = shares
+    others = [one for one in terms if one[1] is not share]
+    if not all(term.is_static or domain.known[term].is_nonnegative for _, term in others):
+        return None
+    rest = one_minus(share, domain)
+    if rest is None and any(domain.is_made_of_exponentials(term) for _, term in others):
+        rest = b.sub(b.ONE, share)
     if rest is None:
         return None
-    for sign, term in settled:
+    for sign, term in others:
         rest = b.sub(rest, term) if sign > 0 else b.add(rest, term)
     return rest

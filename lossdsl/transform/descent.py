@@ -15,8 +15,9 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LogDomain
+from lossdsl.transform.log_rules import log_of_part
 from lossdsl.transform.norms import over_norms, root
-from lossdsl.transform.pairs import paired, summands, without_term
+from lossdsl.transform.pairs import paired, summands
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, subtraction, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
@@ -151,7 +152,7 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
         return tangent
     divisor = domain.scale(below)
     if divisor.is_plain:
-        return _of_part(above, below, depth=2)
+        return None
     share = _share(above, below)
     if share is not None:
         return share
@@ -163,7 +164,11 @@ def _div(domain: LogDomain, node: Call) -> Expr | None:
         return None
     plain = b.sub(dividend.power, divisor.power)
     power = paired(plain)
-    quotient = b.mul(b.div(dividend.factor, divisor.factor), b.call("exp", power))
+    part = log_of_part(domain, above, below)
+    if part is not None:
+        quotient = b.call("exp", part)
+    else:
+        quotient = b.mul(b.div(dividend.factor, divisor.factor), b.call("exp", power))
     if power is not plain:  # as of the odds p/(1 - p)
         return quotient
     is_well = b.call("and", b.call("gt", below, b.const(LEAST)), b.call("lt", below, b.const(MOST)))
@@ -185,21 +190,6 @@ def _half_tangent(domain: LogDomain, above: Expr, below: Expr) -> Expr | None:
     if logs[0] is None or logs[1] is None:
         return None
     return b.call("tanh", b.mul(NEAR, b.sub(logs[0], logs[1])))
-
-
-def _of_part(above: Expr, below: Expr, depth: int) -> Expr | None:
-    """`a/(a + c)` with the slopes c/(a + c)^2 in a and -a/(a + c)^2 in c: those of the quotient would cancel in a."""
-    if above.is_static or not isinstance(below, Call):
-        return None
-    rest = without_term(below, above)
-    if rest is None:
-        factors = above.args if depth and isinstance(above, Call) and above.op.name == "mul" else ()
-        parts = [(factor, _of_part(one, below, depth - 1)) for factor, one in zip(factors, factors[::-1], strict=True)]
-        return next((b.mul(factor, part) for factor, part in parts if part is not None), None)
-    part = b.call("via", b.div(above, below), above, b.div(b.div(rest, below), below))
-    if rest.is_static:
-        return part
-    return b.add(part, b.call("via", b.ZERO, rest, b.neg(b.div(b.div(above, below), below))))
 
 
 def _product(domain: LogDomain, node: Call) -> Expr | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename
 from lossdsl.ir.whole import along, reduce
-from lossdsl.transform.scaled import NEAR, Scaled, name_of, subtraction
+from lossdsl.transform.canonical import canonical
+from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, name_of, subtraction
 
 if TYPE_CHECKING:
     from lossdsl.transform.log_domain import LogDomain
@@ -21,6 +23,31 @@ def difference(domain: LogDomain, expr: Expr) -> Expr | None:
     return _log_difference(domain, *pair, depth=0)
 
 
+def size_of_difference(domain: LogDomain, expr: Expr) -> Expr | None:
+    """The logarithm of the absolute value of a difference of two such numbers, whichever is larger."""
+    if domain.known[expr].is_nonnegative:
+        return difference(domain, expr)
+    pair = subtraction(expr)
+    if pair is None:
+        return None
+    one, other = pair
+    if name_of(one) == name_of(other) and name_of(one) in ("sigmoid", "norm_cdf"):
+        low, high = (b.call(name, one.children[0], other.children[0]) for name in ("min", "max"))
+        are_apart = b.call("gt", high, low)
+        smaller = b.call(name_of(one), b.where(are_apart, low, b.sub(high, b.ONE)))
+        found = _log_difference(domain, b.call(name_of(one), high), smaller, depth=0)
+        return None if found is None else b.where(are_apart, found, NOTHING)
+    if domain.scale(one).is_plain and domain.scale(other).is_plain:
+        return None
+    logs = [b.ZERO if side is b.ONE else domain.pure(domain.scale(side)) for side in pair]
+    if logs[0] is None or logs[1] is None:
+        return None
+    gap = b.call("abs", _collected(logs[0], logs[1]))
+    are_apart = b.call("gt", gap, b.ZERO)
+    rest = _log_less_exponential(domain, b.neg(b.where(are_apart, gap, b.ONE)))
+    return b.where(are_apart, b.add(b.call("max", logs[0], logs[1]), rest), NOTHING)
+
+
 def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | None:
     if depth < 4 and (choice := _of_choice(domain, one, other, depth)) is not None:
         return choice
@@ -30,9 +57,9 @@ def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Ex
     if same == {"sigmoid"}:
         a, c = one.children[0], other.children[0]
         both = b.add(b.call("log_sigmoid", a), b.call("log_sigmoid", b.neg(c)))
-        return b.add(both, b.call("log1mexp", b.sub(c, a)))
+        return b.add(both, _log_of_gap(domain, c, a))
     if same == {"norm_cdf"}:
-        return b.call("log_norm_cdf_diff", one.children[0], other.children[0])
+        return _between(domain, one.children[0], other.children[0])
     left, right = domain.scale(one), domain.scale(other)
     if right.is_plain and left.is_plain:
         return _log_of_rest(domain, other) if one is b.ONE else None
@@ -41,7 +68,40 @@ def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Ex
     high, low = domain.pure(left), domain.pure(right)
     if high is None or low is None:
         return None
-    return b.add(high, b.call("log1mexp", b.sub(low, high)))
+    return b.add(high, _log_of_gap(domain, low, high))
+
+
+def _log_of_gap(domain: LogDomain, low: Expr, high: Expr) -> Expr:
+    """log(1 - exp(low - high)), by what is left of the difference once what both have is gone."""
+    power = _collected(low, high)
+    if name_of(power) == "neg" and name_of(power.children[0]) == "softplus":
+        return b.call("log_sigmoid", power.children[0].children[0])
+    return _log_less_exponential(domain, power)
+
+
+def _collected(one: Expr, other: Expr) -> Expr:
+    """A difference without what both sides have."""
+    gap = b.sub(one, other)
+    found = canonical((gap,))[0]
+    return found if found.axes == gap.axes else gap
+
+
+def _between(domain: LogDomain, a: Expr, c: Expr) -> Expr:
+    """log(norm_cdf(a) - norm_cdf(c)); where a is c and an exponential, of one that is too small for their sum.
+
+    The density in the middle, times the gap: what is left out is of the order of the fourth power of the gap.
+    """
+    plain, gap = b.call("log_norm_cdf_diff", a, c), _collected(a, c)
+    scaled = domain.scale(gap)
+    power = None if scaled.is_plain else domain.pure(scaled)
+    if power is None:
+        return plain
+    middle = b.add(c, b.mul(NEAR, gap))
+    square = b.power(middle, b.TWO)
+    rest = b.div(b.mul(b.power(gap, b.TWO), b.sub(square, b.ONE)), b.const(24))
+    near = b.sub(b.add(power, rest), b.add(b.mul(NEAR, square), b.const(0.5 * math.log(2 * math.pi))))
+    is_near = b.call("lt", b.mul(gap, b.add(b.ONE, b.call("abs", middle))), b.const(0.01))
+    return b.where(is_near, near, b.call("log_norm_cdf_diff", a, b.where(is_near, b.sub(a, b.ONE), c)))
 
 
 def _of_choice(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | None:
@@ -75,7 +135,13 @@ def log_rest(domain: LogDomain, share: Expr, scaled: Scaled) -> Expr | None:
     plain = b.call("log1mexp", power)
     if name_of(share) != "exp":  # whose exponent is there; a logarithm of what is small has fewer digits than that
         plain = b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), plain)
-    away = _away(domain, power)  # where F is so near to 1 that even its logarithm is tiny
+    return _log_less_exponential(domain, power, plain)
+
+
+def _log_less_exponential(domain: LogDomain, power: Expr, plain: Expr | None = None) -> Expr:
+    """log(1 - exp(power)); where that is so near to 0 that even the power is tiny, by the logarithm of the power."""
+    plain = plain or b.call("log1mexp", power)
+    away = _away(domain, power)
     if away is None:
         return plain
     tiny = b.call("gt", power, b.const(-1e-6))
@@ -85,6 +151,8 @@ def log_rest(domain: LogDomain, share: Expr, scaled: Scaled) -> Expr | None:
 def _away(domain: LogDomain, power: Expr) -> Expr | None:
     """The logarithm of less a logarithm near 0, log(-log(F)), which is log(1 - F) but for half of 1 - F."""
     match power:
+        case Const(0):
+            return NOTHING
         case Call(op, (a,)) if op.name == "log_sigmoid":
             return b.call("log_softplus", b.neg(a))
         case Call(op, (a,)) if op.name == "log_norm_cdf":
@@ -109,6 +177,8 @@ def _away(domain: LogDomain, power: Expr) -> Expr | None:
             return b.sub(along("log_softmax_rest", a, over), b.mul(NEAR, power))
         case Gather(arg, axis, index) if (away := _away(domain, arg)) is not None:
             return Gather(away, axis, index)
+        case Rename(arg, old, new) if (away := _away(domain, arg)) is not None:
+            return Rename(away, old, new)
     scaled = domain.scale(b.neg(power))
     return None if scaled.is_plain else scaled.log
 

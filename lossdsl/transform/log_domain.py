@@ -24,7 +24,7 @@ from lossdsl.transform.log_rules import RULES
 from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.lower import largest
 from lossdsl.transform.pairs import summands
-from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, unshifted
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, prefix, unshifted
 
 
 class LogDomain:
@@ -79,6 +79,10 @@ class LogDomain:
         scaled = self.scale(expr)
         return None if scaled.is_plain and scaled.better is None else scaled.log
 
+    def size(self, expr: Expr) -> Expr | None:
+        """The logarithm of the absolute value, if it descends."""
+        return self.log(b.call("abs", expr))
+
     def log_of(self, expr: Expr) -> Expr:
         """The logarithm, whether it descends or not."""
         return self.log(expr) or b.call("log", expr)
@@ -119,6 +123,9 @@ class LogDomain:
                 return self._reduced(expr, op.name, arg, over)
             case Along(op, (arg,), over) if op.name in _LOG_OF_WHOLE:
                 return Scaled(b.ONE, along(_LOG_OF_WHOLE[op.name], arg, over))
+            case Gather() if (total := prefix(expr)) is not None:
+                found = self.scale(total)
+                return Scaled(expr) if found.is_plain and found.better is None else found
             case Gather(arg, axis, index):
                 return self.each(expr, arg, lambda part: Gather(part, axis, index) if axis in part.axes else part)
             case Rename(arg, old, new):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
+from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Expr
-from lossdsl.transform.log_difference import difference, log_rest
-from lossdsl.transform.pairs import paired
-from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, name_of, subtraction
+from lossdsl.transform.log_difference import difference, log_rest, size_of_difference
+from lossdsl.transform.pairs import paired, without_term
+from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, subtraction
 
 if TYPE_CHECKING:
     from lossdsl.transform.log_domain import LogDomain
@@ -44,10 +46,23 @@ def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     return Scaled(b.mul(one.factor, other.factor), b.add(one.power, other.power))
 
 
+def log_of_part(d: LogDomain, above: Expr, below: Expr) -> Expr | None:
+    """log(a/(a + c)) as -softplus(log(c) - log(a)), and log((a + c)/a) likewise."""
+    for sign, one, total in ((-1, above, below), (1, below, above)):
+        rest = without_term(total, one)
+        if rest is not None and d.is_positive(one) and d.is_positive(rest):
+            found = b.call("softplus", b.sub(d.log_of(rest), d.log_of(one)))
+            return found if sign > 0 else b.neg(found)
+    return None
+
+
 def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     one, other = map(d.scale, args)
     if one.is_plain and other.is_plain:
         return Scaled(expr)
+    part = log_of_part(d, *args)
+    if part is not None:
+        return Scaled(b.ONE, part)
     one, other = one.by_logarithm, other.by_logarithm
     return Scaled(b.div(one.factor, other.factor), paired(b.sub(one.power, other.power)))
 
@@ -63,10 +78,28 @@ def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 def _raised(d: LogDomain, expr: Expr, base: Expr, exponent: Expr) -> Scaled:
     inner = d.scale(base).by_logarithm
     if inner.is_plain:
-        power = difference(d, base)
+        power = _log_of_base(d, base, b.exact(exponent))
         return Scaled(expr) if power is None else Scaled(b.ONE, b.mul(exponent, power))
     factor = b.ONE if inner.factor is b.ONE else b.power(inner.factor, exponent)
     return Scaled(factor, b.mul(exponent, inner.power))
+
+
+def _log_of_base(d: LogDomain, base: Expr, exponent: Fraction | None) -> Expr | None:
+    """The logarithm of the absolute value of a difference, as far as its power is that of it."""
+    if exponent is not None and exponent.denominator == 1:
+        if exponent % 2 == 0:
+            return size_of_difference(d, base)
+        if not d.known[base].is_nonnegative:
+            return None
+    return difference(d, base)  # a power that is no whole number has no value at less than 0
+
+
+def _abs(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    inner = d.scale(args[0]).by_logarithm
+    if not inner.is_plain:
+        return Scaled(b.call("abs", inner.factor), inner.power)
+    size = size_of_difference(d, args[0])
+    return Scaled(expr) if size is None else Scaled(b.ONE, size)
 
 
 def _pow(d: LogDomain, expr: Expr, args: Args) -> Scaled:
@@ -98,8 +131,17 @@ def _extreme(d: LogDomain, expr: Expr, args: Args) -> Scaled:
         return next(one for one, arg in zip(found, args, strict=True) if not b.is_const(arg, 0))
     pure = [d.pure(one) for one in found]
     if pure[0] is None or pure[1] is None:
-        return Scaled(expr)
+        return _extreme_of_any(d, expr, args, pure)
     return Scaled(b.ONE, b.call(name_of(expr), *(b.number(one) for one in pure if one is not None)))
+
+
+def _extreme_of_any(d: LogDomain, expr: Expr, args: Args, pure: list[Expr | None]) -> Scaled:
+    """The larger, or smaller, of what is positive and a number of any sign: its logarithm is asked where it is that."""
+    for one, power, other in ((args[0], pure[0], args[1]), (args[1], pure[1], args[0])):
+        if power is not None and d.scale(other).is_plain:
+            is_chosen = b.call("gt" if name_of(expr) == "max" else "lt", other, one)
+            return Scaled(b.ONE, b.where(is_chosen, b.call("log", b.where(is_chosen, other, b.ONE)), power))
+    return Scaled(expr)
 
 
 def _stop(d: LogDomain, expr: Expr, args: Args) -> Scaled:
@@ -113,15 +155,34 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     pair = subtraction(expr)
-    if pair is not None and pair[0] is b.ONE:
-        share = d.scale(pair[1])
-        rest = None if share.is_plain else log_rest(d, pair[1], share)
-        if rest is not None:
-            return Scaled(b.ONE, rest)
+    condition = None if pair is None else condition_of(pair[1])
+    if pair is not None and condition is not None and d.known[pair[0]].within(UNIT):
+        return _less_condition(d, expr, pair[0], condition)
+    if pair is not None and pair[0] is b.ONE and not d.scale(pair[1]).is_plain:
+        return _rest(d, expr, pair[1])
     return d.near_one(expr, d.chosen(expr, d.added(expr)))
 
 
+def _less_condition(d: LogDomain, expr: Expr, share: Expr, condition: Expr) -> Scaled:
+    """F - onehot(t), as softmax(x) - onehot(t), is -(1 - F) at one place and F at the others."""
+    own = d.scale(share)
+    rest = None if own.is_plain else log_rest(d, share, own)
+    if rest is None:
+        return Scaled(expr)
+    return Scaled(b.where(condition, b.const(-1), own.factor), b.where(condition, rest, own.power))
+
+
+def _rest(d: LogDomain, expr: Expr, share: Expr) -> Scaled:
+    """1 - F, with its sign as the factor where F may be more than 1."""
+    if d.known[share].high <= 1:
+        rest = log_rest(d, share, d.scale(share))
+        return Scaled(expr) if rest is None else Scaled(b.ONE, rest)
+    size = size_of_difference(d, expr)
+    return Scaled(expr) if size is None else Scaled(b.call("sign", expr), size)
+
+
 RULES: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
+    "abs": _abs,
     "exp": _exp,
     "sigmoid": _by_logarithm("log_sigmoid"),
     "norm_cdf": _by_logarithm("log_norm_cdf"),

@@ -203,6 +203,8 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
         case Call(op, (a,)) if op.name == "softplus":
             weight = None if is_sum else _coefficient(other, a)
             return _whole_softplus(a, other) if is_sum else None if weight is None else _weighed(weight, a)
+        case Call(op, powers) if op.name == "logaddexp" and not is_sum and other in powers:
+            return b.call("softplus", b.sub(powers[0] if other is powers[1] else powers[1], other))
         case Call(op, (a,)) if op.name == "log_sigmoid" and not is_sum:
             return a if other is b.call("log_sigmoid", b.neg(a)) else None
         case Call(op, (Call(inner, (power,)),)) if (op.name, inner.name) == ("log1p", "exp") and is_sum:

@@ -8,7 +8,7 @@ from functools import reduce as fold
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce
 from lossdsl.ir.whole import INF
 from lossdsl.transform.pairs import summands
 
@@ -60,6 +60,23 @@ def unshifted(power: Expr, over: Axes) -> tuple[Expr, Expr | None]:
     if isinstance(power, Call) and power.op.name == "sub" and not power.args[1].axes & over:
         return power.args[0], power.args[1]
     return power, None
+
+
+def condition_of(part: Expr) -> Expr | None:
+    """The condition that a number of 0 or 1 tells."""
+    return part.args[0] if isinstance(part, Call) and part.op.name == "truth" else None
+
+
+def prefix(node: Gather) -> Expr | None:
+    """An element of a cumulated sum as the sum of what comes before it, and of itself; None for any other element."""
+    cumulated, axis, index = node.arg, node.axis, node.index
+    if not (isinstance(cumulated, Along) and cumulated.op.name == "cumsum" and cumulated.over == frozenset({axis})):
+        return None
+    exact = b.exact(index)
+    if axis in index.axes or (exact is not None and exact < 0):
+        return None
+    side = "ge" if cumulated.reverse else "le"
+    return b.total(b.where(b.call(side, Position(axis), index), cumulated.args[0], b.ZERO), cumulated.over)
 
 
 def subtraction(expr: Expr) -> tuple[Expr, Expr] | None:

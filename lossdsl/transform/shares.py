@@ -16,7 +16,7 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Rename
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import may_be_empty, reduce
 from lossdsl.transform.pairs import multiplied, summands
-from lossdsl.transform.scaled import NEAR
+from lossdsl.transform.scaled import NEAR, condition_of
 
 Complement = Callable[[Expr], Expr | None]
 
@@ -30,7 +30,7 @@ def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Ex
     factors = multiplied(arg)
     for place, weight in enumerate(factors):
         others = [*factors[:place], *factors[place + 1 :]]
-        chosen = _condition(others[0]) if len(others) == 1 and _is_whole(weight, over, known.units) else None
+        chosen = condition_of(others[0]) if len(others) == 1 and _is_whole(weight, over, known.units) else None
         if chosen is not None:
             return reduce("sum", b.spread(b.where(chosen, b.ZERO, weight), over), over)
         if others and _is_whole(weight, over, known.units):
@@ -41,18 +41,13 @@ def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Ex
     return None
 
 
-def _condition(part: Expr) -> Expr | None:
-    """The condition that a number of 0 or 1 tells."""
-    return part.args[0] if isinstance(part, Call) and part.op.name == "truth" else None
-
-
 def of_condition(node: Call, complement: Complement) -> Expr | None:
     """A probability less the number of a condition, `softmax(x) - onehot(t)`: less 1, it is its complement."""
     terms = summands(node, 2)
     if [sign for sign, _ in terms] not in ([1, -1], [-1, 1]):
         return None
     for (sign, share), (_, other) in (terms, terms[::-1]):
-        condition = _condition(other)
+        condition = condition_of(other)
         rest = None if condition is None or not share.axes >= condition.axes else complement(share)
         if condition is not None and rest is not None:
             found = b.where(condition, b.neg(rest), share)

@@ -28,7 +28,23 @@ def _softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> 
 
 
 def _log_softmax(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
-    return b.sub(adjoint, times(_total(adjoint, over), along("softmax", arg, over)))
+    share = along("softmax", arg, over)
+    if _is_multiple(adjoint, share, over):  # as in an entropy: what is added to all log p at once is no slope
+        return b.ZERO
+    return b.sub(adjoint, times(_total(adjoint, over), share))
+
+
+def _is_multiple(expr: Expr, share: Expr, over: Axes) -> bool:
+    """Whether an expression is something times a number that is one along some axes."""
+    match expr:
+        case Call(op, (arg,)) if op.name == "neg":
+            return _is_multiple(arg, share, over)
+        case Call(op, (one, other)) if op.name == "mul":
+            sides = ((one, other), (other, one))
+            return any(not part.axes & over and _is_multiple(rest, share, over) for part, rest in sides)
+        case Call(op, (above, below)) if op.name == "div":
+            return not below.axes & over and _is_multiple(above, share, over)
+    return expr is share
 
 
 def _by_others(rule: Rule) -> Rule:
