@@ -11,11 +11,12 @@ import os
 
 import numpy as np
 import pytest
-from digits import WRITTEN, check
-from hypothesis import HealthCheck, example, given, settings
+from digits import HEADER, WRITTEN, Truth, check
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import lossdsl
+from lossdsl.oracle.number_systems import mp_numbers
 
 # --- formulas -----------------------------------------------------------------------------------------------------
 
@@ -54,6 +55,7 @@ def composed(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("max({}, {})".format, inner, inner),
         st.builds("min({}, {})".format, inner, inner),
         st.builds("(1 - (1 - {})*(1 - {}))".format, inner, inner),
+        st.builds("({0} + {1} - {0}*{1})".format, inner, inner),
     )
 
 
@@ -92,6 +94,42 @@ def test_digits_are_kept(body, label, row):
 @pytest.mark.parametrize("body, label, row", WRITTEN, ids=[body for body, _, _ in WRITTEN])
 def test_what_papers_write_keeps_its_digits(body, label, row):
     check(body, label, row, on_numpy)
+
+
+EITHER_SIGN = (
+    "log(abs(d))",
+    "log(d^2 + 1e-3)",
+    "sqrt(d^2)",
+    "1 - d^2",
+    "log(1 - d^2/4)",
+    "(d^2)^0.3",
+    "-log(1 - abs(d)/2)",
+    "d^2/(1 + d^2)",
+    "log(sum[j]((d + j)^2))",
+    "d^3*exp(x[2])",
+)
+PLAIN = st.one_of(PROBABILITIES, st.sampled_from(["exp(x[0])", "exp(-x[1])", "x[1]", "x[2]", "t", "0.7", "1"]))
+
+
+@settings(max_examples=int(os.environ.get("LOSSDSL_EXAMPLES", "60")), suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(EITHER_SIGN), PLAIN, PLAIN, st.integers(0, 1), LOGITS)
+@example("log(abs(d))", "exp(x[0])", "exp(-x[1])", 0, [-110.0, -100.0, 0.0])
+@example("sqrt(d^2)", "sigmoid(x[0])", "0.7", 0, [0.25, 0.0, 0.0])
+def test_differences_may_have_either_sign(body, one, other, label, row):
+    """No form takes a difference for positive that is not; how many digits it has is another matter."""
+    assume("x" in one + other)
+    sides = (f"where(t < 9, {side}, x[0])" for side in (one, other))  # a loss has to have an input
+    texts = [f"{HEADER}{text}" for text in (*sides, f"d = {one} - ({other})\n{body}")]
+    first, second, true = (Truth(text, label).at(row) for text in texts)
+    m = mp_numbers(60)
+    sizes = [abs(side[0]) for side in (first, second)]
+    assume(abs(first[0] - second[0]) > max(sizes) / 64)  # a nearer one has lost its digits before it is a logarithm
+    assume(all(m.isfinite(one) and (one == 0 or 1e-25 < abs(one) < 1e25) for one in (*sizes, *true)))
+    got = on_numpy(texts[2], np.array([label], np.int32), np.array([row], np.float32))
+    largest = max(map(abs, true[1:]))
+    assert abs(got[0] - true[0]) <= 1e-4 * max(abs(true[0]), 1e-2)
+    for slope, expected in zip(got[1:], true[1:], strict=True):
+        assert abs(slope - expected) <= 1e-3 * max(largest, 1e-2)
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,15 @@ def sampled(rule, rng):
 @pytest.mark.parametrize("rule", TRUE, **NAMED)
 def test_a_rule_is_true_to_50_digits(rule, rng):
     compared = 0
+    exact = mp_numbers(120)  # a left side that rounds to 1 in between, as tanh does, has lost some of them
     for point in sampled(rule, rng):
-        left = valued(rule.left, point, M)
+        left = valued(rule.left, point, exact)
         if not M.isfinite(left):
             continue
         compared += 1
         if compared == 60:
             break
-        right = valued(rule.right, point, M)
+        right = valued(rule.right, point, exact)
         assert abs(left - right) <= M.mpf("1e-40") * (1 + abs(left)), (rule.name, point)
     assert compared >= 20
 

@@ -42,7 +42,10 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
                 return _angle(node, cosine, domain) or node
         return node
 
-    return b.mapped(roots, change)
+    def by_tangent(node: Expr) -> Expr:  # at last, for a complement reads differences as they are
+        return (difference(node) if isinstance(node, Call) and node.op.name in ("add", "sub") else None) or node
+
+    return b.mapped(b.mapped(roots, change), by_tangent)
 
 
 def _difference(node: Call, domain: LogDomain) -> Expr | None:
@@ -56,10 +59,11 @@ def _difference(node: Call, domain: LogDomain) -> Expr | None:
         whole = b.exact(term)
         if not whole:
             continue
-        size, share = _with_coefficient(other)
-        ratio = other_sign * size / (sign * whole)
-        rest = one_minus(share if ratio < 0 else b.neg(share), domain) if abs(ratio) == 1 else None
-        return None if rest is None else b.mul(b.const(sign * whole), rest)
+        for size, share in (_with_coefficient(other), (Fraction(1), other)):
+            ratio = other_sign * size / (sign * whole)
+            if abs(ratio) == 1:
+                rest = one_minus(share if ratio < 0 else b.neg(share), domain)
+                return None if rest is None else b.mul(b.const(sign * whole), rest)
     return None
 
 
@@ -80,7 +84,6 @@ def _less_root(node: Call, domain: LogDomain) -> Expr | None:
 
 _DIFFERENCES: tuple[Callable[[Call, LogDomain], Expr | None], ...] = (
     _difference,
-    lambda node, domain: difference(node),
     lambda node, domain: of_condition(node, lambda part: one_minus(part, domain)),
     _less_root,
 )
@@ -295,14 +298,16 @@ def _squared_difference(above: Expr, below: Expr) -> Expr | None:
 
 
 def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
-    """The factors of a product in either order, the second with the sign; 1 is a factor of what is no product."""
+    """The factors of a product in either order, one of them with the sign; 1 is a factor of what is no product."""
     pairs: list[tuple[Expr, Expr]] = [(term, b.ONE)]
     if isinstance(term, Call) and term.op.name == "mul":
         first, second = term.args
         pairs += [(first, second), (second, first)]
         if isinstance(second, Call) and second.op.name == "erfc":  # half of it is a probability
             pairs.append((b.mul(b.TWO, first), b.mul(NEAR, second)))
-    return [(one, other if sign > 0 else b.neg(other)) for one, other in pairs]
+    if sign > 0:
+        return pairs
+    return [turned for one, other in pairs for turned in ((one, b.neg(other)), (b.neg(one), other))]
 
 
 def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
+from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
@@ -17,7 +18,7 @@ from lossdsl.transform.complement import one_minus
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.log_rules import log_of_part
 from lossdsl.transform.norms import over_norms, root
-from lossdsl.transform.pairs import paired, summands
+from lossdsl.transform.pairs import paired, summands, union
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, subtraction, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
@@ -120,7 +121,19 @@ def _expm1(domain: LogDomain, node: Call) -> Expr | None:
 # --- sums and quotients ---------------------------------------------------------------------------------------------
 
 
+def _union(domain: LogDomain, node: Call) -> Expr | None:
+    """`F + G - F*G` of probabilities as 1 - (1 - F)*(1 - G), whose logarithm and slopes are known."""
+    pair = union(node)
+    if pair is None or not all(domain.known[one].within(UNIT) for one in pair):
+        return None
+    one, other = pair
+    return b.sub(b.ONE, b.mul(b.sub(b.ONE, one), b.sub(b.ONE, other)))
+
+
 def _sum(domain: LogDomain, node: Call) -> Expr | None:
+    either = _union(domain, node)
+    if either is not None:
+        return either
     found = paired(node, domain.known.units)
     if found is not node:
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import reduce as fold
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
@@ -69,6 +70,18 @@ def without_term(total: Expr, term: Expr) -> Expr | None:
     """A sum without one of its terms, which may be a sum; None if it has no such term."""
     left = _less(summands(total, _FEW), summands(term, _FEW))
     return None if not left else _summed(left)
+
+
+def union(node: Expr) -> tuple[Expr, Expr] | None:
+    """F and G of a sum `F + G - F*G`, either of which may be a sum."""
+    terms = summands(node, _FEW)
+    for place, (sign, product) in enumerate(terms):
+        factors = multiplied(product) if sign < 0 else []
+        for split, one in enumerate(factors if len(factors) > 1 else []):
+            other = fold(b.mul, [*factors[:split], *factors[split + 1 :]])
+            if _less(terms[:place] + terms[place + 1 :], [(1, one), (1, other)]) == []:
+                return one, other
+    return None
 
 
 def _summed(terms: Terms) -> Expr:

@@ -15,7 +15,8 @@ from lossdsl.transform.descent import descended
 from lossdsl.transform.fewer_passes import affine_choices, doubled, shared_choices
 from lossdsl.transform.lower import lowered
 from lossdsl.transform.masks import masked
-from lossdsl.transform.probabilities import linked
+from lossdsl.transform.own_axes import with_own_axes
+from lossdsl.transform.probabilities import linked, with_parts
 from lossdsl.transform.products import small_first
 from lossdsl.transform.rules import stable
 
@@ -46,9 +47,12 @@ MASKS = (
 """Of the loss as it was written, before anything else."""
 
 STABILIZE = (
+    Pass("axes", "an index over an axis that nothing else varies along is that axis",
+         lambda exprs, known: with_own_axes(exprs)),
     Pass("rules", "the early rules: functions that keep their digits", lambda exprs, known: stable(exprs, known)),
     Pass("descent", "logarithms, quotients and powers descend to the logits",
          lambda exprs, known: stable(descended(exprs, known), known)),
+    Pass("parts", "a part of a whole has slopes that do not cancel", lambda exprs, known: with_parts(exprs)),
 )  # fmt: skip
 """Numerically stable forms, from which readers' gradients are taken as well."""
 

@@ -19,11 +19,9 @@ _FAMILY = ("softmax", "softmax_rest")
 
 
 def linked(roots: Iterable[Expr]) -> tuple[Expr, ...]:
-    """The roots with each probability of a label differentiated by way of its logarithm, and with parts of a whole."""
+    """The roots with each probability of a label differentiated by way of its logarithm."""
 
     def change(node: Expr) -> Expr:
-        if isinstance(node, Call):
-            return (of_part(*node.args) if node.op.name == "div" else None) or node
         if not (isinstance(node, Gather) and isinstance(node.arg, Along) and node.arg.op.name in _FAMILY):
             return node
         whole = node.arg
@@ -35,6 +33,18 @@ def linked(roots: Iterable[Expr]) -> tuple[Expr, ...]:
 
         share = of("softmax")
         return b.call("via", node, of("log_softmax"), share if whole.op.name == "softmax" else b.neg(share))
+
+    return b.mapped(roots, change)
+
+
+def with_parts(roots: Iterable[Expr]) -> tuple[Expr, ...]:
+    """The roots with `a/(a + c)` differentiated as a part of a whole."""
+
+    def change(node: Expr) -> Expr:
+        if not isinstance(node, Call) or node.op.name != "div":
+            return node
+        above, below = node.args
+        return of_part(above, below) or node
 
     return b.mapped(roots, change)
 
