@@ -18,7 +18,7 @@ from lossdsl.oracle.interpreter import evaluate, filled
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.source import Source
 
-DIGITS = 400
+DIGITS = 700
 STEP = mp_numbers(DIGITS).mpf(10) ** -120
 ULPS = 16.0
 """As many roundings as a dozen operations make."""

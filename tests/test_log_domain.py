@@ -1,4 +1,4 @@
-"""What a paper writes with probabilities keeps its digits: random formulas in float32, against mpmath at 400 digits.
+"""What a paper writes with probabilities keeps its digits: random formulas in float32, against mpmath at 700 digits.
 
 The formulas are made of probabilities of logits, which may be of any size: a probability, one less a probability,
 products, powers, mixtures, choices, products over an axis. Of each, logarithm, power and complement are tried.

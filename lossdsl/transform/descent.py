@@ -38,7 +38,10 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
         found = None if rule is None else rule(domain, node)
         return node if found is None or found.axes != node.axes else found  # of x - x, the axes would be lost
 
-    return b.mapped(roots, change)
+    def apart(node: Expr) -> Expr:  # first, for exponentials among factors become one
+        return (_union(domain, node) if isinstance(node, Call) and node.op.name in ("add", "sub") else None) or node
+
+    return b.mapped(b.mapped(roots, apart), change)
 
 
 def _of_largest(node: Reduce) -> Expr | None:
@@ -64,7 +67,7 @@ def _log1p(domain: LogDomain, node: Call) -> Expr | None:
     (arg,) = node.args
     if isinstance(arg, Call) and arg.op.name == "neg":
         return domain.log(b.sub(b.ONE, arg.args[0]))
-    if domain.known[arg].high <= 1 or not domain.known[arg].is_nonnegative:
+    if domain.known[arg].high <= 1:
         return None  # log1p of an exponential that cannot overflow is as good
     found = domain.log(b.add(b.ONE, arg))
     if found is None or (isinstance(found, Call) and found.op.name == "softplus"):
@@ -131,9 +134,6 @@ def _union(domain: LogDomain, node: Call) -> Expr | None:
 
 
 def _sum(domain: LogDomain, node: Call) -> Expr | None:
-    either = _union(domain, node)
-    if either is not None:
-        return either
     found = paired(node, domain.known.units)
     if found is not node:
         return found

@@ -162,8 +162,8 @@ def _away(domain: LogDomain, power: Expr) -> Expr | None:
         case Call(op, (factor, inner)) if op.name == "mul":
             if domain.is_positive(inner):
                 factor, inner = inner, factor
-            away = _away(domain, inner) if domain.is_positive(factor) else None
-            return None if away is None else b.add(b.call("log", factor), away)
+            if domain.is_positive(factor) and (away := _away(domain, inner)) is not None:
+                return b.add(b.call("log", factor), away)
         case Call(op, (one, other)) if op.name == "add":
             first, second = _away(domain, one), _away(domain, other)
             return None if first is None or second is None else b.call("logaddexp", first, second)

@@ -94,6 +94,11 @@ def _log_of_base(d: LogDomain, base: Expr, exponent: Fraction | None) -> Expr | 
     return difference(d, base)  # a power that is no whole number has no value at less than 0
 
 
+def _expm1(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    size = size_of_difference(d, expr)
+    return Scaled(expr) if size is None else Scaled(b.call("sign", args[0]), size)
+
+
 def _abs(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     inner = d.scale(args[0]).by_logarithm
     if not inner.is_plain:
@@ -184,6 +189,7 @@ def _rest(d: LogDomain, expr: Expr, share: Expr) -> Scaled:
 RULES: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
     "abs": _abs,
     "exp": _exp,
+    "expm1": _expm1,
     "sigmoid": _by_logarithm("log_sigmoid"),
     "norm_cdf": _by_logarithm("log_norm_cdf"),
     "softplus": _by_logarithm("log_softplus"),

@@ -50,6 +50,8 @@ def _named_inside(expr: Expr, index: Axis, done: dict[Expr, Expr | None]) -> Exp
     if None in children:
         return None
     found = b.rebuild(expr, tuple(child for child in children if child is not None))
+    if isinstance(found, Rename) and found.new == index:  # a diagonal of two, which this is one of
+        return Rename(found.arg, found.old, LAST)
     if isinstance(found, Along) and index in found.over:
         return Along(found.op, found.args, found.over - {index} | {LAST}, found.reverse)
     return found
