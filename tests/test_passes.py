@@ -11,6 +11,8 @@ from lossdsl import pipeline
 from lossdsl.oracle.interpreter import evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import points
+from lossdsl.source import Source
+from lossdsl.transform.own_axes import with_own_axes
 from lossdsl.transform.passes import COMPUTE, PASSES, VALUE, through
 
 M = mp_numbers(80)
@@ -71,3 +73,28 @@ def test_a_pass_is_a_row_with_a_name_of_its_own():
     assert program.show("rules") == "where(t == -1, 0, logsumexp(x) - x[t])"
     assert program.show("descent") == "where(t == -1, 0, -log_softmax(x)[t])"
     assert "excess" in program.show("lowered")
+
+
+@pytest.mark.parametrize(
+    "written, is_own",
+    [
+        ("sum[k](x[k]*t[k])", True),
+        ("sum[k if k > 0](softmax(x)[k]*k)", True),
+        ("sum[k](cumsum(x)[k])", True),
+        ("s[j in last, i in last] = x[j]*t[i]\nmean[i in last](s[i, i])", True),
+        ("sum[k](x[k])*x[0]", True),
+        ("mean(sum[k](x[k]*t))", False),  # what is summed varies along `last` at hand as well
+        ("sum[j, k](x[j]*t[k])", False),
+        ("sum[k](x[k + 1])", False),
+        ("sum[k](sum(x*t[k]))", False),
+    ],
+)
+def test_an_index_is_the_axis_itself_where_nothing_else_varies_along_it(written, is_own, rng):
+    loss = pipeline.program(pipeline.parsed(Source(f"loss own(t, x)\n{written}"))).loss
+    (form,) = with_own_axes((loss.result,))
+    assert (form is not loss.result) is is_own
+    given = {spec.nodes[0]: rng.normal(size=(2, 1, 4)) for spec in loss.inputs}
+    sizes = {"batch": 2, "space": 1, "last": 4}
+    exact = {node: np.vectorize(M.mpf)(array) for node, array in given.items()}
+    one, other = (evaluate([root], exact, M, sizes)[root] for root in (loss.result, form))
+    assert near(one, other)
