@@ -30,6 +30,7 @@ from lossdsl.refute.grid_search import GridSearch, ValueCache
 from lossdsl.refute.held_predictions import HeldPrediction, held_prediction
 from lossdsl.refute.missing_elements import MissingElement, missing_elements
 from lossdsl.refute.parameter_needs import ParameterNeed, needs
+from lossdsl.refute.sides import on_the_wrong_side
 from lossdsl.refute.tensor_domain import over_tensors
 
 
@@ -180,7 +181,9 @@ class Analyzer:
             return None
         if self.search is not None and (found := rewarded(self.search)) is not None:
             return found
-        return None if self.cases[0].view.moves else most_at_agreement(self.program)
+        if self.cases[0].view.moves:
+            return None
+        return most_at_agreement(self.program) or on_the_wrong_side(self.program)
 
     @cached_property
     def held(self) -> HeldPrediction | None:

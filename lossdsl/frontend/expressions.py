@@ -136,7 +136,8 @@ class Resolver:
         if text in function_names():
             raise LossTypeError(f"`{text}` is a function", span, f"call it: `{text}(…)`")
         if text in scope.words:
-            raise LossNameError(f"`{text}` is an axis", span, f"it stands in square brackets, as in `sum[{text}](e)`")
+            hint = f"it stands in the brackets of an aggregate, as in `sum[{text}](e)` or `sum[j in {text}](x[j])`"
+            raise LossNameError(f"`{text}` is an axis", span, hint)
         raise LossNameError(f"`{text}` is not defined", span, scope.hint(text))
 
     def _chain(self, node: s.Chain, scope: Scope) -> Expr:

@@ -82,6 +82,7 @@ FUNCTIONS = (
     ForeignWord("ndtr normcdf norm_cdf_ cdf Phi Φ phi_cdf", "norm_cdf(a)"),
     ForeignWord("log_ndtr logcdf log_normcdf", "log_norm_cdf(a)"),
     ForeignWord("pdf norm_pdf normpdf normal_pdf gaussian", "exp(-a^2/2)/sqrt(2*pi)"),
+    ForeignWord("log_prob logpdf log_pdf norm_logpdf", "", "write the logarithm of the density, as `-(a - m)^2/(2*s^2) - log(s)`"),
     ForeignWord("erfinv ndtri probit ppf", "", "there is no inverse of `erf` or `norm_cdf`"),
     ForeignWord("i0 i0e bessel_i0 besseli0", "log_i0(a)", "that is its logarithm"),
     ForeignWord("iv ive besseli bessel_i", "log_bessel_i(v, a)", "that is its logarithm"),
@@ -165,6 +166,9 @@ FUNCTIONS = (
     ForeignWord("arg_max", "argmax(a)"),
     ForeignWord("arg_min", "argmin(a)"),
     ForeignWord("entropy", "-sum(xlogy(p, p))"),
+    ForeignWord("Cov cov covariance", "mean((a - mean(a))*(b - mean(b)))", "over samples with `[batch]` behind each `mean`"),
+    ForeignWord("corr corrcoef pearsonr pearson correlation", "dot(normalize(a - mean(a)), normalize(b - mean(b)))"),
+    ForeignWord("unique histogram histc digitize bucketize", "", "there are no sets: `count(e == k)` tells how often k occurs"),
     # vectors
     ForeignWord("l2norm l2_norm euclidean vector_norm frobenius", "norm(a)"),
     ForeignWord("l1norm l1_norm manhattan", "sum(abs(a))"),
@@ -226,6 +230,7 @@ FUNCTIONS = (
 """Functions and methods of numpy, TensorFlow, JAX, torch, Keras and mathematics."""
 
 CONSTANTS = (
+    ForeignWord("N", "len[batch](x)", "a sum divided by it is `mean[batch](a)`"),
     ForeignWord("e euler", "exp(1)", "a power `e^a` is `exp(a)`"),
     ForeignWord("eps EPS Eps ε EPSILON tiny finfo machine_epsilon", "epsilon", "that is 1e-7"),
     ForeignWord("π PI Pi", "pi"),
@@ -249,6 +254,7 @@ CONSTANTS = (
 """Names that stand for a number or for an input."""
 
 KEYWORDS = (
+    ForeignWord("descending reverse", "-sort(-a)"),
     ForeignWord("axis dim dims", "", "axes stand in square brackets, as in `mean[batch](e)`; without them it is the last one"),
     ForeignWord("keepdims keepdim keep_dims", "", "leave it out: axes meet by name, and what lacks one is spread along it"),
     ForeignWord("dtype name reduction", "", "this is an option of `compile`, and of YAML beside the loss"),

@@ -272,9 +272,7 @@ def _bound(resolver: Resolving, items: tuple[s.Item, ...], scope: Scope, extents
             indices.append((item, index))
             over = frozenset({index.axis})
         else:
-            raise LossTypeError(
-                "an aggregate ranges over axes or new indices", item.span, "as in `sum[batch](e)` or `sum[j](x[j])`"
-            )
+            raise LossTypeError("an aggregate ranges over axes or new indices", item.span, _what_to_range_over(item))
         for axis in ordered(over.difference(places)):
             places[axis] = item.span
     return Bound(scope, places, tuple(indices))
@@ -318,3 +316,13 @@ def _said(resolver: Resolving, start: s.Node, stop: s.Node, scope: Scope) -> _Ex
     if number <= low:
         raise LossTypeError("there is no number from there to here", start.span | stop.span, "as in `c in 0:3`")
     return _Extent(LAST, int(low), 0, int(number), True)
+
+
+def _what_to_range_over(item: s.Item) -> str:
+    """What to write in the brackets of an aggregate instead."""
+    match item:
+        case s.At(s.Chain(s.Name(), _)):
+            return "numbers are a range, `sum[j in 0:3](x[j])`; a filter begins with `if`, `sum[j if j < 3](x[j])`"
+        case s.At(s.Number() | s.Unary()):
+            return "axes have names: `mean[batch](e)`; without brackets it is the last one"
+    return "as in `sum[batch](e)` or `sum[j](x[j])`"

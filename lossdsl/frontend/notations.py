@@ -129,6 +129,32 @@ NOTATIONS = (
     Notation(r"^\s*", r"//|;|/\*|<!--", _COMMENT),
     # numbers
     Notation("", r"(?P<number>\d[\d.]*[eE][-+]?\d+)[^\W\d]", "a number has no suffix: `{number}`"),
+    # signs and words between two values
+    Notation(r"<\s*", r">", "unequal is `a != b`"),
+    Notation(r"=\s*", r"[<>]", "the `=` comes last: `a <= b`, `a >= b`"),
+    Notation(rf"(?P<of>{_NAME}|\d+|\))\s+", r"mod\b", "a remainder is `mod(a, b)`"),
+    Notation(rf"(?:{_NAME}|\d+|\))\s+", r"xor\b", "of two conditions one is `(a or b) and not (a and b)`"),
+    Notation(r"(?:^|\W)(?:ln|Ln|LN)\s+", rf"(?P<of>{_NAME}|\d+)", "`ln` is `log({of})` here"),
+    Notation(r"(?:^|\W)[ΣƩ∑]\s*", rf"(?P<of>{_NAME})", "write `sum({of})`"),
+    Notation(r"^\s*cases?\s+", _NAME, "pieces are written `cases(c1: a, c2: b, else: c)`"),
+    Notation(r"\bwhere\s+", _NAME, "a choice is written `where(condition, a, b)`"),
+    Notation(r"\b(?:KL|kl|D_KL|D)\([^()|]*", r"\|", "the divergence is `kl_divergence(t, x)`"),
+    Notation(r"\b[Pp]\([^()|]*", r"\|", "the probability of the class that a label names is `softmax(x)[t]`"),
+    Notation(
+        r"\b(?P<function>sum|prod)\s+(?:over\s+)?",
+        rf"(?P<of>{_NAME})\s*=",
+        "a sum over an index is written `{function}[{of}](x[{of}])`",
+    ),
+    Notation(
+        r"\b(?P<function>sum|mean|prod|max|min)\s+",
+        r"(?:over|along|across)\s+(?:the\s+)?(?P<of>\w+)",
+        "axes stand in square brackets: `{function}[{of}](e)`",
+    ),
+    Notation(
+        r"\b(?P<function>sum|mean|prod|max|min)\[(?P<at>\w+)\]\s*",
+        rf"(?P<of>{_NAME})",
+        "an aggregate has round brackets: `{function}[{at}]({of})`",
+    ),
     # functions, losses and their arguments
     Notation(
         r"\b(?P<loss>[A-Z]\w*[a-z]\w*)\([^()]*\)\s*", r"\(", "a loss is a function of its inputs, as in `{loss}(t, x)`"

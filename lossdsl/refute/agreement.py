@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
-from lossdsl.ir.expr import Expr, walk
+import numpy as np
+
+from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.interpreter import Array
@@ -58,7 +60,7 @@ def most_at_agreement(program: Program) -> Reward | None:
         if here is None or best is None:
             continue
         tried += 1
-        if not all(mine < agreed and _differ(mine, agreed) for mine, agreed in zip(here, best, strict=True)):
+        if not all(mine < agreed and differ(mine, agreed) for mine, agreed in zip(here, best, strict=True)):
             return None
         found = found or Reward(at(program.loss, point), here[0], best[0])
     return found if tried > COUNT // 2 else None
@@ -72,7 +74,7 @@ def less_than_at_agreement(program: Program) -> Reward | None:
     for point, there in _pairs(program):
         here, best = finite_values(loss, point), finite_values(loss, there)
         for mine, agreed in zip(here or (), best or (), strict=False):
-            if mine < agreed and _differ(mine, agreed):
+            if mine < agreed and differ(mine, agreed):
                 return Reward(at(loss, point), mine, agreed)
     return None
 
@@ -81,16 +83,16 @@ def _pairs(program: Program) -> Iterator[tuple[Point, Point]]:
     """Points with the defaults of parameters, and the same with the prediction put on the target."""
     loss = program.loss
     target = loss.target
-    if target is None or target.domain != loss.prediction.domain or not _is_judged(loss):
+    if target is None or target.domain != loss.prediction.domain or not is_judged(loss):
         return
     for point in list(points(loss, program.known, COUNT)):
-        usual = _usual(loss, point)
-        there = agreeing(loss, usual)
+        here = usual(loss, point)
+        there = agreeing(loss, here)
         if there is not None:
-            yield usual, there
+            yield here, there
 
 
-def _is_judged(loss: Loss) -> bool:
+def is_judged(loss: Loss) -> bool:
     """Whether a loss is small enough, and each parameter has a default or meets a requirement."""
     required = {node for one in loss.requirements for node in walk(one.condition)}
     return sum(1 for _ in walk(loss.result)) <= MAX_NODES and not any(
@@ -98,7 +100,7 @@ def _is_judged(loss: Loss) -> bool:
     )
 
 
-def _usual(loss: Loss, point: Point) -> Point:
+def usual(loss: Loss, point: Point) -> Point:
     """A point with the parameters at their defaults, where they have one."""
     arrays: dict[Expr, Array] = {}
     for spec in loss.parameters:
@@ -107,7 +109,7 @@ def _usual(loss: Loss, point: Point) -> Point:
     return Point({**point.values, **arrays}, point.sizes)
 
 
-def _differ(one: Any, other: Any) -> bool:
+def differ(one: Any, other: Any) -> bool:
     return bool(abs(one - other) > (1 + abs(other)) / 1000)
 
 
@@ -119,17 +121,45 @@ _FAR = (10**2, 10**4, 10**6)
 def falls_without_end(program: Program) -> Reward | None:
     """A prediction along the ray of which the loss falls like a power, as far as it is followed."""
     loss = program.loss
-    if loss.prediction.domain not in ("real", "logits") or len(loss.prediction.nodes) > 1 or not _is_judged(loss):
-        return None  # of several components one may be a scale, or corners of a box: they have a kind that is not said
-    for drawn in list(points(loss, program.known, COUNT // 2)):
-        point = _usual(loss, drawn)
-        rays = [_scaled(loss, point, factor) for factor in _FAR]
+    if loss.prediction.domain not in ("real", "logits") or not is_judged(loss):
+        return None
+    for drawn, (way, node) in product(list(points(loss, program.known, COUNT // 2)), _ways(loss)):
+        point = usual(loss, drawn)
+        rays = [_scaled(loss, point, factor) if node is None else _moved(point, node, way * factor) for factor in _FAR]
         values = [finite_values(loss, one) for one in rays]
         for several in zip(*(found or () for found in values), strict=False):
             near, far, farthest = several
             if farthest < 5 * far < 25 * near < 0 and farthest < -1000:
                 return Reward(at(loss, rays[-1]), farthest, near)
     return None
+
+
+def _ways(loss: Loss) -> list[tuple[int, Expr | None]]:
+    """The rays that are followed: of a single prediction its own, of several components that of a logarithm.
+
+    Others may be a scale, or a corner of a box: they have a kind that is not said. A term of an exponent is any number.
+    """
+    if len(loss.prediction.nodes) == 1:
+        return [(1, None)]
+    powers = [node.args[0] for node in walk(loss.result) if isinstance(node, Call) and node.op.name == "exp"]
+    inside = {term for power in powers for term in _terms(power)}
+    return [(way, node) for node in loss.prediction.nodes if node in inside for way in (1, -1)]
+
+
+def _terms(power: Expr) -> Iterator[Expr]:
+    """The terms of an exponent without numbers that multiply them."""
+    match power:
+        case Call(op, args) if op.name in ("add", "sub", "neg"):
+            for arg in args:
+                yield from _terms(arg)
+        case Call(op, (one, other)) if op.name in ("mul", "div") and (one.is_static or other.is_static):
+            yield from _terms(other if one.is_static else one)
+        case _:
+            yield power
+
+
+def _moved(point: Point, node: Expr, far: int) -> Point:
+    return Point({**point.values, node: np.full_like(point.values[node], Fraction(far))}, point.sizes)
 
 
 def _scaled(loss: Loss, point: Point, factor: int) -> Point:

@@ -76,12 +76,27 @@ def _how_to_give(spec: ParameterSpec, bare: bool) -> str:
     if bare:
         if pipeline.builtin(spec.name) is not None:
             return f"`{spec.name}` is a loss: call it, as in `{spec.name}(t, x)`"
+        element = _element_hint(spec.name)
+        if element is not None:
+            return f"{element}; or give it a value: `compile(…, {spec.name}={example})`"
         near = name_hint(spec.name, [*function_names(), "t", "x"])
         if near is not None and is_foreign_name(spec.name):
             return f"{near}; or give it a value: `compile(…, {spec.name}={example})`"
         if near is not None and (len(spec.name) > 1 or as_latin(spec.name) != spec.name):
             return f"{text}; or {near}"
     return text
+
+
+def _element_hint(name: str) -> str | None:
+    """What to do about a name of an element or an index, as papers have them, in a formula without a header."""
+    if name in ("i", "j", "k"):
+        return f"an index is bound by an aggregate, as in `sum[{name}](x[{name}])`"
+    of, _, at = name.partition("_")
+    if of not in ("t", "x") or not (at.isdigit() or at in ("i", "j", "k", "n")):
+        return None
+    if at.isdigit():
+        return f"an element is written `{of}[{at}]`, counted from 0"
+    return f"the element at hand is `{of}`, that of an index `{of}[{at}]`, as in `sum[{at}]({of}[{at}])`"
 
 
 _WANTED = {
