@@ -104,8 +104,18 @@ def _everywhere(program: Program, of: Callable[[Loss, Point], Side | None]) -> R
                 return None
             if not all(cost < better and differ(cost, better) for cost, better in zip(costs, others, strict=True)):
                 return None
+            if _turned(program.loss, wrong) != costs:
+                return None  # of a distance the one class wants little, and the other one much
             found = found or Reward(at(program.loss, wrong), costs[0], others[0])
     return found
+
+
+def _turned(loss: Loss, point: Point) -> list[Any] | None:
+    """The values where both the target and the prediction are those of the other side."""
+    assert loss.target is not None
+    (x,), (t,) = loss.prediction.nodes, loss.target.nodes
+    turned = -point.values[t] if loss.target.domain == "sign" else 1 - point.values[t]
+    return finite_values(loss, Point({**point.values, x: -point.values[x], t: turned}, point.sizes))
 
 
 def _hump(program: Program, of: Callable[[Loss, Point], Side | None]) -> Reward | None:
