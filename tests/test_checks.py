@@ -625,3 +625,9 @@ def test_what_a_text_means_is_judged_or_left(text):
 
 def test_one_to_any_power_is_one():
     assert found("acos(1^x) + (t - x)^2", asked=()) == found("(t - x)^2")
+
+
+def test_a_plain_sum_of_squares_of_pairs_is_compiled():
+    """Its gradient is a sum of differences under the weight 1, which is no part of the formula."""
+    t, x = np.array([[1.0], [4.0]]), np.array([[2.0], [0.0]])
+    np.testing.assert_allclose(lossdsl.load("sum[j in batch]((t - x[j])^2)").numpy.grad(t, x), [[-2.0], [-10.0]])

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from lossdsl.ir.axes import is_along_last, last_of, ordered
-from lossdsl.ir.expr import Call, Expr, Reduce
+from lossdsl.ir.expr import Call, Const, Expr, Reduce
 from lossdsl.ir.ops import OPS
 from lossdsl.targets import blocks, pair_products
 from lossdsl.targets.elementwise import Elementwise
@@ -149,6 +149,8 @@ class Reductions(Elementwise):
     def _weight(self, node: Reduce, weight: Expr) -> ast.expr:
         """What multiplies differences of pairs, with a dimension for each of the pair's axes."""
         pair = node.arg.axes - {last_of(node.arg.axes)}
+        if isinstance(weight, Const) and weight not in self.done:  # the 1 of a plain sum is no part of the formula
+            return literal(float(weight.value))
         if weight.is_static or not weight.axes:
             return self.done[weight]
         index = self.layout.index(weight.axes, pair)
