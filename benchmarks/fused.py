@@ -92,6 +92,9 @@ def one_process(options: argparse.Namespace) -> None:
     given = problem(loss, options.places, options.width, options.classes, options.chunk)
     makers = WAYS[library](given)
     if options.way:
+        if options.way not in makers:
+            print(json.dumps(None))
+            return
         WAYS[library](problem(loss, 8, 8, 8, options.chunk))[options.way]()()  # a library loads at its first call
         way = makers[options.way]()
         print(json.dumps(memory(way)))
@@ -117,16 +120,18 @@ def measured(options: argparse.Namespace, library: str, loss: str) -> dict[str, 
     return {"memory": {name: process("--way", name) for name in names}, **found}
 
 
-def bound(options: argparse.Namespace) -> float:
-    """Twice the gradients and 0.15 of the logits, in MB."""
+def bound(options: argparse.Namespace, heads: int = 1) -> float:
+    """Twice the gradients and 0.15 of the logits of some heads, in MB."""
     gradients = options.width * (options.places + options.classes)
-    return 4e-6 * (2 * gradients + 0.15 * options.places * options.classes)
+    return 4e-6 * (2 * gradients + 0.15 * heads * options.places * options.classes)
 
 
 def lines_of(library: str, loss: str, found: dict[str, dict[str, float]]) -> list[str]:
     """Rows of the table; times in those of the native way, empty where they were not asked for."""
     lines = []
     for name, size in found["memory"].items():
+        if size is None:  # a way that this library has not
+            continue
         more = " | "
         if "times" in found:
             more = f"{found['times'][name] / found['times'][NATIVE]:.2f} | {found['errors'][name]:.1e}"
@@ -157,9 +162,10 @@ def main() -> None:
         f"Written by `benchmarks/fused.py --write`: {size}, float32, value and gradients in hidden states and",
         f"kernel. The logits have {4e-6 * options.places * options.classes:.0f} MB, the gradients",
         f"{4e-6 * options.width * (options.places + options.classes):.0f}; twice these and 0.15 of those are",
-        f"{bound(options):.0f} MB. Memory is what one call needs, in MB, in a process of its own; times are those",
-        "of the library's functions on whole logits, medians of calls in turn in one process; the error is the",
-        "difference from them, in the size of the largest number. An empty cell was not measured.",
+        f"{bound(options):.0f} MB, and of distillation, with the logits of a teacher, {bound(options, 2):.0f}. Memory",
+        "is what one call needs, in MB, in a process of its own; times are those of the library's functions on whole",
+        "logits, medians of calls in turn in one process; the error is the difference from them, in the size of the",
+        "largest number. An empty cell was not measured.",
         "",
         "| library | loss | | memory | time | error |",
         "|---|---|---|---|---|---|",
