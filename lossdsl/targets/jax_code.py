@@ -20,6 +20,7 @@ class JaxPrinter(NumpyPrinter):
         "number": "jnp.asarray(a, x.dtype)",
         "ones": "jnp.ones(s, x.dtype)",
         "position in last": "_position(F, a, k)",
+        "steps": "_steps(a, k, n, i, j)",
     }
 
     def finished(self, tree: ast.FunctionDef) -> ast.FunctionDef:
@@ -137,6 +138,20 @@ def _position(function, a, axis):
     order = -jax.lax.broadcasted_iota(jnp.float32, a.shape, axis % a.ndim)
     return -jnp.max(jnp.where(is_best, order, -count), axis=axis).astype(int)
 '''
+_STEPS = '''
+def _steps(a, axis, count, start, other):
+    """`a` from `start` on along an axis of a length, less `a` from `other` on. Of two pads XLA works out `a` twice."""
+    one, two = (len(range(count)[:first]) for first in (start, other))
+    low, high = max(one, two), count - a.shape[axis] - min(one, two)
+    widths = [(0, 0)] * a.ndim
+    widths[axis] = low, high
+    padded = jnp.pad(a, widths)
+    first, second = (
+        jax.lax.slice_in_dim(padded, low - k, low - k + count, axis=axis)
+        for k in (one, two)
+    )
+    return first - second
+'''
 _REAL = '''
 def _real(a):
     """An array of floating numbers."""
@@ -157,6 +172,7 @@ HELPERS = {
     "_is_known": _KNOWN,
     "_norm": _NORM,
     "_position": _POSITION,
+    "_steps": _STEPS,
     "_real": _REAL,
     **pair_helpers.JAX,
     **special.helpers(special.JAX),

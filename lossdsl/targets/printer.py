@@ -33,7 +33,25 @@ from lossdsl.targets.template import fill, literal, name
 class Printer(Reductions):
     """Statements for the expressions of one function; see `Statements`."""
 
+    def _steps(self, node: Expr) -> tuple[Unslice, Unslice] | None:
+        """The parts of a difference of one array among zeros, moved along an axis, where a target has it as one."""
+        match node:
+            case Call(op, (Unslice() as one, Unslice() as other)) if op.name == "sub" and "steps" in self.spell:
+                same = (one.arg, one.like, one.old, one.new) == (other.arg, other.like, other.old, other.new)
+                return (one, other) if same else None
+        return None
+
+    def _step(self, one: Unslice, other: Unslice) -> ast.expr:
+        like, at = self.shape_of(one.like, one.new)
+        dims = self.layout.dims(one.arg.axes)
+        parts = {"k": dims.index(one.old) - len(dims), "i": one.start, "j": other.start}
+        tree = self.spelled("steps", a=self.done[one.arg], n=self.spelled("count", a=like, k=at), **parts)
+        return self._rename(tree, one.arg, one.old, one.new)
+
     def _tree(self, node: Expr) -> ast.expr:
+        steps = self._steps(node)
+        if steps is not None:
+            return self._step(*steps)
         match node:
             case Const(value):
                 self.plain.add(node)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import TypeGuard
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.expr import Call, Expr, Unslice, walk
 from lossdsl.transform.factors import factored, scaled_product
 
 
@@ -115,6 +116,45 @@ def _sign_in_divisor(node: Expr) -> Expr:
         case Call(op, (Call(inner, (above, below)),)) if (op.name, inner.name) == ("neg", "div"):
             return b.div(above, b.neg(below)) if below.axes < above.axes else node
     return node
+
+
+def grouped_steps(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with sums in which one slope meets itself moved along an axis as differences of the two.
+
+    What neighbours have in common goes to both of them: of `abs(x[i + 1] - x[i])` the slope at the one is minus that at
+    the other. Side by side, both are had of one array, and nothing is negated.
+    """
+    return b.mapped(roots, _grouped)
+
+
+def _grouped(node: Expr) -> Expr:
+    if not (isinstance(node, Call) and node.op.name in ("add", "sub")):
+        return node
+    moved: dict[tuple[object, ...], dict[int, Expr]] = {}
+    rest: list[tuple[int, Expr]] = []
+    for sign, term in _terms(node):
+        if isinstance(term, Unslice):
+            sign, term = _unsigned(sign, term)
+            one = moved.setdefault((term.arg, term.like, term.old, term.new), {})
+            if sign not in one:
+                one[sign] = term
+                continue
+        rest.append((sign, term))
+    steps = [b.sub(one[1], one[-1]) for one in moved.values() if len(one) == 2]
+    if not steps:
+        return node
+    rest += [pair for one in moved.values() if len(one) == 1 for pair in one.items()]
+    total = reduce(b.add, steps)
+    for sign, term in rest:
+        total = b.add(total, term) if sign > 0 else b.sub(total, term)
+    return total
+
+
+def _unsigned(sign: int, term: Unslice) -> tuple[int, Unslice]:
+    """A part among zeros without the sign of the part."""
+    if isinstance(term.arg, Call) and term.arg.op.name == "neg":
+        return -sign, Unslice(term.arg.args[0], term.like, term.old, term.new, term.start)
+    return sign, term
 
 
 def affine_choices(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:

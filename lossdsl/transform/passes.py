@@ -12,7 +12,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.canonical import canonical, settled_products
 from lossdsl.transform.complement import complemented
 from lossdsl.transform.descent import descended
-from lossdsl.transform.fewer_passes import affine_choices, doubled, shared_choices
+from lossdsl.transform.fewer_passes import affine_choices, doubled, grouped_steps, shared_choices
 from lossdsl.transform.lower import lowered
 from lossdsl.transform.masks import masked
 from lossdsl.transform.own_axes import with_own_axes
@@ -75,6 +75,7 @@ COMPUTE = (
          lambda exprs, known: small_first(doubled(stable(canonical(exprs), known, late=True)), known)),
     Pass("settled", "products without factors that cancel or constants that meet",
          lambda exprs, known: settled_products(exprs)),
+    Pass("steps", "what two neighbours have in common, once", lambda exprs, known: grouped_steps(exprs)),
     Pass("choices", "choices that are shared, or between two lines",
          lambda exprs, known: affine_choices(shared_choices(exprs))),
 )  # fmt: skip
