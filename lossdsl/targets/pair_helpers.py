@@ -61,16 +61,22 @@ def _pulled(known, weight, over_second, exact):
     (own, other), (result, away) = clean, (first, second)
     if not over_second:
         (other, own), (away, result) = clean, (first, second)
+    far, is_sparse = weight, np.count_nonzero(weight) <= 4 * max(weight.shape)
+    if is_sparse:  # as of the hardest pairs: a few differences, and no product
+        near = np.nonzero(weight)
+        at = [tuple(near[pair.index(k)] for k in part[:-1]) for part in (first, second)]
     of_near = weight[near]
     (counts,) = np.nonzero(of_near)
-    far = weight
-    if len(counts):
+    if len(counts) and not is_sparse:
         far = weight.copy()
         far[near] = 0.0
     gone = tuple(place for place, k in enumerate(pair) if k not in result)
-    kept = np.sum(far, axis=gone)[..., None] * own
-    moved = np.einsum(f"{pair},{away}->{result}", far, other, optimize=True)
-    found = kept - moved if over_second else moved - kept
+    if is_sparse:
+        found = np.zeros_like(own)
+    else:
+        kept = np.sum(far, axis=gone)[..., None] * own
+        moved = np.einsum(f"{pair},{away}->{result}", far, other, optimize=True)
+        found = kept - moved if over_second else moved - kept
     step = 2**20 // a.shape[-1] + 1
     for start in range(0, len(counts), step):
         some = counts[start : start + step]
@@ -249,9 +255,11 @@ def _few(known):
     text, a, b, squares, _, wide, places, few, _ = known
     is_near = _is_near(squares, wide, places)
     first, second, pair = text.replace("->", ",").split(",")
-    counts = tf.math.cumsum(tf.cast(tf.reshape(is_near, [-1]), tf.int32))
-    place = tf.searchsorted(counts, tf.range(1, few + 1))
-    is_there = place < tf.size(counts)
+    flat = tf.reshape(is_near, [-1])
+    order = tf.math.cumsum(tf.cast(flat, tf.int32))
+    slot = tf.where(flat & (order <= few), order - 1, few)  # XLA has no quick search
+    place = tf.scatter_nd(slot[:, None], tf.range(tf.size(flat)), [few + 1])[:-1]
+    is_there = tf.range(few) < order[-1]
     rest, at = tf.where(is_there, place, 0), {}
     for number in reversed(range(len(pair))):
         length = tf.shape(squares)[number]
@@ -393,33 +401,53 @@ def _pulled(known, weight, over_second, exact):
     """The sums of weight*(a - b) along the axis that b alone has, or a alone; near pairs by their differences."""
     if known is None:
         return exact()
-    text, a, b, squares, near, at, norms = known
+    text, a, b, squares, near, at, _ = known
     first, second, pair = text.replace("->", ",").split(",")
     weight = torch.broadcast_to(
         torch.as_tensor(weight, dtype=a.dtype, device=a.device), squares.shape
     )
-    own, other, result = (a, b, first) if over_second else (b, a, second)
-    total = "".join(k for k in pair if k in result)
+    is_sparse = False
+    if not torch.is_grad_enabled():  # else what is 0 may have a slope
+        is_sparse = torch.count_nonzero(weight) <= 4 * max(weight.shape)
+        if is_sparse:  # as of the hardest pairs: a few differences, and no product
+            near = torch.nonzero(weight, as_tuple=True)
+        else:
+            some = torch.nonzero(weight[near], as_tuple=True)
+            near = tuple(k[some] for k in near)
+        at = [tuple(near[pair.index(k)] for k in part[:-1]) for part in (first, second)]
+    if is_sparse:
+        found = torch.zeros_like(a if over_second else b)
+    else:
+        found = _far_pulled(known, weight, near, over_second)
     of_near = weight[near]
-    (counts,) = torch.nonzero(of_near, as_tuple=True)
-    far = torch.index_put(weight, near, weight.new_zeros(())) if len(counts) else weight
-    clean = [
-        torch.where(torch.isfinite(n)[..., None], c, 0.0) for c, n in zip((a, b), norms)
-    ]
-    own, other = clean if over_second else clean[::-1]
-    pulled = torch.einsum(
-        f"{pair},{second if over_second else first}->{result}", far, other
-    )
-    own = torch.einsum(f"{pair}->{total}", far)[..., None] * own
-    found = own - pulled if over_second else pulled - own
     step = 2**20 // a.shape[-1] + 1
-    for start in range(0, len(counts), step):
-        some = counts[start : start + step]
-        one, two = (tuple(k[some] for k in each) for each in at)
-        gaps = of_near[some][:, None] * (a[one] - b[two])
+    for start in range(0, len(of_near), step):
+        part = slice(start, start + step)
+        one, two = (tuple(k[part] for k in each) for each in at)
+        gaps = of_near[part][:, None] * (a[one] - b[two])
         found = torch.index_put(
             found, one if over_second else two, gaps, accumulate=True
         )
     return found
+''',
+    "_far_pulled": '''
+def _far_pulled(known, weight, near, over_second):
+    """The sums over all pairs but some near ones, by products."""
+    text, a, b, _, _, _, norms = known
+    first, second, pair = text.replace("->", ",").split(",")
+    result = first if over_second else second
+    total = "".join(k for k in pair if k in result)
+    far = (
+        torch.index_put(weight, near, weight.new_zeros(())) if len(near[0]) else weight
+    )
+    clean = [
+        torch.where(torch.isfinite(n)[..., None], c, 0.0) for c, n in zip((a, b), norms)
+    ]
+    own, other = clean if over_second else clean[::-1]
+    moved = torch.einsum(
+        f"{pair},{second if over_second else first}->{result}", far, other
+    )
+    kept = torch.einsum(f"{pair}->{total}", far)[..., None] * own
+    return kept - moved if over_second else moved - kept
 ''',
 }
