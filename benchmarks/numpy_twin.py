@@ -31,7 +31,13 @@ element no processor foresees (14 ms on such an array, 1 by bits). Functions suc
 blocks, so that cross-entropies gain least; reading two arrays and writing one is all that cheap losses do.
 `mean_squared_logarithmic_error` takes one logarithm of a quotient instead of a difference of two, and
 `categorical_crossentropy` sums its exponentials but the largest once more: both keep digits that the textbook loses.
-The former bounds its inputs first, and `poisson` adds 1e-7 to them, as Keras does.
+The former bounds its inputs first, and `poisson` adds 1e-7 to them, as Keras does. Their gradients, and that of
+`mean_absolute_error`, take the textbook's operations and copy each block into the result.
+
+Four times the textbook for values and three times with the gradient is reached by the losses with choices. The others
+are near what their operations cost in a cache: blocks of 2^16 to 2^20 bytes differ little. Two threads, half of the
+samples each, took 1.0 to 1.1 times the processor time of one, and in elapsed time, on a busy machine of two
+processors, had 0.5 to 1.2 times its speed: one waits for the other's lock between operations of some microseconds.
 """
 Both = Callable[[Any, Any], tuple[Any, Any]]
 
