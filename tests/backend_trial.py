@@ -321,6 +321,32 @@ def pairs(rng):
         t, x = pair_laws.batch(rng, law)
         loss = lossdsl.compile(f"loss f(t, x)\n{law.formula}", reduction=None)
         pair_laws.holds(law, t, x, both(lambda a, loss=loss, t=t: loss(t, a), x, QUICK), QUICK)
+    if BACKEND != "tensorflow":
+        forward_pairs(rng)
+
+
+def forward_pairs(rng):
+    """The forward mode is the transpose of the reverse one for near pairs as well; torch's compiler reads all of it."""
+    t, x, along = np.zeros(190, int), rng.normal(size=(190, 128)), rng.normal(size=(190, 128))
+    x[3] = x[5] + 1e-4
+    source = "loss f(t: label, x)\nmean[j in batch if j != self](log(0.001 + norm(x - x[j])))"
+    if BACKEND == "jax":
+        import jax
+
+        loss = lossdsl.jax.loss(source, reduction="sum")
+        slope = jax.jit(jax.grad(loss))(x, t)
+        _, moved = jax.jit(lambda x, d: jax.jvp(lambda a: loss(a, t), (x,), (d,)))(x, along)
+    else:
+        import torch
+
+        loss = lossdsl.torch.Loss(source, reduction="sum")
+        t, x, along = map(torch.tensor, (t, x, along))
+        leaf = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(loss(leaf, t), leaf)
+        _, moved = torch.func.jvp(lambda a: loss(a, t), (x,), (along,))
+        value = torch.compile(loss, backend="aot_eager", fullgraph=True)(leaf, t)
+        same(torch.autograd.grad(value, leaf)[0].numpy(), slope.numpy(), "pairs, compiled", 1e-12)
+    same(np.asarray(moved), np.asarray((slope * along).sum()), "pairs, forward", 1e-10)
 
 
 def dtypes(rng):

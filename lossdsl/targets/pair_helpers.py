@@ -350,11 +350,11 @@ def _near(text, same, a, b):
     None where all are to be worked out from their differences: what is small or in 16 bits, where many are near, and
     where no shape may depend on numbers, as in a compiler or under vmap.
     """
+    if torch.compiler.is_compiling() or a.element_size() == 2:
+        return None
     first, second, pair = text.replace("->", ",").split(",")
-    size = math.prod(
-        {**dict(zip(first, a.shape)), **dict(zip(second, b.shape))}.values()
-    )
-    if size <= 2**22 or a.element_size() == 2 or torch.compiler.is_compiling():
+    lengths = {**dict(zip(first, a.shape)), **dict(zip(second, b.shape))}
+    if math.prod(lengths.values()) <= 2**22:
         return None
     norms = [torch.sum(c * c, dim=-1) for c in (a, b)]
     squares = torch.einsum(text, -2.0 * a, b)
