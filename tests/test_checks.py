@@ -631,3 +631,9 @@ def test_a_plain_sum_of_squares_of_pairs_is_compiled():
     """Its gradient is a sum of differences under the weight 1, which is no part of the formula."""
     t, x = np.array([[1.0], [4.0]]), np.array([[2.0], [0.0]])
     np.testing.assert_allclose(lossdsl.load("sum[j in batch]((t - x[j])^2)").numpy.grad(t, x), [[-2.0], [-10.0]])
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_a_position_in_what_a_slice_left_empty_ends_in_a_report(name):
+    """Batches of one element are tried, too; there the twin has a LossError."""
+    assert "unbounded-below" in [one.id for one in lossdsl.check(f"loss m(t: binary, x)\n{name}(t[1:]) + x").findings]

@@ -273,8 +273,8 @@ def _extreme(m: Any, row: list[Any], is_better: Callable[[Any, Any], Any]) -> An
 
 
 def _position(m: Any, row: list[Any], is_better: Callable[[Any, Any], Any]) -> Any:
-    """Where the best number is; the first of equals."""
-    best, at = row[0], m.number(0)
+    """Where the best number is; the first of equals, and 0 where there is none."""
+    best, at = row[0] if row else None, m.number(0)
     for place, value in enumerate(row[1:], 1):
         better = is_better(value, best)
         best, at = m.where(better, value, best), m.where(better, m.number(place), at)
