@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import numpy_code, pair_helpers, source_layout, special
+from lossdsl.targets import numpy_code, pairs_jax, source_layout, special
 from lossdsl.targets.numpy_code import NumpyPrinter
 
 _NAMES = {"np": "jnp", "special": "jsp"}
@@ -174,6 +174,6 @@ HELPERS = {
     "_position": _POSITION,
     "_steps": _STEPS,
     "_real": _REAL,
-    **pair_helpers.JAX,
+    **pairs_jax.HELPERS,
     **special.helpers(special.JAX),
 }

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import arguments, pair_helpers, special
+from lossdsl.targets import arguments, pairs_numpy, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -65,7 +65,7 @@ IMPORTS = {"math": "import math", "np": "import numpy as np", "special": "from s
 HELPERS = (
     special.helpers(special.NUMPY)
     | arguments.HELPERS
-    | pair_helpers.NUMPY
+    | pairs_numpy.HELPERS
     | {
         "_norm": '''
 def _norm(a, **along):

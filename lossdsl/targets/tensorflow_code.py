@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lossdsl.ir.expr import Call, Expr
-from lossdsl.targets import arguments, pair_helpers, special
+from lossdsl.targets import arguments, pairs_tensorflow, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -111,7 +111,7 @@ def _carried(*arguments):
 
     return _value(*arguments), gradient
 '''
-HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | pair_helpers.TENSORFLOW | {
+HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | pairs_tensorflow.HELPERS | {
     "_vector": '''
 def _vector(a, x):
     """A vector; one number stands for all of the last axis."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 from lossdsl.ir.expr import Call
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
-from lossdsl.targets import arguments, pair_helpers, source_layout, special
+from lossdsl.targets import arguments, pairs_torch, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -142,7 +142,7 @@ def _carried(*arguments):
     compiling = torch.compiler.is_compiling()
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
-HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | pair_helpers.TORCH | {
+HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | pairs_torch.HELPERS | {
     "_norm": '''
 def _norm(a, dim=None, keepdim=False):
     """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
