@@ -66,7 +66,11 @@ def _log(domain: LogDomain, node: Call) -> Expr | None:
 def _log1p(domain: LogDomain, node: Call) -> Expr | None:
     (arg,) = node.args
     if isinstance(arg, Call) and arg.op.name == "neg":
-        return domain.log(b.sub(b.ONE, arg.args[0]))
+        (share,) = arg.args
+        found = domain.log(b.sub(b.ONE, share))
+        if found is None or domain.known[share].within(UNIT):
+            return found
+        return b.where(b.call("lt", b.call("abs", share), NEAR), node, found)  # which may be the logarithm of a sum
     if domain.known[arg].high <= 1:
         return None  # log1p of an exponential that cannot overflow is as good
     found = domain.log(b.add(b.ONE, arg))

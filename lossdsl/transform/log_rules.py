@@ -142,9 +142,10 @@ def _extreme(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _extreme_of_any(d: LogDomain, expr: Expr, args: Args, pure: list[Expr | None]) -> Scaled:
     """The larger, or smaller, of what is positive and a number of any sign: its logarithm is asked where it is that."""
+    more, no_less = ("gt", "ge") if name_of(expr) == "max" else ("lt", "le")
     for one, power, other in ((args[0], pure[0], args[1]), (args[1], pure[1], args[0])):
         if power is not None and d.scale(other).is_plain:
-            is_chosen = b.call("gt" if name_of(expr) == "max" else "lt", other, one)
+            is_chosen = b.call(no_less if other is args[0] else more, other, one)  # of equals, the first counts
             return Scaled(b.ONE, b.where(is_chosen, b.call("log", b.where(is_chosen, other, b.ONE)), power))
     return Scaled(expr)
 
@@ -160,30 +161,30 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     pair = subtraction(expr)
-    condition = None if pair is None else condition_of(pair[1])
-    if pair is not None and condition is not None and d.known[pair[0]].within(UNIT):
-        return _less_condition(d, expr, pair[0], condition)
-    if pair is not None and pair[0] is b.ONE and not d.scale(pair[1]).is_plain:
-        return _rest(d, expr, pair[1])
-    return d.near_one(expr, d.chosen(expr, d.added(expr)))
+    found = None if pair is None else _less_condition(d, *pair) or _rest(d, expr, *pair)
+    return found or d.near_one(expr, d.chosen(expr, d.added(expr)))
 
 
-def _less_condition(d: LogDomain, expr: Expr, share: Expr, condition: Expr) -> Scaled:
+def _less_condition(d: LogDomain, share: Expr, other: Expr) -> Scaled | None:
     """F - onehot(t), as softmax(x) - onehot(t), is -(1 - F) at one place and F at the others."""
-    own = d.scale(share)
-    rest = None if own.is_plain else log_rest(d, share, own)
+    condition, own = condition_of(other), d.scale(share)
+    if condition is None or own.is_plain or not d.known[share].within(UNIT):
+        return None
+    rest = log_rest(d, share, own)
     if rest is None:
-        return Scaled(expr)
+        return None
     return Scaled(b.where(condition, b.const(-1), own.factor), b.where(condition, rest, own.power))
 
 
-def _rest(d: LogDomain, expr: Expr, share: Expr) -> Scaled:
+def _rest(d: LogDomain, expr: Expr, one: Expr, share: Expr) -> Scaled | None:
     """1 - F, with its sign as the factor where F may be more than 1."""
+    if one is not b.ONE or d.scale(share).is_plain:
+        return None
     if d.known[share].high <= 1:
         rest = log_rest(d, share, d.scale(share))
-        return Scaled(expr) if rest is None else Scaled(b.ONE, rest)
+        return None if rest is None else Scaled(b.ONE, rest)
     size = size_of_difference(d, expr)
-    return Scaled(expr) if size is None else Scaled(b.call("sign", expr), size)
+    return None if size is None else Scaled(b.call("sign", expr), size)
 
 
 RULES: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
