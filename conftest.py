@@ -17,6 +17,7 @@ collect_ignore = [
     str(path.relative_to(ROOT))
     for library in ("jax", "torch")
     if not is_installed(library)
-    for path in sorted((ROOT / "lossdsl").rglob("*.py"))
+    for folder in ("lossdsl", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
     if needs(path, library)
 ]

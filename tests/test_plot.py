@@ -311,7 +311,7 @@ def test_the_command_draws(command, tmp_path, arguments, name, said):
         (["huber", "-o", "a.gif"], 2, ".png, .svg, .pdf"),
         (["huber", "--range", "3", "1"], 1, "from a number to a larger one"),
         (["huber", "--range", "3", "inf"], 2, "invalid number value: 'inf'"),
-        (["dice"], 1, "dice is no curve"),
+        (["circle"], 1, "circle is no curve"),
         (["hubr"], 2, "did you mean `huber`?"),
     ],
 )

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         "  tree          as it was parsed\n"
         "  loss          as it is understood: inputs with their axes, parameters, the formula\n"
         "  latex         the formula, to be pasted into a paper\n"
-        "  masks, rules, descent, probabilities, canonical, complements, lowered, late\n"
+        "  masks, axes, rules, descent, parts, probabilities, canonical, complements, lowered, late\n"
         "                the formula after this pass of the compiler, and all before it\n"
         "  stable        the formula in the form that keeps its digits, which is what is computed\n"
         "  proposals     what sympy would make simpler, and what became of it\n"
