@@ -1,12 +1,14 @@
 """Times every drop-in beside Keras's own function: value and gradient, in one process, alternating.
 
     python benchmarks/vs_keras.py [--only NAME …] [--mode MODE …] [--shape ROWSxCOLUMNS …] [--seconds S] [--write]
+    python benchmarks/vs_keras.py --printed FILE … --write
 
 The modes are those of the backends that are installed: TensorFlow eager, in a graph and under XLA, JAX jit, torch
 eager and compiled; each backend has a process of its own. `--write` puts the tables into docs/performance.md.
 
 Ours and Keras's are called in turn, each first in every second pair, in the same process with the same threads. What is
-reported is the lower quartile of many calls: what else runs on the machine can only add to a time.
+reported is the lower quartile of many calls: what else runs on the machine can only add to a time. `--printed` takes
+what earlier runs have printed, each of some modes, and measures nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import json
 import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -91,17 +94,16 @@ measured one beside the other; the forms in brackets were tried.
   `w = p/q`: 1.15. A choice of signs instead of a product with the sign: 1.19.)
 - **`hinge`** and **`mean_absolute_percentage_error`** under JAX: XLA hands a sum over the last axis to a library of its
   own, which takes constants as whole arrays. Those that value and slope share, as the 1 and 0 of `max(1 - t*x, 0)`, are
-  written out beforehand: value and slope together take 33 ms, each by itself 1.5. (Inputs and constants of the slope
+  written out beforehand, so that `hinge` takes three times as long as Keras's. (Inputs and constants of the slope
   hidden from the value by a barrier: 0.4 for the latter, but 4 times for `squared_hinge` and twice for
   `mean_squared_logarithmic_error`, which lose what they share.)
 - **`sparse_categorical_crossentropy` from logits** of 32x10 in a graph: Keras calls one fused operation; ours are some
   thirty, of a microsecond and a half each.
 - **Small tensors on torch**: planning takes 17 to 30 of some 90 microseconds of a value and its gradient; a function of
-  Python's in each direction takes most of the rest, where Keras has torch's own. With one thread, after the gradient
-  was put into the forward pass: 1.54 in the mean at 32x10, 6.3 for labels from logits (a gather, a scatter, and bounds
-  of the index), 1.00 at 4096x1024. The table below is from before.
-- **Cross-entropies from logits on torch**, eagerly 2.4 to 3.3: torch's `log_softmax` is one operation, and has no
-  digits of a sure class. Compiled they have 0.98 (labels) and 1.09, `dice` 1.02; other cells were not measured there.
+  Python's in each direction takes most of the rest, where Keras has torch's own. The slowest are
+  labels from logits (a gather, a scatter, and bounds of the index).
+- **Cross-entropies from logits on torch**, eagerly 2.1 to 2.9: torch's `log_softmax` is one operation, and has no
+  digits of a sure class. Compiled they have 1.2 to 1.3.
 """
 
 
@@ -289,6 +291,7 @@ def main() -> None:
     parser.add_argument("--shape", nargs="+", default=list(SHAPES), type=_shape, metavar="ROWSxCOLUMNS")
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each cell")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--printed", nargs="+", type=Path, default=[], metavar="FILE", help="what runs have printed")
     parser.add_argument("--here", action="store_true", help="the backend of this process only, one JSON a line")
     options = parser.parse_args()
     if options.here:
@@ -296,8 +299,8 @@ def main() -> None:
             print(json.dumps(cell), flush=True)
         return
     print(f"seed {SEED}, python {platform.python_version()}, {os.cpu_count()} cores")
-    cells = []
-    for cell in in_processes(options):
+    cells = [cell for path in options.printed for cell in printed(path)]
+    for cell in () if options.printed else in_processes(options):
         cells.append(cell)
         print(f"{cell.name:45} {cell.shape:10} {cell.mode:12} {cell}", flush=True)
     for line in means(cells):
@@ -305,6 +308,15 @@ def main() -> None:
     if options.write:
         for title, lines in split(page(cells)).items():
             put(OUT, title, lines)
+
+
+def printed(path: Path) -> Iterator[Cell]:
+    """The cells that a run has printed."""
+    for line in path.read_text("utf-8").splitlines():
+        name, shape, times = line[:45].strip(), line[46:56].strip(), line[57:]
+        found = re.search(r"([0-9.e+]+) / ([0-9.e+]+) = [0-9.]+$", times)
+        if found is not None and name in NAMES:
+            yield Cell(name, shape, times[: found.start()].strip(), float(found[1]), float(found[2]))
 
 
 def means(cells: list[Cell]) -> list[str]:
