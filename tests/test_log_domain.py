@@ -146,3 +146,20 @@ def test_infinite_logits_and_classes_that_are_masked_have_plain_values(body, row
     value, *slopes = on_numpy(f"loss f(t: label, x)\n{body}", np.array([0], np.int32), np.array([row], np.float32))
     assert value == expected
     assert not np.isnan(slopes).any()
+
+
+@pytest.mark.parametrize(
+    "body, row",
+    [
+        ("log(max(x[0], exp(x[1])))", (np.nan, 0.0, 1.0)),
+        ("log(max(x[0], exp(x[1])))", (0.0, np.nan, 1.0)),
+        ("log(sum[j if j <= t](exp(x[j])))", (np.nan, 0.0, 1.0)),
+        ("-log(cumsum(softmax(x))[t])", (0.0, np.nan, 1.0)),
+        ("log((exp(x[0]) - exp(x[1]))^2)", (np.nan, 0.0, 1.0)),
+        ("1 - (sigmoid(x[0]) - sigmoid(x[1]))^2", (0.0, np.nan, 1.0)),
+    ],
+)
+def test_a_logit_that_is_nan_is_not_hidden(body, row):
+    """It makes the plain formula nan, and so the forms that are used in its place."""
+    value, *_ = on_numpy(f"loss f(t: label, x)\n{body}", np.array([0], np.int32), np.array([row], np.float32))
+    assert np.isnan(value)

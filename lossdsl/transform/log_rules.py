@@ -141,13 +141,13 @@ def _extreme(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _extreme_of_any(d: LogDomain, expr: Expr, args: Args, pure: list[Expr | None]) -> Scaled:
-    """The larger, or smaller, of what is positive and a number of any sign: its logarithm is asked where it is that."""
-    more, no_less = ("gt", "ge") if name_of(expr) == "max" else ("lt", "le")
-    for one, power, other in ((args[0], pure[0], args[1]), (args[1], pure[1], args[0])):
-        if power is not None and d.scale(other).is_plain:
-            is_chosen = b.call(no_less if other is args[0] else more, other, one)  # of equals, the first counts
-            return Scaled(b.ONE, b.where(is_chosen, b.call("log", b.where(is_chosen, other, b.ONE)), power))
-    return Scaled(expr)
+    """The larger, or smaller, of what is positive and a number of any sign, of which max takes nothing below 0."""
+    if not all(power is not None or d.scale(arg).is_plain for arg, power in zip(args, pure, strict=True)):
+        return Scaled(expr)
+    name = name_of(expr)
+    floored = (b.call("max", arg, b.ZERO) if name == "max" else arg for arg in args)
+    logs = [power or b.call("log", arg) for arg, power in zip(floored, pure, strict=True)]
+    return Scaled(b.ONE, b.call(name, *logs))
 
 
 def _stop(d: LogDomain, expr: Expr, args: Args) -> Scaled:

@@ -143,7 +143,7 @@ def _is_finite_max(node: Expr) -> bool:
 
 def _logsumexp(p: _Parts) -> Expr:
     found = b.add(p.log_total, p.shift)
-    return b.where(b.call("gt", p.total, b.ZERO), found, Const(-INF)) if p.may_be_empty else found
+    return b.where(b.call("eq", p.total, b.ZERO), Const(-INF), found) if p.may_be_empty else found  # nan stays nan
 
 
 def _softmax(p: _Parts) -> Expr:
