@@ -1,4 +1,4 @@
-"""Writes docs/words.md from the tables of words of other libraries in `lossdsl/frontend/foreign.py`.
+"""Writes docs/words.md from the tables of words of other libraries, `foreign_words` and `foreign_signs`.
 
 python docs/words.py            write it
 python docs/words.py --check    exit 1 if it is out of date
@@ -9,25 +9,27 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lossdsl.frontend import foreign
+from lossdsl.frontend import foreign_signs as signs
+from lossdsl.frontend import foreign_words as words
 
 PAGE = Path(__file__).resolve().parent / "words.md"
 
 HEAD = """\
 # What other libraries, papers and configurations write
 
-Written by `python docs/words.py` from the tables in `lossdsl/frontend/foreign.py`, which the messages read, too.
+Written by `python docs/words.py` from the tables in `lossdsl/frontend/foreign_words.py` and `foreign_signs.py`,
+which the messages read, too.
 """
 
 TABLES = (
-    ("Functions and methods of numpy, TensorFlow, JAX, torch, Keras and mathematics", foreign.FUNCTIONS),
-    ("Names", foreign.CONSTANTS),
-    ("Arguments with names", foreign.KEYWORDS),
-    ("Kinds of inputs", foreign.INPUT_KINDS),
-    ("Kinds of parameters", foreign.PARAMETER_KINDS),
-    ("LaTeX", foreign.LATEX),
-    ("Characters", foreign.CHARACTERS),
-    ("Axes", foreign.AXES),
+    ("Functions and methods of numpy, TensorFlow, JAX, torch, Keras and mathematics", words.FUNCTIONS),
+    ("Names", words.CONSTANTS),
+    ("Arguments with names", words.KEYWORDS),
+    ("Kinds of inputs", words.INPUT_KINDS),
+    ("Kinds of parameters", words.PARAMETER_KINDS),
+    ("LaTeX", signs.LATEX),
+    ("Characters", signs.CHARACTERS),
+    ("Axes", words.AXES),
 )
 
 
@@ -40,7 +42,7 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def line(row: foreign.ForeignWord) -> str:
+def line(row: words.ForeignWord) -> str:
     """A row of a table."""
     words = " ".join(code(word) for word in row.words.split())
     return f"| {words} | {code(row.here) if row.here else ''} | {row.more.replace('|', chr(92) + '|')} |"

@@ -7,7 +7,8 @@ import pytest
 import lossdsl
 from lossdsl import catalog
 from lossdsl.checks.names import below
-from lossdsl.frontend import foreign
+from lossdsl.frontend import foreign_signs as signs
+from lossdsl.frontend import foreign_words as words
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.parse import parse
 from lossdsl.frontend.scripts import as_latin, confusion, scripts
@@ -15,11 +16,10 @@ from lossdsl.ir.ops import function_names
 from lossdsl.source import Source
 
 TABLES = [
-    foreign.FUNCTIONS, foreign.CONSTANTS, foreign.KEYWORDS, foreign.INPUT_KINDS, foreign.PARAMETER_KINDS, foreign.LATEX,
-    foreign.CHARACTERS,
+    words.FUNCTIONS, words.CONSTANTS, words.KEYWORDS, words.INPUT_KINDS, words.PARAMETER_KINDS, words.AXES,
+    words.STATEMENTS, signs.LATEX, signs.CHARACTERS,
 ]  # fmt: skip
-CODE = sorted({row.here for table in (foreign.FUNCTIONS, foreign.CONSTANTS,
-foreign.LATEX) for row in table if row.here})
+CODE = sorted({row.here for table in (words.FUNCTIONS, words.CONSTANTS, signs.LATEX) for row in table if row.here})
 
 
 @pytest.mark.parametrize("text", [text for text in CODE if text != "name = a"])
@@ -31,12 +31,12 @@ def test_what_stands_for_a_word_is_in_the_language(text):
 
 def test_no_word_stands_twice_and_none_is_of_the_language():
     for table in TABLES:
-        words = [word for row in table for word in row.words.split()]
-        assert sorted({word for word in words if words.count(word) > 1}) == []
-    assert {word for row in foreign.FUNCTIONS for word in row.words.split()} & set(function_names()) == set()
+        each = [word for row in table for word in row.words.split()]
+        assert sorted({word for word in each if each.count(word) > 1}) == []
+    assert {word for row in words.FUNCTIONS for word in row.words.split()} & set(function_names()) == set()
 
 
-@pytest.mark.parametrize("row", foreign.FUNCTIONS, ids=lambda row: row.words.split()[0])
+@pytest.mark.parametrize("row", words.FUNCTIONS, ids=lambda row: row.words.split()[0])
 def test_every_function_is_told_by_its_row(row):
     for word in row.words.split():
         if word.isidentifier() and word not in catalog.known():
@@ -45,7 +45,7 @@ def test_every_function_is_told_by_its_row(row):
             assert (row.here or row.more)[:30] in str(caught.value), word
 
 
-@pytest.mark.parametrize("row", foreign.CHARACTERS, ids=lambda row: row.words)
+@pytest.mark.parametrize("row", signs.CHARACTERS, ids=lambda row: row.words)
 def test_every_character_is_told_by_its_row(row):
     for char in row.words.split():
         with pytest.raises(lossdsl.LossError) as caught:

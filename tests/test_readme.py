@@ -137,10 +137,11 @@ def test_a_loss_of_the_description_passes_its_checks(text):
 
 def test_the_limits_are_those_of_the_code():
     from lossdsl.frontend import expressions, parse
+    from lossdsl.frontend.tree_builder import MAX_DIGITS, MAX_EXPONENT
     from lossdsl.runtime import sources
 
     text = " ".join(LANGUAGE.read_text(encoding="utf-8").partition("## Limits")[2].partition("##")[0].split())
-    limits = [parse.MAX_LENGTH, parse.MAX_NESTING, expressions.MAX_DEPTH, parse.MAX_EXPONENT, parse.MAX_DIGITS]
+    limits = [parse.MAX_LENGTH, parse.MAX_NESTING, expressions.MAX_DEPTH, MAX_EXPONENT, MAX_DIGITS]
     found = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", text)]
     assert found == [*limits, expressions.MAX_NODES, sources.MAX_BYTES]
 
