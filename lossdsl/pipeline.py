@@ -20,7 +20,8 @@ from lossdsl.frontend.linking import linked
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, Input
-from lossdsl.ir.loss import Argument, InputSpec, Loss, ParameterSpec
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Argument, Loss, ParameterSpec
 from lossdsl.ir.meets import Home, LeastLength, meetings, needs
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges

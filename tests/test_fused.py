@@ -20,7 +20,7 @@ import lossdsl
 from lossdsl.fused.place_values import taken_apart
 from lossdsl.ir.axes import SPACE
 from lossdsl.ir.expr import Along, Position, Reduce, Rename, walk
-from lossdsl.ir.loss import ELEMENT
+from lossdsl.ir.inputs import ELEMENT
 from lossdsl.ir.mixing import mixes_samples
 from lossdsl.ir.text import formula
 from lossdsl.runtime.execute import functions

@@ -19,7 +19,8 @@ from lossdsl import catalog, pipeline
 from lossdsl.checks.subject import inputs_of, parameters_of
 from lossdsl.errors import LossTypeError
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.loss import DOMAINS, InputSpec, Loss, ParameterSpec
+from lossdsl.ir.inputs import DOMAINS, MIXED, InputSpec
+from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.plot.view import View
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.targets import TARGETS
@@ -96,7 +97,8 @@ def _needed(name: str) -> dict[str, Any]:
 
 def _input(loss: Loss, spec: InputSpec) -> Facts:
     role = "prediction" if spec is loss.prediction else "target" if spec is loss.target else "further input"
-    return {"name": spec.name, "role": role, "values": spec.domain, "layout": spec.layout or "element"}
+    kinds = spec.domain if spec.domain != MIXED else ", ".join(f"{part.name} {part.domain}" for part in spec.parts)
+    return {"name": spec.name, "role": role, "values": kinds, "layout": spec.layout or "element"}
 
 
 def _parameter(program: pipeline.Program, one: ParameterSpec, value: Any) -> Facts:
@@ -222,18 +224,36 @@ def _examples(program: pipeline.Program, settled: Mapping[str, Any]) -> list[Fac
             continue
         if loss.prediction.is_label:
             continue
-        bounds, span = DOMAINS[loss.prediction.domain], _SPANS.get(loss.prediction.domain, 3.0)
         return [{
             "kind": "example", "given": [_finite(by_spec[spec]) for spec in loss.inputs],
             "inputs": [spec.identifier for spec in loss.inputs],
             "prediction": loss.inputs.index(loss.prediction),
-            "low": _finite(float(bounds.low)), "high": _finite(float(bounds.high)), "span": span,
+            **_ends(loss.prediction, by_spec[loss.prediction]),
             "parameters": {
                 key: _finite(value) for key, value in parameters_of(loss, example).items() if key not in settled
             },
             "along": f"one number of {loss.prediction.name}",
         }]  # fmt: skip
     return []
+
+
+def _ends(spec: InputSpec, value: Any) -> Facts:
+    """Between which numbers those of a prediction lie, and how much of that is drawn.
+
+    Where its parts are of several kinds, each is a list, with an entry for each place of the last axis.
+    """
+    kinds = [spec.domain]
+    if spec.domain == MIXED:
+        row = np.asarray(value)
+        kinds = [""] * row.shape[-1]
+        for part, place in spec.pieces(row.shape[-1]):
+            kinds[place] = [part.domain] * len(kinds[place])
+    ends = {
+        "low": [_finite(float(DOMAINS[kind].low)) for kind in kinds],
+        "high": [_finite(float(DOMAINS[kind].high)) for kind in kinds],
+        "span": [_SPANS.get(kind, 3.0) for kind in kinds],
+    }
+    return ends if spec.domain == MIXED else {key: one for key, (one,) in ends.items()}
 
 
 def _count(value: Any) -> int:

@@ -20,7 +20,8 @@ from lossdsl.errors import LossError, LossTypeError
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
 from lossdsl.ir.expr import Const, Expr
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import MIXED, InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.prediction_view import views
 from lossdsl.ir.ranges import ranges
 from lossdsl.ir.text import formula
@@ -278,13 +279,22 @@ def _met(first: Loss, second: Loss) -> tuple[tuple[InputSpec, ...], dict[Expr, E
         fit = fit and len(mine.nodes) == len(other.nodes)
         fit = fit and all(a.axes == c.axes for a, c in zip(mine.nodes, other.nodes, strict=False))
         moved.update(zip(other.nodes, mine.nodes, strict=False))
-        inputs.append(replace(mine, domain=other.domain if mine.domain == "real" else mine.domain))
+        inputs.append(_narrowed(mine, other))
     if not fit:
         raise LossTypeError(
             f"{first.name} and {second.name} cannot be compared, since they take different inputs: "
             f"{_listed(first.inputs)}, and {_listed(second.inputs)}"
         )
     return tuple(inputs), moved
+
+
+def _narrowed(mine: InputSpec, other: InputSpec) -> InputSpec:
+    """An input with the kinds that one of two losses says where the other says none."""
+    if mine.slices or other.slices:
+        return mine if mine.domain != "real" else replace(other, nodes=mine.nodes)
+    pairs = zip(mine.domains, other.domains, strict=False)
+    kinds = tuple(theirs if own == "real" else own for own, theirs in pairs)
+    return replace(mine, domain=kinds[0] if len(set(kinds)) == 1 else MIXED, kinds=kinds if len(kinds) > 1 else ())
 
 
 def _listed(inputs: Sequence[InputSpec]) -> str:

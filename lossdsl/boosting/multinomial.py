@@ -8,7 +8,6 @@ from fractions import Fraction
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Param, Position, Reduce, walk
-from lossdsl.ir.loss import SUM_TO_ONE
 from lossdsl.pipeline import Program
 
 Multiple = tuple[float, float] | None
@@ -99,8 +98,7 @@ def _hull(one: Multiple, other: Multiple) -> Multiple:
 def sum_along_last(expr: Expr, program: Program) -> Fraction | None:
     """The sum of an expression over the last axis, where that is the same number for every input; else None."""
     if isinstance(expr, Input):
-        spec = program.loss.input(expr.name)
-        return Fraction(1) if spec is not None and spec.domain in SUM_TO_ONE else None
+        return Fraction(1) if expr in program.known.units else None
     if not isinstance(expr, Call):
         return None
     one, *others = expr.args

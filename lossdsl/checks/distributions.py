@@ -84,7 +84,7 @@ def _twice(program: Program) -> Iterator[Finding]:
 
 def _is_probability(node: Expr, loss: Loss) -> bool:
     if isinstance(node, Input):
-        return any(node in spec.nodes and spec.domain in _SURE for spec in loss.inputs)
+        return any(part.node is node and part.domain in _SURE for spec in loss.inputs for part in spec.parts)
     return (isinstance(node, Along) and node.op.name == "softmax") or (
         isinstance(node, Call) and node.op.name == "sigmoid"
     )
@@ -117,7 +117,7 @@ def _is_label(node: Expr, loss: Loss) -> bool:
     if target is None:
         return False
     if isinstance(node, Input):
-        return node in target.nodes and target.domain in ("onehot", "simplex", "binary")
+        return any(part.node is node and part.domain in ("onehot", "simplex", "binary") for part in target.parts)
     is_number = isinstance(node, Call) and node.op.name == "truth"
     return is_number and is_onehot(node.children[0])
 

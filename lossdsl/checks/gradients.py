@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from lossdsl.checks.finding import Finding, Row, Sure
 from lossdsl.checks.subject import Subject
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import Verdict
 from lossdsl.oracle.gradient_check import judge
 

@@ -13,7 +13,7 @@ from lossdsl.errors import did_you_mean
 
 if TYPE_CHECKING:
     from lossdsl.ir.expr import Expr
-    from lossdsl.ir.loss import InputSpec
+    from lossdsl.ir.inputs import InputSpec
     from lossdsl.pipeline import Program
 
 FORMS = ("formula", "latex")

@@ -20,7 +20,8 @@ from lossdsl import pipeline
 from lossdsl.config.document import Entry, Item
 from lossdsl.errors import LossConfigError, did_you_mean
 from lossdsl.frontend import syntax as s
-from lossdsl.ir.loss import InputSpec, ParameterSpec
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import ParameterSpec
 from lossdsl.source import Source, Span
 
 NAME = "weighted"
@@ -141,7 +142,7 @@ def _inputs(terms: list[Term]) -> str:
                         ((terms[0].name, first), (term.name, other)))  # fmt: skip
             message = f"the terms take other inputs: {one} and {two}"
             raise LossConfigError(message, term.span, "losses of a sum are given the same target and prediction")
-        same = [at and a.domain == b.domain for at, a, b in zip(same, first, other, strict=True)]
+        same = [at and a.domains == b.domains for at, a, b in zip(same, first, other, strict=True)]
     return ", ".join(_told(one, with_domain=at) for one, at in zip(first, same, strict=True))
 
 
@@ -150,9 +151,9 @@ def _shape(spec: InputSpec) -> tuple[int, str]:
 
 
 def _told(spec: InputSpec, *, with_domain: bool = True) -> str:
-    domain = spec.domain if with_domain and spec.domain != "real" else ""
-    words = " ".join(filter(None, (domain, spec.layout)))
-    return f"{spec.name}: {words}" if words else spec.name
+    if with_domain:
+        return spec.told
+    return f"{spec.name}: {spec.layout}" if spec.layout else spec.name
 
 
 def _unlike(name: str, others: list[str]) -> str:

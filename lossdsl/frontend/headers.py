@@ -13,20 +13,13 @@ from lossdsl.errors import (
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
 from lossdsl.frontend.foreign import constant_hint, kind_hint
-from lossdsl.frontend.packed_parts import has_lengths, whole_name
+from lossdsl.frontend.packed_parts import has_lengths, part_domains, whole_name
 from lossdsl.frontend.scope import RESERVED, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
 from lossdsl.ir.expr import Const, Expr, Flag, Input
-from lossdsl.ir.loss import (
-    DOMAINS,
-    LABELS,
-    LAYOUTS,
-    Default,
-    InputSpec,
-    ParameterSpec,
-    layout_axes,
-)
+from lossdsl.ir.inputs import DOMAINS, LABELS, LAYOUTS, MIXED, InputSpec, layout_axes
+from lossdsl.ir.loss import Default, ParameterSpec
 from lossdsl.ir.ops import function_names
 from lossdsl.source import Span
 
@@ -115,6 +108,7 @@ def _read(item: s.Item) -> tuple[s.Node | None, ...]:
 
 
 def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> InputSpec:
+    """What a declaration says of an input. The slices of parts that have lengths come later: `packed_parts`."""
     domain, layout = "real", ""
     for word in declaration.kinds:
         if word.text in DOMAINS:
@@ -135,7 +129,12 @@ def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> Input
     over = layout_axes(layout, places)
     called = [whole_name(declaration)] if has_lengths(declaration) else [word.text for word in declaration.names]
     nodes = tuple(Input(name, over, layout in LABELS) for name in called)
-    return InputSpec(nodes, domain, layout, places)
+    kinds = part_domains(declaration, domain)
+    if len(set(kinds)) > 1:
+        domain = MIXED
+    elif kinds:
+        domain = kinds[0]
+    return InputSpec(nodes, domain, layout, places, kinds if len(nodes) > 1 else ())
 
 
 def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:

@@ -1,18 +1,19 @@
-"""Packed inputs whose parts differ in length: `(g: 1, s, w: K)`. Each part is a slice of one tensor.
+"""Packed inputs: kinds of their parts, as in `(m, s: positive)`, and parts that differ in length: `(g: 1, s, w: K)`.
 
-All but one say how long they are; that one takes what is left. A part of length 1 is a number for each sample (and
-place), and has no last axis.
+Where lengths are said, each part is a slice of one tensor. All but one say how long they are; that one takes what is
+left. A part of length 1 is a number for each sample (and place), and has no last axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lossdsl.errors import LossNameError, LossTypeError
+from lossdsl.errors import LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, Axis
-from lossdsl.ir.expr import Expr, Gather, Input
+from lossdsl.ir.expr import Expr, Gather
+from lossdsl.ir.inputs import DOMAINS, LAYOUTS, InputSpec, Part
 
 
 def whole_name(declaration: s.InputDecl) -> str:
@@ -25,7 +26,22 @@ def has_lengths(declaration: s.InputDecl) -> bool:
     return any(length is not None for length in declaration.lengths)
 
 
-def parts(declaration: s.InputDecl, whole: Input, settled: Mapping[str, bool | int]) -> dict[str, Expr]:
+def part_domains(declaration: s.InputDecl, otherwise: str) -> tuple[str, ...]:
+    """The kind of each part; `otherwise` of those that say none. Raises LossNameError or LossTypeError."""
+    return tuple(_domain(words, otherwise) for words in declaration.part_kinds)
+
+
+def _domain(words: tuple[s.Word, ...], otherwise: str) -> str:
+    for word in words:
+        if word.text in LAYOUTS:
+            raise LossTypeError("a part has the axes of the whole", word.span, f"remove `{word.text}`")
+        if word.text not in DOMAINS:
+            hint = did_you_mean(word.text, DOMAINS) or f"one of {', '.join(DOMAINS)}"
+            raise LossNameError(f"`{word.text}` is not a kind of part", word.span, hint)
+    return words[-1].text if words else otherwise
+
+
+def parts(declaration: s.InputDecl, spec: InputSpec, settled: Mapping[str, bool | int]) -> tuple[Part, ...]:
     """What the names of a packed input mean, where lengths are said. Raises LossTypeError or LossNameError.
 
     `settled` has the `int` parameters, which may be lengths.
@@ -38,22 +54,27 @@ def parts(declaration: s.InputDecl, whole: Input, settled: Mapping[str, bool | i
         raise LossTypeError(message, declaration.span, hint)
     open_one = lengths.index(None)
     known = [each or 0 for each in lengths]
-    found: dict[str, Expr] = {}
-    for place, word in enumerate(declaration.names):
+    (whole,) = spec.nodes
+    kinds = part_domains(declaration, spec.domain if spec.domain in DOMAINS else "real")
+    found: list[Part] = []
+    for place, (word, kind) in enumerate(zip(declaration.names, kinds, strict=True)):
         start = sum(known[:place]) if place <= open_one else -sum(known[place:])
+        stop = start + known[place] if place != open_one else -sum(known[place + 1 :])
         if place == open_one:
-            found[word.text] = b.cut(whole, LAST, Axis("last", "last", 0, sum(known)), start)
+            part: Expr = b.cut(whole, LAST, Axis("last", "last", 0, sum(known)), start)
         elif known[place] == 1:
-            found[word.text] = Gather(whole, LAST, b.const(start))
+            part = Gather(whole, LAST, b.const(start))
         else:
-            found[word.text] = b.cut(whole, LAST, Axis("last", "last", 0, 0, known[place]), start)
-    return found
+            part = b.cut(whole, LAST, Axis("last", "last", 0, 0, known[place]), start)
+        found.append(Part(word.text, part, kind, start, stop or None))
+    return tuple(found)
 
 
 def _length(word: s.Word, settled: Mapping[str, bool | int]) -> int:
     value = int(word.text) if word.text.isdigit() else settled.get(word.text)
     if value is None or isinstance(value, bool):
-        hint = "a whole number, or a parameter declared `K: int`"
+        near = did_you_mean(word.text, DOMAINS)
+        hint = f"a whole number, a parameter declared `K: int`, or a kind, such as `positive`{f': {near}' * bool(near)}"
         raise LossNameError(f"`{word.text}` is no length of a part", word.span, hint)
     if value < 1:
         raise LossTypeError(f"a part has at least one element, not {value}", word.span, "leave the part out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lossdsl.errors import (
@@ -25,15 +25,8 @@ from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
-from lossdsl.ir.loss import (
-    Allowance,
-    Example,
-    Expectation,
-    InputSpec,
-    Loss,
-    ParameterSpec,
-    Requirement,
-)
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Allowance, Example, Expectation, Loss, ParameterSpec, Requirement
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
 from lossdsl.source import Span, normal_name
@@ -195,9 +188,11 @@ class _Main:
             else:
                 names_[spec.name] = spec.node
         for declaration, whole in packed:
-            found = parts(declaration, whole.nodes[0], values)
+            slices = parts(declaration, whole, values)
+            found = {part.name: part.node for part in slices}
             names_ = {**found, **{name: one for name, one in names_.items() if name != whole.name}}
             self.names.update({one: name for name, one in found.items()})
+            self.inputs = tuple(replace(one, slices=slices) if one is whole else one for one in self.inputs)
         return names_, values
 
     def _sized(self, axis: Axis, span: Span) -> Expr:

@@ -155,11 +155,12 @@ class ListValue(Node):
 
 @dataclass(frozen=True)
 class InputDecl(Node):
-    """An input; of a packed one, how long each part is, where that is said."""
+    """An input; of a packed one, how long each part is and which kind it has, where that is said."""
 
     names: tuple[Word, ...]
     kinds: tuple[Word, ...]
     lengths: tuple[Word | None, ...] = ()
+    part_kinds: tuple[tuple[Word, ...], ...] = ()
 
 
 @dataclass(frozen=True)

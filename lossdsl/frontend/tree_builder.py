@@ -16,6 +16,7 @@ from lossdsl.errors import LossLimitError, LossSyntaxError
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.foreign import character_hint
 from lossdsl.frontend.notations import better
+from lossdsl.ir.inputs import DOMAINS
 from lossdsl.source import Source, Span, normal_name
 
 _WORDS = ("loss", "require", "expect", "allow", "example", "if", "in", "and", "or", "not", "self", "true", "false",
@@ -88,12 +89,14 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
     @v_args(meta=True)
     def packed(self, meta: Any, children: list[Any]) -> s.InputDecl:
         *parts, kinds = children
-        names, lengths = zip(*parts, strict=True)
-        return s.InputDecl(self._span(meta), names, kinds or (), lengths)
+        names, lengths, part_kinds = zip(*parts, strict=True)
+        return s.InputDecl(self._span(meta), names, kinds or (), lengths, part_kinds)
 
-    def part(self, children: list[Any]) -> tuple[s.Word, s.Word | None]:
-        name, length = children
-        return self._name(name), None if length is None else self._word(length)
+    def part(self, children: list[Any]) -> tuple[s.Word, s.Word | None, tuple[s.Word, ...]]:
+        name, *said = children
+        words = tuple(map(self._word, filter(None, said)))
+        has_length = bool(words) and words[0].text not in DOMAINS
+        return self._name(name), words[0] if has_length else None, words[has_length:]
 
     @v_args(meta=True)
     def parameter(self, meta: Any, children: list[Any]) -> s.ParameterDecl:

@@ -16,7 +16,7 @@ from lossdsl.fused.heads import Head, aligned, arguments
 from lossdsl.fused.linear import Chunks
 from lossdsl.fused.steps import Steps, steps
 from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.evaluate import (
     Evaluation,

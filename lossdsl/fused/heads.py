@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.runtime.shapes import Shape, Shapes, show
 from lossdsl.runtime.spec import LoadedLoss
 

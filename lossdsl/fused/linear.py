@@ -12,7 +12,7 @@ from lossdsl.errors import LossConfigError, LossTypeError, format_value
 from lossdsl.fused.heads import Head, aligned, arguments, fitted_weight, targets
 from lossdsl.fused.steps import Steps, check_chunk, steps
 from lossdsl.ir.axes import BATCH
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.runtime.given import is_dense, no_tensor
 from lossdsl.runtime.kernels import kernel
 from lossdsl.runtime.spec import LoadedLoss

@@ -25,7 +25,8 @@ from lossdsl.ir.expr import (
     Rename,
     walk,
 )
-from lossdsl.ir.loss import ELEMENT, InputSpec, Loss
+from lossdsl.ir.inputs import ELEMENT, InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.pipeline import Program

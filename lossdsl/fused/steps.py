@@ -10,7 +10,8 @@ from typing import Any
 from lossdsl.errors import LossTypeError, format_value
 from lossdsl.fused.place_values import taken_apart
 from lossdsl.ir.axes import BATCH
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.runtime.kernels import Axes, Code
 from lossdsl.runtime.spec import LoadedLoss
 

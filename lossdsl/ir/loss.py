@@ -8,50 +8,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, ordered
-from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
+from lossdsl.ir.axes import NONE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr, Input, Param
+from lossdsl.ir.inputs import LAYOUTS, InputSpec, layout_axes
 from lossdsl.source import Source, Span, normal_name
-
-DOMAINS: dict[str, Bounds] = {
-    "real": REALS,
-    "positive": POSITIVE,
-    "nonneg": NONNEGATIVE,
-    "prob": UNIT,
-    "simplex": UNIT,
-    "logprob": NONPOSITIVE,
-    "logits": REALS,
-    "binary": UNIT,
-    "sign": SIGNED_UNIT,
-    "count": NONNEGATIVE,
-    "onehot": UNIT,
-    "unit": SIGNED_UNIT,
-}
-"""The words that say which values an input takes."""
-
-SUM_TO_ONE = frozenset({"simplex", "onehot"})
-"""Those of them whose elements sum to 1."""
-
-LAYOUTS: dict[str, Axes] = {
-    "label": frozenset({BATCH, SPACE}),
-    "label last": frozenset({BATCH, SPACE, LAST}),
-    "scalar": frozenset({BATCH, SPACE}),
-    "vector": frozenset({LAST}),
-    "matrix": frozenset({ROWS, LAST}),
-    "row_label": frozenset({ROWS}),
-    "sample": frozenset({BATCH, LAST}),
-    "sample scalar": frozenset({BATCH}),
-    "sample label": frozenset({BATCH}),
-    "sample label last": frozenset({BATCH, LAST}),
-    "sample matrix": frozenset({BATCH, ROWS, LAST}),
-}
-"""The words that say which axes an input has; `sample` says that it has no places."""
-
-HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
-"""A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
-
-LABELS = ("label", "label last", "row_label", "sample label", "sample label last")
-"""Those of them whose inputs hold whole numbers."""
 
 PROPERTIES = (
     "continuous",
@@ -64,58 +24,6 @@ PROPERTIES = (
     "least at t = x",
 )
 """What a loss may be expected to be, in its prediction."""
-
-ELEMENT: Axes = frozenset({BATCH, SPACE, LAST})
-
-
-def layout_axes(layout: str, places: tuple[Axis, ...]) -> Axes:
-    """The axes that a word about them means, in a loss that names its places."""
-    axes = LAYOUTS.get(layout, ELEMENT)
-    return axes - {SPACE} | set(places) if places and SPACE in axes else axes
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """An input of a loss: one tensor, or several components in equal blocks of its last axis."""
-
-    nodes: tuple[Input, ...]
-    domain: str = "real"
-    layout: str = ""
-    places: tuple[Axis, ...] = ()
-    """The axes of the loss between batch and last, where it names them."""
-
-    @property
-    def name(self) -> str:
-        """What the input is called: `x`, or `(m, s)` for a packed one."""
-        names = [node.name for node in self.nodes]
-        return names[0] if len(names) == 1 else f"({', '.join(names)})"
-
-    @cached_property
-    def identifier(self) -> str:
-        """The name as one word: `m_s` for a packed input."""
-        return "_".join(node.name for node in self.nodes)
-
-    @cached_property
-    def over(self) -> Axes:
-        return layout_axes(self.layout, self.places)
-
-    @cached_property
-    def is_full(self) -> bool:
-        """Whether it has batch, places and last."""
-        return self.over == layout_axes("", self.places)
-
-    @property
-    def has_places(self) -> bool:
-        return any(axis.is_place for axis in self.over)
-
-    @property
-    def is_label(self) -> bool:
-        return self.layout in LABELS
-
-    @property
-    def is_real(self) -> bool:
-        return not self.is_label
-
 
 Default = float | bool | int | tuple[float, ...] | tuple[tuple[float, ...], ...]
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE
-from lossdsl.ir.bounds import NONNEGATIVE, Bounds
+from lossdsl.ir.bounds import NONNEGATIVE, REALS, Bounds
 from lossdsl.ir.expr import Expr, Gather, Input, Length, walk
-from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.raising import plain_node
 from lossdsl.ir.ranges import ranges
@@ -84,8 +84,8 @@ def views(loss: Loss, given: Mapping[Expr, Expr] | None = None) -> list[Predicti
     known = ranges(loss)
     leaves: dict[Expr, Bounds] = {}
     for spec in loss.inputs:
-        for node in spec.nodes:
-            leaves[node] = DOMAINS[spec.domain] if spec.is_real else NONNEGATIVE
+        leaves |= dict.fromkeys(spec.nodes, REALS if spec.is_real else NONNEGATIVE)
+        leaves |= {part.node: part.bounds for part in spec.parts if spec.is_real}
     leaves |= {spec.node: known[spec.node] for spec in loss.parameters}
     prediction = frozenset(loss.prediction.nodes)
     elementwise = is_elementwise(loss.value, loss.prediction.nodes)
@@ -129,7 +129,7 @@ COUPLED = frozenset({"simplex", "logprob", "onehot", "unit"})
 
 def stands_alone(loss: Loss) -> bool:
     """Whether one element makes an admissible input by itself, so that the loss may be tried on it alone."""
-    coupled = any(spec.domain in COUPLED and LAST in spec.over for spec in loss.inputs)
+    coupled = any(LAST in spec.over and not COUPLED.isdisjoint(spec.domains) for spec in loss.inputs)
     return not coupled and not any(isinstance(node, Gather) for node in walk(loss.value))
 
 

@@ -10,7 +10,8 @@ from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, REALS, Bounds, point
 from lossdsl.ir.build import ZERO
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Input, Length, Param, Position, Reduce
-from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, Loss
+from lossdsl.ir.inputs import SUM_TO_ONE
+from lossdsl.ir.loss import Loss
 
 
 @dataclass
@@ -90,15 +91,14 @@ def ranges(loss: Loss) -> Ranges:
     """The intervals of a loss: those of its inputs by kind, those of its parameters by `require`."""
     facts: dict[Expr, Bounds] = {}
     for spec in loss.inputs:
-        for node in spec.nodes:
-            facts[node] = NONNEGATIVE if spec.is_label else DOMAINS[spec.domain]
+        facts |= {part.node: NONNEGATIVE if spec.is_label else part.bounds for part in spec.parts}
     for requirement in loss.requirements:
         for part in conjuncts(requirement.condition):
             fact = _fact(part)
             if fact is not None:
                 subject, interval = fact
                 facts[subject] = agreed(facts.get(subject, REALS), interval)
-    units = frozenset(node for spec in loss.inputs if spec.domain in SUM_TO_ONE for node in spec.nodes)
+    units = frozenset(part.node for spec in loss.inputs for part in spec.parts if part.domain in SUM_TO_ONE)
     return Ranges(facts, units)
 
 

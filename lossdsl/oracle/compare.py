@@ -17,7 +17,8 @@ import numpy as np
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
 from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from lossdsl.ir.expr import Call, Expr, Input, valued, walk
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import NO_SLOPE, Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.verdict import Verdict

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import reduce
 
+from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Call, Const, Expr, Input, walk
-from lossdsl.ir.loss import DOMAINS, Loss
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 
 _INFINITE = (math.inf, -math.inf)
@@ -36,13 +38,15 @@ def no_numbers(loss: Loss) -> dict[Expr, tuple[float, ...]]:
     found: dict[Expr, tuple[float, ...]] = {}
     for spec in loss.inputs:
         for leaf in spec.nodes if not spec.is_label else ():
-            domain = DOMAINS[spec.domain]
-            wanted = asked.get(leaf, set())
-            values = tuple(value for value in _INFINITE if value in wanted and domain.low <= value <= domain.high)
-            values += (math.nan,) * any(map(math.isnan, wanted))
-            if values:
+            bounds = reduce(Bounds.meet, (part.bounds for part in spec.parts_of(leaf)))
+            if values := _admitted(asked.get(leaf, set()), bounds):
                 found[leaf] = values
     return found
+
+
+def _admitted(wanted: set[float], bounds: Bounds) -> tuple[float, ...]:
+    values = tuple(value for value in _INFINITE if value in wanted and bounds.low <= value <= bounds.high)
+    return values + (math.nan,) * any(map(math.isnan, wanted))
 
 
 def questions(test: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from lossdsl.ir.axes import BATCH, LAST, ordered
 from lossdsl.ir.expr import Expr, Input
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array
@@ -51,16 +52,22 @@ def _plain(spec: InputSpec, point: Point) -> Iterator[tuple[str, Mapping[Expr, A
     if spec.is_label:
         yield f"where `{spec.name}` is one class alone", {node: _filled(point, node, 0) for node in spec.nodes}
         return
-    for value in INPUT_KINDS[spec.domain].plain:
+    for value in _plain_values(spec):
         yield f"where `{spec.name}` is {value} everywhere", {node: _filled(point, node, value) for node in spec.nodes}
     if _has_corners(spec):
         yield f"where `{spec.name}` is sure of one element", {node: _corner(point, node) for node in spec.nodes}
+    for part in spec.parts if len(spec.parts) > 1 else ():
+        for value in set(INPUT_KINDS[part.domain].plain) - set(_plain_values(spec)):
+            (node,) = (node for node in spec.nodes if part in spec.parts_of(node))
+            array = point.values[node].copy()
+            array[..., part.place] = Fraction(value)
+            yield f"where `{part.name}` is {value} everywhere", {node: array}
 
 
 def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
     """Several inputs made plain at once."""
     for value, word in enumerate(("zeros", "ones")):
-        some = [spec for spec in loss.inputs if spec.is_real and value in INPUT_KINDS[spec.domain].plain]
+        some = [spec for spec in loss.inputs if spec.is_real and value in _plain_values(spec)]
         if len(some) > 1:
             yield f"where {_and(some)} are all {word}", {n: _filled(point, n, value) for one in some for n in one.nodes}
     corners = [spec for spec in loss.inputs if _has_corners(spec)]
@@ -73,8 +80,14 @@ def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Exp
         }
 
 
+def _plain_values(spec: InputSpec) -> list[int]:
+    """The numbers that all elements of an input may be at once."""
+    first, *others = (INPUT_KINDS[domain].plain for domain in spec.domains)
+    return [value for value in first if all(value in other for other in others)]
+
+
 def _has_corners(spec: InputSpec) -> bool:
-    return spec.is_real and INPUT_KINDS[spec.domain].has_corners and LAST in spec.over
+    return spec.is_real and all(INPUT_KINDS[domain].has_corners for domain in spec.domains) and LAST in spec.over
 
 
 def _filled(point: Point, node: Expr, value: int) -> Array:

@@ -15,7 +15,8 @@ from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import DOMAINS, LAST, ROWS, ordered
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Const, Expr, Gather, Input, Slice, walk
-from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
@@ -191,13 +192,14 @@ def _input(spec: InputSpec, node: Expr, sizes: Mapping[str, int], random: Random
     shape = shape_of(node, sizes)
     if spec.is_label:
         return _objects(shape, lambda: Fraction(random.randrange(sizes["last"])))
-    kind = INPUT_KINDS[spec.domain]
-    draw = kind.draw or (signed if is_signed else positive)
-    found = _objects(shape, lambda: draw(random))
-    if LAST not in spec.over:
-        return found
-    for place in np.ndindex(shape[:-1]):
-        found[place] = kind.fit(list(found[place]), random)
+    found = _objects(shape, lambda: Fraction(0))
+    for part in spec.parts_of(node):
+        kind = INPUT_KINDS[part.domain]
+        draw = kind.draw or (signed if is_signed else positive)
+        block = found[..., part.place] if part.place != slice(None) else found
+        block[...] = _objects(block.shape, lambda draw=draw: draw(random))
+        for place in np.ndindex(shape[:-1]) if LAST in spec.over else ():
+            block[place] = kind.fit(list(block[place]), random)
     return found
 
 

@@ -29,7 +29,8 @@ from lossdsl.ir.expr import (
     Unslice,
     walk,
 )
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.interpreter import Array, evaluate, met
 from lossdsl.oracle.number_systems import Beyond

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from lossdsl.ir.axes import BATCH, SPACE, Axis, ordered
 from lossdsl.ir.expr import Along, Expr, Gather, Input, Length, Reduce, Rename, walk
-from lossdsl.ir.loss import InputSpec, Loss, ParameterSpec
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.ir.mixing import is_elementwise
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point
@@ -155,9 +156,9 @@ def samples(
         numbers = _Numbers(style, kind, random)
         for spec, node in nodes:
             if BATCH in node.axes:
-                _fill(spec, inputs[node][place : place + 1], numbers, sizes["last"])
+                _fill(spec, node, inputs[node][place : place + 1], numbers, sizes["last"])
             elif not place:
-                _fill(spec, inputs[node], numbers, sizes["last"])
+                _fill(spec, node, inputs[node], numbers, sizes["last"])
     inputs = {node: np.clip(kind.rounded(array), -kind.largest, kind.largest) for node, array in inputs.items()}
     for leaf, values in no_numbers(loss).items():
         for place in range(3, len(styles), 4) if BATCH in leaf.axes else ():
@@ -182,14 +183,17 @@ def _parameter(
     return np.array(numbers).reshape(shape)
 
 
-def _fill(spec: InputSpec, part: Floats, numbers: _Numbers, classes: int) -> None:
-    """Puts numbers of one sample into an input, or a part of it."""
-    drawn = np.array([numbers.at(at) for at in range(part.size)])
+def _fill(spec: InputSpec, node: Expr, room: Floats, numbers: _Numbers, classes: int) -> None:
+    """Puts numbers of one sample into a node of an input, or a part of it."""
+    drawn = np.array([numbers.at(at) for at in range(room.size)])
     if spec.is_label:
         settled = np.array([float(numbers.random.randrange(classes)) for _ in drawn])
-    else:
-        settled = INPUT_KINDS[spec.domain].bring(drawn, numbers.random)
-    part[...] = settled.reshape(part.shape)
+        room[...] = settled.reshape(room.shape)
+        return
+    room[...] = drawn.reshape(room.shape)
+    for part in spec.parts_of(node):
+        block = room[..., part.place]
+        block[...] = INPUT_KINDS[part.domain].bring(block.ravel(), numbers.random).reshape(block.shape)
 
 
 class _Numbers:

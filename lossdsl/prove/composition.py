@@ -14,7 +14,21 @@ from fractions import Fraction
 
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, SIGNED_UNIT, UNIT, Bounds, point
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Unslice
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Flag,
+    Gather,
+    Input,
+    Length,
+    Param,
+    Position,
+    Reduce,
+    Slice,
+    Unslice,
+)
 from lossdsl.ir.ops import OPS
 from lossdsl.prove.dominance import dominated, vector_of
 from lossdsl.prove.merged_sums import has_sums, merged
@@ -54,6 +68,8 @@ class Composition(Interpretation[Profile]):
         is_number = isinstance(node, Call) and not node.args  # pi, epsilon
         if is_number or (below and not isinstance(node, Length) and all(one.constant for one in below)):
             found = replace(found, constant=True, convex=True, concave=True, continuous=True, smooth=True)
+        if isinstance(node, Gather | Slice) and node in self.leaves:  # a part of a packed input
+            found = replace(found, bounds=found.bounds.meet(self.leaves[node]))
         if isinstance(node, Call) and node.op.name in ("add", "sub", "mul", "div") and not found.bounds.is_point:
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found

@@ -64,7 +64,10 @@ class Parts:
         """The values that inputs in a part have, of those that have only a few."""
         used = set(walk(node))
         few = {
-            leaf: CASES[spec.domain] for spec in self.view.loss.inputs if spec.domain in CASES for leaf in spec.nodes
+            part.node: CASES[part.domain]
+            for spec in self.view.loss.inputs
+            for part in spec.parts
+            if part.domain in CASES and part.node in spec.nodes
         }
         few = {leaf: values for leaf, values in few.items() if leaf in used and leaf not in self.view.variables}
         for values in itertools.product(*few.values()):

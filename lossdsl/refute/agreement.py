@@ -83,7 +83,7 @@ def _pairs(program: Program) -> Iterator[tuple[Point, Point]]:
     """Points with the defaults of parameters, and the same with the prediction put on the target."""
     loss = program.loss
     target = loss.target
-    if target is None or target.domain != loss.prediction.domain or not is_judged(loss):
+    if target is None or target.domains != loss.prediction.domains or not is_judged(loss):
         return
     for point in list(points(loss, program.known, COUNT)):
         here = usual(loss, point)
@@ -121,7 +121,7 @@ _FAR = (10**2, 10**4, 10**6)
 def falls_without_end(program: Program) -> Reward | None:
     """A prediction along the ray of which the loss falls like a power, as far as it is followed."""
     loss = program.loss
-    if loss.prediction.domain not in ("real", "logits") or not is_judged(loss):
+    if not is_judged(loss):
         return None
     for drawn, (way, node) in product(list(points(loss, program.known, COUNT // 2)), _ways(loss)):
         point = usual(loss, drawn)
@@ -140,10 +140,11 @@ def _ways(loss: Loss) -> list[tuple[int, Expr | None]]:
     Others may be a scale, or a corner of a box: they have a kind that is not said. A term of an exponent is any number.
     """
     if len(loss.prediction.nodes) == 1:
-        return [(1, None)]
+        return [(1, None)] if loss.prediction.is_line else []
     powers = [node.args[0] for node in walk(loss.result) if isinstance(node, Call) and node.op.name == "exp"]
     inside = {term for power in powers for term in _terms(power)}
-    return [(way, node) for node in loss.prediction.nodes if node in inside for way in (1, -1)]
+    free = [part.node for part in loss.prediction.parts if part.domain in ("real", "logits")]
+    return [(way, node) for node in loss.prediction.nodes if node in inside and node in free for way in (1, -1)]
 
 
 def _terms(power: Expr) -> Iterator[Expr]:

@@ -30,7 +30,8 @@ from lossdsl.ir.expr import (
     Reduce,
     walk,
 )
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
@@ -143,13 +144,13 @@ class GridSearch:
     def settings(self) -> Iterator[Setting]:
         """Values for everything but the prediction: those of parameters near the defaults, or those far from them."""
         inputs = [spec for spec in self.loss.inputs if spec is not self.loss.prediction]
-        choices = [list(self._input_values(spec)) for spec in inputs]
+        choices = [[self._input_values(spec, node) for node in spec.nodes] for spec in inputs]
         rows: list[dict[Expr, Fraction]] = []
-        longest = max((len(values) for values in choices), default=1)
+        longest = max((len(values) for several in choices for values in several), default=1)
         for place in range(longest):
             row: dict[Expr, Fraction] = {}
-            for shift, (spec, values) in enumerate(zip(inputs, choices, strict=True)):
-                for node in spec.nodes:
+            for shift, (spec, several) in enumerate(zip(inputs, choices, strict=True)):
+                for node, values in zip(spec.nodes, several, strict=True):
                     row[node] = values[(place + shift) % len(values)]
             rows.append(row)
         drawn_ones = self.parameters.far() if self.is_far else self.parameters.near()
@@ -157,8 +158,11 @@ class GridSearch:
             for row in rows if number == 0 and not self.is_far else [rows[number % len(rows)], rows[0]]:
                 yield {**row, **drawn}
 
-    def _input_values(self, spec: InputSpec) -> tuple[Fraction, ...]:
-        return LABELS_TRIED if spec.is_label else INPUT_KINDS[spec.domain].few
+    def _input_values(self, spec: InputSpec, node: Expr) -> tuple[Fraction, ...]:
+        if spec.is_label:
+            return LABELS_TRIED
+        kinds = [part.domain for part in spec.parts_of(node)]  # of slices one number stands for all
+        return next((INPUT_KINDS[kind].few for kind in kinds if kind != "real"), INPUT_KINDS["real"].few)
 
     @cached_property
     def parameters(self) -> ParameterValues:

@@ -88,7 +88,7 @@ def _nothing() -> Any:
 
 def _points(program: Program, free: list[ParameterSpec]) -> Iterator[Point]:
     loss = program.loss
-    is_line = loss.prediction.domain in ("real", "logits")
+    is_line = loss.prediction.is_line
     for place, plain in enumerate(plain_points(loss, program.known)):
         if place < DRAWN or " and " in plain.why or plain.why.startswith(f"where `{loss.prediction.name}`"):
             arrays: dict[Expr, Array] = {

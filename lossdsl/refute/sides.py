@@ -35,7 +35,7 @@ Side = Callable[[Fraction], Array]
 def on_the_wrong_side(program: Program) -> Reward | None:
     """Of logits, margins or embeddings, those that contradict every target and cost less than those that agree."""
     loss = program.loss
-    if loss.target is None or loss.prediction.domain not in ("real", "logits") or not is_judged(loss):
+    if loss.target is None or not loss.prediction.is_line or not is_judged(loss):
         return None
     if len(loss.inputs) != 2 or len(loss.prediction.nodes) > 1 or _has_stop(loss):
         return None

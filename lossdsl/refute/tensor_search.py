@@ -10,7 +10,8 @@ import numpy as np
 
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
-from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, Loss
+from lossdsl.ir.inputs import DOMAINS, SUM_TO_ONE, InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
@@ -110,10 +111,15 @@ def agreeing(loss: Loss, point: Point) -> Point | None:
     for t, x in zip(target.nodes, loss.prediction.nodes, strict=True):
         if point.values[t].shape != point.values[x].shape:
             return None
-        if target.domain != loss.prediction.domain and not _is_of(loss.prediction.domain, point.values[t]):
+        if target.domains != loss.prediction.domains and not _fits(loss.prediction, x, point.values[t]):
             return None
         moved[x] = point.values[t]
     return _moved(point, moved)
+
+
+def _fits(spec: InputSpec, node: Expr, array: Array) -> bool:
+    """Whether numbers may stand in a node of an input."""
+    return all(_is_of(part.domain, array[..., part.place] if spec.slices else array) for part in spec.parts_of(node))
 
 
 def _is_of(domain: str, array: Array) -> bool:
@@ -156,7 +162,7 @@ def _less(loss: Loss, point: Point, other: Point) -> Found:
 
 def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
     there = agreeing(loss, point)
-    if there is None or loss.prediction.domain not in ("real", "logits"):
+    if there is None or not loss.prediction.is_line:
         return None, 0
     mirror: dict[Expr, Array] = {x: 2 * there.values[x] - point.values[x] for x in loss.prediction.nodes}
     turned = _moved(point, mirror)
@@ -171,7 +177,7 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
 
 
 def _bent(loss: Loss, point: Point, other: Point) -> Found:
-    if not INPUT_KINDS[loss.prediction.domain].is_line:
+    if not all(INPUT_KINDS[domain].is_line for domain in loss.prediction.domains):
         return None, 0  # no line of such predictions
     ends = [point, _moved(point, {x: other.values[x] for x in loss.prediction.nodes})]
     middle: dict[Expr, Array] = {x: (ends[0].values[x] + ends[1].values[x]) / 2 for x in loss.prediction.nodes}

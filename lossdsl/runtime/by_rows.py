@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.ir.axes import BATCH
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.targets.some_samples import EXACT

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lossdsl.errors import LossTypeError
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Call, Const, Expr, Param, walk
-from lossdsl.ir.loss import DOMAINS, SUM_TO_ONE, InputSpec
+from lossdsl.ir.inputs import DOMAINS, SUM_TO_ONE, InputSpec
 from lossdsl.ir.prediction_view import CASES
 from lossdsl.runtime.spec import LoadedLoss
 
@@ -124,14 +124,23 @@ def _look(spec: LoadedLoss, one: InputSpec, array: Array, classes: int | None, l
         return
     if not _asks_for_nan(spec, one):
         _refuse(np.isnan(array), array, f"{name} is not a number", "find its origin, or leave it out by a mask")
-    interval = DOMAINS[one.domain]
+    if len(one.parts) == 1:
+        _look_at(name, one.domain, array)
+        return
+    for part, place in one.pieces(array.shape[-1]):
+        _look_at(f"{label}: `{part.name}`", part.domain, array[..., place])
+
+
+def _look_at(name: str, domain: str, array: Array) -> None:
+    """Whether numbers are of a kind."""
+    interval = DOMAINS[domain]
     outside = (array < float(interval.low) - _WITHIN) | (array > float(interval.high) + _WITHIN)
-    _refuse(outside, array, f"{name} is {one.domain}, but lies outside", f"it is said to be {one.domain} in the header")
-    if one.domain in CASES:
-        _refuse(~np.isin(array, CASES[one.domain]), array, f"{name} is {one.domain}, but has another value", None)
-    if one.domain in SUM_TO_ONE and array.ndim:
+    _refuse(outside, array, f"{name} is {domain}, but lies outside", f"it is said to be {domain} in the header")
+    if domain in CASES:
+        _refuse(~np.isin(array, CASES[domain]), array, f"{name} is {domain}, but has another value", None)
+    if domain in SUM_TO_ONE and array.ndim:
         sums = array.sum(axis=-1)
-        _refuse(np.abs(sums - 1) > _WITHIN, sums, f"{name} is {one.domain}, but sums to something else than 1", None)
+        _refuse(np.abs(sums - 1) > _WITHIN, sums, f"{name} is {domain}, but sums to something else than 1", None)
 
 
 def _refuse(bad: Array, array: Array, message: str, hint: str | None, known: Iterable[float] = ()) -> None:

@@ -18,7 +18,8 @@ from keras import ops
 
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, ordered
-from lossdsl.ir.loss import HARMLESS, InputSpec, Loss
+from lossdsl.ir.inputs import HARMLESS, InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.debugging import tested
 from lossdsl.runtime.given import is_dense, no_tensor
@@ -294,7 +295,12 @@ def masked(spec: InputSpec, tensor: Any, mask: Any) -> Any:
     is_short = not spec.has_places and len(mask.shape) > 1  # one for all places of a sample
     if BATCH not in spec.over or len(tensor.shape) < len(mask.shape) or is_short:
         return tensor
-    harmless = ops.full_like(tensor, 0 if spec.is_label else HARMLESS.get(spec.domain, 0.0))
+    if (number := spec.harmless) is not None:
+        harmless = ops.full_like(tensor, number)
+    else:
+        pieces = spec.pieces(ops.shape(tensor)[-1])
+        rows = [ops.full_like(tensor[..., place], HARMLESS.get(part.domain, 0.0)) for part, place in pieces]
+        harmless = ops.concatenate(rows, axis=-1)
     return ops.where(_padded(mask, len(tensor.shape)), tensor, harmless)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lossdsl.errors import LossLimitError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axes, ordered
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.mixing import is_elementwise
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions

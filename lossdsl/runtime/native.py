@@ -15,7 +15,8 @@ from typing import Any
 
 from lossdsl.errors import LossNameError, LossParameterError, LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.loss import InputSpec, ParameterSpec
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import ParameterSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.replicas import Replicas, own_values

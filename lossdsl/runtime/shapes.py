@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import BATCH, LAST, SPACE, Axis, names, ordered
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.meets import Home, called, length_of
 
 if TYPE_CHECKING:

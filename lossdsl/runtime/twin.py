@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossdsl.errors import LossShapeError, LossTypeError, did_you_mean
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.runtime.by_rows import SEVERAL, ByRows
 from lossdsl.runtime.given import no_tensor
 from lossdsl.runtime.hessian import Hessian

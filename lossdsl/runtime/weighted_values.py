@@ -9,7 +9,7 @@ from lossdsl.errors import LossConfigError, LossShapeError
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH
 from lossdsl.ir.expr import Input
-from lossdsl.ir.loss import InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.pipeline import Program
 from lossdsl.runtime.shapes import show
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SAMPLE, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Expr
-from lossdsl.ir.loss import ELEMENT, Argument, InputSpec, Loss
+from lossdsl.ir.inputs import ELEMENT, InputSpec
+from lossdsl.ir.loss import Argument, Loss
 from lossdsl.ir.meets import Home, called, cuts_of, needs
 from lossdsl.targets import code, expression_layout, source_layout, target_module
 from lossdsl.targets.identifiers import Renaming, user

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from lossdsl.ir.axes import names
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import MIXED, InputSpec
+from lossdsl.ir.loss import Loss
 
 
 def gradient_title(loss: Loss, spec: InputSpec, is_elementwise: bool) -> str:
@@ -34,6 +35,8 @@ def shapes(loss: Loss) -> list[str]:
     lines = []
     for spec in loss.inputs:
         kind = "whole numbers" if spec.is_label else spec.domain
+        if kind == MIXED:
+            kind = ", ".join(f"{part.name} {part.domain}" for part in spec.parts)
         lines.append(f"    {spec.name}: {kind}, axes ({names(spec.over)})")
     for parameter in loss.parameters:
         if parameter.name not in loss.settled:

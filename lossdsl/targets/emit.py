@@ -12,7 +12,8 @@ from typing import Any
 
 from lossdsl.ir.axes import BATCH, names
 from lossdsl.ir.expr import Expr
-from lossdsl.ir.loss import Argument, InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Argument, Loss
 from lossdsl.ir.text import definitions
 from lossdsl.source import normal_name
 from lossdsl.targets import code, documentation, layout, source_layout, target_module

@@ -16,7 +16,8 @@ from typing import ClassVar
 
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Expr, Input, Param
-from lossdsl.ir.loss import Argument, InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Argument, Loss
 from lossdsl.ir.text import definitions
 from lossdsl.targets import documentation
 from lossdsl.targets.arguments import Arguments

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.loss import HARMLESS, InputSpec, Loss
+from lossdsl.ir.inputs import HARMLESS, InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.targets import arguments, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
@@ -291,7 +292,7 @@ def class_text(
     targets = []
     for place, one in enumerate(one for one in loss.inputs if one is not prediction):
         item = f"y_true[{place}]" if len(loss.inputs) > 2 else "y_true"
-        targets.append(f"_masked({item}, mask, {_harmless(one)})" if BATCH in one.over else item)
+        targets.append(f"_masked({item}, mask, {_harmless(one, item)})" if BATCH in one.over else item)
     masked = f"\n            y_true = {targets[0]}" if len(targets) == 1 else ""
     if len(targets) > 1:
         masked = "".join(f"\n                {one}," for one in targets)
@@ -319,7 +320,7 @@ class {name}(keras.losses.Loss):
         if mask is not None:
             # What is masked must not reach the loss: 0 times nan is nan.
             mask = ops.cast(mask, "bool"){masked}
-            y_pred = _masked(y_pred, mask, {_harmless(prediction)}){places}
+            y_pred = _masked(y_pred, mask, {_harmless(prediction, "y_pred")}){places}
             set_keras_mask(y_pred, mask)
         if sample_weight is not None:
             # Weights belong to the first axes.
@@ -358,6 +359,17 @@ def _values_over(loss: Loss) -> tuple[str, str]:
     return arguments.place_lengths(loss, shape, frozenset({BATCH})), some
 
 
-def _harmless(spec: InputSpec) -> float:
-    """A number that every loss of such an input takes."""
-    return 0.0 if spec.is_label else HARMLESS.get(spec.domain, 0.0)
+def _harmless(spec: InputSpec, tensor: str) -> str:
+    """A number that every loss of such an input takes, or one for each element of its last axis, as text."""
+    if (number := spec.harmless) is not None:
+        return str(number)
+    length = f"{tensor}.shape[-1]"
+    rows = []
+    for part in spec.parts:
+        count = f"{length} // {len(spec.parts)}"
+        if spec.slices:
+            start, stop = part.start or 0, part.stop or 0
+            takes_rest = start >= 0 >= stop
+            count = f"{length} - {start - stop}" if takes_rest else f"{stop - start}"
+        rows.append(f"[{HARMLESS.get(part.domain, 0.0)}] * ({count})")
+    return " + ".join(rows)

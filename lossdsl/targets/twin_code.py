@@ -6,7 +6,8 @@ import ast
 
 from lossdsl.ir.axes import BATCH
 from lossdsl.ir.expr import Expr
-from lossdsl.ir.loss import InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Loss
 from lossdsl.targets import code
 from lossdsl.targets.some_samples import Rows, by_rows
 from lossdsl.targets.template import statements

@@ -27,7 +27,8 @@ from lossdsl.ir.expr import (
     Rename,
     walk,
 )
-from lossdsl.ir.loss import ELEMENT, Loss
+from lossdsl.ir.inputs import ELEMENT
+from lossdsl.ir.loss import Loss
 
 
 def placeless(loss: Loss) -> Loss | None:

@@ -63,8 +63,9 @@
     let { low, high } = view;
     if (view.kind === "example") {
       const here = Number(gallery.at(inputsOf(view)[view.prediction], state.path));
-      const [least, most] = [gallery.numbers(view.low), gallery.numbers(view.high)];
-      const span = Math.max(view.span, Math.abs(here));
+      const own = (ends) => gallery.numbers(Array.isArray(ends) ? ends[state.path.at(-1)] : ends); // by part, or of all
+      const [least, most] = [own(view.low), own(view.high)];
+      const span = Math.max(own(view.span), Math.abs(here));
       const edge = (one, other) => one + 1e-3 * (other - one);
       low = here - span > least ? here - span : edge(least, Math.min(most, here + span));
       high = here + span < most ? here + span : edge(most, Math.max(least, here - span));

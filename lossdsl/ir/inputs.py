@@ -1,0 +1,183 @@
+"""What a loss is given: the kinds of inputs, the axes that they have, and the parts of a packed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis
+from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
+from lossdsl.ir.expr import Expr, Input
+
+DOMAINS: dict[str, Bounds] = {
+    "real": REALS,
+    "positive": POSITIVE,
+    "nonneg": NONNEGATIVE,
+    "prob": UNIT,
+    "simplex": UNIT,
+    "logprob": NONPOSITIVE,
+    "logits": REALS,
+    "binary": UNIT,
+    "sign": SIGNED_UNIT,
+    "count": NONNEGATIVE,
+    "onehot": UNIT,
+    "unit": SIGNED_UNIT,
+}
+"""The words that say which values an input takes."""
+
+SUM_TO_ONE = frozenset({"simplex", "onehot"})
+"""Those of them whose elements sum to 1."""
+
+LAYOUTS: dict[str, Axes] = {
+    "label": frozenset({BATCH, SPACE}),
+    "label last": frozenset({BATCH, SPACE, LAST}),
+    "scalar": frozenset({BATCH, SPACE}),
+    "vector": frozenset({LAST}),
+    "matrix": frozenset({ROWS, LAST}),
+    "row_label": frozenset({ROWS}),
+    "sample": frozenset({BATCH, LAST}),
+    "sample scalar": frozenset({BATCH}),
+    "sample label": frozenset({BATCH}),
+    "sample label last": frozenset({BATCH, LAST}),
+    "sample matrix": frozenset({BATCH, ROWS, LAST}),
+}
+"""The words that say which axes an input has; `sample` says that it has no places."""
+
+HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
+"""A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
+
+LABELS = ("label", "label last", "row_label", "sample label", "sample label last")
+"""Those of them whose inputs hold whole numbers."""
+
+ELEMENT: Axes = frozenset({BATCH, SPACE, LAST})
+
+
+def layout_axes(layout: str, places: tuple[Axis, ...]) -> Axes:
+    """The axes that a word about them means, in a loss that names its places."""
+    axes = LAYOUTS.get(layout, ELEMENT)
+    return axes - {SPACE} | set(places) if places and SPACE in axes else axes
+
+
+MIXED = "mixed"
+"""Stands for the kind of a packed input whose parts are of several."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has a kind of its own: an input, or the elements from `start` up to `stop` of the last axis of one.
+
+    `node` is what it is in formulas.
+    """
+
+    name: str
+    node: Expr
+    domain: str
+    start: int | None = None
+    stop: int | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        return DOMAINS[self.domain]
+
+    @property
+    def place(self) -> slice:
+        """Where it lies in the last axis of the input."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """An input of a loss: one tensor, or several components in equal blocks of its last axis.
+
+    `domain` is the kind of all of it, or MIXED; `kinds` are those of several nodes, `slices` the parts of one node.
+    """
+
+    nodes: tuple[Input, ...]
+    domain: str = "real"
+    layout: str = ""
+    places: tuple[Axis, ...] = ()
+    """The axes of the loss between batch and last, where it names them."""
+    kinds: tuple[str, ...] = ()
+    slices: tuple[Part, ...] = ()
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What has a kind of its own: the slices, or each of the nodes."""
+        kinds = self.kinds or (self.domain,) * len(self.nodes)
+        nodes = zip(self.nodes, kinds, strict=True)
+        return self.slices or tuple(Part(node.name, node, kind) for node, kind in nodes)
+
+    @cached_property
+    def domains(self) -> tuple[str, ...]:
+        """The kinds of its parts, in order."""
+        return tuple(part.domain for part in self.parts)
+
+    def parts_of(self, node: Expr) -> tuple[Part, ...]:
+        """The parts that lie in one of its nodes."""
+        return self.slices or tuple(part for part in self.parts if part.node is node)
+
+    def pieces(self, length: int) -> Iterator[tuple[Part, slice]]:
+        """Each part with where it lies in the last axis of the whole tensor, which is so long."""
+        block = length // len(self.nodes)
+        for place, part in enumerate(self.parts):
+            yield part, part.place if len(self.nodes) == 1 else slice(place * block, (place + 1) * block)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it is any number, as far as is said."""
+        return self.domain in ("real", "logits")
+
+    @property
+    def harmless(self) -> float | None:
+        """A number that stands where nothing is to count; None where no number is of the kinds of all parts."""
+        if self.is_label:
+            return 0.0
+        wanted = [HARMLESS.get(kind, 0.0) for kind in self.domains]
+        fit = (one for one in wanted if all(_is_harmless(one, part) for part in self.parts))
+        return next(fit, None)
+
+    @property
+    def told(self) -> str:
+        """It as in a header, with its kinds: `(m, s: positive)`, `t: label`."""
+        words = " ".join(filter(None, ("" if self.domain in ("real", MIXED) else self.domain, self.layout)))
+        if self.domain != MIXED:
+            return f"{self.name}: {words}" if words else self.name
+        parts = (part.name if part.domain == "real" else f"{part.name}: {part.domain}" for part in self.parts)
+        return f"({', '.join(parts)})"
+
+    @property
+    def name(self) -> str:
+        """What the input is called: `x`, or `(m, s)` for a packed one."""
+        names = [node.name for node in self.nodes]
+        return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+    @cached_property
+    def identifier(self) -> str:
+        """The name as one word: `m_s` for a packed input."""
+        return "_".join(node.name for node in self.nodes)
+
+    @cached_property
+    def over(self) -> Axes:
+        return layout_axes(self.layout, self.places)
+
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether it has batch, places and last."""
+        return self.over == layout_axes("", self.places)
+
+    @property
+    def has_places(self) -> bool:
+        return any(axis.is_place for axis in self.over)
+
+    @property
+    def is_label(self) -> bool:
+        return self.layout in LABELS
+
+    @property
+    def is_real(self) -> bool:
+        return not self.is_label
+
+
+def _is_harmless(number: float, part: Part) -> bool:
+    return number == HARMLESS.get(part.domain, number) or (part.domain in ("positive", "nonneg") and number > 0)
