@@ -36,9 +36,10 @@ from lossdsl.transform.canonical import canonical
 from lossdsl.transform.fewer_passes import affine_choices, signs_in_divisors
 from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for, without_slope
 from lossdsl.transform.guard import believing, guarded
-from lossdsl.transform.passes import COMPUTE, LINK, LOWER, MASKS, STABILIZE, through
+from lossdsl.transform.passes import AS_WRITTEN, COMPUTE, LINK, LOWER, MASKS, STABILIZE, Pass, through
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.readable import readable
+from lossdsl.transform.reader_rules import size
 from lossdsl.transform.simplify import Proposal, simplified
 
 if TYPE_CHECKING:
@@ -221,10 +222,15 @@ class Program:
     @cached_property
     def readable_gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:
         """The same as `element_gradients`, in a form for readers instead of one for digits."""
+        forms = [self._readable(passes) for passes in (STABILIZE, AS_WRITTEN)]
+        return self._by_input(min(each, key=size) for each in zip(*forms, strict=True))
+
+    def _readable(self, passes: tuple[Pass, ...]) -> tuple[Expr, ...]:
+        """The slopes that readers get of the loss after some passes."""
         value = self.loss.value if self.is_elementwise else self.loss.result
-        (plain,) = canonical(through(STABILIZE, (value,), self.known))
+        (plain,) = canonical(through(passes, (value,), self.known))
         slopes, _ = simplified(canonical(self._slopes(plain, b.ONE, guards=False)), self.known)
-        return self._by_input(readable(slopes, self.loss.names))
+        return tuple(readable(slope, self.loss.names, self.known) for slope in slopes)
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
         return self._by_input(self._refined(*self._slopes(self.stable, seed)))

@@ -125,7 +125,7 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"{op.name}{'_reversed' if reverse else ''}{_over(over)}({', '.join(map(inside, args))})", _ATOM
         case Gather(arg, _, index):
             return f"{text(arg, _ATOM)}[{inside(index)}]", _ATOM
-        case Rename(arg, old, new) if not new.is_index and old.domain == new.domain:
+        case Rename(arg, old, new) if not old.is_index and not new.is_index and old.domain == new.domain:
             return done[arg]  # what is as long as a slice of something else
         case Rename(arg, old, new):
             return f"{text(arg, _ATOM)}[{old.name} -> {new.name}]", _ATOM

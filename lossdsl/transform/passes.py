@@ -56,6 +56,9 @@ STABILIZE = (
 )  # fmt: skip
 """Numerically stable forms, from which readers' gradients are taken as well."""
 
+AS_WRITTEN = tuple(one for one in STABILIZE if one.name != "descent")
+"""Nearer to what the author wrote: a reader gets the gradient of this form where it is the shorter one."""
+
 LINK = (
     Pass("probabilities", "softmax has the slope of its logarithm", lambda exprs, known: linked(exprs)),
     Pass("canonical", "one normal form of sums and products", lambda exprs, known: canonical(exprs)),
