@@ -15,7 +15,8 @@ import lossdsl
 from lossdsl import pipeline
 from lossdsl.analyze import analyzer
 from lossdsl.ir.abstract import Anywhere
-from lossdsl.ir.expr import Call, Const, Expr, unknown, walk
+from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.traversal import unknown
 from lossdsl.oracle.gradient_check import judge
 from lossdsl.prove.rational_functions import NormalForms, TooLarge
 from lossdsl.source import Source

@@ -9,9 +9,10 @@ from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, ordered
-from lossdsl.ir.expr import Along, Call, Expr, Input, Position, Reduce, valued, walk
+from lossdsl.ir.expr import Along, Call, Expr, Input, Position, Reduce, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.text import formula, is_onehot
+from lossdsl.ir.traversal import valued
 from lossdsl.oracle.interpreter import evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.plain_points import plain_points

@@ -11,8 +11,9 @@ from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Const, Gather, Input, valued, walk
+from lossdsl.ir.expr import Const, Gather, Input, walk
 from lossdsl.ir.text import formula
+from lossdsl.ir.traversal import valued
 from lossdsl.ir.verdict import place
 from lossdsl.source import Span
 from lossdsl.transform.canonical import canonical

@@ -26,8 +26,8 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
-    unknown,
 )
+from lossdsl.ir.traversal import unknown
 
 V = TypeVar("V")
 

@@ -114,3 +114,12 @@ def without_last(axes: Axes) -> Axes:
 def names(axes: Iterable[Axis]) -> str:
     """Axes for a reader, in order: `batch, last`."""
     return ", ".join(axis.name for axis in ordered(frozenset(axes))) or "none"
+
+
+def slice_bounds(whole: Axis, part: Axis, start: int) -> tuple[int | None, int | None]:
+    """The start and stop, as Python writes them, of those elements of an axis that a part of it has."""
+    if part.size is not None:
+        stop = start + part.size
+        return start, None if start < 0 <= stop else stop
+    left = part.cut - whole.cut - start
+    return start or None, -left if left else None

@@ -6,44 +6,18 @@ the source ride beside the nodes (`Loss.spans`), never inside them.
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property, lru_cache
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from functools import cached_property, lru_cache
 
-from lossdsl.ir.axes import NONE, Axes, Axis
+from lossdsl.ir.axes import NONE, Axes, Axis, slice_bounds
+from lossdsl.ir.interning import Interned
 from lossdsl.ir.op import Aggregate, Kind, Op
 
 
-@cache
-def _fields(cls: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls) if f.init)
-
-
-class _Interned(type):
-    """Makes the constructor of a node return the node that exists already, if one does."""
-
-    _pool: ClassVar[WeakValueDictionary[tuple[Any, ...], Any]] = WeakValueDictionary()
-    _lock = threading.RLock()
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:  # most nodes that are asked for exist
-            found = _Interned._pool.get((cls, *args))
-            if found is not None:
-                return found
-        node = super().__call__(*args, **kwargs)
-        node.axes, node.kind, node.is_static  # noqa: B018 - settled now, while the children's are known: no recursion later
-        key = (cls, *(getattr(node, name) for name in _fields(cls)))
-        with _Interned._lock:
-            return _Interned._pool.setdefault(key, node)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Expr(metaclass=_Interned):
+class Expr(metaclass=Interned):
     """A node; see the subclasses. `children` are the expressions that it is made of."""
 
     def __repr__(self) -> str:
@@ -307,7 +281,7 @@ class Slice(Expr):
     @property
     def bounds(self) -> tuple[int | None, int | None]:
         """The start and stop of the slice as Python writes them."""
-        return bounds(self.old, self.new, self.start)
+        return slice_bounds(self.old, self.new, self.start)
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         return Slice(children[0], self.old, self.new, self.start)
@@ -333,15 +307,6 @@ class Unslice(Expr):
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         return Unslice(children[0], children[1], self.old, self.new, self.start)
-
-
-def bounds(whole: Axis, part: Axis, start: int) -> tuple[int | None, int | None]:
-    """The start and stop, as Python writes them, of those elements of an axis that a part of it has."""
-    if part.size is not None:
-        stop = start + part.size
-        return start, None if start < 0 <= stop else stop
-    left = part.cut - whole.cut - start
-    return start or None, -left if left else None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -378,18 +343,6 @@ class Length(Expr):
         return Length(children[0], self.over)
 
 
-def valued(root: Expr) -> Iterable[Expr]:
-    """The parts of an expression whose values count, itself among them; of what is only measured, none."""
-    stack, seen = [root], set[Expr]()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            yield node
-            if not isinstance(node, Length):
-                stack.extend(node.children)
-
-
 def walk(*roots: Expr) -> Iterable[Expr]:
     """Every node below the roots once, children before parents."""
     return _walked(roots)
@@ -414,27 +367,3 @@ def _walked(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
             else:
                 order.append(node)
     return tuple(order)
-
-
-def unknown(root: Expr, known: Container[Expr]) -> Iterator[Expr]:
-    """The nodes below a root that are not `known`, children before parents; what is known is not looked into.
-
-    So whoever keeps what it finds out of nodes looks at each once, however many roots it is asked about.
-    """
-    stack = [root]
-    while stack:
-        node = stack[-1]
-        missing = [child for child in node.children if child not in known] if node not in known else []
-        if missing:
-            stack += reversed(missing)
-        elif stack.pop() not in known:
-            yield node
-
-
-def users(*roots: Expr) -> Mapping[Expr, list[Expr]]:
-    """For each node below the roots, those that it is a child of, once for each time; nothing for one that is not."""
-    found: defaultdict[Expr, list[Expr]] = defaultdict(list)
-    for node in walk(*roots):
-        for child in node.children:
-            found[child].append(node)
-    return found

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lossdsl.ir.affine import affine
-from lossdsl.ir.axes import Axis, last_of, ordered
+from lossdsl.ir.axes import Axis, last_of, ordered, slice_bounds
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -19,7 +19,6 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
-    bounds,
     walk,
 )
 
@@ -161,7 +160,7 @@ def _homes(
         case Position(axis) if (domain := axis.home) in measured:
             counted: Home = (measured[domain], domain)
             if not axis.is_whole:
-                counted = (*counted, (bounds(domain, axis, 0),))
+                counted = (*counted, (slice_bounds(domain, axis, 0),))
             groups.find(counted)
             return {axis: counted}
         case Rename(arg, old, new):

@@ -24,9 +24,9 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
-    users,
     walk,
 )
+from lossdsl.ir.traversal import users
 
 _ATOM = 100
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.ir.expr import Call, Expr, Input, valued, walk
+from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import NO_SLOPE, Kind
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.traversal import valued
 from lossdsl.ir.verdict import Verdict
 from lossdsl.oracle.interpreter import Array, evaluate, met
 from lossdsl.oracle.number_systems import MpNumbers, mp_numbers

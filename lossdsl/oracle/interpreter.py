@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossdsl.ir.axes import Axes, Axis, ordered
+from lossdsl.ir.axes import Axes, Axis, ordered, slice_bounds
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -28,7 +28,6 @@ from lossdsl.ir.expr import (
     Rename,
     Slice,
     Unslice,
-    bounds,
 )
 from lossdsl.ir.whole import definition
 from lossdsl.oracle.number_systems import Beyond, Numbers
@@ -244,7 +243,7 @@ class _Run:
         size = self.done[like].shape[ordered(like.axes).index(new)]
         found = np.empty((*inner.shape[:place], size, *inner.shape[place + 1 :]), dtype=object)
         found[...] = self.m.number(0)
-        found[(slice(None),) * place + (slice(*bounds(new, old, start)),)] = inner
+        found[(slice(None),) * place + (slice(*slice_bounds(new, old, start)),)] = inner
         return found
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossdsl.ir.axes import ordered
-from lossdsl.ir.expr import Const, Expr, Gather, Input, valued, walk
+from lossdsl.ir.expr import Const, Expr, Gather, Input, walk
+from lossdsl.ir.traversal import valued
 from lossdsl.oracle.interpreter import Array, evaluate, met
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points

@@ -13,9 +13,10 @@ from functools import cached_property
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE, Axes, Axis, ordered
-from lossdsl.ir.expr import Call, Expr, Input, Length, Reduce, users, walk
+from lossdsl.ir.expr import Call, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES
+from lossdsl.ir.traversal import users
 
 COMBINED = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "any": "or", "all": "and"}
 """How the results of two blocks become one, for each reduction along the axis that is cut."""

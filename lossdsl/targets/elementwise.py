@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from lossdsl.errors import LossTypeError
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Call, Const, Expr, Length, is_whole, unknown
+from lossdsl.ir.expr import Call, Const, Expr, Length, is_whole
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import OPS
+from lossdsl.ir.traversal import unknown
 from lossdsl.targets import TARGETS, listed
 from lossdsl.targets.scatters import Scatter, scatters, unused
 from lossdsl.targets.statements import Statements

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lossdsl.ir.axes import NONE, SAMPLE, Axes, Axis, is_along_last, last_of, ordered, without_last
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, users, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce, Rename, Slice, walk
+from lossdsl.ir.traversal import users
 
 
 def is_flexible(roots: Iterable[Expr]) -> bool:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Call, Expr, Position, users, walk
+from lossdsl.ir.expr import Call, Expr, Position, walk
 from lossdsl.ir.op import Kind
+from lossdsl.ir.traversal import users
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from functools import partial, reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, users, walk
+from lossdsl.ir.expr import Call, Expr, Flag, Input, Length, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts
+from lossdsl.ir.traversal import users
 from lossdsl.transform.canonical import Canonical
 from lossdsl.transform.choices import SEED, Steepness, deselects, is_plain_factor, is_tame
 from lossdsl.transform.factors import factored, scaled_product

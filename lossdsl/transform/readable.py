@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, users, walk
+from lossdsl.ir.expr import Call, Const, Expr, walk
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.traversal import users
 from lossdsl.transform.choice_rules import is_choice
 from lossdsl.transform.factors import name_of
 from lossdsl.transform.reader_products import Fractions, is_switch

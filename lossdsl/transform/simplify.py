@@ -15,10 +15,11 @@ from functools import lru_cache
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, users, valued, walk
+from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length, Param, Reduce, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
+from lossdsl.ir.traversal import users, valued
 from lossdsl.oracle.rational import proposed
 
 MAX_OPERATIONS = 24

@@ -12,8 +12,9 @@ from heapq import heappop, heappush
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice, unknown
+from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice
 from lossdsl.ir.op import NO_SLOPE
+from lossdsl.ir.traversal import unknown
 from lossdsl.ir.whole import DEFINITIONS
 from lossdsl.transform.choices import CHOICES, SEED, selected, times
 from lossdsl.transform.factors import factored
