@@ -308,8 +308,9 @@ class Program:
         """
         (value,) = guarded(affine_choices((self.value,)), self.known)
         traced = target != "numpy"
-        found = [code.value_function(self.loss, value, target, traced=traced)]
-        found += self._pullback_functions(target, traced, live)
+        arrays = code.summed_arrays(target, value, guarded(self.pullbacks[self.loss.prediction], self.known))
+        found = [code.value_function(self.loss, value, target, traced=traced, arrays=arrays)]
+        found += self._pullback_functions(target, traced, live, arrays)
         slopes = [f"pullback_{one.identifier}" if one.is_real else None for one in self.loss.inputs]
         slopes += [f"parameter_pullback_{one.name}" if one.name in live else None for one in self.loss.open]
         return code.module(found, target, code.kernel_text(target, slopes))
@@ -327,7 +328,11 @@ class Program:
         return code.module([made], target)
 
     def _pullback_functions(
-        self, target: str, traced: bool = False, live: Collection[str] = ()
+        self,
+        target: str,
+        traced: bool = False,
+        live: Collection[str] = (),
+        arrays: frozenset[Expr] = frozenset(),
     ) -> list[code.Function]:
         seed = seed_for(self.stable)
         slopes: list[tuple[str, Argument, tuple[Expr, ...]]] = [
@@ -337,7 +342,9 @@ class Program:
             if one.name in live:
                 slopes.append((f"parameter_pullback_{one.name}", one, exprs))
         return [
-            code.gradient_function(self.loss, [(spec, guarded(exprs, self.known))], target, name, seed, traced)
+            code.gradient_function(
+                self.loss, [(spec, guarded(exprs, self.known))], target, name, seed, traced, arrays
+            )
             for name, spec, exprs in slopes
         ]
 

@@ -7,6 +7,7 @@ said to be computed by hand, by SciPy or by TensorFlow; torch's losses are calle
 """
 
 import copy
+import math
 import multiprocessing
 import pickle
 import sys
@@ -324,6 +325,7 @@ def with_jax():
     mistakes(made)
     stated_by_optax(loss)
     traced(jax, jnp, loss)
+    in_few_arrays(jax, jnp, loss)
     over_devices(jax, jnp, loss)
 
 
@@ -397,6 +399,26 @@ def traced(jax, jnp, loss):
     for again in (copy.deepcopy(lacking), pickle.loads(pickle.dumps(lacking))):
         same(again(x, t, p=1.0), np.mean(error), "copied")
     assert shifted(x.astype("float32"), t).dtype == jnp.float32
+
+
+def in_few_arrays(jax, jnp, loss):
+    """What value and slope have in common is worked out once, and before a sum there is one array of what is summed."""
+    shape = (64, 8, 512)
+    size = 4 * math.prod(shape)
+    for name, options, most in [
+        ("hinge", {}, 1.1),
+        ("kl_divergence", {}, 1.1),
+        ("mean_absolute_percentage_error", {}, 0.1),
+        ("sparse_categorical_crossentropy", {"from_logits": True}, 0.1),
+        ("binary_crossentropy", {"from_logits": True}, 1.1),
+    ]:
+        is_sparse = name.startswith("sparse")
+        x = jax.ShapeDtypeStruct(shape, jnp.float32)
+        t = jax.ShapeDtypeStruct(shape[:-1], jnp.int32) if is_sparse else x
+        function = loss(name, **options)
+        made = jax.jit(jax.value_and_grad(lambda x, t, function=function: function(x, t))).lower(x, t).compile()
+        found = made.memory_analysis().temp_size_in_bytes / size
+        assert found <= most, f"{name}: {found:.2f} arrays beside the gradient"
 
 
 def over_devices(jax, jnp, loss):

@@ -4,6 +4,7 @@ The gradient is judged by TensorFlow's automatic differentiation of the plain fo
 of the language, and where a piece is not selected by having to be finite.
 """
 
+import ast
 import dataclasses
 import math
 import re
@@ -497,12 +498,28 @@ def test_what_a_spelling_names_twice_is_worked_out_once(target: str) -> None:
     assert text.count("t * x") == text.count("t - x") == text.count("2.0 * x") == 1
 
 
-def test_value_and_slope_spell_reductions_alike_for_tensorflow() -> None:
+@pytest.mark.parametrize("target, both", [
+    ("tensorflow", ("tf.math.reduce_max(x, axis=-1)", "tf.math.exp(x - tf.expand_dims(")),
+    ("jax", ("jnp.max(x, axis=-1)", "jnp.exp(x - ")),
+])  # fmt: skip
+def test_value_and_slope_spell_reductions_alike(target: str, both: tuple[str, str]) -> None:
     """Each is found in the other then by the graph, and worked out once for both."""
     spec = lossdsl.load("sparse_categorical_crossentropy", from_logits=True)
-    value, _, slope = re.split("def gradient_x|def pullback_x", spec.program.show("tensorflow"))
-    for shared in ("tf.math.reduce_max(x, axis=-1)", "tf.math.exp(x - tf.expand_dims("):
+    value, _, slope = re.split("def gradient_x|def pullback_x", spec.program.show(target))
+    for shared in both:
         assert value.count(shared) == slope.count(shared) == 1
+
+
+@pytest.mark.parametrize("body, arrays", [
+    ("(t - x)^2", 0),  # the square is needed by the sum alone, t - x by the slope too
+    ("max(1 - t*x, 0)", 1),  # 1 - t*x and 0 are needed by the slope
+    ("abs(t - x)/max(abs(t), 0.1)", 1),  # and so are the difference and the divisor
+    ("abs((t - x)/max(abs(t), 0.1))", 0),  # the quotient alone
+    ("exp(t - x)*log(1 + exp(x))", 0),  # two exponentials would be kept beside the array that is summed
+])  # fmt: skip
+def test_a_sum_of_what_the_slope_has_in_several_arrays_is_given_one_on_jax(body: str, arrays: int) -> None:
+    assert ast.unparse(lossdsl.load(body).program.kernel("jax")).count("_array(") == arrays + (arrays > 0)
+    assert "_array" not in ast.unparse(lossdsl.load(body).program.kernel("tensorflow"))
 
 
 def test_the_slope_of_a_clipped_quotients_logarithm_has_no_quotient_in_it() -> None:

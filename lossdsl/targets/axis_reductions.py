@@ -28,6 +28,8 @@ class Reductions(Elementwise):
         found = {} if self.layout.flexible else blocks.blocks(roots)
         self.blocks = {node: block for node, block in found.items() if self._factors(node) is None}
         self.hidden |= blocks.hidden(roots, self.blocks)
+        self.arrays: frozenset[Expr] = frozenset()
+        """Sums and means of what is to be one array."""
         self.near: dict[tuple[Expr, Expr], str] = {}
         """The names of what is known of pairs, by their parts."""
 
@@ -40,7 +42,11 @@ class Reductions(Elementwise):
         function = node.op.spelling[self.target]
         self._need(function)
         if node.op.name not in ("argmax", "argmin"):
-            return self.reduced(function, self.done[node.arg], self._reduced_dimensions(node), node in self.kept)
+            tree = self.done[node.arg]
+            if node in self.arrays:
+                self.helpers.add("_array")
+                tree = fill("_array(a)", a=tree)
+            return self.reduced(function, tree, self._reduced_dimensions(node), node in self.kept)
         if node.over <= node.arg.axes:
             return self._with_last(node, self.argument(node))
         self.plain.add(node)  # simplified to one number: the first of equals

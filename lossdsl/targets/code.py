@@ -11,7 +11,7 @@ from functools import cache
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE
 from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.loss import Argument, Loss
-from lossdsl.targets import pair_products, source_layout, target_module
+from lossdsl.targets import array_sums, pair_products, source_layout, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
 from lossdsl.targets.lifetimes import freed
@@ -28,13 +28,19 @@ class Function:
 
 
 def value_function(
-    loss: Loss, value: Expr, target: str, function: str = "value", traced: bool = False
+    loss: Loss,
+    value: Expr,
+    target: str,
+    function: str = "value",
+    traced: bool = False,
+    arrays: frozenset[Expr] = frozenset(),
 ) -> Function:
     """`function(inputs, parameters)` with one value a sample (and place), or one number.
 
-    Numbers among the parameters are plain ones, or, where they are `traced`, arrays of the prediction's dtype.
+    Numbers among the parameters are plain ones, or, where they are `traced`, arrays of the prediction's dtype. Of the
+    sums in `arrays` (see `array_sums`) the target is given one array.
     """
-    return _Builder(loss, _prepared((value,)), target, traced=traced).value(function)
+    return _Builder(loss, _prepared((value,)), target, traced=traced, arrays=arrays).value(function)
 
 
 def gradient_function(
@@ -44,6 +50,7 @@ def gradient_function(
     function: str = "gradient",
     seed: Input | None = None,
     traced: bool = False,
+    arrays: frozenset[Expr] = frozenset(),
 ) -> Function:
     """`function(inputs, parameters)` with the tuple of gradients, each of the shape of its input.
 
@@ -52,7 +59,7 @@ def gradient_function(
     """
     gradients = [(spec, _prepared(exprs)) for spec, exprs in gradients]
     roots = tuple(expr for _, exprs in gradients for expr in exprs)
-    return _Builder(loss, roots, target, seed, traced).gradients(function, gradients)
+    return _Builder(loss, roots, target, seed, traced, arrays).gradients(function, gradients)
 
 
 def joint_function(
@@ -69,6 +76,13 @@ def joint_function(
     gradients = [(spec, _prepared(exprs)) for spec, exprs in gradients]
     roots = (value, *(expr for _, exprs in gradients for expr in exprs))
     return _Builder(loss, roots, target, seed, traced).joint(function, gradients)
+
+
+def summed_arrays(target: str, value: Expr, slopes: Iterable[Expr]) -> frozenset[Expr]:
+    """The sums of which a target is to be given one array, in a value and slopes that are compiled together."""
+    if target != "jax":
+        return frozenset()
+    return array_sums.array_sums([*_prepared((value,)), *_prepared(tuple(slopes))])
 
 
 def condition_function(loss: Loss, conditions: Sequence[Expr], function: str = "requirements") -> Function:
@@ -93,7 +107,13 @@ def _prepared(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
 
 class _Builder:
     def __init__(
-        self, loss: Loss, roots: tuple[Expr, ...], target: str, seed: Input | None = None, traced: bool = False
+        self,
+        loss: Loss,
+        roots: tuple[Expr, ...],
+        target: str,
+        seed: Input | None = None,
+        traced: bool = False,
+        arrays: frozenset[Expr] = frozenset(),
     ) -> None:
         self.loss = loss
         leaves = {node.name: user(node.name) for spec in loss.inputs for node in spec.nodes}
@@ -104,6 +124,7 @@ class _Builder:
         self.arguments = [user(spec.identifier) for spec in loss.inputs]
         self.printer: Printer = target_module(target).PRINTER(roots, leaves, loss.names, traced)
         self.printer.sizes.update(loss.measures)
+        self.printer.arrays = arrays
         self.target = target
         self.parameters = [leaves[p.name] for p in loss.parameters if p.name not in loss.settled]
         self.seed = seed

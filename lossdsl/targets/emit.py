@@ -84,9 +84,13 @@ class _Module:
         self.traced = traced = given.seed is not None
         word = "vjp" if traced else "slope"
         self.slopes = {spec: f"_{word}_{spec.identifier}" for spec, _ in given.gradients}
-        functions = [code.value_function(self.loss, given.value, target, "_value", traced)]
+        every = [slope for spec, exprs in given.gradients if spec is self.loss.prediction for slope in exprs]
+        arrays = code.summed_arrays(target, given.value, every) if traced else frozenset()
+        functions = [code.value_function(self.loss, given.value, target, "_value", traced, arrays)]
         for spec, exprs in given.gradients:
-            made = code.gradient_function(self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced)
+            made = code.gradient_function(
+                self.loss, [(spec, exprs)], target, self.slopes[spec], given.seed, traced, arrays
+            )
             _unpack_single(made.tree)
             functions.append(made)
         self.functions = functions

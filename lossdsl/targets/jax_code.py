@@ -15,6 +15,7 @@ _NAMES = {"np": "jnp", "special": "jsp"}
 
 class JaxPrinter(NumpyPrinter):
     target = "jax"
+    keeps_dimensions = False  # value and slope have in common what both spell alike
     spell: ClassVar[Mapping[str, str]] = {
         **{key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items() if not key.startswith("put")},
         "number": "jnp.asarray(a, x.dtype)",
@@ -138,6 +139,12 @@ def _position(function, a, axis):
     order = -jax.lax.broadcasted_iota(jnp.float32, a.shape, axis % a.ndim)
     return -jnp.max(jnp.where(is_best, order, -count), axis=axis).astype(int)
 '''
+_ARRAY = '''
+def _array(a):
+    """`a`, made in one pass. XLA hands a sum to a library, and would make several arrays for it instead."""
+    info = jnp.finfo(a.dtype)
+    return jax.lax.reduce_precision(a, info.nexp, info.nmant)
+'''
 _STEPS = '''
 def _steps(a, axis, count, start, other):
     """`a` from `start` on along an axis of a length, less `a` from `other` on. Of two pads XLA works out `a` twice."""
@@ -168,6 +175,7 @@ IMPORTS = {
 }
 HELPERS = {
     **{name: _helper(text) for name, text in numpy_code.HELPERS.items()},
+    "_array": _ARRAY,
     "_in_blocks": _BLOCKS,
     "_is_known": _KNOWN,
     "_norm": _NORM,
