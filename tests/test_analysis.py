@@ -23,7 +23,8 @@ from lossdsl.prove.asymptotics import FAR, Growths, towards
 from lossdsl.prove.certificates import Nonnegative, SemialgebraicSet, _combination, _Product
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import LEVEL, Growth
-from lossdsl.prove.rational_functions import NormalForms, TooLarge, _context
+from lossdsl.prove.rational_field import TooLarge, context
+from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.refute import counterexamples
 from lossdsl.source import Source
 from lossdsl.transform.language import expression
@@ -117,7 +118,7 @@ def test_what_is_equal_has_one_normal_form_and_what_is_not_has_not():
 
 
 def test_certificates_prove_only_what_is_true():
-    a, c, d, e = _context().gens()[:4]
+    a, c, d, e = context().gens()[:4]
     inside = SemialgebraicSet((Nonnegative(a), Nonnegative(1 - a), Nonnegative(c), Nonnegative(1 - c)))
     assert inside.sign(1 - a * (1 - c) - c / 2) == (1, False)  # the smoothed target: 1 - y
     assert inside.sign(a * c - 2) == (-1, True)

@@ -18,7 +18,8 @@ from lossdsl.ir.abstract import Anywhere
 from lossdsl.ir.expr import Call, Const, Expr, walk
 from lossdsl.ir.traversal import unknown
 from lossdsl.oracle.gradient_check import judge
-from lossdsl.prove.rational_functions import NormalForms, TooLarge
+from lossdsl.prove.rational_field import TooLarge
+from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.source import Source
 from lossdsl.transform.guard import guarded
 

@@ -22,7 +22,7 @@ from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import Growth
 from lossdsl.prove.piecewise import Piecewise
-from lossdsl.prove.rational_functions import RationalFunction, TooLarge, atoms_in
+from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in
 from lossdsl.refute.counterexamples import _below, _text
 from lossdsl.refute.grid_search import GridLine, GridSearch, Setting
 from lossdsl.source import Span

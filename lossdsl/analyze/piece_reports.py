@@ -15,7 +15,7 @@ from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.no_numbers import questions
 from lossdsl.prove.case_splits import Cell
 from lossdsl.prove.piecewise import Adjacency, Piecewise
-from lossdsl.prove.rational_functions import TooLarge
+from lossdsl.prove.rational_field import TooLarge
 from lossdsl.refute import counterexamples
 from lossdsl.refute.grid_search import GridSearch
 from lossdsl.source import Span

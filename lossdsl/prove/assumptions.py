@@ -13,7 +13,8 @@ from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
 from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet, half_line
 from lossdsl.prove.composition import Composition
-from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, plain
+from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in, plain
+from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.transform.language import expression
 
 

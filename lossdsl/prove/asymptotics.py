@@ -22,7 +22,8 @@ from lossdsl.prove.growth_orders import (
     one_argument,
     several_arguments,
 )
-from lossdsl.prove.rational_functions import NormalForms, TooLarge, atoms_in
+from lossdsl.prove.rational_field import TooLarge, atoms_in
+from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.transform.language import expression
 
 

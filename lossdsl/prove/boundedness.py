@@ -14,7 +14,7 @@ from lossdsl.prove.asymptotics import towards
 from lossdsl.prove.case_splits import Cell
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.piecewise import Piecewise
-from lossdsl.prove.rational_functions import TooLarge, atoms_in
+from lossdsl.prove.rational_field import TooLarge, atoms_in
 
 
 @dataclass

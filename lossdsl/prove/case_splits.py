@@ -16,7 +16,7 @@ from lossdsl.ir.expr import Call, Const, Expr, Flag
 from lossdsl.ir.op import Kind
 from lossdsl.prove.assumptions import Assumptions
 from lossdsl.prove.certificates import SemialgebraicSet
-from lossdsl.prove.rational_functions import TooLarge, atoms_in
+from lossdsl.prove.rational_field import TooLarge, atoms_in
 
 MAX_CELLS = 120
 _COMPARISONS = {"lt": (-1,), "le": (-1, 0), "gt": (1,), "ge": (0, 1), "eq": (0,), "ne": (-1, 1)}

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from lossdsl.ir.bounds import INF, Bounds
-from lossdsl.prove.rational_functions import atoms_in, factored, rational
+from lossdsl.prove.rational_field import atoms_in, factored, rational
 from lossdsl.prove.simplex import Simplex
 
 MAX_COLUMNS = 90

@@ -17,7 +17,8 @@ from lossdsl.prove.composition import Composition
 from lossdsl.prove.parts import Parts
 from lossdsl.prove.piecewise import Piecewise
 from lossdsl.prove.properties import Profile
-from lossdsl.prove.rational_functions import NormalForms, TooLarge
+from lossdsl.prove.rational_field import TooLarge
+from lossdsl.prove.rational_functions import NormalForms
 
 MAX_PROOF = 400
 """The largest loss, in operations, that is taken apart into pieces; a larger one is composed and tested only."""

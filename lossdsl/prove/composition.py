@@ -34,7 +34,8 @@ from lossdsl.prove.dominance import dominated, vector_of
 from lossdsl.prove.merged_sums import has_sums, merged
 from lossdsl.prove.own_element import gap
 from lossdsl.prove.properties import RULES, Profile, one_argument, settled
-from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_functions import NormalForms
 
 VERTICES = 6
 """The most atoms of a sum whose extremes are looked for at every corner."""

@@ -12,7 +12,8 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.bounds import INF, REALS, Bounds
 from lossdsl.ir.expr import Call, Const, Expr, Gather, Reduce, Rename
 from lossdsl.ir.ops import AGGREGATES
-from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_functions import NormalForms
 
 
 def dominated(form: RationalFunction, forms: NormalForms) -> Bounds | None:

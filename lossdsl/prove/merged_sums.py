@@ -16,7 +16,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import NEGATIVE, NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, Bounds, point
 from lossdsl.ir.expr import Expr, Reduce
 from lossdsl.prove.dominance import dominated, vector_of
-from lossdsl.prove.rational_functions import NormalForms, RationalFunction, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_functions import NormalForms
 
 BoundsOf = Callable[[Expr], Bounds]
 

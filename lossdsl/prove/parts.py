@@ -19,7 +19,8 @@ from lossdsl.prove.assumptions import Assumptions, required
 from lossdsl.prove.case_splits import cells
 from lossdsl.prove.piecewise import Piecewise
 from lossdsl.prove.properties import Profile
-from lossdsl.prove.rational_functions import NormalForms, TooLarge
+from lossdsl.prove.rational_field import TooLarge
+from lossdsl.prove.rational_functions import NormalForms
 
 MAX_PART = 60
 """The largest part, in operations, that is taken apart."""

@@ -14,7 +14,7 @@ from lossdsl.ir.expr import Call, Expr, Input, Param
 from lossdsl.prove.assumptions import Assumptions, slope
 from lossdsl.prove.case_splits import CaseSplit, Cell
 from lossdsl.prove.certificates import SemialgebraicSet
-from lossdsl.prove.rational_functions import TooLarge, atoms_in, rational
+from lossdsl.prove.rational_field import TooLarge, atoms_in, rational
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
 import torch
-
-_numbers = itertools.count(1)
 
 
 def whole_in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,8 +20,9 @@ def whole_in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    # What was compiled for one closure is taken for every other of the same code, whatever their cells hold.
-    code = call.__code__.replace(co_name=f"whole_in_graph_{next(_numbers)}")
+    # What was compiled for one closure is taken for every other of equal code, whatever their cells hold: so the code
+    # is that of this function alone.
+    code = call.__code__.replace(co_consts=(*call.__code__.co_consts, function))
     own = FunctionType(code, call.__globals__, closure=call.__closure__)
     functools.update_wrapper(own, function)
     found: Callable[..., Any] = torch.compiler.allow_in_graph(own)
