@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lossdsl.ir.expr import Call, Const, Expr, Input, Reduce
-from lossdsl.ir.traversal import users, walk
+from lossdsl.ir.expr import Call, Const, Expr, Input, Reduce, walk
+from lossdsl.ir.traversal import users
 
 _CHEAP = frozenset({"add", "sub", "mul", "neg", "square", "abs", "sign", "max", "min", "where"})
 """The operations that XLA works out again rather than keep their results."""
