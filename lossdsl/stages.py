@@ -34,7 +34,7 @@ def _loss(loss: Loss) -> str:
     for parameter in loss.parameters:
         settled = f" = {loss.settled[parameter.name]}" if parameter.name in loss.settled else ""
         lines.append(f"  parameter {parameter.name}: {parameter.kind}{settled}")
-    lines += [f"  require {formula(requirement.condition)}" for requirement in loss.requirements]
+    lines += [f"  require {formula(condition)}" for condition in loss.granted]
     lines += [f"  {line}" for line in definitions(loss.result)]
     lines.append(f"  axes of the result: {names(loss.result.axes)}")
     return "\n".join(lines)

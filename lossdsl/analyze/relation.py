@@ -19,8 +19,8 @@ import numpy as np
 from lossdsl.errors import LossError, LossTypeError
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import names
-from lossdsl.ir.expr import Const, Expr
-from lossdsl.ir.inputs import MIXED, InputSpec
+from lossdsl.ir.expr import Const, Expr, Input
+from lossdsl.ir.inputs import MIXED, InputSpec, Order
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.prediction_view import views
 from lossdsl.ir.ranges import ranges
@@ -161,6 +161,7 @@ class _Pair:
             value=b.sub(left, right),
             result=b.sub(left, right),
             requirements=(*first.loss.requirements, *second.loss.requirements),
+            orders=(*first.loss.orders, *(_named(one, moved) for one in second.loss.orders)),
         )
         free = [
             frozenset(one.node for one in each.parameters if one.kind == "real" and one.name not in settled)
@@ -286,6 +287,14 @@ def _met(first: Loss, second: Loss) -> tuple[tuple[InputSpec, ...], dict[Expr, E
             f"{_listed(first.inputs)}, and {_listed(second.inputs)}"
         )
     return tuple(inputs), moved
+
+
+def _named(one: Order, moved: Mapping[Expr, Expr]) -> Order:
+    """An order of parts of the one loss as one of parts of the other."""
+    low, high = moved.get(one.low, one.low), moved.get(one.high, one.high)
+    assert isinstance(low, Input)
+    assert isinstance(high, Input)
+    return replace(one, low=low, high=high)
 
 
 def _narrowed(mine: InputSpec, other: InputSpec) -> InputSpec:

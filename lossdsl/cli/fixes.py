@@ -75,4 +75,4 @@ def _means_the_same(before: Source, after: Source) -> bool:
 def _meaning(loss: Loss) -> tuple[object, ...]:
     """What a loss is, wherever it stands in its text."""
     parameters = [(spec.name, spec.kind, spec.default) for spec in loss.parameters]
-    return loss.inputs, parameters, [each.condition for each in loss.requirements], loss.result
+    return loss.inputs, parameters, loss.granted, loss.result

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -20,12 +21,13 @@ from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.indices import Bound, bound_name, within
 from lossdsl.frontend.named_places import check_names, places_of, with_places, words_of_call
+from lossdsl.frontend.orders import check_orders, is_about_inputs, orders
 from lossdsl.frontend.packed_parts import has_lengths, parts
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
-from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.inputs import InputSpec, Order
 from lossdsl.ir.loss import Allowance, Example, Expectation, Loss, ParameterSpec, Requirement
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
@@ -99,6 +101,7 @@ class _Main:
         self.inputs: tuple[InputSpec, ...] = ()
         self.parameters: tuple[ParameterSpec, ...] = ()
         self.requirements: list[Requirement] = []
+        self.orders: list[Order] = []
         self.stack: list[str] = []
         self.names: dict[Expr, str] = {}
         self.called: dict[Expr, str] = {}
@@ -144,6 +147,7 @@ class _Main:
             text=self.file.text,
             settled=values,
             requirements=(*self.requirements, *body.requirements),
+            orders=tuple(self.orders),
             expectations=tuple(body.expectations),
             allowances=tuple(body.allowances),
             examples=tuple(body.examples),
@@ -209,7 +213,6 @@ class _Main:
 
     def _lines(self, resolver: Resolver, loss: s.LossText, scope: Scope) -> _Body:
         body = _Body()
-        parameters = {spec.name for spec in self.parameters}
         for line in loss.lines:
             match line:
                 case s.Places():
@@ -223,16 +226,7 @@ class _Main:
                         )
                     body.value = resolver.resolve(node, scope)
                 case s.Require(_, node):
-                    named = {name: meaning for name, meaning in scope.names.items() if name in parameters}
-                    allowed = Scope(named, {}, scope.depth, words=scope.words)
-                    try:
-                        condition = resolver.condition(node, allowed)
-                    except LossNameError as error:
-                        if error.span is None or error.span.text not in scope.names:
-                            raise
-                        hint = "`require` speaks of parameters, which are known when the loss is compiled"
-                        raise LossNameError(f"`{error.span.text}` is no parameter", error.span, hint) from None
-                    body.requirements.append(Requirement(condition, node.span))
+                    body.requirements += self._required(resolver, node, scope)
                 case s.Expect(span, text):
                     body.expectations += expectations(span, text)
                 case s.Allow(_, finding, reason):
@@ -242,6 +236,26 @@ class _Main:
                 case _:
                     raise AssertionError(f"no meaning for {type(line).__name__}")
         return body
+
+    def _required(self, resolver: Resolver, node: s.Node, scope: Scope) -> Iterator[Requirement]:
+        """What a line requires of parameters; an order of the parts of an input is noted."""
+        parts_ = {one.name: one for spec in self.inputs if len(spec.nodes) > 1 for one in spec.nodes}
+        named: dict[str, Meaning] = {**parts_, **{spec.name: scope.names[spec.name] for spec in self.parameters}}
+        try:
+            condition = resolver.condition(node, Scope(named, {}, scope.depth, words=scope.words))
+        except LossNameError as error:
+            if error.span is None or error.span.text not in scope.names:
+                raise
+            hint = "`require` speaks of parameters; which numbers an input may be, its kind says, as in `x: positive`"
+            raise LossNameError(f"`{error.span.text}` is no parameter", error.span, hint) from None
+        if is_about_inputs(condition):
+            self._ordered(condition, node.span)
+        else:
+            yield Requirement(condition, node.span)
+
+    def _ordered(self, condition: Expr, span: Span) -> None:
+        self.orders += [one for one in orders(condition, self.inputs, span) if one not in self.orders]
+        check_orders(self.orders)
 
     def _define(self, resolver: Resolver, left: s.Node, right: s.Node, scope: Scope) -> Scope:
         match left:
@@ -381,8 +395,13 @@ class _Main:
             place = given[0] if given else call.span
             hint = "give it a value that fulfils this"
             raise LossParameterError(f"`{call.function.text}` requires `{node.span.text}`", place, hint)
-        if not isinstance(condition, Flag) and not any(isinstance(part, Input) for part in walk(condition)):
+        if isinstance(condition, Flag):
+            return
+        if not is_about_inputs(condition):
             self.requirements.append(Requirement(condition, call.span))
+            return
+        with suppress(LossTypeError):  # of what a call gives, nothing may be known
+            self._ordered(condition, call.span)
 
     # --- examples
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis
 from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
 from lossdsl.ir.expr import Expr, Input
+from lossdsl.source import Span
 
 DOMAINS: dict[str, Bounds] = {
     "real": REALS,
@@ -181,3 +183,25 @@ class InputSpec:
 
 def _is_harmless(number: float, part: Part) -> bool:
     return number == HARMLESS.get(part.domain, number) or (part.domain in ("positive", "nonneg") and number > 0)
+
+
+@dataclass(frozen=True)
+class Order:
+    """That one part of a packed input is never above another; where it is `strict`, always below."""
+
+    low: Input
+    high: Input
+    strict: bool
+    span: Span
+
+
+def in_order(orders: Iterable[Order]) -> tuple[Input, ...]:
+    """The parts that are compared, each behind those below it. Raises ValueError where there is no such row."""
+    below: dict[Input, list[Input]] = {}
+    for one in orders:
+        below.setdefault(one.low, [])
+        below.setdefault(one.high, []).append(one.low)
+    try:
+        return tuple(TopologicalSorter(below).static_order())
+    except CycleError as error:
+        raise ValueError(*error.args) from None

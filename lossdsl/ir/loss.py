@@ -10,7 +10,7 @@ from functools import cached_property
 
 from lossdsl.ir.axes import NONE, Axes, Axis, ordered
 from lossdsl.ir.expr import Expr, Input, Param
-from lossdsl.ir.inputs import LAYOUTS, InputSpec, layout_axes
+from lossdsl.ir.inputs import LAYOUTS, InputSpec, Order, layout_axes
 from lossdsl.source import Source, Span, normal_name
 
 PROPERTIES = (
@@ -133,6 +133,8 @@ class Loss:
     """All of what was read: the text of the source, and of files that it uses."""
     settled: Mapping[str, bool | int] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
+    orders: tuple[Order, ...] = ()
+    """What is required of the parts of inputs: a promise, like their kinds."""
     expectations: tuple[Expectation, ...] = ()
     allowances: tuple[Allowance, ...] = ()
     examples: tuple[Example, ...] = ()
@@ -140,6 +142,14 @@ class Loss:
     names: Mapping[Expr, str] = field(default_factory=dict)
     called: Mapping[Expr, str] = field(default_factory=dict)
     repeated: tuple[tuple[Span, str], ...] = ()
+
+    @property
+    def granted(self) -> list[Expr]:
+        """What holds wherever the loss is asked for: what is required of parameters, and of the parts of inputs."""
+        from lossdsl.ir.build import call
+
+        ordered = [call("lt" if one.strict else "le", one.low, one.high) for one in self.orders]
+        return [*(requirement.condition for requirement in self.requirements), *ordered]
 
     @property
     def prediction(self) -> InputSpec:

@@ -19,6 +19,7 @@ from lossdsl.ir.loss import Loss
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.orders import holds
 from lossdsl.oracle.points import Point, points
 from lossdsl.oracle.samples import is_by_sample
 
@@ -42,7 +43,8 @@ def plain_points(loss: Loss, known: Ranges) -> Iterator[PlainPoint]:
         return
     first = drawn[0]
     ways = chain(*(_plain(spec, first) for spec in loss.inputs), _plain_together(loss, first))
-    yield from (PlainPoint(_moved(first, arrays), why) for why, arrays in ways)
+    made = (PlainPoint(_moved(first, arrays), why) for why, arrays in ways)
+    yield from (plain for plain in made if holds(loss, plain.point.values))
     if not is_by_sample(loss):
         yield PlainPoint(_one_sample(loss, first), "in a batch of one sample")
 

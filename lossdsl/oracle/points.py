@@ -24,6 +24,7 @@ from lossdsl.oracle.input_kinds import INPUT_KINDS, decimal, positive, signed
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.no_numbers import no_numbers
 from lossdsl.oracle.number_systems import Numbers, mp_numbers
+from lossdsl.oracle.orders import put_in_order
 
 _TRIES = 40
 _SHARE = 0.25
@@ -175,7 +176,10 @@ def _objects(shape: tuple[int, ...], draw: Any) -> Array:
 
 
 def _inputs(loss: Loss, sizes: Mapping[str, int], random: Random, is_signed: bool) -> dict[Expr, Array]:
-    return {node: _input(spec, node, sizes, random, is_signed) for spec in loss.inputs for node in spec.nodes}
+    drawn: dict[Expr, Array] = {}
+    for spec in loss.inputs:
+        drawn |= {node: _input(spec, node, sizes, random, is_signed) for node in spec.nodes}
+    return put_in_order(loss, drawn)
 
 
 def _strewn(array: Array, values: Sequence[float], number: int) -> Array:

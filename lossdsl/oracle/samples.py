@@ -25,6 +25,7 @@ from lossdsl.ir.text import format_point
 from lossdsl.oracle.float_formats import Floats, Format
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.no_numbers import no_numbers
+from lossdsl.oracle.orders import put_in_order
 from lossdsl.oracle.points import defaults, in_interval, shape_of, sizes_for
 
 EVERYDAY = ("plain", "near", "tails", "large", "close", "plain", "near", "small", "wide", "on")
@@ -159,7 +160,8 @@ def samples(
                 _fill(spec, node, inputs[node][place : place + 1], numbers, sizes["last"])
             elif not place:
                 _fill(spec, node, inputs[node], numbers, sizes["last"])
-    inputs = {node: np.clip(kind.rounded(array), -kind.largest, kind.largest) for node, array in inputs.items()}
+    inputs = put_in_order(loss, {node: _rounded(array, kind) for node, array in inputs.items()})
+    inputs = {node: _rounded(array, kind) for node, array in inputs.items()}
     for leaf, values in no_numbers(loss).items():
         for place in range(3, len(styles), 4) if BATCH in leaf.axes else ():
             inputs[leaf][place].flat[0] = random.choice(values)
@@ -169,6 +171,10 @@ def samples(
         if spec.name not in loss.settled
     }
     return Samples(inputs, parameters, tuple(styles), sizes, is_by_sample(loss))
+
+
+def _rounded(array: Floats, kind: Format) -> Floats:
+    return np.clip(kind.rounded(array), -kind.largest, kind.largest)
 
 
 def _parameter(

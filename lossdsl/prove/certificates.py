@@ -368,8 +368,23 @@ def _different(products: Iterable[_Product]) -> list[_Product]:
     return list(found.values())
 
 
+def _of_use(target: _Product, columns: Sequence[_Product]) -> Sequence[_Product]:
+    """The columns that a combination may have: none with a monomial that the target lacks and no other takes away."""
+    while True:
+        signs: dict[int, set[bool]] = {}
+        for column in columns:
+            for powers, coefficient in column.terms.items():
+                signs.setdefault(powers, set()).add(coefficient > 0)
+        stuck = {powers for powers, met in signs.items() if len(met) == 1 and powers not in target.terms}
+        left = [column for column in columns if stuck.isdisjoint(column.terms)]
+        if len(left) == len(columns):
+            return left
+        columns = left
+
+
 def _combination(target: _Product, columns: Sequence[_Product]) -> tuple[bool | None, int]:
     """Whether a polynomial is a combination of others, as `_combines` has it, and the work that it took."""
+    columns = _of_use(target, columns)
     monomials = sorted({powers for column in columns for powers in column.terms} | set(target.terms))
     reached = {powers for column in columns for powers in column.terms}
     if len(monomials) > MAX_ROWS or not reached.issuperset(target.terms):

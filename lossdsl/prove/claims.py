@@ -14,6 +14,7 @@ from lossdsl.prove.assumptions import Assumptions, required
 from lossdsl.prove.boundedness import is_bounded, is_limited
 from lossdsl.prove.case_splits import Cell, cells
 from lossdsl.prove.composition import Composition
+from lossdsl.prove.ordered_products import OrderedProducts
 from lossdsl.prove.parts import Parts
 from lossdsl.prove.piecewise import Piecewise
 from lossdsl.prove.properties import Profile
@@ -32,17 +33,22 @@ class TargetCase:
     forms: NormalForms = field(default_factory=NormalForms)
     _apart: dict[Expr, list[Cell] | None] = field(default_factory=dict)
 
+    @property
+    def conditions(self) -> list[Expr]:
+        """What is taken for granted: of parameters, and of the parts of inputs."""
+        return self.view.loss.granted
+
     @cached_property
     def assumptions(self) -> Assumptions:
-        conditions = [requirement.condition for requirement in self.view.loss.requirements]
-        known = required(conditions, self.forms)
+        known = required(self.conditions, self.forms)
         return Assumptions(self.view.leaves, self.forms, known, self.view.fixed)
 
     @cached_property
     def composition(self) -> Composition:
+        compared = OrderedProducts(self.assumptions, self.conditions).bounds
         if self.view.elementwise:  # it is taken apart as a whole
-            return Composition(self.view.variables, self.view.leaves, self.forms)
-        return Composition(self.view.variables, self.view.leaves, self.forms, Parts(self.view))
+            return Composition(self.view.variables, self.view.leaves, self.forms, compared=compared)
+        return Composition(self.view.variables, self.view.leaves, self.forms, Parts(self.view), compared)
 
     def taken_apart(self, expr: Expr) -> list[Cell] | None:
         """The cells of an expression, or None where there would be too many."""

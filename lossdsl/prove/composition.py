@@ -45,13 +45,15 @@ VERTICES = 6
 class Composition(Interpretation[Profile]):
     """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters.
 
-    `apart` says what is known besides of what stands inside of an aggregate, by its pieces.
+    `apart` says what is known besides of what stands inside of an aggregate, by its pieces; `compared` of a sum or
+    quotient, by its products.
     """
 
     prediction: frozenset[Expr]
     leaves: Mapping[Expr, Bounds]
     forms: NormalForms = field(default_factory=NormalForms)
     apart: Callable[[Expr, Profile, Mapping[Expr, Profile]], Profile] = lambda node, found, known: found
+    compared: Callable[[Call], Bounds] = lambda node: REALS
 
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
@@ -126,6 +128,9 @@ class Composition(Interpretation[Profile]):
 
     def _sharpened(self, node: Call, bounds: Bounds) -> Bounds:
         """Sharper bounds, from the normal form of a sum or product."""
+        has_sign = bounds.is_nonnegative or bounds.is_nonpositive
+        if node.op.name == "div" or (node.op.name != "mul" and not has_sign):
+            bounds = bounds.meet(self.compared(node))
         try:
             form = self.forms.of(node)
         except TooLarge:

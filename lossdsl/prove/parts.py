@@ -92,7 +92,7 @@ class Parts:
         forms = NormalForms()
         bounds: dict[Expr, Bounds] = dict(self.view.leaves)
         bounds |= {leaf: known[part].bounds for part, leaf in {**leaves, **still}.items()}
-        conditions = [requirement.condition for requirement in self.view.loss.requirements]
+        conditions = self.view.loss.granted
         moved = frozenset(leaves.values())
         fixed = replace(self.view, expr=expr, variables=moved).fixed
         assumptions = Assumptions(bounds, forms, required(conditions, forms), fixed)

@@ -14,6 +14,7 @@ from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.orders import holds
 from lossdsl.oracle.points import Point, defaults, points
 from lossdsl.pipeline import Program
 from lossdsl.refute.grid_search import GridSearch
@@ -126,6 +127,8 @@ def falls_without_end(program: Program) -> Reward | None:
     for drawn, (way, node) in product(list(points(loss, program.known, COUNT // 2)), _ways(loss)):
         point = usual(loss, drawn)
         rays = [_scaled(loss, point, factor) if node is None else _moved(point, node, way * factor) for factor in _FAR]
+        if not all(holds(loss, one.values) for one in rays):
+            continue
         values = [finite_values(loss, one) for one in rays]
         for several in zip(*(found or () for found in values), strict=False):
             near, far, farthest = several

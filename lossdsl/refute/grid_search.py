@@ -37,6 +37,7 @@ from lossdsl.ir.verdict import Number
 from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
 from lossdsl.oracle.interpreter import Array, evaluate, filled
 from lossdsl.oracle.number_systems import Beyond, MpNumbers
+from lossdsl.oracle.orders import put_in_order
 from lossdsl.oracle.points import domains
 from lossdsl.refute.parameter_values import ParameterValues
 from lossdsl.refute.selected_parts import Truths, infinite, rows, selected, wrong_at
@@ -152,7 +153,7 @@ class GridSearch:
             for shift, (spec, several) in enumerate(zip(inputs, choices, strict=True)):
                 for node, values in zip(spec.nodes, several, strict=True):
                     row[node] = values[(place + shift) % len(values)]
-            rows.append(row)
+            rows.append(_in_order(self.loss, row))
         drawn_ones = self.parameters.far() if self.is_far else self.parameters.near()
         for number, drawn in enumerate(drawn_ones):
             for row in rows if number == 0 and not self.is_far else [rows[number % len(rows)], rows[0]]:
@@ -335,3 +336,10 @@ class GridSearch:
             if parameter.node in values:
                 found[parameter.name] = values[parameter.node]
         return found
+
+
+def _in_order(loss: Loss, row: dict[Expr, Fraction]) -> dict[Expr, Fraction]:
+    if not loss.orders:
+        return row
+    found = put_in_order(loss, {node: np.array(value, dtype=object) for node, value in row.items()})
+    return {node: array.item() for node, array in found.items()}

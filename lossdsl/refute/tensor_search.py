@@ -16,6 +16,7 @@ from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.input_kinds import INPUT_KINDS
 from lossdsl.oracle.interpreter import Array, evaluate
 from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.oracle.orders import holds
 from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
 from lossdsl.refute.parameter_values import ParameterValues
@@ -114,7 +115,7 @@ def agreeing(loss: Loss, point: Point) -> Point | None:
         if target.domains != loss.prediction.domains and not _fits(loss.prediction, x, point.values[t]):
             return None
         moved[x] = point.values[t]
-    return _moved(point, moved)
+    return _moved(point, moved) if holds(loss, {**point.values, **moved}) else None
 
 
 def _fits(spec: InputSpec, node: Expr, array: Array) -> bool:
@@ -166,6 +167,8 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
         return None, 0
     mirror: dict[Expr, Array] = {x: 2 * there.values[x] - point.values[x] for x in loss.prediction.nodes}
     turned = _moved(point, mirror)
+    if not holds(loss, turned.values):
+        return None, 0
     here, across = finite_values(loss, point), finite_values(loss, turned)
     if here is None or across is None:
         return None, 0

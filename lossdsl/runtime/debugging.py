@@ -127,8 +127,14 @@ def _look(spec: LoadedLoss, one: InputSpec, array: Array, classes: int | None, l
     if len(one.parts) == 1:
         _look_at(name, one.domain, array)
         return
-    for part, place in one.pieces(array.shape[-1]):
-        _look_at(f"{label}: `{part.name}`", part.domain, array[..., place])
+    parts = {part.name: array[..., place] for part, place in one.pieces(array.shape[-1])}
+    for part in one.parts:
+        _look_at(f"{label}: `{part.name}`", part.domain, parts[part.name])
+    for order in spec.program.loss.orders:
+        if order.low in one.nodes:
+            low, high = parts[order.low.name], parts[order.high.name]
+            text = f"{label}: `{order.high.name}` is {'not above' if order.strict else 'below'} `{order.low.name}`"
+            _refuse(high <= low if order.strict else high < low, high, text, f"the loss requires `{order.span.text}`")
 
 
 def _look_at(name: str, domain: str, array: Array) -> None:

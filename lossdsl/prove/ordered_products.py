@@ -1,0 +1,161 @@
+"""Bounds of sums and quotients by comparing the products in them factor by factor, as the areas of boxes are compared.
+
+The overlap of two boxes is `max(0, w)*max(0, h)`, and neither factor is above the side of a box, so that the overlap is
+not above its area. By such facts a quotient like `overlap/union` lies between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import permutations
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import NONE
+from lossdsl.ir.bounds import INF, REALS, Bounds
+from lossdsl.ir.expr import Call, Expr, Input, walk
+from lossdsl.prove.assumptions import Assumptions, required
+from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet
+from lossdsl.prove.rational_functions import NormalForms, TooLarge, atoms_in, rational
+
+MAX_SIZE = 60
+"""The largest sum or quotient, in operations, that is looked at."""
+MAX_PRODUCTS = 8
+"""The most products that are compared with one another."""
+MAX_CHOICES = 8
+"""The most choices of a difference, by `max`, `min` and `abs`, that are resolved one after another."""
+EFFORT = 100_000
+"""How many numbers the simplex method may touch for one sum or quotient."""
+_CHOICES = frozenset({"max", "min", "abs"})
+NO, NOT_NEGATIVE, ABOVE = 0, 1, 2
+
+
+@dataclass
+class OrderedProducts:
+    """What is known of sums and quotients by their products. `conditions` are taken for granted."""
+
+    assumptions: Assumptions
+    conditions: list[Expr]
+    _signs: dict[Expr, int] = field(default_factory=dict)
+    _effort: Effort = field(default_factory=Effort)
+
+    def bounds(self, node: Call) -> Bounds:
+        """The bounds of a sum or quotient, wherever it has a value."""
+        every = list(walk(node))
+        is_ordered = any(isinstance(part, Input) for one in self.conditions for part in walk(one))
+        if len(every) > MAX_SIZE or not (is_ordered or any(map(_is_choice, every))):
+            return REALS
+        self._effort = Effort(EFFORT)
+        if node.op.name != "div":
+            sign = self.sign(node)
+            return Bounds(Fraction(0), INF, sign == ABOVE) if sign else REALS
+        top, bottom = node.args
+        found = REALS
+        if not self.sign(bottom):
+            return found
+        for end in (0, 1, -1):
+            edge = b.mul(b.const(end), bottom)
+            if sign := self.sign(b.sub(top, edge)):
+                found = found.meet(Bounds(Fraction(end), INF, sign == ABOVE))
+            elif sign := self.sign(b.sub(edge, top)):
+                found = found.meet(Bounds(-INF, Fraction(end), False, sign == ABOVE))
+        return found
+
+    def sign(self, expr: Expr) -> int:
+        """Whether an expression is proved to be at least 0, or above 0."""
+        if expr in self._signs:
+            return self._signs[expr]
+        known = self.assumptions.composition(None).bounds(expr)
+        found = ABOVE if known.is_positive else NOT_NEGATIVE if known.is_nonnegative else NO
+        try:
+            found = found or self._chosen(expr, self.conditions, MAX_CHOICES)
+        except TooLarge:
+            found = NO
+        if found or self._effort.left > 0:  # of what there was no time for, nothing is known
+            self._signs[expr] = found
+        return found
+
+    def _chosen(self, expr: Expr, conditions: list[Expr], left: int) -> int:
+        """The same, by what is chosen.
+
+        Of what grows with `max(a, c)`, one of a and c that will do is enough, as neither is above it; of what falls
+        with it, both must do, each where it is the larger one.
+        """
+        found = next(_choices(expr), None)
+        if found is None:
+            return self._plain(expr, conditions)
+        if not left:
+            return NO
+        node, slope = found
+        one, other = node.args if node.op.name != "abs" else (node.args[0], b.neg(node.args[0]))
+        put = [b.substitute(expr, {node: each}) for each in (one, other)]
+        if (slope > 0) == (node.op.name != "min"):
+            return max(self._chosen(each, conditions, left - 1) for each in put)
+        where = [b.call("ge" if node.op.name != "min" else "le", *pair) for pair in ((one, other), (other, one))]
+        return min(
+            self._chosen(each, [*conditions, there], left - 1) for each, there in zip(put, where, strict=True)
+        )
+
+    def _plain(self, expr: Expr, conditions: list[Expr]) -> int:
+        """The same of a polynomial: from the conditions, or from what is known of its products."""
+        forms = NormalForms()
+        form = forms.of(expr)
+        if not form.is_polynomial:
+            return NO
+        found = None
+        products = [one for one in walk(expr) if isinstance(one, Call) and _factors(one)]
+        if 0 < len(products) <= MAX_PRODUCTS:
+            plain = [one for one in conditions if not any(isinstance(part, Input) for part in walk(one))]
+            facts = (*self._facts(products, forms), *required(plain, forms))
+            found = SemialgebraicSet(facts, (), self._effort).sign(form.top)
+        if found is None:
+            everywhere = Assumptions(self.assumptions.leaves, forms, effort=self._effort)
+            found = everywhere.within(SemialgebraicSet(required(conditions, forms))).sign(form.top)
+        if found is None or found[0] < 0:
+            return NO
+        return ABOVE if found == (1, True) else NOT_NEGATIVE
+
+    def _facts(self, products: list[Call], forms: NormalForms) -> Iterator[Nonnegative]:
+        """That products of what is not negative are so, that some are never above others, and what squares say."""
+        known: dict[Call, tuple[Expr, Expr]] = {}
+        for product in products:
+            one, other = _factors(product)
+            if self.sign(one) and self.sign(other):
+                known[product] = one, other
+                yield Nonnegative(forms.of(product).top)
+            else:
+                for beside in (b.add(one, other), b.sub(one, other)):
+                    yield Nonnegative(forms.of(b.call("square", beside)).top)
+        for low, high in permutations(known, 2):
+            if any(all(self.sign(b.sub(c, a)) for a, c in zip(known[low], pair, strict=True)) for pair in (
+                known[high], known[high][::-1],
+            )):  # fmt: skip
+                yield Nonnegative(forms.sub(forms.of(high), forms.of(low)).top)
+
+
+def _choices(expr: Expr) -> Iterator[tuple[Call, Fraction]]:
+    """The choices of which an expression has a multiple, each with its factor."""
+    leaf = Input("a choice", NONE)
+    for node in reversed(list(walk(expr))):
+        if isinstance(node, Call) and _is_choice(node):
+            forms = NormalForms()
+            (place,) = atoms_in(forms.of(leaf).top)
+            form = forms.of(b.substitute(expr, {node: leaf}))
+            slope = form.top.derivative(place)
+            if form.is_polynomial and slope.is_constant() and not slope.is_zero():
+                yield node, rational(slope.leading_coefficient()) / rational(form.bottom.leading_coefficient())
+
+
+def _is_choice(node: Expr) -> bool:
+    return isinstance(node, Call) and node.op.name in _CHOICES
+
+
+def _factors(node: Call) -> tuple[Expr, ...]:
+    """The two factors of a product, or of a square, whose sign does not matter; nothing of anything else."""
+    if node.op.name == "mul" and node.args[0] is not node.args[1]:
+        return node.args
+    if node.op.name == "mul" or (node.op.name == "pow" and node.args[1] is b.TWO):
+        size = b.call("abs", node.args[0])
+        return size, size
+    return ()
