@@ -17,7 +17,8 @@ from lossdsl.ir.bounds import INF, REALS, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.prove.assumptions import Assumptions, required
 from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet
-from lossdsl.prove.rational_functions import NormalForms, TooLarge, atoms_in, rational
+from lossdsl.prove.rational_field import TooLarge, atoms_in, rational
+from lossdsl.prove.rational_functions import NormalForms
 
 MAX_SIZE = 60
 """The largest sum or quotient, in operations, that is looked at."""
