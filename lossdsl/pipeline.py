@@ -376,7 +376,7 @@ class Program:
             loss=self.loss,
             value=guarded((self.value,), self.known)[0],
             gradients=[(spec, guarded(exprs, self.known)) for spec, exprs in found],
-            requirements=[(one.span.text, one.condition) for one in self.loss.requirements],
+            requirements=[(one.text, one.condition) for one in self.loss.requirements],
             meetings=self.meetings,
             defaults=defaults,
             seed=None if is_plain else seed_for(self.stable),

@@ -1,5 +1,6 @@
 """What `lossdsl emit` prints runs without lossdsl and gives what the numpy twin gives."""
 
+import ast
 import builtins
 import copy
 import dataclasses
@@ -7,6 +8,7 @@ import gc
 import keyword
 import linecache
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -252,3 +254,33 @@ def test_what_is_required_is_believed():
 
     assert "any(" in gradient(text.replace("require cap > 0\n", ""))
     assert "any(" not in gradient(text)
+
+
+READ = ["huber", "cox", "triplet_hard", "binary_focal_crossentropy", "quantile", "dice", "nt_xent"]
+
+
+@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("target", LIBRARIES)
+def test_a_module_reads_as_a_person_would_write_it(name, target, capsys):
+    """Parts are counted as they are read, nothing is unpacked that is not needed, and requirements are said once."""
+    tree = ast.parse(emitted(capsys, name, "--target", target))
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef):
+            for kind in ("v", "block", "apart", "near"):
+                found = re.findall(rf"\b{kind}([1-9]\d*)\b", ast.unparse(function))
+                assert [*dict.fromkeys(map(int, found))] == [*range(1, len(set(found)) + 1)]
+    assert not any(isinstance(node, ast.Name) and node.id == "_is_single" for node in ast.walk(tree)) or name != "cox"
+    said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and " requires " in str(node.value)]
+    assert len(said) == len(set(said))
+    assert not any(";" in text for text in said)
+
+
+def test_what_a_called_loss_requires_is_said_in_the_words_of_the_caller(capsys, tmp_path):
+    file = tmp_path / "mine.loss"
+    file.write_text(
+        "loss inner(t, x; d = 1.0)\nrequire d > 0\n(t - x)^2/d\n\n"
+        "loss mine(t, x; width = 2.0)\nrequire width > 0\ninner(t, x; d = 2*width) + inner(t, x; d = width)\n"
+    )
+    text = emitted(capsys, str(file))
+    assert text.count('ValueError("mine requires width > 0")') == 1
+    assert text.count('ValueError("mine requires 2*width > 0")') == 1

@@ -31,6 +31,7 @@ from lossdsl.ir.inputs import InputSpec, Order
 from lossdsl.ir.loss import Allowance, Example, Expectation, Loss, ParameterSpec, Requirement
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
+from lossdsl.ir.text import formula
 from lossdsl.source import Span, normal_name
 
 _NO_RECURSION = "write out what is meant: a loss does not call itself"
@@ -146,7 +147,7 @@ class _Main:
             source=self.file.source,
             text=self.file.text,
             settled=values,
-            requirements=(*self.requirements, *body.requirements),
+            requirements=_once([*body.requirements, *self.requirements]),
             orders=tuple(self.orders),
             expectations=tuple(body.expectations),
             allowances=tuple(body.allowances),
@@ -251,7 +252,7 @@ class _Main:
         if is_about_inputs(condition):
             self._ordered(condition, node.span)
         else:
-            yield Requirement(condition, node.span)
+            yield Requirement(condition, node.span, node.span.text)
 
     def _ordered(self, condition: Expr, span: Span) -> None:
         self.orders += [one for one in orders(condition, self.inputs, span) if one not in self.orders]
@@ -398,7 +399,7 @@ class _Main:
         if isinstance(condition, Flag):
             return
         if not is_about_inputs(condition):
-            self.requirements.append(Requirement(condition, call.span))
+            self.requirements.append(Requirement(condition, call.span, formula(condition)))
             return
         with suppress(LossTypeError):  # of what a call gives, nothing may be known
             self._ordered(condition, call.span)
@@ -424,6 +425,14 @@ class _Main:
             hint = f"as in `example …, {missing[0]}=[1] -> …`"
             raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span, hint)
         return Example(bindings, written(line.expected), line.span)
+
+
+def _once(requirements: list[Requirement]) -> tuple[Requirement, ...]:
+    """Requirements without those that another makes, too."""
+    found: dict[Expr, Requirement] = {}
+    for one in requirements:
+        found.setdefault(one.condition, one)
+    return tuple(found.values())
 
 
 def _not_of_itself(name: str, value: Callable[[], T]) -> T:

@@ -98,10 +98,14 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A condition on parameters, checked when they are bound."""
+    """A condition on parameters, checked when they are bound: its place, and how it is told.
+
+    That of a loss which is called has the place of the call, and is told in the words of the caller.
+    """
 
     condition: Expr
     span: Span
+    text: str
 
 
 @dataclass(frozen=True)

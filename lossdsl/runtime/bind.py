@@ -255,11 +255,11 @@ def check_requirements(program: pipeline.Program, values: Mapping[str, Value]) -
 
 def violated(loss: Loss, requirement: Requirement, values: Mapping[str, Value]) -> LossParameterError:
     """The error for a requirement that values break."""
-    text = normal_name(requirement.span.text)
+    text = normal_name(requirement.text)
     names = tuple(name for name in values if re.search(rf"\b{re.escape(name)}\b", text))
     shown = ", ".join(f"{name} = {format_value(values[name])}" for name in names) or "its value"
     return LossParameterError(
-        f"{loss.name} requires `{requirement.span.text}`, which {shown} violates",
+        f"{loss.name} requires `{requirement.text}`, which {shown} violates",
         requirement.span,
         "give a value that fulfils it",
         names,

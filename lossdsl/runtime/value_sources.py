@@ -124,7 +124,7 @@ def smooth_map(program: Program, spec: ParameterSpec, value: Learned, numbers: M
     known = Ranges({**program.known.facts, node: inside}, program.known.units)
     for requirement, condition in zip(loss.requirements, conditions, strict=True):
         if node in walk(condition) and not all(_holds(part, known) for part in conjuncts(condition)):
-            text = requirement.span.text
+            text = requirement.text
             message = f"{loss.name} requires `{text}`, which `{spec.name}` may leave while it is learned"
             hint = f"give bounds between which it holds: `{spec.name}=lossdsl.learned(…, low=…, high=…)`"
             raise LossParameterError(message, requirement.span, hint, (spec.name,))

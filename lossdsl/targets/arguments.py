@@ -263,13 +263,13 @@ class Arguments:
         return part
 
     def batched(self) -> list[str]:
-        """One sample as a batch of one, for code that needs the axis."""
+        """One sample as a batch of one, for code that needs the axis: the test for it, and the lines."""
         loss, x = self.loss, self.prediction
         if loss.prediction.over not in (ELEMENT, SAMPLE) and not loss.places:
             return []
         rank = len(loss.places) + (LAST in loss.prediction.over)
         led = [self.of(one) for one in loss.inputs if BATCH in one.over]
-        return [f"    if len({x}.shape) == {rank}:", *(f"        {one} = {one}[None]" for one in led)]
+        return [f"len({x}.shape) == {rank}", *(f"        {one} = {one}[None]" for one in led)]
 
     def value_shape(self, shape: str) -> str:
         """The shape of the loss's values, from that of the prepared prediction."""

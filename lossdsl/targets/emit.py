@@ -101,7 +101,8 @@ class _Module:
         self.arguments = Arguments(self.loss, target, self.names, given.meetings)
         self.name = self.names.users[user(self.loss.name)]
         self.every = ", ".join(self.arguments.every)
-        self.is_single = not self.is_flexible and self.arguments.batched() != []
+        self.is_batched = not self.is_flexible and self.arguments.batched() != []
+        self.is_single = self.is_batched and BATCH in self.loss.result.axes
 
     def tree(self) -> ast.Module:
         run = "\n".join(["def loss(", f"    {self.every}", "):", *self._call()])
@@ -149,12 +150,10 @@ class _Module:
         run = "_carried" if self.traced else "_value"
         if not self.is_single:
             return [f"    return {run}(*_arguments({self.every}))"]
-        by_sample = BATCH in self.loss.result.axes
-        given, single = map(self.arguments.own, ("arguments", "is_single" if by_sample else "_is_single"))
+        given, single = map(self.arguments.own, ("arguments", "is_single"))
         body = source_layout.signature(f"{single}, *{given} = _arguments", self.arguments.every, "", 4)
         value = f"{run}(*{given})"
-        first = f"{value}[0] if {single} else " if by_sample else ""
-        return [*body, f"    return {first}{value}"]
+        return [*body, f"    return {value}[0] if {single} else {value}"]
 
     def _gradient(self, spec: InputSpec) -> str:
         arguments, prediction = self.arguments, self.arguments.prediction
@@ -180,11 +179,13 @@ class _Module:
         body = found.requirements(self.given.requirements)
         body += [*found.conversions(), *found.alignment()]
         last = self.every
-        if self.is_single:
-            single = found.own("is_single")
+        if self.is_batched:
             test, *led = found.batched()
-            body += [f"    {single} = {test.strip().removeprefix('if ').removesuffix(':')}", f"    if {single}:", *led]
-            last = f"{single}, {last}"
+            if self.is_single:
+                single = found.own("is_single")
+                body.append(f"    {single} = {test}")
+                test, last = single, f"{single}, {last}"
+            body += [f"    if {test}:", *led]
         body += [f"    return {_tuple(last)}"]
         head = source_layout.signature("def _arguments", found.every, ":")
         title = "The arguments as the loss wants them: of one dtype, in shapes that agree."

@@ -149,9 +149,7 @@ class _Module:
         if self.is_single:
             single = found.own("single")
             test, *led = found.batched()
-            condition = ast.parse(f"{test.strip()} pass").body[0]
-            assert isinstance(condition, ast.If)
-            lines.append(f"  const {single} = {expression(condition.test)};")
+            lines.append(f"  const {single} = {expression(ast.parse(test, mode='eval').body)};")
             lines.append(f"  if ({single}) {{")
             lines += [*block(ast.parse(textwrap.dedent("\n".join(led))).body, 4, {*found.every}), "  }"]
             last = f"{single}, {last}"

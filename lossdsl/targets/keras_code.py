@@ -297,12 +297,12 @@ def class_text(
     if len(targets) > 1:
         masked = "".join(f"\n                {one}," for one in targets)
         masked = f"\n            y_true = ({masked}\n            )"
-    values = "\n".join(source_layout.signature(f"values = {function}", call, "", 8))
-    spread = ""
+    values = "\n".join(source_layout.signature(f"return {function}", call, "", 8))
     if BATCH not in loss.result.axes:  # one for the whole batch stands once for each sample
-        spread = """
+        values = "\n".join(source_layout.signature(f"values = {function}", call, "", 8))
+        values += """
         samples = (ops.shape(y_pred)[0], *[1] * len(values.shape))
-        values = values * ops.ones(samples, values.dtype)"""
+        return values * ops.ones(samples, values.dtype)"""
     registered = source_layout.signature("@keras.saving.register_keras_serializable", [f'package="{loss.name}"'], "")
     return f'''{chr(10).join(registered)}
 class {name}(keras.losses.Loss):
@@ -331,8 +331,7 @@ class {name}(keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
-{values}{spread}
-        return values
+{values}
 
     def get_config(self):
         return {{

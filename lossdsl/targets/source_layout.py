@@ -7,7 +7,8 @@ arguments.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -15,25 +16,55 @@ from lossdsl.targets.expression_layout import expression, held, quoted
 
 WIDTH = 88
 
+_KINDS = ("v", "block", "apart", "near")
+_COUNTED = re.compile(rf"\b(?:{'|'.join(_KINDS)})[1-9]\d*\b")
+"""The names that code gives to parts, of which a user may have some for arguments."""
 _NOT_LAID_OUT = (ast.comprehension, ast.If, ast.With, ast.JoinedStr)
 """What only texts of helpers have."""
 
 
 def function(tree: ast.FunctionDef) -> str:
     """The text of a function."""
+    tree = _settled(tree)
     return "\n".join(_function(tree, 0, _fresh(tree)))
 
 
 def body(tree: ast.FunctionDef) -> list[str]:
     """The lines of its body."""
+    tree = _settled(tree)
     return _block(tree.body, 4, _fresh(tree))
+
+
+def _settled(tree: ast.FunctionDef) -> ast.FunctionDef:
+    """A function whose parts have all their names, in order: other names are longer, which may need others again."""
+    for _ in range(4):
+        text = "\n".join(_function(tree, 0, _fresh(tree)))
+        numbered = _numbered(text, tree)
+        (tree,) = [one for one in ast.parse(numbered).body if isinstance(one, ast.FunctionDef)]  # that one is spent
+        if numbered == text:
+            break
+    return tree
+
+
+def _numbered(text: str, tree: ast.FunctionDef) -> str:
+    """A function whose parts `v7`, `block3` are counted in the order in which they are read, each kind from 1."""
+    fixed = {argument.arg for argument in tree.args.args}
+    names = dict.fromkeys(name for name in _COUNTED.findall(text) if name not in fixed)
+    fresh = {kind: _counted(kind, fixed) for kind in _KINDS}
+    new = {name: next(fresh[name.rstrip("0123456789")]) for name in names}
+    return _COUNTED.sub(lambda found: new.get(found[0], found[0]), text)
+
+
+def _counted(kind: str, taken: Container[str]) -> Iterator[str]:
+    """`v1`, `v2`, …, but for what is taken."""
+    return (name for number in count(1) if (name := f"{kind}{number}") not in taken)
 
 
 def _fresh(tree: ast.FunctionDef) -> Iterator[str]:
     """Names for parts that a function does not have."""
     taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     taken |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    return (name for number in count(1) if (name := f"v{number}") not in taken)
+    return _counted("v", taken)
 
 
 def signature(head: str, arguments: Sequence[str], tail: str, indent: int = 0) -> list[str]:
