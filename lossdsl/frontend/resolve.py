@@ -21,9 +21,9 @@ from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.indices import Bound, bound_name, within
 from lossdsl.frontend.named_places import check_names, places_of, with_places, words_of_call
-from lossdsl.frontend.orders import check_orders, is_about_inputs, orders
 from lossdsl.frontend.packed_parts import has_lengths, parts
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
+from lossdsl.frontend.stated_orders import check_orders, is_about_inputs, orders
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
