@@ -49,7 +49,7 @@ def facts(name: str) -> Facts:
         "formula": mathml(program.latex),
         "inputs": [_input(ir, spec) for spec in ir.inputs],
         "parameters": [_parameter(program, one, loss.parameters[one.name]) for one in ir.parameters],
-        "required": [*dict.fromkeys(one.span.text for one in (*ir.requirements, *ir.orders))],
+        "required": [*dict.fromkeys([*(one.text for one in ir.requirements), *(one.span.text for one in ir.orders)])],
         "expected": [one.text for one in ir.expectations],
         "settled": ir.setting,
         "source": ir.source.text.strip() + "\n",
