@@ -611,6 +611,11 @@ def test_floating_point_is_tried_at_what_is_no_number():
         "logsumexp(x)*1e300^2/gammainc(1, relu(t))",  # bounds that no float holds
         "where(isfinite(x), x, 0.5^(x/0)) + where(x > t, t^2, x)",  # a power with nan for an exponent
         "tan(x/inf) + x",  # bounds of one over infinity
+        "0^normalize(t - t)*x",  # an infinite slope times 0
+        "(x^1e300)^erf(x)",
+        "loss f(t: binary, x)\nt^t*where(x > t, x, t)",
+        "loss f(t: scalar, x: positive)\nu = all[last](x < 3)\nwhere(u, t, u)",  # a condition over an axis is no part
+        "loss f(t: simplex, x)\nmedian[j](t[j])^median[h](where(0 < rank(x), std(0), x))",  # a form without bound
         "w = sum[j](softmax[batch](x)*x[j])*(t - t)\nsoftmax(w)*x",  # a batch that is the same everywhere
         "log_i0(1e300*x)",  # an asymptotic series
         "(x - 2)^(1e300 - t)",  # a power that takes long to work out

@@ -14,14 +14,20 @@ import pytest
 import lossdsl
 from lossdsl import pipeline
 from lossdsl.analyze import analyzer
+from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Anywhere
-from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.traversal import unknown
 from lossdsl.oracle.gradient_check import judge
+from lossdsl.oracle.rational import proposed
 from lossdsl.prove.rational_field import TooLarge
 from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.source import Source
+from lossdsl.transform import complement, log_domain, pairs, scaled, shares
 from lossdsl.transform.guard import guarded
+from lossdsl.transform.logit_shift import Terms
+from lossdsl.transform.pairs import summands
 
 
 def definitions(steps: int, step: str) -> str:
@@ -84,6 +90,30 @@ def test_what_is_used_twice_is_worked_out_once(step: str, last: str) -> None:
 def _finished(count: int, step: str, last: str) -> str:
     *lines, end = definitions(count, step).replace("a0 = t - x", "a0 = exp(x)").splitlines()
     return "\n".join([*lines, last.format(end)])
+
+
+@pytest.mark.parametrize("term", ["t", "t*x", "-t*x"])
+def test_a_long_sum_is_not_looked_at_once_for_each_of_its_terms(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many terms are put in a list, beside how many there are."""
+    listed = 0
+
+    def counted(expr: Expr, most: int | None = None) -> Terms:
+        nonlocal listed
+        found = summands(expr, most)
+        listed += len(found)
+        return found
+
+    for module in (scaled, pairs, complement, shares, log_domain):
+        monkeypatch.setattr(module, "summands", counted)
+    program("x + " + " + ".join([term] * 500)).stable  # noqa: B018 - it is made here
+    assert listed < 100 * 500
+
+
+def test_numbers_whose_factors_nobody_finds_are_symbols_to_sympy() -> None:
+    """Of a quotient in which one stands, sympy would factor the numerator: that of 1e300 - 1 takes for ever."""
+    x, huge = Input("x", frozenset()), b.const(10**300 - 1)
+    found = proposed(b.div(b.add(b.mul(huge, x), huge), b.mul(x, x)), Ranges({}))
+    assert any(huge in set(walk(expr)) for _, expr in found)
 
 
 def test_a_polynomial_of_high_degree_is_left_alone() -> None:

@@ -57,6 +57,13 @@ def test_beyond_a_pole_nothing_is_known(text):
         assert found.decide(name).how != "proved", name
 
 
+def test_the_rounding_at_a_pole_refutes_nothing():
+    """At t = 0, acos is pi/2, of which no number of digits is on one side: tan of it is of either sign."""
+    found = lossdsl.properties("loss f(t, x: nonneg)\ntan(acos(t)) + x")
+    assert found["nonnegative"].at.get("t") != 0
+    assert found["finite"].how == "refuted"
+
+
 # What each row promises holds for the defaults and not for the parameters in the last column, which are admissible.
 SCOPED = [
     ("loss f(t, x; c = 1.0)\nrequire c > 0\n(50 - c)*(t - x)^2", "nonnegative", "c=51"),

@@ -32,6 +32,7 @@ from lossdsl.refute.missing_elements import MissingElement, missing_elements
 from lossdsl.refute.parameter_needs import ParameterNeed, needs
 from lossdsl.refute.sides import on_the_wrong_side
 from lossdsl.refute.tensor_domain import over_tensors
+from lossdsl.refute.unfelt_inputs import unfelt_inputs
 
 
 @dataclass
@@ -184,6 +185,11 @@ class Analyzer:
         if self.cases[0].view.moves:
             return None
         return most_at_agreement(self.program) or on_the_wrong_side(self.program)
+
+    @cached_property
+    def unfelt(self) -> tuple[Expr, ...]:
+        """The inputs that stand in the loss and that it does not feel, tested."""
+        return () if self.is_large else tuple(unfelt_inputs(self.program))
 
     @cached_property
     def held(self) -> HeldPrediction | None:

@@ -53,7 +53,7 @@ ROWS = (WITHOUT, ZERO, DEAD)
 
 def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each input without influence, and for predictions from which nothing is learned."""
-    unused = list(_unused(subject))
+    unused = [*_unused(subject), *_unfelt(subject)]
     yield from unused
     if any(node in subject.loss.prediction.nodes for node, _ in _idle(subject)):
         return
@@ -85,6 +85,16 @@ def _unused(subject: Subject) -> Iterator[Finding]:
         what = f"the prediction `{node.name}`" if is_prediction else f"`{node.name}`"
         span = None if header is None else _named(header, node.name)
         yield WITHOUT.found(f"{what} has no influence on the loss", span or subject.formula, WITHOUT.remedy, "proved")
+
+
+def _unfelt(subject: Subject) -> Iterator[Finding]:
+    """Inputs that stand in the formula, and cancel."""
+    idle = {node for node, _ in _idle(subject)}
+    found = [set(analyzer.unfelt) for analyzer in subject.analyzers]
+    for node in (one for spec in subject.loss.inputs for one in spec.nodes):
+        if node not in idle and all(node in each for each in found):
+            text = f"`{node.name}` cancels, and has no influence on the loss"
+            yield WITHOUT.found(text, subject.formula, WITHOUT.remedy, "tested")
 
 
 def _named(header: s.Header, name: str) -> Span | None:

@@ -35,9 +35,25 @@ def function_hint(word: str, known: Iterable[str] = ()) -> str | None:
     """What to do about a function that is not there: what it is here, or the near miss among those that are known."""
     names = list(known)
     row = _FUNCTIONS.get(word) or _STATEMENTS.get(word)
+    built_in = _in_words(word)
+    if row is None and built_in in names:
+        return f"`{word}` is `{built_in}(t, x)` here"
     if row is None and word.lower() not in map(str.lower, names):
         row = _ANY_CASE.get(word.lower())
     return row.hint(word) if row is not None else _near(word, names)
+
+
+def loss_hint(word: str) -> str | None:
+    """What to do about a loss of a library's, by its name alone: whether there is one here is not asked."""
+    name = _in_words(word)
+    is_loss = name != word or word.lower().endswith("loss")
+    return f"the built-in losses are called as in `{name}(t, x)`: `lossdsl list` has their names" if is_loss else None
+
+
+def _in_words(word: str) -> str:
+    """What a class of a library is called as a loss: `CategoricalHingeLoss` as `categorical_hinge`."""
+    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", word).lower()
+    return found.removesuffix("_loss") if found != word else word.removesuffix("_loss")
 
 
 def name_hint(word: str, known: Iterable[str] = ()) -> str | None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from lossdsl.errors import LossSyntaxError, near_miss
-from lossdsl.frontend.foreign import character_hint, function_hint, latex_hint, name_hint, statement_hint
+from lossdsl.frontend.foreign import character_hint, function_hint, latex_hint, loss_hint, name_hint, statement_hint
 from lossdsl.ir.ops import CONSTANTS, OPS, function_names
 from lossdsl.source import Source, Span
 
@@ -27,9 +27,8 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
         return _latex(source, at, command[1])
     if (pair := _PAIRED.match(rest)) is not None:
         return _paired(source, at, pair)
-    if text.startswith("...", at):
-        hint = "leave it out: an index names its axis, or stands for the last one"
-        return LossSyntaxError("`...` has no meaning here", Span(source, at, at + 3), hint)
+    if (sign := next(filter(rest.startswith, _LONG), None)) is not None:
+        return LossSyntaxError(f"`{sign}` has no meaning here", Span(source, at, at + len(sign)), _LONG[sign])
     if char == "!" and text[at - 1 : at].isalnum() and not rest.startswith("!="):
         hint = "a factorial is `exp(lgamma(a + 1))`; unequal is `a != b`"
         return LossSyntaxError("`!` has no meaning here", Span(source, at, at + 1), hint)
@@ -61,6 +60,9 @@ def _character_hint(char: str) -> str | None:
         return "operators are `+ - * / ^`, comparisons `== != < <= > >=`; all else is a function by name"
     return hint
 
+
+_LONG = {"...": "leave it out: an index names its axis, or stands for the last one", "~=": "write `a != b`"}
+"""Signs of several characters."""
 
 _PAIRED = re.compile(
     r"""(?P<norm>(?:\|\||‖|∥|ǁ)(?P<of>[^|‖∥ǁ\n]+)(?:\|\||‖|∥|ǁ))   # ||a||
@@ -154,7 +156,7 @@ def _dotted(source: Source, at: int) -> LossSyntaxError:
         called = "" if word in CONSTANTS else "(…)" if is_module or not module else f"({module}{_rest(word)})"
         hint = f"write `{word}{called}`"
     else:
-        hint = function_hint(word, function_names()) or name_hint(word)
+        hint = function_hint(word, function_names()) or name_hint(word) or (loss_hint(word) if is_module else None)
         hint = hint or ("a formula uses the functions of the language only" if is_module else None)
     if hint is None and source.text[end:].strip() == "" and start == len(source.text) - len(source.text.lstrip()):
         hint = "if this names a file: the name of a loss ends in `.loss`; any other is given as a `pathlib.Path`"
@@ -207,6 +209,9 @@ def explain_word(source: Source, start: int, end: int) -> LossSyntaxError:
     if word in ("where", "otherwise", "when", "subject"):
         hint = "pieces are written `cases(c1: a, c2: b, else: c)`"
         return LossSyntaxError(f"the word `{word}` cannot stand here", Span(source, start, end), hint)
+    if previous[0].endswith(";") or alone.endswith(";"):
+        hint = "arguments are separated by commas; parameters of a loss have names, as in `huber(t, x; delta = 0.5)`"
+        return LossSyntaxError(f"`{word}` stands behind a semicolon without a name", Span(source, start, end), hint)
     if previous[0] in function_names() and previous[0] not in CONSTANTS:
         hint = f"a function has brackets: `{previous[0]}({word})`"
         return LossSyntaxError(f"`{word}` follows `{previous[0]}` without brackets", Span(source, start, end), hint)

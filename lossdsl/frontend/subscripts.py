@@ -63,7 +63,16 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
         if move is not None:
             free.remove(move.axis)
             moves.append(move)
+    _check_once(node, moves)
     return _moved(_folded(target, moves), moves)
+
+
+def _check_once(node: s.Subscript, moves: list[_Move]) -> None:
+    """Raises for brackets as in `x[:, 0]`: where numpy has positions, axes have names here."""
+    slices = sum(isinstance(item, s.Range) for item in node.items)
+    if slices > 1 or (slices and any(move.axis.is_last for move in moves)):
+        hint = "an element of it is `x[0]`, a slice `x[1:]`; other axes have names, as in `x[a in batch]`, without `:`"
+        raise LossTypeError("two things in these brackets read along the last axis", node.span, hint)
 
 
 def _position(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:

@@ -31,6 +31,8 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
         if written == ":" and source.text[start - 1 : start] == ":":
             return LossSyntaxError("a slice has no step", span, "it has a start and an end, as in `x[1:5]`")
         return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
+    if written in (":", ",") and (is_lambda := _as_a_function(source.text, start)):
+        return LossSyntaxError("a loss is no function of Python's", span, is_lambda)
     is_call = kind in ("LPAR", "LSQB") and expected & {"SCALE", "SIGN"}
     hint = _missing_operator_hint(line) if is_call else character_hint(written)
     return LossSyntaxError(f"`{written}` cannot stand here", span, hint or _line_hint(f"{line}{written}", expected))
@@ -65,6 +67,14 @@ def _foreign_sign(source: Source, span: Span, line: str, expected: set[str]) -> 
         return LossSyntaxError("`,` cannot stand here", Span(source, *number), "a decimal is written with a point")
     if written in ("<", ">", "<=", ">=", "==", "!=") and starts_operand:
         return LossSyntaxError(f"`{written}` has nothing on its left", span, "a comparison has a number on each side")
+    return None
+
+
+def _as_a_function(text: str, at: int) -> str | None:
+    """What to do about `lambda: …` and `(t, x) -> …`."""
+    line = text[text.rfind("\n", 0, at) + 1 :].split("\n")[0]
+    if re.match(r"\s*(lambda\b|\(\s*\w+\s*(,\s*\w+\s*)*\)\s*[-=]>)", line):
+        return "write the formula alone: t is the target and x the prediction, or what `loss name(t, x)` above it says"
     return None
 
 

@@ -7,7 +7,7 @@ equal where it can. What is tried is bounded by size, never by a clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from random import Random
@@ -118,11 +118,55 @@ class Trial:
                 continue
             array = self._done[node]
             infinite = np.array([self.m.isinf(one) for one in array.ravel().tolist()], dtype=bool).reshape(array.shape)
-            if infinite.any():
-                given = {**self.given, node: np.where(infinite, self.m.nan, array)}
-                values = evaluate([self.loss.result], given, self.m, self.point.sizes)[self.loss.result]
-                if any(self.m.isnan(one) for one in values.ravel().tolist()):
+            if infinite.any() and self._reaches(node, infinite):
+                return True
+        return False
+
+    def _reaches(self, node: Expr, places: Array) -> bool:
+        """Whether what a part is at some places reaches the loss: nan in its place does."""
+        given = {**self.given, node: np.where(places, self.m.nan, self._done[node])}
+        values = evaluate([self.loss.result], given, self.m, self.point.sizes)[self.loss.result]
+        return any(self.m.isnan(one) for one in values.ravel().tolist())
+
+    def passes_infinite_slope(self, moved: Input) -> bool:
+        """Whether an operation on the way from an input has an infinite slope, as `a^b` has in `a` at 0 for b < 1.
+
+        Times a slope of 0 that is nan, even where the two together have one, as in `0^(t - t)`.
+        """
+        way: set[Expr] = {moved}
+        for node in walk(self.loss.result):
+            if node is moved or not any(child in way for child in node.children):
+                continue
+            way.add(node)
+            if isinstance(node, Call) and node.kind is Kind.REAL:
+                steep = self._steep(node, [place for place, arg in enumerate(node.args) if arg in way])
+                if steep.any() and self._reaches(node, steep):
                     return True
+        return False
+
+    def _steep(self, node: Call, moved: Sequence[int]) -> Array:
+        """Where an operation by itself has no finite slope in one of some arguments."""
+        args = [np.broadcast_to(met(self._done[arg], arg.axes, node.axes), self._done[node].shape) for arg in node.args]
+        meaning = self.m.meaning(node.op)
+        found = np.zeros(self._done[node].shape, dtype=bool)
+        for place in np.ndindex(found.shape):
+            at = [arg[place] for arg in args]
+            found[place] = any(self._is_steep(meaning, at, one) for one in moved)
+        return found
+
+    def _is_steep(self, meaning: Callable[..., Any], at: list[Any], one: int) -> bool:
+        """Whether a difference quotient grows as its step gets smaller, on either side."""
+        here = meaning(*at)
+        if not self.m.isfinite(here):
+            return True
+        for sign in (1, -1):
+            quotients = []
+            for digits in (_STEP * self.digits, 1.5 * _STEP * self.digits):
+                step = sign * self.m.mpf(10) ** -int(digits)
+                quotients.append(abs(meaning(*at[:one], at[one] + step, *at[one + 1 :]) - here) / abs(step))
+            near, nearer = quotients
+            if not (self.m.isfinite(near) and self.m.isfinite(nearer)) or nearer > 2 * near + 1:
+                return True
         return False
 
     def of(self, expr: Expr) -> Array:
@@ -217,7 +261,7 @@ def _differences(spec: InputSpec, slopes: Mapping[Input, Array], trial: Trial) -
         slope = trial.quotient(one)
         if slope is not None:
             ours = slopes[node][place]
-            if not trial.m.isfinite(ours) and trial.passes_infinity:
+            if not trial.m.isfinite(ours) and (trial.passes_infinity or trial.passes_infinite_slope(node)):
                 continue  # what a slope is there no rule says
             is_right = _agree(ours, slope, abs(ours) + trial.m.mpf("1e-10"), trial.m)
             label = f"d/d{node.name}{list(place) if place else ''}"

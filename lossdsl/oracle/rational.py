@@ -15,6 +15,8 @@ from lossdsl.ir.ranges import Ranges
 
 MAX_DENOMINATOR = 16
 """Constants with a larger one are symbols to sympy."""
+MAX_NUMERATOR = 10**9
+"""So are those with a larger one, to find whose factors may take for ever."""
 
 
 def proposed(expr: Expr, facts: Ranges) -> list[tuple[str, Expr]]:
@@ -47,7 +49,8 @@ def proposed(expr: Expr, facts: Ranges) -> list[tuple[str, Expr]]:
 
 def _is_odd(node: Expr) -> bool:
     value = b.exact(node)
-    return isinstance(node, Const) and (value is None or value.denominator > MAX_DENOMINATOR)
+    is_long = value is None or value.denominator > MAX_DENOMINATOR or abs(value) > MAX_NUMERATOR
+    return isinstance(node, Const) and is_long
 
 
 _MEANINGS: dict[str, Callable[..., Any]] = {

@@ -177,7 +177,10 @@ class TargetCase:
         found = self.taken_apart(self.view.expr) if self.view.elementwise and self.error is not None else None
         if found is None or self.error is None:
             return False
-        error = self.forms.of(self.error).top
+        try:
+            error = self.forms.of(self.error).top
+        except TooLarge:
+            return False
         for cell in found:
             there = cell.region.with_sign(error, 0)
             if self.assumptions.within(there).is_empty():

@@ -118,6 +118,8 @@ def _units(node: Expr, known: Known) -> list[Expr]:
     for one in _own(node, known):
         for arg in one.args:
             if not isinstance(arg, Call | Length) and not known[arg].constant:
+                if arg.kind is Kind.BOOL:
+                    return []  # a condition over an axis is no number
                 found[arg] = None
     return list(found)
 

@@ -53,18 +53,20 @@ def rewarded(search: GridSearch) -> Reward | None:
 
 
 def most_at_agreement(program: Program) -> Reward | None:
-    """A target and a prediction that costs less than agreeing with it; None unless every prediction tried does."""
+    """A target and a prediction that costs less than agreeing with it; None if any that was tried costs more."""
     found: Reward | None = None
-    tried = 0
+    tried = clear = 0
     for point, there in _pairs(program):
         here, best = finite_values(program.loss, point), finite_values(program.loss, there)
         if here is None or best is None:
             continue
         tried += 1
-        if not all(mine < agreed and differ(mine, agreed) for mine, agreed in zip(here, best, strict=True)):
+        if any(mine > agreed for mine, agreed in zip(here, best, strict=True)):
             return None
-        found = found or Reward(at(program.loss, point), here[0], best[0])
-    return found if tried > COUNT // 2 else None
+        if all(differ(mine, agreed) for mine, agreed in zip(here, best, strict=True)):
+            clear += 1
+            found = found or Reward(at(program.loss, point), here[0], best[0])
+    return found if tried > COUNT // 2 and clear > tried // 2 else None
 
 
 def less_than_at_agreement(program: Program) -> Reward | None:
@@ -84,13 +86,18 @@ def _pairs(program: Program) -> Iterator[tuple[Point, Point]]:
     """Points with the defaults of parameters, and the same with the prediction put on the target."""
     loss = program.loss
     target = loss.target
-    if target is None or target.domains != loss.prediction.domains or not is_judged(loss):
+    kinds = loss.prediction.domains
+    if target is None or kinds not in (target.domains, (_HOLDS.get(target.domain),)) or not is_judged(loss):
         return
     for point in list(points(loss, program.known, COUNT)):
         here = usual(loss, point)
         there = agreeing(loss, here)
         if there is not None:
             yield here, there
+
+
+_HOLDS = {"binary": "prob", "onehot": "simplex"}
+"""The kind of predictions that a target of another kind is one of."""
 
 
 def is_judged(loss: Loss) -> bool:

@@ -40,8 +40,8 @@ def negative(search: GridSearch) -> Verdict | None:
     zero = search.m.mpf(0)
     for line in search.lines:
         found = [(x, y) for x, y in line.finite() if _below(search, y, zero)]
-        if found:
-            x, y = min(found, key=lambda pair: (plainness(pair[0]), pair[0]))
+        x, y = min(found, key=lambda pair: (plainness(pair[0]), pair[0]), default=(Fraction(0), zero))
+        if found and search.is_sure(line.setting, [x]):
             return Verdict("refuted", "search", at=search.at(line.setting, x), detail=f"the value is {_text(y)}")
     return None
 
@@ -56,7 +56,7 @@ def nonzero_at_target(search: GridSearch) -> Verdict | None:
     for line, x, y in _on_target(search):
         if y is None or abs(y) > search.m.number(_NOTHING):
             detail = "there is no finite value" if y is None else f"the value is {_text(y)}"
-            if y is not None:
+            if y is not None and search.is_sure(line.setting, [x]):
                 return Verdict("refuted", "search", at=search.at(line.setting, x), detail=detail)
     return None
 
@@ -78,7 +78,7 @@ def less_than_target(search: GridSearch) -> Verdict | None:
         if y is None:
             continue
         for other, value in sorted(line.finite(), key=lambda pair: plainness(pair[0])):
-            if _below(search, value, y):
+            if _below(search, value, y) and search.is_sure(line.setting, [x, other]):
                 return Verdict(
                     "refuted", "search", at=search.at(line.setting, other), beside=(search.at(line.setting, x),),
                     detail=f"the value is {_text(value)}, less than the {_text(y)} that x = t gives,",
@@ -92,7 +92,9 @@ def asymmetric(search: GridSearch) -> Verdict | None:
         values = dict(line.finite())
         for other in sorted(values, key=plainness):
             mirror = 2 * x - other
-            if mirror in values and (_below(search, values[other], values[mirror])):
+            if mirror not in values or not _below(search, values[other], values[mirror]):
+                continue
+            if search.is_sure(line.setting, [other, mirror]):
                 return Verdict(
                     "refuted", "search", at=search.at(line.setting, other), beside=(search.at(line.setting, mirror),),
                     detail=f"the values are {_text(values[other])} and {_text(values[mirror])}",
@@ -109,7 +111,9 @@ def bent_down(search: GridSearch) -> Verdict | None:
         for one, middle, other in _triples(points):
             share = (middle[0] - one[0]) / (other[0] - one[0])
             chord = one[1] + search.m.number(share) * (other[1] - one[1])
-            if _below(search, chord, middle[1], max(abs(one[1]), abs(other[1]))):
+            if not _below(search, chord, middle[1], max(abs(one[1]), abs(other[1]))):
+                continue
+            if search.is_sure(line.setting, [one[0], middle[0], other[0]]):
                 return Verdict(
                     "refuted", "search", at=search.at(line.setting, middle[0]),
                     beside=(search.at(line.setting, one[0]), search.at(line.setting, other[0])),

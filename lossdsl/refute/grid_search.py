@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
 from typing import Any
@@ -36,7 +36,7 @@ from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
 from lossdsl.oracle.interpreter import Array, evaluate, filled
-from lossdsl.oracle.number_systems import Beyond, MpNumbers
+from lossdsl.oracle.number_systems import DIGITS, Beyond, MpNumbers
 from lossdsl.oracle.orders import put_in_order
 from lossdsl.oracle.points import domains
 from lossdsl.refute.parameter_values import ParameterValues
@@ -47,6 +47,9 @@ BUDGET = 50_000
 
 KEPT = 6
 """Of how many lines the values of all parts are kept: those on which slopes are looked at."""
+
+_SURE = 1e-25
+"""By what part of its size a value may change with the digits that it is worked out with."""
 
 _BESIDE = (Fraction(0), *(sign * Fraction(1, 10**far) for far in (2, 6) for sign in (1, -1)))
 """How far from a join predictions are tried as well."""
@@ -79,8 +82,8 @@ class _RealNumbers(MpNumbers):
 
 
 @cache
-def _real_numbers() -> MpNumbers:
-    return _RealNumbers()
+def _real_numbers(digits: int = DIGITS) -> MpNumbers:
+    return _RealNumbers(digits)
 
 
 ROOM = 200_000
@@ -213,6 +216,18 @@ class GridSearch:
             parts = self.parts(self.loss.value, setting, xs)
             return GridLine(setting, tuple(xs), tuple(self._finite(self.loss.value, parts, len(xs))), parts)
         return GridLine(setting, tuple(xs), tuple(self.values(setting, xs)))
+
+    def is_sure(self, setting: Setting, xs: Sequence[Fraction]) -> bool:
+        """Whether twice the digits give the same values: those at a pole, as of tan(acos(0)), are rounding alone."""
+        pairs = zip(self.values(setting, xs), self._finer.values(setting, xs), strict=True)
+        return all(
+            mine is finer or (None not in (mine, finer) and abs(mine - finer) <= _SURE * (1 + abs(finer)))
+            for mine, finer in pairs
+        )
+
+    @cached_property
+    def _finer(self) -> GridSearch:
+        return replace(self, m=_real_numbers(2 * DIGITS), kept=ValueCache())
 
     def _grid(self, setting: Setting) -> list[Fraction]:
         bounds = self.view.leaves.get(self.loss.prediction.nodes[0], Bounds())

@@ -18,6 +18,7 @@ from lossdsl.oracle.plain_points import plain_points
 from lossdsl.oracle.points import Point, defaults
 from lossdsl.pipeline import Program
 from lossdsl.refute.selected_parts import culprit
+from lossdsl.refute.sides import contradicting
 
 MAX_NODES = 300
 DRAWN = 2
@@ -100,6 +101,8 @@ def _points(program: Program, free: list[ParameterSpec]) -> Iterator[Point]:
             for scale in _SCALES if is_line else _SCALES[:1]:
                 moved: dict[Expr, Array] = {node: scale * point.values[node] for node in loss.prediction.nodes}
                 yield Point({**point.values, **moved}, point.sizes)
+    if is_line:
+        yield from contradicting(program)
 
 
 def _with(point: Point, values: Mapping[ParameterSpec, Fraction]) -> Point:

@@ -39,6 +39,8 @@ def on_the_wrong_side(program: Program) -> Reward | None:
         return None
     if len(loss.inputs) != 2 or len(loss.prediction.nodes) > 1 or _has_stop(loss):
         return None
+    if loss.target.domain == loss.prediction.domain and not loss.target.is_label:
+        return _opposed(program)
     if loss.target.domain in ("sign", "binary") and not loss.target.is_label:
         return _everywhere(program, _two_classes) or _hump(program, _two_classes)
     if loss.target.is_label and BATCH in loss.target.nodes[0].axes:
@@ -76,6 +78,31 @@ def _classes(loss: Loss, point: Point) -> Side | None:
 def _chosen(condition: Array, one: Fraction, other: Fraction) -> Array:
     found = np.full(condition.shape, other, dtype=object)
     found[condition] = one
+    return found
+
+
+def _opposed(program: Program) -> Reward | None:
+    """The opposite of a target that costs less than the target itself, where turning both round changes nothing."""
+    loss = program.loss
+    (x,), (t, *others) = loss.prediction.nodes, loss.target.nodes if loss.target else ()
+    found: Reward | None = None
+    for drawn in islice(points(loss, program.known, COUNT), COUNT):
+        point = usual(loss, drawn)
+        targets = point.values[t]
+        if others or targets.shape != point.values[x].shape:
+            return None
+        turned = Point({**point.values, t: -targets, x: -point.values[x]}, point.sizes)
+        if finite_values(loss, turned) != finite_values(loss, point):
+            return None
+        for size in (Fraction(1), Fraction(3)):
+            opposite, costs = _at(loss, point, -size * targets)
+            _, agreed = _at(loss, point, size * targets)
+            if costs is None or agreed is None:
+                return None
+            cost, better = sum(costs) / len(costs), sum(agreed) / len(agreed)
+            if not (cost < better and differ(cost, better)):
+                return None
+            found = found or Reward(at(loss, opposite), cost, better)
     return found
 
 
@@ -122,6 +149,8 @@ def _hump(program: Program, of: Callable[[Loss, Point], Side | None]) -> Reward 
     """Predictions far on the wrong side that cost less than undecided ones, though those on the right side do, too."""
     found: Reward | None = None
     for point, side in _sides(program, of):
+        if _at(program.loss, point, side(Fraction(1, 3)))[1] == _at(program.loss, point, side(Fraction(-1, 3)))[1]:
+            return None  # of a square, either sign is right
         wrong, costs = _at(program.loss, point, side(Fraction(-FAR)))
         _, undecided = _at(program.loss, point, side(Fraction(0)))
         _, right = _at(program.loss, point, side(Fraction(FAR)))
@@ -132,6 +161,18 @@ def _hump(program: Program, of: Callable[[Loss, Point], Side | None]) -> Reward 
                 return None
         found = found or Reward(at(program.loss, wrong), costs[0], undecided[0])
     return found
+
+
+def contradicting(program: Program) -> Iterator[Point]:
+    """Points at which scores contradict every class, far and farther."""
+    loss = program.loss
+    if loss.target is None or len(loss.prediction.nodes) > 1 or len(loss.target.nodes) > 1:
+        return
+    is_number = loss.target.domain in ("sign", "binary", "onehot") and not loss.target.is_label
+    if is_number or loss.target.is_label:
+        for point, side in _sides(program, _two_classes if is_number else _classes):
+            for far in (1, FAR):
+                yield _at(loss, point, side(Fraction(-far)))[0]
 
 
 # --- embeddings ---------------------------------------------------------------------------------------------------

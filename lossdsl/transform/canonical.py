@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE, Axes
@@ -62,6 +62,11 @@ class Product:
     scale: Fraction
     factors: Parts
     is_divided: bool = False
+
+    @cached_property
+    def is_reciprocal(self) -> bool:
+        """Whether all factors are divisors."""
+        return all(power < 0 for _, power in self.factors)
 
 
 @dataclass
@@ -178,7 +183,7 @@ class Canonical:
     def _is_plain(self, quotient: Expr) -> bool:
         """Whether a quotient is a reciprocal, or a short one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
         known = self.products.get(quotient)
-        if known is None or all(power < 0 for _, power in known.factors):
+        if known is None or known.is_reciprocal:
             return known is not None
         return len(known.factors) <= SHORT and is_length(quotient.children[1])
 

@@ -79,6 +79,29 @@ def prefix(node: Gather) -> Expr | None:
     return b.total(b.where(b.call(side, Position(axis), index), cumulated.args[0], b.ZERO), cumulated.over)
 
 
+def _may_subtract(expr: Expr) -> bool:
+    """Whether a sum has no two positive terms of which one is no constant; of a long one, the first terms tell."""
+    positive, is_settled = 0, True
+    stack = [(1, expr)]
+    seen: set[tuple[int, Expr]] = set()
+    while stack:
+        sign, node = stack.pop()
+        name = name_of(node)
+        if name in ("add", "sub", "neg"):
+            if (sign, node) in seen:
+                continue  # a sum of itself has 2^n terms
+            seen.add((sign, node))
+            signed = zip({"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[name], node.children, strict=True)
+            # Those that are no sums are looked at first.
+            stack += sorted(signed, key=lambda one: name_of(one[1]) not in ("add", "sub", "neg"))
+        elif sign > 0:
+            positive += 1
+            is_settled = is_settled and b.exact(node) is not None
+            if positive > 1 and not is_settled:
+                return False
+    return True
+
+
 def subtraction(expr: Expr) -> tuple[Expr, Expr] | None:
     """What a sum of two terms subtracts from what."""
     if name_of(expr) == "neg" and name_of(expr.children[0]) == "expm1":
@@ -89,6 +112,8 @@ def subtraction(expr: Expr) -> tuple[Expr, Expr] | None:
         return None
     if name_of(expr) == "sub" and expr.children[0] is b.ONE:
         return b.ONE, expr.children[1]
+    if not _may_subtract(expr):
+        return None
     terms = summands(expr)
     positive, negative = ([term for sign, term in terms if sign == wanted] for wanted in (1, -1))
     if len(positive) == 1 and len(negative) == 1:
