@@ -289,10 +289,6 @@ class Program:
         made = code.gradient_function(self.loss, [(spec, guarded(found, self.known))], target, "second", direction)
         return code.module([made], target)
 
-    def gradient_module(self, target: str, spec: InputSpec) -> ast.Module:
-        """The same with the gradient in one real input alone."""
-        return code.module([self._gradient_function(spec, target)], target)
-
     def _value_function(self, target: str) -> code.Function:
         (value,) = guarded((self.value,), self.known)
         return code.value_function(self.loss, value, target)

@@ -24,26 +24,21 @@ _NOT_LAID_OUT = (ast.comprehension, ast.If, ast.With, ast.JoinedStr)
 
 
 def function(tree: ast.FunctionDef) -> str:
-    """The text of a function."""
-    tree = _settled(tree)
-    return "\n".join(_function(tree, 0, _fresh(tree)))
+    """The text of a function. Where its parts get names in order, these are longer, and may need others again."""
+    for _ in range(4):
+        text = "\n".join(_function(tree, 0, _fresh(tree)))
+        numbered = _numbered(text, tree)
+        if numbered == text:
+            break
+        (tree,) = [one for one in ast.parse(numbered).body if isinstance(one, ast.FunctionDef)]
+    return numbered
 
 
 def body(tree: ast.FunctionDef) -> list[str]:
     """The lines of its body."""
-    tree = _settled(tree)
-    return _block(tree.body, 4, _fresh(tree))
-
-
-def _settled(tree: ast.FunctionDef) -> ast.FunctionDef:
-    """A function whose parts have all their names, in order: other names are longer, which may need others again."""
-    for _ in range(4):
-        text = "\n".join(_function(tree, 0, _fresh(tree)))
-        numbered = _numbered(text, tree)
-        (tree,) = [one for one in ast.parse(numbered).body if isinstance(one, ast.FunctionDef)]  # that one is spent
-        if numbered == text:
-            break
-    return tree
+    text = function(tree)
+    (found,) = [one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef)]
+    return text.split("\n")[found.body[0].lineno - 1 :]
 
 
 def _numbered(text: str, tree: ast.FunctionDef) -> str:
