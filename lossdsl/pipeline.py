@@ -40,6 +40,7 @@ from lossdsl.transform.passes import AS_WRITTEN, COMPUTE, LINK, LOWER, MASKS, ST
 from lossdsl.transform.places import placeless, whole
 from lossdsl.transform.readable import readable
 from lossdsl.transform.reader_rules import size
+from lossdsl.transform.signs import signs_outside
 from lossdsl.transform.simplify import Proposal, simplified
 
 if TYPE_CHECKING:
@@ -242,7 +243,8 @@ class Program:
         return tuple(slopes[leaf] for leaf in leaves)
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
-        return canonical(believing(simplified(through(LOWER, slopes, self.known), self.known)[0], self.known))
+        lowered = simplified(through(LOWER, slopes, self.known), self.known)[0]
+        return signs_outside(canonical(believing(lowered, self.known)))
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)

@@ -1,17 +1,23 @@
 """Where factors are applied: along few axes first, out of sums, and never out of a choice that throws them away."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 
 import lossdsl
+from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, SAMPLE
 from lossdsl.ir.bounds import POSITIVE
-from lossdsl.ir.expr import Input
+from lossdsl.ir.expr import Input, Reduce
+from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
 from lossdsl.transform.fewer_passes import affine_choices, doubled, shared_choices
 from lossdsl.transform.language import expression
 from lossdsl.transform.products import small_first
+from lossdsl.transform.signs import signs_outside
 
 # t, x, p over all axes; u, v one number a sample, g one number
 LETTERS = {letter: Input(letter, SAMPLE | {LAST}) for letter in "txp"}
@@ -126,6 +132,37 @@ def test_a_divisor_of_zero_is_thrown_away_with_what_it_divides(rng):
 def test_a_number_may_settle_all_that_is_summed(body):
     t, x = np.array([[1.0, 2.0]]), np.array([[0.5, 3.0]])
     source = f"loss f(t, x; b = -1.0)\n{body} + 0*t*x"
-    for b in (-1.0, 1.0):
-        loss = lossdsl.compile(source, b=b, reduction=None, dtype="float64")
+    for value in (-1.0, 1.0):
+        loss = lossdsl.compile(source, b=value, reduction=None, dtype="float64")
         np.testing.assert_allclose(loss(t, x), loss.numpy(t, x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("x + -t", "x - t"),
+        ("x - -t", "x + t"),
+        ("-x + t", "t - x"),
+        ("-x - t", "-(x + t)"),
+        ("x + (-2)*t", "x - 2*t"),
+        ("x + (-1)", "x - 1"),
+        ("(-0.5)*x + t", "t - 0.5*x"),
+        ("x*(u + -v)", "x*(u - v)"),
+    ],
+)
+def test_a_sum_has_no_minus_sign_that_a_difference_could_have(before, after):
+    (found,) = signs_outside([read(before)])
+    assert formula(found) == after
+
+
+def test_a_sign_leaves_what_is_summed_and_moved():
+    x = LETTERS["x"]
+    turned = Reduce(AGGREGATES["sum"], b.neg(x), frozenset({LAST}))
+    (found,) = signs_outside([b.add(LETTERS["u"], turned)])
+    assert found is b.sub(LETTERS["u"], Reduce(AGGREGATES["sum"], x, frozenset({LAST})))
+
+
+@pytest.mark.parametrize("name", ["pairwise_hinge", "lambdarank", "multilabel_margin", "push_pull", "shape_iou"])
+def test_compiled_gradients_add_nothing_that_is_negative(name):
+    text = ast.unparse(lossdsl.load(name).program.module("numpy"))
+    assert not re.search(r"[+-] -", text)

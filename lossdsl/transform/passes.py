@@ -19,6 +19,7 @@ from lossdsl.transform.own_axes import with_own_axes
 from lossdsl.transform.probabilities import linked, with_parts
 from lossdsl.transform.products import small_first
 from lossdsl.transform.rules import stable
+from lossdsl.transform.signs import signs_outside
 
 Exprs = tuple[Expr, ...]
 
@@ -81,6 +82,7 @@ COMPUTE = (
     Pass("steps", "what two neighbours have in common, once", lambda exprs, known: grouped_steps(exprs)),
     Pass("choices", "choices that are shared, or between two lines",
          lambda exprs, known: affine_choices(shared_choices(exprs))),
+    Pass("signs", "differences instead of sums with what is negative", lambda exprs, known: signs_outside(exprs)),
 )  # fmt: skip
 """Of gradients on large tensors, where a pass over all elements is what an operation costs."""
 

@@ -17,9 +17,9 @@ from lossdsl.ir.whole import along, definition
 from lossdsl.transform.choice_rules import is_choice
 from lossdsl.transform.factors import name_of
 from lossdsl.transform.language import expression
+from lossdsl.transform.signs import positive_part, with_difference
 
 _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
-_SUMS = ("add", "sub")
 _TURNED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
@@ -207,44 +207,23 @@ def _elementwise(expr: Expr, named: Collection[Expr]) -> list[Expr]:
 
 
 def signed(node: Expr) -> Expr:
-    """`a + -b` as `a - b`, `-1 + a` as `a - 1`, `a - (1 - b)` as `a + b - 1`, and `(-a)^2` as `a^2`."""
+    """A sum with its signs outside, `a - (1 - b)` as `a + b - 1`, and `(-a)^2` as `a^2`."""
     name = name_of(node)
     if name == "pow":
         base, count = node.children
-        turned = _positive(base) if _is_even(count) else None
+        turned = positive_part(base) if _is_even(count) else None
         return node if turned is None else b.power(turned, count)
-    return _signed_sum(name, *node.children) or node if name in _SUMS and node.kind is Kind.REAL else node
+    node = with_difference(node)
+    if name_of(node) == "sub" and node.kind is Kind.REAL:
+        left, right = node.children
+        if name_of(right) == "sub" and isinstance(right.children[0], Const):
+            return b.sub(signed(b.add(left, right.children[1])), right.children[0])
+    return node
 
 
 def _is_even(count: Expr) -> bool:
     exponent = b.exact(count)
     return exponent is not None and exponent.denominator == 1 and exponent % 2 == 0
-
-
-def _signed_sum(name: str, left: Expr, right: Expr) -> Expr | None:
-    turned = _positive(right)
-    if turned is not None:
-        return signed(b.call("sub" if name == "add" else "add", left, turned))
-    turned = _positive(left)
-    if turned is not None:
-        return b.sub(right, turned) if name == "add" else b.neg(signed(b.add(turned, right)))
-    if name == name_of(right) == "sub" and isinstance(right.children[0], Const):
-        return b.sub(signed(b.add(left, right.children[1])), right.children[0])
-    return None
-
-
-def _positive(node: Expr) -> Expr | None:
-    """A node without the minus sign that it begins with; None if there is none."""
-    value = b.exact(node)
-    if value is not None:
-        return b.const(-value) if value < 0 else None
-    if name_of(node) == "neg":
-        return node.children[0]
-    if name_of(node) in ("mul", "div"):
-        first = _positive(node.children[0])
-        if first is not None:
-            return b.call(name_of(node), first, node.children[1])
-    return None
 
 
 def size(root: Expr) -> int:

@@ -1,0 +1,60 @@
+"""Minus signs where they cost least: outside of moves and sums, and in a difference instead of a sum.
+
+Nothing is rounded by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Expr, Gather, Reduce, Rename, Slice, Unslice
+from lossdsl.ir.op import Kind
+from lossdsl.transform.factors import name_of
+
+_LINEAR = ("sum", "mean")
+
+
+def signs_outside(roots: Iterable[Expr]) -> tuple[Expr, ...]:
+    """The roots with `a + -b` as `a - b`, also where `-b` is moved to other axes or summed first."""
+    return b.mapped(roots, lambda node: with_difference(_moved(node)))
+
+
+def _moved(node: Expr) -> Expr:
+    """What is linear in its first child, with the sign of that outside."""
+    is_linear = isinstance(node, Rename | Gather | Slice | Unslice) or (
+        isinstance(node, Reduce) and node.op.name in _LINEAR
+    )
+    if is_linear and name_of(node.children[0]) == "neg":
+        inner, *rest = node.children
+        return b.neg(node.rebuilt((inner.children[0], *rest)))
+    return node
+
+
+def with_difference(node: Expr) -> Expr:
+    """`a + -b` as `a - b`, `-1 + a` as `a - 1`, and `-a - b` as `-(a + b)`."""
+    name = name_of(node)
+    if name not in ("add", "sub") or node.kind is not Kind.REAL:
+        return node
+    left, right = node.children
+    turned = positive_part(right)
+    if turned is not None:
+        return with_difference(b.call("sub" if name == "add" else "add", left, turned))
+    turned = positive_part(left)
+    if turned is not None:
+        return b.sub(right, turned) if name == "add" else b.neg(with_difference(b.add(turned, right)))
+    return node
+
+
+def positive_part(node: Expr) -> Expr | None:
+    """A node without the minus sign that it begins with; None if there is none."""
+    value = b.exact(node)
+    if value is not None:
+        return b.const(-value) if value < 0 else None
+    if name_of(node) == "neg":
+        return node.children[0]
+    if name_of(node) in ("mul", "div"):
+        first = positive_part(node.children[0])
+        if first is not None:
+            return b.call(name_of(node), first, node.children[1])
+    return None
