@@ -63,6 +63,8 @@ class PureLoss:
         inputs = [_array(native.name, name, each) for name, each in zip(native.inputs, inputs, strict=True)]
         live = {name: _array(native.name, name, each) for name, each in live.items()}
         native.check_shapes(tuple([each.shape for each in inputs]), live)
+        known = {name: each for name, each in live.items() if not isinstance(each, jax.core.Tracer)}
+        native.check_values({name: _plain(each) for name, each in known.items()})
         part = inputs[native.place]
         replicas = self._replicas(native, part)
         inputs = inputs if replicas is None else native.gathered(inputs, replicas)
@@ -164,7 +166,7 @@ def _is_settled(kind: str | None, value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 __all__ = ["Head", "PureLoss", "fused_linear", "loss"]

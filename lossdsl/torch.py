@@ -90,6 +90,8 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
             else:
                 self.register_buffer(attribute, value)
         self._native = self._made()
+        known = {name: value for name, value in live.items() if type(value) in _REAL and not value.is_meta}
+        self._native.check_values({name: value.detach().cpu().tolist() for name, value in known.items()})
 
     def _made(self) -> NativeLoss:
         return NativeLoss(self.spec, "torch", ("input", "target", "weight"))
@@ -135,6 +137,10 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         if self.gather is None or not self._native.couples_samples(prediction):
             return None
         return TorchReplicas.here(None if self.gather == "auto" else self.gather)
+
+
+_REAL = (torch.Tensor, torch.nn.Parameter)
+"""Tensors that have numbers, as those of torch's tracing have not."""
 
 
 def _tensor(loss: str, name: str, value: Any) -> Any:

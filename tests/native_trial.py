@@ -129,6 +129,7 @@ def with_torch():
     mistakes(made)
     beside_torch(torch, Loss)
     as_a_module(torch, Loss)
+    of_what_is_there(torch, Loss)
     under_transforms(torch, Loss)
     over_processes(torch)
 
@@ -211,12 +212,37 @@ def as_a_module(torch, Loss):
         Loss(SHIFTED, c=torch.ones(1))
     with pytest.raises(LossParameterError, match="decides what is compiled"):
         Loss("binary_crossentropy", from_logits=torch.tensor(True))
+    with pytest.raises(LossParameterError, match="violates"):
+        Loss("huber", delta=torch.nn.Parameter(torch.tensor(-1.0)))
+    with pytest.raises(LossShapeError, match="do not agree"):
+        Loss("loss f(t, x; w: vector)\nsum(w*(t - x)^2)", w=torch.ones(3))(x, t)
+    assert lossdsl.load("huber", delta=torch.tensor(0.5, dtype=torch.bfloat16)).parameters == {"delta": 0.5}
+    with pytest.raises(LossParameterError, match="is a number") as caught:
+        lossdsl.load("huber", delta=c)
+    assert "nn.Parameter" in caught.value.hint
     vector = torch.nn.Parameter(torch.ones(2))
     Loss("loss f(t, x; w: vector)\nsum(w*(t - x)^2)", w=vector)(x, t).backward()
     assert vector.grad.tolist() == [0.25, 9.0]
     named = Loss("loss f(t, x; train = 2.0)\ntrain*(t - x)^2", train=torch.tensor(3.0))  # as a module's own method is
     assert list(named.state_dict()) == ["train_"]
     assert float(named(x, t)) == 3 * 9.25 / 2
+
+
+def of_what_is_there(torch, Loss):
+    """Losses that are an input as it stands, or a count of one: nothing of the library's is worked out."""
+    x, t = torch.randn(2, 3), torch.zeros(2, 3)
+    for source, wanted, slope in [
+        ("loss critic(t: scalar, x: scalar)\nx", x, 1.0),
+        ("loss f(t: scalar, x: scalar)\nt + 0*x", t, 0.0),
+        ("loss f(t, x)\nlen(x) + 0*x", torch.tensor(3.0), 0.0),
+    ]:
+        for call in (Loss(source, "none"), torch.compile(Loss(source, "none"), backend="eager")):
+            leaf = x.clone().requires_grad_()
+            values = call(leaf, t)
+            same(values.detach(), wanted, source)
+            if values.requires_grad:
+                values.sum().backward()
+                same(leaf.grad, torch.full((2, 3), slope), f"gradient of {source}")
 
 
 def under_transforms(torch, Loss):
@@ -394,8 +420,14 @@ def traced(jax, jnp, loss):
         jax.jit(entropy)(x, p, from_logits=True)
     with pytest.raises(LossParameterError, match=r"not shape \(2,\)"):
         shifted(x, t, c=np.ones(2))
+    for wrong in (-1.0, np.float32(-1), jnp.array(-1.0)):
+        with pytest.raises(LossParameterError, match="violates"):
+            loss("huber")(x, t, delta=wrong)
+    assert lossdsl.load("huber", delta=jnp.array(0.5)).parameters == {"delta": 0.5}
     weighted = loss("loss f(t, x; w: vector)\nsum(w*(t - x)^2)", "sum")
     same(jax.grad(lambda w: weighted(x, t, w=w))(jnp.ones(3)), np.sum(error**2, axis=0), "a vector")
+    with pytest.raises(LossShapeError, match="do not agree"):
+        weighted(x, t, w=jnp.ones(2))
     for again in (copy.deepcopy(lacking), pickle.loads(pickle.dumps(lacking))):
         same(again(x, t, p=1.0), np.mean(error), "copied")
     assert shifted(x.astype("float32"), t).dtype == jnp.float32

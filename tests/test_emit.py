@@ -24,7 +24,7 @@ import lossdsl
 from lossdsl.cli import main
 from lossdsl.errors import LossNameError, LossSyntaxError, LossTypeError
 from lossdsl.ir.ops import OPS
-from lossdsl.targets import LIBRARIES, target_module
+from lossdsl.targets import LIBRARIES, source_layout, target_module
 
 FORMULA = "where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))"
 
@@ -170,6 +170,15 @@ def test_modules_are_laid_out_as_ruff_lays_out_python(tmp_path):
             capture_output=True, text=True, check=False,
         )
         assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_call_of_long_arguments_is_broken_as_it_is_written():
+    long = "a_name_of_some_length"
+    arguments = [f"np.sum({long} * {long}, axis=(2, 4))", f"f({long}(x=(1,)))", f"axis=({', '.join([long] * 5)})"]
+    lines = source_layout.signature("call", arguments, "")
+    assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(f"call({', '.join(arguments)})"))
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= source_layout.WIDTH
 
 
 def test_a_default_is_kept_behind_what_has_none(capsys):

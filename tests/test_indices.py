@@ -256,6 +256,23 @@ def test_class_weights_may_be_a_dict():
         assert "each class" in caught.value.hint
 
 
+def test_what_a_label_reads_has_a_slope_that_is_a_count():
+    labels = np.array([[0, 2, 2, 1], [1, 1, 0, 2]])
+    loss = lossdsl.load("loss f(y: label, x)\nmean[i in space](sum[space](x[y]))*len(x)")
+    value, gradient = loss.numpy.value_and_grad(labels, PLACES)
+    np.testing.assert_allclose(value, np.take_along_axis(PLACES, labels[..., None], -1).sum((1, 2)) * 3)
+    np.testing.assert_allclose(gradient, np.eye(3)[labels] * 3)
+
+
+def test_a_mean_of_nothing_is_0_where_pairs_meet_in_blocks():
+    body = "mean[i in space, j in last, k in batch](sum[batch](x[i - 1, k, j] - (k - x[i + 1, k])))"
+    loss = lossdsl.load(f"loss f(x)\n{body}").numpy
+    for places in (0, 1, 2):
+        value, gradient = loss.value_and_grad(PLACES[:, :places])
+        assert float(np.sum(np.abs(value))) == float(np.sum(np.abs(gradient))) == 0.0
+    assert np.all(loss(PLACES) != 0)
+
+
 def test_binders_that_are_nested_are_not_resolved_again_and_again():
     body = "x"
     for depth in range(20):

@@ -661,6 +661,16 @@ def test_what_is_no_tensor_is_refused() -> None:
         assert caught.value.hint
 
 
+def test_a_parameter_may_be_a_tensor_whose_numbers_stay() -> None:
+    assert lossdsl.load("huber", delta=tf.constant(0.5)).parameters == {"delta": 0.5}
+    vector = "loss f(t, x; w: vector)\nsum(w*(t - x)^2)"
+    assert lossdsl.load(vector, w=tf.constant([1, 2])).parameters == {"w": (1.0, 2.0)}
+    for source, given in (("huber", {"delta": tf.Variable(0.5)}), (vector, {"w": tf.Variable([1.0, 2.0])})):
+        with pytest.raises(lossdsl.errors.LossParameterError, match="number") as caught:
+            lossdsl.compile(source, **given)
+        assert "keras.Variable" in str(caught.value.hint)
+
+
 def test_wrong_options_are_refused_where_the_loss_is_made() -> None:
     with pytest.raises(lossdsl.LossConfigError, match="reduction"):
         lossdsl.compile(SQUARE, reduction="avg")

@@ -112,10 +112,11 @@ MAX_WHOLE = 2**53
 
 def _checked(spec: ParameterSpec, value: Any) -> Value:
     """A plain Python value of the parameter's kind."""
-    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
-        value = value.item()
+    plain = _at_rest(value)
+    if isinstance(plain, np.ndarray | np.generic) and plain.ndim == 0:
+        plain = plain.item()
     try:
-        found = of_kind(spec, value)
+        found = None if _is_trained(plain) else of_kind(spec, plain)
     except OverflowError:
         message = f"`{spec.name}` is too large for a floating-point number: {format_value(value)}"
         raise LossParameterError(message, spec.span, None, (spec.name,)) from None
@@ -123,6 +124,23 @@ def _checked(spec: ParameterSpec, value: Any) -> Value:
         message = f"`{spec.name}` is {_WANTED[spec.kind]}, not {format_value(value)}"
         raise LossParameterError(message, spec.span, _other_kind(spec, value), (spec.name,))
     return found
+
+
+def _is_trained(value: Any) -> bool:
+    """Whether a tensor is one that changes, of which the number at hand would be kept for ever."""
+    return callable(getattr(value, "assign", None)) or getattr(value, "requires_grad", False) is True
+
+
+def _at_rest(value: Any) -> Any:
+    """A tensor whose numbers are known and stay as an array of numpy's, whatever else as it is."""
+    if isinstance(value, np.ndarray | np.generic) or not (hasattr(value, "dtype") and hasattr(value, "shape")):
+        return value
+    if _is_trained(value):
+        return value
+    try:
+        return np.asarray(value.tolist() if hasattr(value, "tolist") else value)
+    except (TypeError, ValueError, NotImplementedError, RuntimeError):  # one of a graph, which has no numbers yet
+        return value
 
 
 def _is_number(value: Any) -> bool:
@@ -196,6 +214,9 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return f"declare it without `int`, as `{spec.name}`, if fractions are meant"
     if (isinstance(value, Mapping) and "learned" in value) or type(value).__name__ in ("Learned", "ByEpoch"):
         return "a value that changes is for `lossdsl.compile`; `lossdsl.torch.Loss` takes an `nn.Parameter`"
+    if _is_trained(value):
+        how = "`lossdsl.learned(…)` or a `keras.Variable`"
+        return f"for a value that is trained `lossdsl.compile` takes {how}, `lossdsl.torch.Loss` an `nn.Parameter`"
     if value is None:
         return "leave it out where its default is meant" if spec.default is not None else "give it a number"
     if hasattr(value, "dtype") and hasattr(value, "shape"):

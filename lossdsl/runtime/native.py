@@ -18,6 +18,7 @@ from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import ParameterSpec
 from lossdsl.pipeline import Program
+from lossdsl.runtime.bind import check_requirements, of_kind
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.replicas import Replicas, own_values
 from lossdsl.runtime.shapes import Shape, Shapes, show
@@ -127,10 +128,19 @@ class NativeLoss:
 
     def check_shapes(self, shapes: tuple[Shape, ...], parameters: Mapping[str, Any]) -> None:
         """Raises LossShapeError where what a call was given does not agree, LossParameterError for a parameter."""
-        _check_shapes(self.spec, shapes, self.is_elementwise)
+        given = {one.name: tuple(parameters[one.name].shape) for one in self.open if one.name in parameters}
         for one in self.open:
-            if one.name in parameters:
-                check_parameter(self.name, one, tuple(parameters[one.name].shape))
+            if one.name in given:
+                check_parameter(self.name, one, given[one.name])
+        _check_shapes(self.spec, shapes, tuple(given.items()), self.is_elementwise)
+
+    def check_values(self, parameters: Mapping[str, Any]) -> None:
+        """Raises LossParameterError where numbers that a call was given break what the loss requires of them."""
+        loss = self.spec.program.loss
+        if loss.requirements and parameters:
+            found = {one.name: of_kind(one, parameters[one.name]) for one in self.open if one.name in parameters}
+            known = {name: value for name, value in found.items() if value is not None}
+            check_requirements(self.spec.program, {**self.spec.parameters, **known})
 
 
 def check_parameter(loss: str, spec: ParameterSpec, shape: Shape) -> None:
@@ -146,14 +156,16 @@ def check_parameter(loss: str, spec: ParameterSpec, shape: Shape) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _check_shapes(spec: LoadedLoss, shapes: tuple[Shape, ...], is_elementwise: bool) -> None:
+def _check_shapes(
+    spec: LoadedLoss, shapes: tuple[Shape, ...], parameters: tuple[tuple[str, Shape], ...], is_elementwise: bool
+) -> None:
     loss = spec.program.loss
     given = {one.identifier: shape for one, shape in zip(loss.inputs, shapes, strict=True)}
     places = Shapes(spec, given, spec.name).joined()
     if places is not None:
         rank = len(given[loss.prediction.identifier])
         given = {one.identifier: _moved_shape(one, given[one.identifier], places, rank) for one in loss.inputs}
-    Shapes(spec, given, spec.name).plan(rank_one_is_batch=is_elementwise and bool(spec.axis))
+    Shapes(spec, given, spec.name, dict(parameters)).plan(rank_one_is_batch=is_elementwise and bool(spec.axis))
 
 
 def _places(axis: tuple[int, ...], rank: int) -> list[int]:

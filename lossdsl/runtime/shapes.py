@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lossdsl.errors import LossShapeError
@@ -52,8 +53,17 @@ class _Measured:
 class Shapes:
     """The shapes that the inputs of a loss were given with; `label` is what the loss is called in messages."""
 
-    def __init__(self, loaded: LoadedLoss, shapes: Mapping[str, Shape], label: str) -> None:
+    def __init__(
+        self,
+        loaded: LoadedLoss,
+        shapes: Mapping[str, Shape],
+        label: str,
+        parameters: Mapping[str, Shape] = MappingProxyType({}),
+    ) -> None:
+        """`parameters` has the shapes of those that came with the call, as far as these have any."""
+        own = {name: shape for name, shape in parameters.items() if shape not in ((), (1,))}
         self.loaded = loaded
+        self.parameters = {**loaded.parameter_shapes, **own}
         self.inputs = loaded.program.loss.inputs
         self.prediction = loaded.program.loss.prediction
         self.meetings = loaded.program.meetings
@@ -214,7 +224,7 @@ class Shapes:
     def _measured(self, home: Home, spec: InputSpec | None, steps: Mapping[str, Step]) -> _Measured | None:
         """An input, what slices leave of it, or a parameter; None for a vector given as one number."""
         if spec is None:
-            own = self.loaded.parameter_shapes.get(home[0])
+            own = self.parameters.get(home[0])
             return None if own is None else _Measured(home[0], own, own[-1:] if home[1] == LAST else own[:1])
         shape = self.of(spec)
         length = _length(shape, spec, steps[spec.identifier], home[1])

@@ -66,7 +66,10 @@ def split_means(roots: Iterable[Expr]) -> tuple[Expr, ...]:
             return node
         along = frozenset({axis})
         total = Reduce(AGGREGATES["sum"], node.arg, along)
-        mean = b.div(total, Length(next(part for part in parts if axis in part.axes), along))
+        count: Expr = Length(next(part for part in parts if axis in part.axes), along)
+        if axis.cut:
+            count = b.call("max", count, b.ONE)  # a mean of nothing is 0
+        mean = b.div(total, count)
         rest = node.over - along
         return Reduce(node.op, mean, rest) if rest else mean
 

@@ -148,8 +148,7 @@ class _Builder:
     def _value(self, tree: ast.expr, before: dict[str, ast.expr]) -> ast.expr:
         """The value, of which `tree` is what was printed; `before` has what is to be known at the beginning."""
         root = self.printer.roots[0]
-        if self.printer.is_plain(root):
-            tree = self.printer.lift(tree)
+        tree = self.printer.returned(root, tree)
         if not self.printer.layout.flexible and SPACE in root.axes:
             prediction = self.loss.prediction
             shape = self.printer.shape(name(self._argument(prediction)))

@@ -66,11 +66,15 @@ class Elementwise(Statements):
         self._need(text)
         return self._spelled_once(text, op.args, trees)
 
+    def returned(self, root: Expr, tree: ast.expr) -> ast.expr:
+        """The value of a loss as its function gives it: an array, where it was a number."""
+        return self.lift(tree) if self.is_plain(root) or self._is_count(root) else tree
+
     def _scatter(self, node: Call, found: Scatter) -> ast.expr:
         """A row with one element in its place, or zeros with it."""
         want = self.has(node)
         value = self.meet(found.value, want)
-        value = self.lift(value) if self.is_plain(found.value) else value
+        value = self.lift(value) if self.is_plain(found.value) or self._is_count(found.value) else value
         index = self.meet(found.index, want)
         if found.row is not None:
             return self.spelled("put", a=self.done[found.row], i=index, b=value)

@@ -78,7 +78,7 @@ def signature(head: str, arguments: Sequence[str], tail: str, indent: int = 0) -
 def _argument(text: str, pad: str) -> list[str]:
     """An argument on lines of its own, where its default may be a long tuple."""
     name, equals, value = text.partition("=(")
-    if not equals or len(f"{pad}{text},") <= WIDTH:
+    if not equals or not name.isidentifier() or len(f"{pad}{text},") <= WIDTH:
         return [f"{pad}{text},"]
     return _broken(f"{pad}{name}=", ast.parse(f"({value}", mode="eval").body, pad)
 

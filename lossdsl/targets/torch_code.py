@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lossdsl.ir.expr import Call
+from lossdsl.ir.expr import Call, Expr, Input
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 from lossdsl.targets import arguments, pairs_torch, source_layout, special
@@ -75,6 +75,11 @@ class TorchPrinter(Printer):
                 tree = self.meet(bounded, self.has(node))
                 return fill(f"torch.clamp(a, {_BOUND[node.op.name]}=b)", a=tree, b=self.done[bounds[0]])
         return super()._call(node)
+
+    def returned(self, root: Expr, tree: ast.expr) -> ast.expr:
+        """An input as it stands, which a function with its own derivative may not return, is a view of it."""
+        found = super().returned(root, tree)
+        return fill("a.view_as(a)", a=found) if isinstance(root, Input) else found
 
     def condition(self, tree: ast.expr) -> ast.expr:
         return fill("torch.tensor(a, device=device)", a=tree)
