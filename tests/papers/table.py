@@ -38,6 +38,10 @@ def into(rows: Rows) -> Callable[..., Callable[[Reference], Reference]]:
     return paper
 
 
+def two(rng, shape=(5, 3)):
+    return rng.normal(size=shape), rng.normal(size=shape)
+
+
 def softmax(x, axis=-1):
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
