@@ -129,6 +129,7 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         inputs = native.aligned(inputs, torch.permute)
         values = native.values(inputs, live, compiling=compiling)
         if weight is not None:
+            weight = weight if compiling else _tensor(native.name, "weight", weight)
             weight = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
         return native.reduced(values, weight, self.reduction, part, replicas)
 

@@ -78,6 +78,8 @@ def mistakes(made):
         made("huber")(np.zeros(3), ["a", "b", "c"])
     with pytest.raises(LossTypeError, match="complex"):
         made("huber")(np.zeros(3), np.zeros(3, complex))
+    with pytest.raises(LossTypeError, match=r"weights?` holds text"):
+        made("huber")(np.zeros(3), np.zeros(3), ["a", "b", "c"])
     with pytest.raises(LossTypeError, match="no further input `z`"):
         made("huber")(np.zeros(3), np.zeros(3), z=np.zeros(3))
 
@@ -243,6 +245,7 @@ def of_what_is_there(torch, Loss):
             if values.requires_grad:
                 values.sum().backward()
                 same(leaf.grad, torch.full((2, 3), slope), f"gradient of {source}")
+    torch.compiler.reset()  # which counts how often the code of one call was compiled
 
 
 def under_transforms(torch, Loss):

@@ -264,6 +264,16 @@ def test_what_a_label_reads_has_a_slope_that_is_a_count():
     np.testing.assert_allclose(gradient, np.eye(3)[labels] * 3)
 
 
+@pytest.mark.parametrize("longer", [3, 5])
+def test_the_slope_of_what_is_read_at_a_number_is_as_long_as_it_is(longer):
+    loss = lossdsl.load("loss f(t, x)\nmean[space](t[argmax(x)]^2*sum(x^2))").numpy
+    t = np.random.default_rng(8).normal(size=(2, 4, longer))
+    wanted, at = np.zeros_like(t), np.minimum(PLACES.argmax(-1), longer - 1)[..., None]
+    slope = 2 * np.take_along_axis(t, at, -1) * (PLACES**2).sum(-1, keepdims=True) / 4
+    np.put_along_axis(wanted, at, slope, -1)
+    np.testing.assert_allclose(loss.grad(t, PLACES, wrt="t"), wanted)
+
+
 def test_a_mean_of_nothing_is_0_where_pairs_meet_in_blocks():
     body = "mean[i in space, j in last, k in batch](sum[batch](x[i - 1, k, j] - (k - x[i + 1, k])))"
     loss = lossdsl.load(f"loss f(x)\n{body}").numpy

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
 import tensorflow as tf
 
 import lossdsl
@@ -659,6 +660,28 @@ def test_what_is_no_tensor_is_refused() -> None:
         with pytest.raises(lossdsl.LossError, match=said) as caught:
             loss(given, np.zeros((2, 1)))
         assert caught.value.hint
+
+
+WEIGHTS = [
+    (tf.sparse.from_dense(np.ones(3)), "is sparse"),
+    (tf.ragged.constant([[1.0], [2.0, 3.0], [1.0]]), "is ragged"),
+    (scipy.sparse.csr_matrix(np.ones((3, 1))), "is sparse"),
+    (np.array(["a", "b", "c"]), "holds text"),
+    (tf.constant(["a", "b", "c"]), "no tensor|holds text"),
+    (np.ones(3) + 1j, "complex"),
+    ([[1.0, 2.0], [3.0]], "differ in length"),
+    ({"a": np.ones(3)}, "is a mapping"),
+]
+
+
+@pytest.mark.parametrize("weight, said", WEIGHTS, ids=[said for _, said in WEIGHTS])
+def test_weights_that_are_no_numbers_are_refused(weight: Any, said: str) -> None:
+    t, x = np.zeros((3, 2)), np.ones((3, 2))
+    doors = [lossdsl.compile("huber"), lossdsl.metric("huber"), lossdsl.load("huber").numpy.mean]
+    for call in doors:
+        with pytest.raises(lossdsl.LossError, match=said) as caught:
+            call(t, x, sample_weight=weight)
+        assert "sample_weight" in str(caught.value)
 
 
 def test_a_parameter_may_be_a_tensor_whose_numbers_stay() -> None:

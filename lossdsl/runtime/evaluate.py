@@ -22,7 +22,7 @@ from lossdsl.ir.inputs import HARMLESS, InputSpec
 from lossdsl.ir.loss import Loss
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.debugging import tested
-from lossdsl.runtime.given import is_dense, no_tensor
+from lossdsl.runtime.given import is_dense, is_real, no_tensor
 from lossdsl.runtime.kernels import kernel, whole_kernel
 from lossdsl.runtime.replicas import Replicas
 from lossdsl.runtime.shapes import Plan, Shape, Shapes, Step, show
@@ -329,7 +329,7 @@ def weights(weight: Any, values: Any, dtype: str, label: str, replicas: Replicas
 
     With replicas the values are those of the whole batch, and the weights of a part of it.
     """
-    weight = ops.convert_to_tensor(weight, dtype=dtype)
+    weight = weight_tensor(weight, dtype, label)
     rank = len(values.shape)
     if not keras_internals.has_rank(weight):
         weight = keras_internals.padded(weight, rank)
@@ -347,6 +347,16 @@ def weights(weight: Any, values: Any, dtype: str, label: str, replicas: Replicas
             "weights have one number a sample, or one a sample and place",
         )
     return weight * ops.ones_like(values)
+
+
+def weight_tensor(weight: Any, dtype: str, label: str) -> Any:
+    """A tensor of weights. Raises LossTypeError for what is none."""
+    if not is_dense(weight) or not is_real(weight):
+        raise no_tensor(label, "sample_weight", weight)
+    try:
+        return ops.convert_to_tensor(weight, dtype=dtype)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise no_tensor(label, "sample_weight", weight, error) from None
 
 
 def own_weights(spec: LoadedLoss, weight: Any) -> Any:

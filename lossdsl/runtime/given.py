@@ -12,7 +12,15 @@ from lossdsl.errors import LossError, LossShapeError, LossTypeError, format_valu
 def is_dense(value: Any) -> bool:
     """Whether a value is no ragged or sparse tensor."""
     kind = type(value).__name__
-    return "Ragged" not in kind and "Sparse" not in kind and getattr(value, "is_sparse", False) is not True
+    if "Ragged" in kind or "Sparse" in kind or getattr(value, "is_sparse", False) is True:
+        return False
+    return kind not in ("BCOO", "BCSR") and not type(value).__module__.startswith("scipy.sparse")
+
+
+def is_real(value: Any) -> bool:
+    """Whether the dtype of an array, if it has one, is that of real numbers or truth values."""
+    dtype = getattr(value, "dtype", None)
+    return not any(part in str(dtype) for part in ("complex", "string", "<U", "|S"))
 
 
 def no_tensor(loss: str, name: str, value: Any, error: Exception | None = None) -> LossError:

@@ -81,7 +81,7 @@ class Twin:
         self, reduction: str, inputs: Sequence[ArrayLike], weight: ArrayLike | None, named: dict[str, ArrayLike]
     ) -> float:
         values = np.asarray(self.by_row(*inputs, **named))
-        weights = None if weight is None else np.asarray(weight, dtype=float)
+        weights = None if weight is None else _weights(weight, self._spec.name)
         return float(reduced(values, weights, reduction, self._spec.name))
 
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
@@ -151,7 +151,7 @@ class Twin:
             raise no_samples(self._spec.name)
         (values,) = self._run(None, call, has_value=True)
         ones = np.ones(np.shape(call.leave(values)))
-        weights = reduced(ones, np.asarray(weight, dtype=float), "none", self._spec.name)
+        weights = reduced(ones, _weights(weight, self._spec.name), "none", self._spec.name)
         return twin, {**self._named(inputs, named), name: weights}
 
     def hessian(self, spec: InputSpec) -> Hessian:
@@ -281,6 +281,18 @@ def _array(spec: InputSpec, value: ArrayLike, loss: str) -> Array:
     if spec.is_label and array.dtype.kind == "f" and not np.all(np.isfinite(array) & (array == np.floor(array))):
         message = f"{loss}: `{spec.name}` is a label, but holds numbers that are not whole"
         raise LossShapeError(message, None, "labels are 0, 1, 2, …")
+    return array
+
+
+def _weights(weight: ArrayLike, loss: str) -> Array:
+    """Weights as an array. Raises LossTypeError for what is none."""
+    try:
+        array = np.asarray(weight)
+        array = array.astype(float) if array.dtype.kind in "buifO" else array
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        raise no_tensor(loss, "sample_weight", weight, error) from None
+    if array.dtype.kind != "f":
+        raise no_tensor(loss, "sample_weight", weight)
     return array
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE
-from lossdsl.ir.expr import Expr, Input, Param
-from lossdsl.ir.loss import Argument, Loss
+from lossdsl.ir.expr import Expr, Input, Param, Position, walk
+from lossdsl.ir.loss import Argument, InputSpec, Loss
 from lossdsl.targets import array_sums, pair_products, source_layout, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
@@ -137,6 +137,7 @@ class _Builder:
         return self._function(function, [ast.Return(self._value(tree, before))], before)
 
     def joint(self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]) -> Function:
+        self._count_on(gradients)
         tree, *trees = self.printer.print()
         before: dict[str, ast.expr] = {}
         results = [self._value(tree, before), *self._slopes(trees, gradients, before)]
@@ -162,9 +163,18 @@ class _Builder:
     def gradients(
         self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
     ) -> Function:
+        self._count_on(gradients)
         before: dict[str, ast.expr] = {}
         results = self._slopes(self.printer.print(), gradients, before)
         return self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
+
+    def _count_on(self, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]) -> None:
+        """Positions at which an input is read are counted on it: it may be longer than others that never meet it."""
+        specs = [spec for spec, _ in gradients if isinstance(spec, InputSpec)]
+        if len(specs) == len(gradients) == 1:
+            counted = {node.axis.home for node in walk(self.loss.result) if isinstance(node, Position)}
+            leaf = specs[0].nodes[0]
+            self.printer.sizes.update(dict.fromkeys(leaf.axes - counted, leaf))
 
     def _slopes(
         self,
