@@ -32,6 +32,7 @@ from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter, twin_code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.targets.some_samples import Rows
+from lossdsl.transform.by_value import by_value
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.fewer_passes import affine_choices, signs_in_divisors
 from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for, without_slope
@@ -323,6 +324,19 @@ class Program:
         made = code.joint_function(
             self.loss, value, slopes, target, "value_and_pullbacks", seed_for(self.stable), target != "numpy"
         )
+        return code.module([made], target)
+
+    def eager_module(self, target: str) -> ast.Module:
+        """The same with `value_and_slope` for a library that runs one operation after the other.
+
+        Of the derivative in the prediction it gives the parts of a product: a factor that each value has, by which what
+        comes after is multiplied, and the rest, in the shape of the prediction.
+        """
+        spec = self.loss.prediction
+        found = by_value(self.pullbacks[spec][0], seed_for(self.stable)) if len(spec.nodes) == 1 else None
+        factor, *rest = found or (b.ONE, *self._in_few_passes(self.gradients[spec]))
+        value, factor, *slopes = guarded((*affine_choices((self.value,)), factor, *rest), self.known)
+        made = code.scaled_function(self.loss, value, factor, (spec, tuple(slopes)), target, "value_and_slope")
         return code.module([made], target)
 
     def _pullback_functions(

@@ -131,12 +131,29 @@ def factors():
         code = Code.of(spec, "torch")
         given = [torch.tensor(t), torch.tensor(x, requires_grad=True)]
         given += code.settings(spec.arguments(3), lambda one: torch.as_tensor(one, dtype=torch.float64))
+        before = [each.detach().clone() for each in given]
         for one, other in zip(*(slopes(run, given) for run in (partial(carried, code), unpacked(code))), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12, msg=partial("{}: {}".format, text))
+        # what is worked on in place is the code's own
+        assert all(torch.equal(*pair) for pair in zip(before, given, strict=True)), text
         body = text.partition("\n")[2]
         assert body not in SEPARATE or code.is_separable == SEPARATE[body], body
     with torch.no_grad():
         assert not carried(code, given).requires_grad
+
+
+def labels():
+    """Rows of logits of which one class is sure, and none is, and labels beyond the classes."""
+    rng = np.random.default_rng(SEED)
+    x = rng.normal(size=(6, 5)) + 25 * np.eye(6, 5)
+    for logits in (x, rng.normal(size=(6, 5)), np.full((6, 5), -np.inf), x.astype("float32")):
+        for t in ([0, 1, 2, 3, 4, 0], [4, 1, 7, -1, 2, -3]):
+            spec = lossdsl.load("loss f(t: label, x: logits)\nlogsumexp(x) - x[t] + log_softmax(x)[t]^2")
+            given = [torch.tensor(t), torch.tensor(logits, requires_grad=True)]
+            code = Code.of(spec, "torch")
+            both = (slopes(run, given) for run in (partial(carried, code), unpacked(code)))
+            for one, other in zip(*both, strict=True):
+                torch.testing.assert_close(one, other, equal_nan=True)
 
 
 if __name__ == "__main__":
@@ -146,4 +163,5 @@ if __name__ == "__main__":
     alike()
     mistakes()
     factors()
+    labels()
     print(f"torch done, seed {SEED}")

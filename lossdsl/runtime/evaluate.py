@@ -93,10 +93,13 @@ def evaluate(
         tensors = {
             one.identifier: _moved(one, _ranked(one, tensors[one.identifier], rank), rank, joins) for one in loss.inputs
         }
-    found = _planned(spec, tuple(_shapes(tensors).items()), rank_one_is_batch and bool(spec.axis), label)
-    stepped = {one: _stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs}
-    prediction = stepped[loss.prediction]
-    inputs = [_checked_late(spec, one, tensor, prediction, label) for one, tensor in stepped.items()]
+    found, is_aligned = _planned(spec, tuple(_shapes(tensors).items()), rank_one_is_batch and bool(spec.axis), label)
+    if is_aligned:
+        inputs, prediction = [tensors[one.identifier] for one in loss.inputs], tensors[loss.prediction.identifier]
+    else:
+        stepped = {one: _stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs}
+        prediction = stepped[loss.prediction]
+        inputs = [_checked_late(spec, one, tensor, prediction, label) for one, tensor in stepped.items()]
     if mask is not None:
         mask = aligned_mask(mask, prediction, loss.prediction, label)
         inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
@@ -141,9 +144,13 @@ def _joined(spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], label: str)
 
 
 @lru_cache(maxsize=512)
-def _planned(spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str) -> Plan:
-    """What is done to the inputs, settled once for the same loss and shapes."""
-    return Shapes(spec, dict(shapes), label).plan(rank_one_is_batch=rank_one_is_batch)
+def _planned(
+    spec: LoadedLoss, shapes: tuple[tuple[str, Shape], ...], rank_one_is_batch: bool, label: str
+) -> tuple[Plan, bool]:
+    """What is done to the inputs, settled once for the same loss and shapes, and whether that is nothing at all."""
+    found = Shapes(spec, dict(shapes), label).plan(rank_one_is_batch=rank_one_is_batch)
+    is_moved = any(step.squeeze or step.expand or step.lead for step in found.steps.values())
+    return found, not is_moved and all(None not in shape for _, shape in shapes)
 
 
 # --- the tensors ----------------------------------------------------------------------------------------------------
@@ -198,6 +205,8 @@ def given_targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
 
 
 def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
+    if keras.backend.backend() == "torch" and keras_internals.is_ready(value, "int64" if spec.is_label else dtype):
+        return value
     if not is_dense(value):  # some backends turn these into tensors, and fail where they are used
         raise no_tensor(label, spec.name, value)
     try:

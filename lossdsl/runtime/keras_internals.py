@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import keras
@@ -80,34 +81,36 @@ def tensor_of(value: Any, dtype: str | None = None) -> Any:
         import tensorflow as tf
 
         value = tf.convert_to_tensor(value) if isinstance(value, tf.Variable) else value
-    elif backend == "torch" and _is_ready(value, dtype):
+    elif backend == "torch" and is_ready(value, dtype):
         return value
     return ops.convert_to_tensor(value, dtype=dtype)
 
 
 def label_of(value: Any) -> Any:
     """A tensor of whole numbers, of torch's in 64 bits as they come."""
-    if keras.backend.backend() == "torch" and _is_ready(value, "int64"):
+    if keras.backend.backend() == "torch" and is_ready(value, "int64"):
         return value
     return ops.cast(tensor_of(value), "int32")
 
 
-def _is_ready(value: Any, dtype: str | None) -> bool:
+def is_ready(value: Any, dtype: str | None) -> bool:
     """Whether a value is a tensor of torch's as Keras would make it of itself, which it takes a while to say."""
-    import torch
-
-    if type(value) is not torch.Tensor or not value.is_cpu or _torch_device() != "cpu":
+    torch, device = _torch()
+    if type(value) is not torch.Tensor or not value.is_cpu or value.layout is not torch.strided or device() != "cpu":
         return False
     return dtype is None or value.dtype is getattr(torch, dtype, None)
 
 
-def _torch_device() -> Any:
-    """Where Keras puts tensors of torch's; None if that is unknown."""
+@cache
+def _torch() -> tuple[Any, Callable[[], Any]]:
+    """torch, and what tells where Keras puts its tensors; None if that is unknown."""
+    import torch
+
     try:
         from keras.src.backend.torch.core import get_device
     except ImportError:
-        return None
-    return get_device()
+        return torch, lambda: None
+    return torch, get_device
 
 
 def opaque(function: Callable[..., Any]) -> Callable[..., Any]:

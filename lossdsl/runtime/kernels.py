@@ -91,6 +91,12 @@ class Code:
         return self.joints[key]
 
     @cached_property
+    def value_and_slope(self) -> Callable[..., Any]:
+        """The value and the derivative in the prediction of its sum, of tensors of which nothing is recorded."""
+        made = functions(self.program.eager_module(f"{self.backend}_eager"), self.program.loss.name)
+        return made["value_and_slope"]
+
+    @cached_property
     def is_separable(self) -> bool:
         """Whether what comes after, place by place, is a factor of the gradient in the prediction."""
         loss = self.program.loss

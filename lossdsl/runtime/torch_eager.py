@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lossdsl.ir.axes import BATCH, SPACE
-
 if TYPE_CHECKING:
     from lossdsl.runtime.kernels import Code
 
@@ -35,16 +33,12 @@ def carried(code: Code, arguments: Sequence[Any]) -> Any:
 
 
 class _InOne(torch.autograd.Function):  # type: ignore[misc]
-    """The values of a code, and with them its gradient in the prediction for a derivative of 1 in each."""
+    """The values of a code, and with them its gradient in the prediction but for a factor that each value has."""
 
     @staticmethod
     def forward(ctx: Any, code: Code, *arguments: Any) -> Any:
-        prediction = arguments[code.prediction]
-        ones = prediction.new_ones(()).expand(_lengths(code, tuple(prediction.shape)))
-        wanted = [place == code.prediction for place in range(len(code.pullbacks))]
-        values, slope = code.joint(wanted)(*arguments, ones)
-        assert values.shape == ones.shape, "a value for each place"
-        ctx.code = code
+        values, factor, slope = code.value_and_slope(*arguments)
+        ctx.code, ctx.factor = code, factor
         ctx.save_for_backward(slope, *arguments)
         return values
 
@@ -55,13 +49,8 @@ class _InOne(torch.autograd.Function):  # type: ignore[misc]
         if torch.is_grad_enabled():  # asked for a derivative of this
             (found,) = ctx.code.pullbacks[place](*arguments, upstream)
         else:
+            if type(ctx.factor) is not float or ctx.factor != 1.0:
+                upstream = upstream * ctx.factor
             found = slope * upstream.reshape(*upstream.shape, *[1] * (len(slope.shape) - len(upstream.shape)))
         return None, *(found if at == place else None for at in range(len(arguments)))
 
-
-def _lengths(code: Code, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the values for a prediction of a shape."""
-    axes = code.program.loss.result.axes
-    if BATCH not in axes:
-        return ()
-    return shape[: len(shape) - code.program.loss.prediction.is_full] if SPACE in axes else shape[:1]

@@ -78,6 +78,18 @@ def joint_function(
     return _Builder(loss, roots, target, seed, traced).joint(function, gradients)
 
 
+def scaled_function(
+    loss: Loss, value: Expr, factor: Expr, gradient: tuple[Argument, tuple[Expr, ...]], target: str, function: str
+) -> Function:
+    """`function(inputs, parameters)` with the value, a factor that each value has, and a gradient without it.
+
+    The factor is a plain number or has the axes of the value. Parameters are arrays of the prediction's dtype.
+    """
+    spec, slopes = gradient
+    value, factor, *rest = (_prepared((one,))[0] for one in (value, factor, *slopes))
+    return _Builder(loss, (value, factor, *rest), target, traced=True).scaled(function, spec, tuple(rest))
+
+
 def summed_arrays(target: str, value: Expr, slopes: Iterable[Expr]) -> frozenset[Expr]:
     """The sums of which a target is to be given one array, in a value and slopes that are compiled together."""
     if target != "jax":
@@ -141,6 +153,15 @@ class _Builder:
         tree, *trees = self.printer.print()
         before: dict[str, ast.expr] = {}
         results = [self._value(tree, before), *self._slopes(trees, gradients, before)]
+        made = self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
+        *body, end = made.tree.body
+        made.tree.body = [*freed(body, [end]), end]
+        return made
+
+    def scaled(self, function: str, spec: Argument, slopes: tuple[Expr, ...]) -> Function:
+        tree, factor, *trees = self.printer.print()
+        before: dict[str, ast.expr] = {}
+        results = [self._value(tree, before), factor, *self._slopes(trees, [(spec, slopes)], before)]
         made = self._function(function, [ast.Return(ast.Tuple(results, ast.Load()))], before)
         *body, end = made.tree.body
         made.tree.body = [*freed(body, [end]), end]

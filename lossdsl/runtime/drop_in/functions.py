@@ -53,9 +53,9 @@ def function_of(row: BuiltInRow) -> Callable[..., Any]:
     is_ready = len(defaults) == len(signature.parameters) - 2
 
     def called(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        if len(args) == 2 and not kwargs and is_ready:
+        if len(args) == 2 and is_ready and kwargs.keys() <= defaults.keys():  # a signature takes a while to bind
             y_true, y_pred = args
-            options = defaults
+            options = {**defaults, **kwargs} if kwargs else defaults
         else:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
