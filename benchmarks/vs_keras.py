@@ -100,8 +100,8 @@ measured one beside the other; the forms in brackets were tried.
 - **`sparse_categorical_crossentropy` from logits** of 32x10 in a graph: Keras calls one fused operation; ours are some
   thirty, of a microsecond and a half each.
 - **Small tensors on torch**: planning takes some 15 of 70 microseconds of a value and its gradient; a function of
-  Python's in each direction takes another 20, where Keras has torch's own. The slowest are labels from logits (a gather,
-  a scatter, and bounds of the index).
+  Python's in each direction takes another 20, where Keras has torch's own. The slowest are labels from logits (a
+  gather, a scatter, and bounds of the index).
 - **Cross-entropies from logits on torch**, eagerly 2.1 to 2.9: torch's `log_softmax` is one operation, and has no
   digits of a sure class. Compiled they have 1.2 to 1.3.
 """

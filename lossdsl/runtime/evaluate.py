@@ -93,24 +93,32 @@ def evaluate(
         tensors = {
             one.identifier: _moved(one, _ranked(one, tensors[one.identifier], rank), rank, joins) for one in loss.inputs
         }
-    found, is_aligned = _planned(spec, tuple(_shapes(tensors).items()), rank_one_is_batch and bool(spec.axis), label)
-    if is_aligned:
-        inputs, prediction = [tensors[one.identifier] for one in loss.inputs], tensors[loss.prediction.identifier]
-    else:
-        stepped = {one: _stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs}
-        prediction = stepped[loss.prediction]
-        inputs = [_checked_late(spec, one, tensor, prediction, label) for one, tensor in stepped.items()]
+    single, prediction, inputs = _aligned(spec, tensors, rank_one_is_batch and bool(spec.axis), label)
     if mask is not None:
         mask = aligned_mask(mask, prediction, loss.prediction, label)
         inputs = [masked(one, tensor, mask) for one, tensor in zip(loss.inputs, inputs, strict=True)]
     inputs = tested(spec, inputs, label, keras.backend.backend())
-    is_one = found.single or is_whole
+    is_one = single or is_whole
     if mask is not None and loss.places:
         mask = _along(mask, loss)
     live = {name: ops.cast(value, dtype) for name, value in live.items()}
     values = _values(spec, inputs, live, is_whole=is_whole, is_one=is_one)
     is_single = rank > 0 and (is_one or BATCH not in loss.result.axes)
     return Evaluation(values, mask, raw if is_one else prediction, is_single)
+
+
+def _aligned(
+    spec: LoadedLoss, tensors: Mapping[str, Any], rank_one_is_batch: bool, label: str
+) -> tuple[bool, Any, list[Any]]:
+    """Whether the whole is one sample; the prediction and all inputs, aligned."""
+    loss = spec.program.loss
+    found, is_ready = _planned(spec, tuple(_shapes(tensors).items()), rank_one_is_batch, label)
+    if is_ready:
+        return found.single, tensors[loss.prediction.identifier], [tensors[one.identifier] for one in loss.inputs]
+    stepped = {one: _stepped(tensors[one.identifier], found.steps[one.identifier]) for one in loss.inputs}
+    prediction = stepped[loss.prediction]
+    inputs = [_checked_late(spec, one, tensor, prediction, label) for one, tensor in stepped.items()]
+    return found.single, prediction, inputs
 
 
 def _values(spec: LoadedLoss, inputs: list[Any], live: Mapping[str, Any], *, is_whole: bool, is_one: bool) -> Any:
