@@ -50,11 +50,11 @@ class EagerPrinter(TorchPrinter):
         return is_inlined and part.axes == node.axes
 
     def _call(self, node: Call) -> ast.expr:
-        short = self._short(node)
+        short = None if node in self.scatters else self._short(node)
         if short is not None:
             return short
         known = _KNOWN.get(node.op.name)
-        if known is not None and self.uses[part := Call(OPS[known], node.args)]:
+        if known is not None and node.args[0] in self.done and self.uses[part := Call(OPS[known], node.args)]:
             helper = f"_{node.op.name}"
             self.helpers.add(helper)
             return fill(f"{helper}(a, b)", a=name(self._named(node.args[0])), b=self._early(part))
@@ -96,7 +96,7 @@ class EagerPrinter(TorchPrinter):
         return tree
 
     def _reduce(self, node: Reduce) -> ast.expr:
-        if node.op.name == "excess":
+        if node.op.name == "excess" and node not in self.blocks:
             total = Reduce(AGGREGATES["sum"], node.arg, node.over)
             if self.uses[total]:
                 self.helpers.add("_excess")
@@ -164,8 +164,11 @@ def _put(a, index, value, is_free=False):
     """`a` with another value at a position of the last axis, if it has such a position; itself, if it `is_free`."""
     if not a.shape[-1]:
         return a
-    inside = torch.clamp(index, 0, a.shape[-1] - 1).long()
-    if not a.is_cpu or not torch.equal(index, inside):
+    index = index.long()
+    inside = torch.clamp(index, 0, a.shape[-1] - 1)
+    if a.is_cpu and torch.equal(index, inside):
+        value = value.expand_as(inside)
+    else:
         value = torch.where(index == inside, value, torch.gather(a, -1, inside))
     return a.scatter_(-1, inside, value) if is_free else torch.scatter(a, -1, inside, value)
 ''',
