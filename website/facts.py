@@ -20,7 +20,7 @@ from lossdsl.checks.subject import inputs_of, parameters_of
 from lossdsl.errors import LossTypeError
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.inputs import DOMAINS, MIXED, InputSpec
-from lossdsl.ir.loss import Loss, ParameterSpec
+from lossdsl.ir.loss import INVARIANCES, Loss, ParameterSpec
 from lossdsl.plot.view import View
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.targets import TARGETS
@@ -54,7 +54,11 @@ def facts(name: str) -> Facts:
         "settled": ir.setting,
         "source": ir.source.text.strip() + "\n",
         "code": {target: program.emitted(target, defaults) for target in TARGETS},
-        "verdicts": [_verdict(ir, variants, one, known) for one, known in lossdsl.properties(name).items()],
+        "verdicts": [
+            _verdict(ir, variants, one, known)
+            for one, known in lossdsl.properties(name).items()
+            if one not in INVARIANCES or known.how == "proved"  # of most losses nobody would ask
+        ],
         "views": variants[0]["views"],
         "variants": variants,
     }

@@ -22,11 +22,16 @@ _PROPERTIES = {
     "symmetric": "an error costs the same in either direction",
     "zero at t = x": "0 where the prediction is the target",
     "least at t = x": "nothing is less than at the target",
+    "shift invariant": "one number added to all of the prediction changes nothing",
+    "scale invariant": "only the direction of the prediction counts",
     "finite": "a value for every admissible input",
     "bounded below": "never below some number",
     "slope bounded": "robust: no error pulls without limit",
 }
-FILTERS = ("convex", "smooth", "slope bounded", "bounded", "nonnegative", "symmetric", "continuous", "least at t = x")
+FILTERS = (
+    "convex", "smooth", "slope bounded", "bounded", "nonnegative", "symmetric", "continuous", "least at t = x",
+    "shift invariant", "scale invariant",
+)  # fmt: skip
 """The properties by which the start page filters."""
 
 _LANGUAGES = {

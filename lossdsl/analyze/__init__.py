@@ -25,7 +25,7 @@ def analyzers(programs: Iterable[Program]) -> tuple[Analyzer, ...]:
 
 
 def decide(program: Program, name: str) -> Verdict:
-    """A verdict on one of `ir.loss.PROPERTIES`.
+    """A verdict on one of `ir.loss.EXPECTED`.
 
     >>> from lossdsl import pipeline
     >>> from lossdsl.source import Source

@@ -10,7 +10,7 @@ from lossdsl.analyze import loss_shape, piece_reports
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import INF
 from lossdsl.ir.expr import Expr, walk
-from lossdsl.ir.loss import PROPERTIES
+from lossdsl.ir.loss import INVARIANCES
 from lossdsl.ir.prediction_view import stands_alone, views
 from lossdsl.ir.text import formula
 from lossdsl.ir.verdict import OPEN, Verdict
@@ -267,13 +267,15 @@ class Analyzer:
         return self.cases[1].vanishes(b.add(b.mul(leaf, one), b.mul(b.sub(b.ONE, leaf), zero)))
 
     def decide(self, name: str) -> Verdict:
-        """A verdict on one of `ir.loss.PROPERTIES`, of the loss as a function of its prediction.
+        """A verdict on one of `ir.loss.EXPECTED`, of the loss as a function of its prediction.
 
         A loss is judged where it has a value; where it has none is told by `escapes`. It is "symmetric" if an error
         costs the same in either direction, "bounded" if no prediction makes it arbitrarily large or small for a given
         target.
         """
-        if name not in PROPERTIES:
+        if name in _OTHERS:
+            return _OTHERS[name](self)
+        if name not in CLAIMS:
             raise KeyError(name)
         if name not in self._decided:
             self._decided[name] = self._decide(name)
@@ -320,7 +322,7 @@ class Analyzer:
     def _refuted(self, name: str, *, far: bool) -> Verdict:
         """A refutation, or what was tried where points may tell, for parameters near the defaults or far from them."""
         search = self.far_search if far else self.search
-        if search is None:
+        if search is None or name in INVARIANCES:
             return tensor_search.refuted(self.program, name, far=far)
         if name in ("continuous", "smooth"):
             broken = counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
@@ -329,6 +331,12 @@ class Analyzer:
             return loss_shape.unbounded(search) or OPEN
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
 
+
+_OTHERS: dict[str, Callable[[Analyzer], Verdict]] = {
+    "finite": lambda analyzer: analyzer.defined,
+    "bounded below": lambda analyzer: analyzer.below,
+    "slope bounded": lambda analyzer: analyzer.steep,
+}
 
 _REFUTATIONS: dict[str, Callable[[GridSearch], Verdict | None]] = {
     "nonnegative": counterexamples.negative,

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lossdsl import pipeline
-from lossdsl.analyze import Analyzer, Verdict, analyzers
+from lossdsl.analyze import Verdict, analyzers
 from lossdsl.checks.finding import Known
 from lossdsl.checks.settings import covering, usual
 from lossdsl.errors import LossParameterError
 from lossdsl.ir.expr import Flag
-from lossdsl.ir.loss import PROPERTIES, Loss
+from lossdsl.ir.loss import EXPECTED, Loss
 from lossdsl.runtime.bind import known, settled, violated
 from lossdsl.runtime.sources import read
 from lossdsl.source import Source, normal_name
-
-OTHERS: Mapping[str, Callable[[Analyzer], Verdict]] = {
-    "finite": lambda analyzer: analyzer.defined,
-    "bounded below": lambda analyzer: analyzer.below,
-    "slope bounded": lambda analyzer: analyzer.steep,
-}
-"""The properties that no `expect` line promises: a value for every admissible input, a lower bound, a bounded slope."""
 
 
 def properties(source: str | os.PathLike[str] | Source, /, **parameters: Any) -> Properties:
     """What is known of a loss, by the name of the property; each is worked out when it is asked for.
 
-    The names are those of `expect` lines ("continuous", "convex", "least at t = x", …), and "finite", "bounded below"
-    and "slope bounded". Parameters that are given have that value; a proof holds for all admissible values of the
-    others. No tensor is made and Keras is not loaded, so a search over losses may use it as a filter.
+    The names are those of `expect` lines: "continuous", "convex", "least at t = x", "slope bounded", …. Parameters that
+    are given have that value; a proof holds for all admissible values of the others. No tensor is made and Keras is not
+    loaded, so a search over losses may use it as a filter.
 
     Args:
         source: a path, a built-in's name, or the text of a formula or file.
@@ -73,23 +66,22 @@ class Properties(Mapping[str, Known]):
 
     def __getitem__(self, name: str) -> Known:
         if name not in self._known:
-            if name not in PROPERTIES and name not in OTHERS:
+            if name not in EXPECTED:
                 raise KeyError(name)
             self._known[name] = Known.of(name, self._verdict(name))
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*PROPERTIES, *OTHERS))
+        return iter(EXPECTED)
 
     def __len__(self) -> int:
-        return len(PROPERTIES) + len(OTHERS)
+        return len(EXPECTED)
 
     def __repr__(self) -> str:
         return f"<properties of the loss {self._analyzers[0].program.loss.name}>"
 
     def _verdict(self, name: str) -> Verdict:
-        look = OTHERS.get(name)
-        found = [look(one) if look is not None else one.decide(name) for one in self._analyzers]
+        found = [one.decide(name) for one in self._analyzers]
         verdict = jointly([(one.program.loss, each) for one, each in zip(self._analyzers, found, strict=True)])
         if verdict.how == "proved" and not self._covers:
             scope = f"for {self._analyzers[0].program.loss.setting}"

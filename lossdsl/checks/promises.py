@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lossdsl.analyze import Analyzer, Verdict
 from lossdsl.checks.finding import Known, Outcome, Row, Sure
 from lossdsl.checks.subject import Subject
-from lossdsl.ir.loss import PROPERTIES, Expectation, Loss
+from lossdsl.ir.loss import INVARIANCES, PROPERTIES, Expectation, Loss
 
 BROKEN = Row(
     "broken-promise",
@@ -72,6 +72,10 @@ def _properties(subject: Subject) -> Iterator[Known]:
         verdict = subject.general.decide(name)
         is_broken = verdict.how == "refuted" and name in promised
         yield Known.of(name, verdict, BROKEN.id if is_broken else "")
+    for name in INVARIANCES:
+        verdict = subject.general.decide(name)
+        if verdict.how == "proved" or name in promised:  # of most losses nobody would ask
+            yield Known.of(name, verdict, BROKEN.id if verdict.how == "refuted" else "")
 
 
 def _broken(promise: Expectation, analyzer: Analyzer, verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from lossdsl.frontend import syntax as s
 from lossdsl.frontend.headers import constant
 from lossdsl.ir.expr import Const, Flag
 from lossdsl.ir.loss import (
-    PROPERTIES,
+    EXPECTED,
     Expectation,
     Written,
 )
@@ -30,11 +30,11 @@ def expectations(span: Span, text: str) -> list[Expectation]:
         start = span.start + at + len(part) - len(part.lstrip())
         place = Span(span.source, start, max(start + len(name), start + 1))
         words = " ".join(name.split())
-        if words not in PROPERTIES:
+        if words not in EXPECTED:
             raise LossNameError(
                 f"`{name}` is no property" if name else "a property is missing",
                 place,
-                did_you_mean(words, PROPERTIES) or f"one of: {', '.join(PROPERTIES)}",
+                did_you_mean(words, EXPECTED) or f"one of: {', '.join(EXPECTED)}",
             )
         found.append(Expectation(words, place))
         at += len(part) + 1

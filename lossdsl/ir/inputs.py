@@ -49,6 +49,11 @@ LAYOUTS: dict[str, Axes] = {
 HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
 """A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
 
+_CHANGED = {
+    "shifted": frozenset({"real", "logits"}),
+    "scaled": frozenset({"real", "logits", "positive", "nonneg"}),
+}
+
 LABELS = ("label", "label last", "row_label", "sample label", "sample label last")
 """Those of them whose inputs hold whole numbers."""
 
@@ -129,6 +134,10 @@ class InputSpec:
     def is_line(self) -> bool:
         """Whether it is any number, as far as is said."""
         return self.domain in ("real", "logits")
+
+    def may_be(self, change: str) -> bool:
+        """Whether all of it may be "shifted" by a number, or "scaled" by a positive one, and is of its kinds still."""
+        return _CHANGED[change].issuperset(self.domains)
 
     @property
     def harmless(self) -> float | None:

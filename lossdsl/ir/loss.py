@@ -25,6 +25,12 @@ PROPERTIES = (
 )
 """What a loss may be expected to be, in its prediction."""
 
+INVARIANCES = ("shift invariant", "scale invariant")
+"""What a loss of scores or embeddings may be: shifting all of a prediction alike, or scaling it, changes nothing."""
+
+EXPECTED = (*PROPERTIES, *INVARIANCES, "finite", "bounded below", "slope bounded")
+"""What an `expect` line may promise."""
+
 Default = float | bool | int | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 

@@ -10,10 +10,12 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.prediction_view import ERROR, PredictionView
+from lossdsl.ir.ranges import ranges
 from lossdsl.prove.assumptions import Assumptions, required
 from lossdsl.prove.boundedness import is_bounded, is_limited
 from lossdsl.prove.case_splits import Cell, cells
 from lossdsl.prove.composition import Composition
+from lossdsl.prove.invariance import is_invariant
 from lossdsl.prove.ordered_products import OrderedProducts
 from lossdsl.prove.parts import Parts
 from lossdsl.prove.piecewise import Piecewise
@@ -46,9 +48,10 @@ class TargetCase:
     @cached_property
     def composition(self) -> Composition:
         compared = OrderedProducts(self.assumptions, self.conditions).bounds
+        units = ranges(self.view.loss).units
         if self.view.elementwise:  # it is taken apart as a whole
-            return Composition(self.view.variables, self.view.leaves, self.forms, compared=compared)
-        return Composition(self.view.variables, self.view.leaves, self.forms, Parts(self.view), compared)
+            return Composition(self.view.variables, self.view.leaves, self.forms, compared=compared, units=units)
+        return Composition(self.view.variables, self.view.leaves, self.forms, Parts(self.view), compared, units)
 
     def taken_apart(self, expr: Expr) -> list[Cell] | None:
         """The cells of an expression, or None where there would be too many."""
@@ -293,6 +296,8 @@ CLAIMS: dict[str, Claim] = {
     ),
     "symmetric": Claim(_even, _symmetric),
     "zero at t = x": Claim(_plainly_zero, _zero),
+    "shift invariant": Claim(_by("composition", lambda case: is_invariant(case.view, "shift invariant"))),
+    "scale invariant": Claim(_by("composition", lambda case: is_invariant(case.view, "scale invariant"))),
     "least at t = x": Claim(_least_by_sign, _least_by_difference),
 }
 """How each property is proved."""

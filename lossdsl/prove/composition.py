@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from lossdsl.ir.abstract import Interpretation
+from lossdsl.ir.axes import LAST
 from lossdsl.ir.bounds import INF, NONNEGATIVE, REALS, SIGNED_UNIT, UNIT, Bounds, point
 from lossdsl.ir.expr import (
     Along,
@@ -46,7 +47,7 @@ class Composition(Interpretation[Profile]):
     """The properties of expressions in the prediction. `leaves` has the bounds of inputs and parameters.
 
     `apart` says what is known besides of what stands inside of an aggregate, by its pieces; `compared` of a sum or
-    quotient, by its products.
+    quotient, by its products. `units` are the inputs whose elements sum to 1.
     """
 
     prediction: frozenset[Expr]
@@ -54,6 +55,7 @@ class Composition(Interpretation[Profile]):
     forms: NormalForms = field(default_factory=NormalForms)
     apart: Callable[[Expr, Profile, Mapping[Expr, Profile]], Profile] = lambda node, found, known: found
     compared: Callable[[Call], Bounds] = lambda node: REALS
+    units: frozenset[Expr] = frozenset()
 
     def bounds(self, expr: Expr) -> Bounds:
         return self[expr].bounds
@@ -95,7 +97,12 @@ class Composition(Interpretation[Profile]):
 
     def reduced(self, node: Reduce, inner: Profile) -> Profile:
         inner = self.apart(node.arg, inner, self.known)
-        return replace(_reduced(node.op.name, inner), bounds=node.op.bounds(inner.bounds))
+        bounds = node.op.bounds(inner.bounds)
+        if node.op.name == "sum" and node.over == {LAST} and isinstance(node.arg, Call) and node.arg.op.name == "mul":
+            for weight, other in (node.arg.args, node.arg.args[::-1]):
+                if weight in self.units:  # an average
+                    bounds = bounds.meet(self.known[other].bounds)
+        return replace(_reduced(node.op.name, inner), bounds=bounds)
 
     def along(self, node: Along, below: list[Profile]) -> Profile:
         return replace(_along(node.op.name, below), bounds=node.op.bounds(below[0].bounds))
@@ -118,6 +125,8 @@ class Composition(Interpretation[Profile]):
         ends = [one.bounds for one in below]
         if name == "div":
             ends[1] = _without_zero(ends[1])  # where the quotient has a value
+        if name == "where":
+            ends[1] = ends[1].meet(_selected(node.args[0], node.args[1]))
         bounds = node.op.image(*ends)
         vector = vector_of(node.args[1]) if name == "div" else None
         if vector is not None and vector.arg is node.args[0]:
@@ -155,6 +164,17 @@ class Composition(Interpretation[Profile]):
     def _atom_bounds(self, place: int) -> Bounds:
         node = self.forms.atoms[place]
         return self.known[node].bounds if node in self.known else self[node].bounds
+
+
+def _selected(condition: Expr, piece: Expr) -> Bounds:
+    """The bounds of a piece that are its own condition, as in `where(s > 0, s, 1)`."""
+    match condition:
+        case Call(op, (subject, Const(end))) if subject is piece and isinstance(end, Fraction):
+            if op.name in ("gt", "ge"):
+                return Bounds(end, INF, op.name == "gt")
+            if op.name in ("lt", "le"):
+                return Bounds(-INF, end, False, op.name == "lt")
+    return REALS
 
 
 def _without_zero(bounds: Bounds) -> Bounds:

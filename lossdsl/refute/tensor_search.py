@@ -197,10 +197,35 @@ def _bent(loss: Loss, point: Point, other: Point) -> Found:
     return None, 1
 
 
+def _shifted(loss: Loss, point: Point, other: Point) -> Found:
+    arrays: dict[Expr, Array] = {x: point.values[x] + 1 for x in loss.prediction.nodes}
+    return _changed(loss, point, arrays) if loss.prediction.may_be("shifted") else (None, 0)
+
+
+def _scaled(loss: Loss, point: Point, other: Point) -> Found:
+    arrays: dict[Expr, Array] = {x: point.values[x] * 2 for x in loss.prediction.nodes}
+    return _changed(loss, point, arrays) if loss.prediction.may_be("scaled") else (None, 0)
+
+
+def _changed(loss: Loss, point: Point, arrays: Mapping[Expr, Array]) -> Found:
+    """A point at which the loss is another where the predictions are changed alike."""
+    there = _moved(point, arrays)
+    here, across = finite_values(loss, point), finite_values(loss, there)
+    if here is None or across is None:
+        return None, 0
+    for one, two in zip(here, across, strict=True):
+        if abs(one - two) > mp_numbers().mpf(10) ** -30 * (1 + abs(one)):
+            detail = f"the values are {_text(one)} and {_text(two)}"
+            return Verdict("refuted", "search", at=at(loss, point), beside=(at(loss, there),), detail=detail), 1
+    return None, 1
+
+
 _TRIALS = {
     "nonnegative": _negative,
     "zero at t = x": _nonzero,
     "least at t = x": _less,
     "symmetric": _lopsided,
     "convex": _bent,
+    "shift invariant": _shifted,
+    "scale invariant": _scaled,
 }
