@@ -10,7 +10,8 @@ from functools import cache
 
 from lossdsl.ir.axes import LAST, SAMPLE, SPACE
 from lossdsl.ir.expr import Expr, Input, Param, Position, walk
-from lossdsl.ir.loss import Argument, InputSpec, Loss
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import Argument, Loss
 from lossdsl.targets import array_sums, pair_products, source_layout, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
