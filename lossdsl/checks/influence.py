@@ -12,6 +12,7 @@ from lossdsl.frontend import syntax as s
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Const, Gather, Input, walk
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.text import formula
 from lossdsl.ir.traversal import valued
 from lossdsl.ir.verdict import place
@@ -118,21 +119,24 @@ _MARGIN = "a factor `t` wants labels -1 and 1 (`t: sign`); of labels 0 and 1, lo
 
 def _skipped(subject: Subject) -> Iterator[Finding]:
     """Elements between others that are read by their number, and are not read themselves."""
-    loss = subject.loss
-    reads: dict[Input, set[int]] = {node: set() for node in loss.prediction.nodes}
-    for node in walk(loss.result):
-        for child in node.children:
-            if not isinstance(child, Input) or child not in reads:
-                continue
-            if not isinstance(node, Gather) or node.axis != LAST or not isinstance(node.index, Const):
-                return  # it is read in other ways as well
-            reads[child].add(int(node.index.value))
-    for node, read in reads.items():
+    for node, read in _read_by_number(subject.loss).items():
         gaps = sorted(set(range(max(read, default=0))) - read) if all(place >= 0 for place in read) else []
         if gaps:
             shown = ", ".join(f"`{node.name}[{gap}]`" for gap in gaps)
             verb = "have" if len(gaps) > 1 else "has"
             yield WITHOUT.found(f"{shown} {verb} no influence on the loss", subject.formula, WITHOUT.remedy, "proved")
+
+
+def _read_by_number(loss: Loss) -> dict[Input, set[int]]:
+    """The numbers of the elements that are read of a prediction; of none if it is read in other ways as well."""
+    reads: dict[Input, set[int]] = {node: set() for node in loss.prediction.nodes}
+    for node in walk(loss.result):
+        for child in node.children:
+            if isinstance(child, Input) and child in reads:
+                if not isinstance(node, Gather) or node.axis != LAST or not isinstance(node.index, Const):
+                    return {}
+                reads[child].add(int(node.index.value))
+    return reads
 
 
 def _zero(subject: Subject) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial, reduce
 
 from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import aggregates, subscripts
@@ -173,7 +174,7 @@ class Resolver:
     # --- calls
 
     def _call(self, node: s.Call, scope: Scope) -> Expr:
-        name, args = node.function.text, node.args
+        name = node.function.text
         meaning = scope.names.get(name)
         if isinstance(meaning, LocalFunction):
             return self._local(node, meaning, scope)
@@ -188,39 +189,49 @@ class Resolver:
             raise LossTypeError(
                 f"`{name}` takes no parameters after `;`", node.keywords[0][0].span, "only losses have parameters"
             )
-        if name in ("max", "min") and len(args) > 1:
-            values = [self._element(arg, scope) for arg in args]
-            result = values[0]
-            for value in values[1:]:
-                result = b.call(name, result, value)
-            return result
-        if name in AGGREGATES and AGGREGATES[name].public:
-            everything = aggregates.Selection(frozenset({LAST}), None, self._sized(node))
-            return self._apply(name, node, args, everything, scope)
-        if name == "where":
-            self._count(node, "c", "a", "b")
-            pieces = [self.resolve(arg, scope) for arg in args[1:]]
-            return b.where(self.condition(args[0], scope), *pieces)
-        if name == "clip":
-            self._count(node, "a", "lo", "hi")
-            value, low, high = (self._element(arg, scope) for arg in args)
-            return b.call("min", b.call("max", value, low), high)
-        if name == "onehot":
-            self._count(node, "t")
-            label = subscripts.index(args[0], scope, self)
-            self.sized(LAST, node.span)
-            return b.number(b.call("eq", Position(LAST), label))
-        if name in OPS and OPS[name].public:
-            self._count(node, *OPS[name].args)
-            return b.call(name, *(self._element(arg, scope) for arg in args))
+        found = self._operation(node, scope)
+        if found is None:
+            raise self._unknown(node, scope)
+        return found
+
+    def _operation(self, node: s.Call, scope: Scope) -> Expr | None:
+        """A function of the language over its arguments; None if there is none of that name."""
+        name, args = node.function.text, node.args
+        match name:
+            case "max" | "min" if len(args) > 1:
+                return reduce(partial(b.call, name), [self._element(arg, scope) for arg in args])
+            case _ if name in AGGREGATES and AGGREGATES[name].public:
+                everything = aggregates.Selection(frozenset({LAST}), None, self._sized(node))
+                return self._apply(name, node, args, everything, scope)
+            case "where":
+                self._count(node, "c", "a", "b")
+                pieces = [self.resolve(arg, scope) for arg in args[1:]]
+                return b.where(self.condition(args[0], scope), *pieces)
+            case "clip":
+                self._count(node, "a", "lo", "hi")
+                value, low, high = (self._element(arg, scope) for arg in args)
+                return b.call("min", b.call("max", value, low), high)
+            case "onehot":
+                self._count(node, "t")
+                label = subscripts.index(args[0], scope, self)
+                self.sized(LAST, node.span)
+                return b.number(b.call("eq", Position(LAST), label))
+            case _ if name in OPS and OPS[name].public:
+                self._count(node, *OPS[name].args)
+                return b.call(name, *(self._element(arg, scope) for arg in args))
+        return None
+
+    def _unknown(self, node: s.Call, scope: Scope) -> LossTypeError | LossNameError:
+        """The error for a call of what is no function."""
+        name = node.function.text
         if name in CONSTANTS:
             hint = f"a product is written `{name}*(…)`"
-            raise LossTypeError(f"`{name}` is a number, not a function", node.function.span, hint)
+            return LossTypeError(f"`{name}` is a number, not a function", node.function.span, hint)
         near = function_hint(name, [*scope.names, *scope.losses, *self.losses(), *function_names()])
         if _begins_a_text(node):
             near = f"a loss begins with the word `loss`: `loss {node.span.text}`"
         hint = near or f"a function of your own is defined above, as in `{name}(u) = …`"
-        raise LossNameError(f"there is no function `{name}`", node.function.span, hint)
+        return LossNameError(f"there is no function `{name}`", node.function.span, hint)
 
     def _is_aggregate(self, node: s.Call, scope: Scope) -> bool:
         """Whether a name that is a loss, too, is meant as an aggregate: with a number for its last argument."""

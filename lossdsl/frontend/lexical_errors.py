@@ -29,18 +29,8 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
         return _paired(source, at, pair)
     if (sign := next(filter(rest.startswith, _LONG), None)) is not None:
         return LossSyntaxError(f"`{sign}` has no meaning here", Span(source, at, at + len(sign)), _LONG[sign])
-    if char == "!" and text[at - 1 : at].isalnum() and not rest.startswith("!="):
-        hint = "a factorial is `exp(lgamma(a + 1))`; unequal is `a != b`"
-        return LossSyntaxError("`!` has no meaning here", Span(source, at, at + 1), hint)
-    if char == "%" and (number := re.search(r"\d[\d.]*$", text[:at])) and not re.match(r"%\s*[\w(]", rest):
-        hint = f"write it as `{float(number[0][:300]) / 100:g}`"
-        return LossSyntaxError("`%` has no meaning here", Span(source, at, at + 1), hint)
-    if char == "{" and (line := text[text.rfind("\n", 0, at) + 1 : at]).startswith("loss ") and ";" in line:
-        hint = "parameters follow the semicolon as they are, as in `loss name(t, x; delta = 1.0)`"
-        return LossSyntaxError("`{` has no meaning here", Span(source, at, at + 1), hint)
-    if char == "@" and not text[:at].strip():
-        hint = "a loss has no decorators: it begins with `loss name(t, x)`"
-        return LossSyntaxError("`@` has no meaning here", Span(source, at, at + 1), hint)
+    if (hint := _hint_here(text[:at], rest)) is not None:
+        return LossSyntaxError(f"`{char}` has no meaning here", Span(source, at, at + 1), hint)
     if char.isdecimal() or char == ".":
         return _number(source, at)
     if char.isalpha() or char == "_":
@@ -50,6 +40,21 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
         return explain_word(source, at, end)
     shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
     return LossSyntaxError(f"{shown} has no meaning here", Span(source, at, at + 1), _character_hint(char))
+
+
+def _hint_here(before: str, rest: str) -> str | None:
+    """What to do about a sign that means something else where it stands: behind a number or name, in a header."""
+    line = before.rpartition("\n")[2]
+    match rest[0]:
+        case "!" if before[-1:].isalnum() and not rest.startswith("!="):
+            return "a factorial is `exp(lgamma(a + 1))`; unequal is `a != b`"
+        case "%" if (number := re.search(r"\d[\d.]*$", before)) and not re.match(r"%\s*[\w(]", rest):
+            return f"write it as `{float(number[0][:300]) / 100:g}`"
+        case "{" if line.startswith("loss ") and ";" in line:
+            return "parameters follow the semicolon as they are, as in `loss name(t, x; delta = 1.0)`"
+        case "@" if not before.strip():
+            return "a loss has no decorators: it begins with `loss name(t, x)`"
+    return None
 
 
 def _character_hint(char: str) -> str | None:

@@ -8,7 +8,7 @@ equal where it can. What is tried is bounded by size, never by a clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from random import Random
 from typing import Any
@@ -57,25 +57,34 @@ def judge(
     every = (Trial(loss, point) for point in points(loss, known, 4 * count + (8 if is_large else 0), asks=True))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
     found: list[tuple[InputSpec | None, Verdict]] = [(None, _value_verdict(value, trials))]
-    derivative = None
-    finer: list[Trial] | None = None
+    finer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials[:2]])
+    proves = cache(lambda: _prover(loss, known)) if prove and not is_large else None
     flat = _without_slope(loss)
     for spec, exprs in gradients.items():
-        if function := next((flat[node] for node in spec.nodes if node in flat), None):
-            found.append((spec, Verdict("open", detail=f"`{function}` has no slope in it")))
-            continue
-        verdict = _quotient_verdict(spec, exprs, trials)
-        if verdict.how == "open":
-            finer = [Trial(loss, trial.point, FINE) for trial in trials[:2]] if finer is None else finer
-            verdict = _quotient_verdict(spec, exprs, finer)
-        if prove and not is_large and verdict.how in ("tested", "open"):
-            from lossdsl.oracle.proof import Derivative
-
-            derivative = derivative or Derivative(loss, known)
-            if derivative.is_given_by(spec, exprs):
+        function = next((flat[node] for node in spec.nodes if node in flat), None)
+        if function is not None:
+            verdict = Verdict("open", detail=f"`{function}` has no slope in it")
+        else:
+            verdict = _slope_verdict(spec, exprs, trials, finer)
+            if proves is not None and verdict.how in ("tested", "open") and proves()(spec, exprs):
                 verdict = Verdict("proved")
         found.append((spec, verdict))
     return found
+
+
+def _prover(loss: Loss, known: Ranges) -> Callable[[InputSpec, tuple[Expr, ...]], bool]:
+    """Whether gradients are the derivative by sympy's means, which take long to load."""
+    from lossdsl.oracle.proof import Derivative
+
+    return Derivative(loss, known).is_given_by
+
+
+def _slope_verdict(
+    spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Trial], finer: Callable[[], list[Trial]]
+) -> Verdict:
+    """That of the difference quotient, with more digits where these tell nothing."""
+    verdict = _quotient_verdict(spec, exprs, trials)
+    return _quotient_verdict(spec, exprs, finer()) if verdict.how == "open" else verdict
 
 
 def _without_slope(loss: Loss) -> dict[Expr, str]:
