@@ -337,7 +337,6 @@ def test_what_cannot_be_read_is_always_told(run):
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        ([], "name a file"),
         (["right.loss", "--format", "jsn"], "there is no format `jsn`; did you mean `json`?"),
         (["right.loss", "--format", "zzz"], "there are text, compact, json, github or sarif"),
         (["right.loss", "--select", "unused-indx"], "did you mean `unused-index`?"),

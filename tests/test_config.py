@@ -236,3 +236,14 @@ def test_losses_of_a_file_are_found(folder):
     path.write_text("epochs: 3\n", encoding="utf-8")
     with pytest.raises(lossdsl.LossConfigError, match="no loss in this file"):
         find_losses(path)
+
+
+@pytest.mark.parametrize(
+    "text, key",
+    [("loss: mse\nlr: 0.1", "loss"), ("losses: {a: huber, b: mse}", "losses.a"), ("train: {loss: mse}", "train.loss")],
+)
+def test_of_a_file_with_more_in_it_the_place_of_the_loss_is_asked_for(text, key):
+    with pytest.raises(lossdsl.LossConfigError) as caught:
+        lossdsl.from_yaml(text)
+    assert caught.value.hint == f'name the place of the loss: `from_yaml(…, key="{key}")`'
+    lossdsl.from_yaml(text, key=key)

@@ -423,6 +423,26 @@ def test_fix_mends_only_what_is_told(project, capsys):
     capsys.readouterr()
 
 
+def test_options_of_ruff_mean_the_same(project, capsys):
+    """Without a name the folder at hand is checked; a folder that is called like a file is looked into."""
+    Path("inner.loss").mkdir()
+    (Path("inner.loss") / "kink.loss").write_text("abs(t - x)", encoding="utf-8")
+    everywhere = ids(capsys)
+    assert everywhere == ids(capsys, ".")
+    assert {Path(file).name for file, _ in everywhere} >= {"mine.loss"}
+    usual = [id for _, id in everywhere]
+    more = [id for _, id in ids(capsys, "--extend-select", "kink")]
+    assert sorted(more) == sorted([*usual, "kink"])
+    assert {"kink", *usual} <= {id for _, id in ids(capsys, "--select", "ALL")}
+    project('ignore = ["ALL"]')
+    assert cli.main(["check", "mine.loss"]) == 2
+    project('select = ["ALL"]')
+    assert ("kink.loss", "kink") in {(Path(file).name, id) for file, id in ids(capsys)}
+    capsys.readouterr()
+    assert cli.main(["check", "mine.loss", "-e", "--output-format", "compact", "--output-file", "found.txt"]) == 0
+    assert PARAMETER in Path("found.txt").read_text(encoding="utf-8")
+
+
 def test_statistics(project, capsys):
     assert cli.main(["check", ".", "--statistics"]) == 1
     assert capsys.readouterr().out == (

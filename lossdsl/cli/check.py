@@ -44,24 +44,36 @@ def add(commands: Any) -> None:
         "sources",
         nargs="*",
         metavar="FILE",
-        help="a .loss or YAML file, a folder, a built-in's name, a formula, or - for standard input",
+        help="a .loss or YAML file, a folder (by default the one at hand), a built-in's name, a formula, or - for "
+        "standard input",
     )
-    parser.add_argument("--format", default="text", metavar="FORMAT", help=f"{_FORMATS} (by default text)")
+    parser.add_argument(
+        "--format", "--output-format", default="text", metavar="FORMAT", help=f"{_FORMATS} (by default text)"
+    )
     parser.add_argument(
         "--select",
         action="append",
         default=[],
         metavar="IDS",
-        help="only these findings, or families of them, separated by commas; --list has their ids",
+        help="only these findings, or families of them, separated by commas; --list has their ids, ALL is all",
+    )
+    parser.add_argument(
+        "--extend-select",
+        action="append",
+        default=[],
+        metavar="IDS",
+        help="these too, such as one that is told when asked for",
     )
     parser.add_argument("--ignore", action="append", default=[], metavar="IDS", help="all but these")
     parser.add_argument("--strict", action="store_true", help="remarks count as well")
     parser.add_argument("--fix", action="store_true", help="mend in .loss files what leaves the loss what it is")
     parser.add_argument("--statistics", action="store_true", help="print how often each finding was found")
-    parser.add_argument("-o", "--output", metavar="PATH", help="write what is found into this file, as UTF-8")
+    parser.add_argument(
+        "-o", "--output", "--output-file", metavar="PATH", help="write what is found into this file, as UTF-8"
+    )
     parser.add_argument("--config", metavar="PATH", help="a pyproject.toml for all that is checked")
     parser.add_argument("--isolated", action="store_true", help="leave every pyproject.toml aside")
-    parser.add_argument("--exit-zero", action="store_true", help="status 0 whatever is found")
+    parser.add_argument("-e", "--exit-zero", action="store_true", help="status 0 whatever is found")
     parser.add_argument("--show-allowed", action="store_true", help="print what `allow` lines acknowledge, too")
     parser.add_argument(
         "--properties", action="store_true", help="print what is known of each loss, its kinks and flat regions too"
@@ -94,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
         print(listed() if options.explain is None else explained(options.explain))
         return CLEAN
+    options.sources = options.sources or ["."]
     _refuse_wrong_use(options)
 
     from lossdsl.cli.fixes import mended
@@ -139,8 +152,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuse_wrong_use(options: argparse.Namespace) -> None:
-    if not options.sources:
-        raise WrongUse("name a file, a folder, a built-in loss or a formula, or - for standard input")
     if options.jobs is not None and options.jobs < 1:
         raise WrongUse(f"--jobs is at least 1, not {options.jobs}")
     if options.sources.count(STDIN) > 1:

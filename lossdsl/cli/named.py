@@ -140,7 +140,8 @@ def _in_yaml(given: Path | Source) -> Iterator[Named]:
 
 def files_in(folder: Path) -> list[Path]:
     """The `.loss` files of a folder and of those in it, but for hidden ones. Raises LossFileError if there is none."""
-    files = sorted(file for file in folder.rglob("*.loss") if not _is_hidden(file.relative_to(folder)))
+    found = (file for file in folder.rglob("*.loss") if not _is_hidden(file.relative_to(folder)))
+    files = sorted(file for file in found if not file.is_dir())
     if not files:
         raise LossFileError(f"there is no *.loss file in the folder {folder}")
     return files

@@ -113,7 +113,7 @@ def _ids(source: Source, key: str, value: Any) -> tuple[str, ...]:
         hint = 'as in `["unused-parameter"]`'
         raise LossConfigError(f"`{key}` is a list of ids of findings", _place(source, key), hint)
     for word in value:
-        if word not in FINDINGS and word not in FAMILIES:
+        if word not in FINDINGS and word not in FAMILIES and word != "ALL":
             hint = did_you_mean(word, [*FINDINGS, *FAMILIES]) or "`lossdsl check --list` names them"
             raise LossConfigError(f"there is no finding `{word}`", _place(source, word), hint)
     return tuple(value)

@@ -17,6 +17,9 @@ from lossdsl.source import Source
 if TYPE_CHECKING:
     from lossdsl.cli.named import Named
 
+ALL = "ALL"
+"""All findings, those too that are told only where they are asked for."""
+
 UNREADABLE = frozenset(row.id for row in FAMILIES["texts"].ROWS)
 """What keeps a loss from being read at all; it is always told."""
 
@@ -59,8 +62,9 @@ def _selection(options: argparse.Namespace, settings: Settings, file: str) -> Ro
         raise WrongUse(f"`{kept[0]}` cannot be ignored: a text that cannot be read is not checked")
     ignored |= ids(settings.ignored_in(file))
     unasked = {row.id for row in FINDINGS.values() if not row.asked or options.properties}
-    asked = {id for id in named if FINDINGS[id].asked} - ignored
-    told = ((named or unasked) - ignored) | UNREADABLE
+    more = ids(options.extend_select)
+    asked = {id for id in named | more if FINDINGS[id].asked} - ignored
+    told = (((named or unasked) | more) - ignored) | UNREADABLE
     return RowSelection(frozenset(told), frozenset(asked), options.strict or settings.strict)
 
 
@@ -77,11 +81,14 @@ def asked_of(options: argparse.Namespace, found: Iterable[RowSelection]) -> dict
 
 
 def ids(given: Iterable[str]) -> set[str]:
-    """The ids that are named, each by itself or all of a family. Raises WrongUse."""
+    """The ids that are named, each by itself, all of a family, or ALL. Raises WrongUse."""
     found: set[str] = set()
     for word in (word.strip() for text in given for word in text.split(",")):
         families = ", ".join(name for name, family in FAMILIES.items() if family.ROWS)
         hint = f"`lossdsl check --list` names them, and the families are {families}"
+        if word == ALL:
+            found |= set(FINDINGS)
+            continue
         name = one_of(word, [*FINDINGS, *FAMILIES], "finding", hint)
         found |= {name} if name in FINDINGS else {row.id for row in FAMILIES[name].ROWS}
     return found

@@ -147,14 +147,15 @@ def _hint(key: str, entries: Mapping[str, Entry]) -> str | None:
     if formula is not None or "file" in entries:
         near = did_you_mean(key, [*WORDS])
         return near or f"a parameter stands under `params`: `params: {{{key}: …}}`"
+    inner = entries[key].item.value
+    below = "loss" if isinstance(inner, dict) and "loss" in inner else ""
+    if key.lower() == "losses" and isinstance(inner, dict) and inner:
+        below = next(iter(inner))
+    if below or (key.lower() == "loss" and inner is not None):  # before `z_loss`, which looks like it
+        return f'name the place of the loss: `from_yaml(…, key="{".".join(filter(None, (key, below)))}")`'
     near = did_you_mean(key, [*WORDS, *catalog.known()])
     if near is not None:
         return near
-    inner = entries[key].item
-    if key == "loss" and inner.value is not None:
-        return 'name the place of the loss: `from_yaml(…, key="loss")`'
-    if isinstance(inner.value, dict) and "loss" in inner.value:
-        return f'name the place of the loss: `from_yaml(…, key="{key}.loss")`'
     return "as in `huber`, `{huber: {delta: 0.5}}`, `{file: mine.loss}` or `{formula: …}`"
 
 

@@ -243,6 +243,13 @@ _NOWHERE = "no point was found at which the loss is finite"
 
 
 def _quotient_verdict(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Trial]) -> Verdict:
+    try:
+        return _compared(spec, exprs, trials)
+    except ValueError:  # of numpy: an element is put in its place among those of a longer tensor
+        return Verdict("open", detail="tensors of different lengths meet in it")
+
+
+def _compared(spec: InputSpec, exprs: tuple[Expr, ...], trials: list[Trial]) -> Verdict:
     tested = 0
     for number, trial in enumerate(trials):
         slopes = {node: trial.spread(expr, node) for node, expr in zip(spec.nodes, exprs, strict=True)}

@@ -72,6 +72,8 @@ class Piecewise:
     falls: bool = False
     """Whether the leaf falls as the prediction grows."""
     _slopes: dict[Expr, Expr] = field(default_factory=dict)
+    _same: dict[tuple[Any, ...], bool | None] = field(default_factory=dict)
+    _signs: dict[tuple[Any, ...], tuple[int, bool] | None] = field(default_factory=dict)
 
     def slope(self, value: Expr) -> Expr:
         """The derivative in the prediction."""
@@ -173,6 +175,12 @@ class Piecewise:
 
     def sign_at(self, expr: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> tuple[int, bool] | None:
         """The sign of an expression on a thin cell, by what is assumed or by what the cell's equations give."""
+        key = expr, id(on), solved
+        if key not in self._signs:
+            self._signs[key] = self._sign_at(expr, on, solved)
+        return self._signs[key]
+
+    def _sign_at(self, expr: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> tuple[int, bool] | None:
         try:
             return self.assumptions.sign(expr, on.region) or self.assumptions.sign(self._put(expr, solved), on.region)
         except TooLarge:
@@ -244,7 +252,16 @@ class Piecewise:
             return put
 
     def same(self, one: Expr, other: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> bool | None:
-        """Whether two expressions are equal on a thin cell; None where it cannot be told."""
+        """Whether two expressions are equal on a thin cell; None where it cannot be told.
+
+        Of many cells that meet there, most have the values of others.
+        """
+        key = one, other, id(on), solved
+        if key not in self._same:
+            self._same[key] = self._is_same(one, other, on, solved)
+        return self._same[key]
+
+    def _is_same(self, one: Expr, other: Expr, on: Cell, solved: tuple[tuple[Expr, Expr], ...]) -> bool | None:
         if one is other:
             return True
         forms = self.assumptions.forms
