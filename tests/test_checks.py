@@ -612,6 +612,7 @@ def test_floating_point_is_tried_at_what_is_no_number():
         "where(isfinite(x), x, 0.5^(x/0)) + where(x > t, t^2, x)",  # a power with nan for an exponent
         "tan(x/inf) + x",  # bounds of one over infinity
         "(t - x[1:])^2 + (t[0] - x[0])^2",  # an element's place among those of a longer tensor
+        "mod(t*1e300^2, 2 + t^2)*x",  # a remainder of which no digit is left
         "0^normalize(t - t)*x",  # an infinite slope times 0
         "(x^1e300)^erf(x)",
         "loss f(t: binary, x)\nt^t*where(x > t, x, t)",

@@ -31,6 +31,7 @@ FINE = 600
 """As many where values are so large, or bend so much, that at first no slope can be told."""
 _STEP = 0.3
 """A step is this part of the digits below 1."""
+_PERIODIC = ("mod", "sin", "cos", "tan", "floor", "ceil", "round")
 _AGREE = "1e-15"
 _STRAIGHT = "1e-9"
 MAX_NODES = 400
@@ -117,7 +118,15 @@ class Trial:
 
     @property
     def is_usable(self) -> bool:
-        return bool(self.m.isfinite(self.total))
+        return bool(self.m.isfinite(self.total)) and not self._is_blurred
+
+    @property
+    def _is_blurred(self) -> bool:
+        """Whether what rounds or repeats is taken of numbers so large that their digits end before the point."""
+        far = self.m.mpf(10) ** (self.digits // 2)
+        args = {arg for node in walk(self.loss.result) if isinstance(node, Call) and node.op.name in _PERIODIC
+                for arg in node.args}  # fmt: skip
+        return any(self.m.isfinite(one) and abs(one) > far for arg in args for one in self._done[arg].ravel().tolist())
 
     @cached_property
     def passes_infinity(self) -> bool:
