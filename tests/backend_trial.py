@@ -22,7 +22,10 @@ from choices import drawn, poisoned, sources
 from digits import WRITTEN, check
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from nested_cases import Program
+from papers.further import FURTHER
 from papers.images import IMAGES
+from papers.likelihoods import LIKELIHOODS
 from papers.others import OTHERS
 from papers.pairs import PAIRS
 from shipped import PUBLISHED, THOROUGH
@@ -657,6 +660,14 @@ def indices(_):
             assert np.allclose(gradient, slope, rtol=1e-6, atol=1e-6), f"{one.source} ({mode}): {gradient}, {slope}"
         tried += 1
     assert tried > 40, tried
+    for seed in range(0, 24, 2):
+        one = Program(seed, smooth=True)
+        t, x, *others = one.drawn(seed).values()
+        loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
+        wanted, slope = loss.spec.numpy.value_and_grad(t, x, *others)
+        found, gradient = both(lambda x, loss=loss, t=t, others=others: loss((t, *others), x), x, QUICK)
+        same(found, np.broadcast_to(wanted, np.shape(found)), one.source, 1e-9)
+        same(gradient, slope * (np.size(found) / np.size(wanted)), f"slope of {one.source}", 1e-9)
     for body in ("median(x)", "quantile[batch](x, 0.3)", "spectrum(x)", "atan2(x, t)", "x[len(x) - 1]*x[1:]",
                  "sort(x)[floor(len(x)/2)]", "mean[j in batch if j != self](x[j])", "x[-2:]*t[:2]"):  # fmt: skip
         loss = lossdsl.compile(f"loss f(t, x)\n{body}", reduction=None, dtype="float64")
@@ -671,7 +682,7 @@ def indices(_):
 
 def papers(rng):
     """Losses over named places, ensembles and pairs, beside the twin."""
-    more = {**IMAGES, **PAIRS, **OTHERS}
+    more = {**IMAGES, **PAIRS, **OTHERS, **FURTHER, **LIKELIHOODS}
     for name, one in {**PAPERS, **dict(list(more.items())[::16])}.items():
         loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
         t, x, *others = one.inputs(np.random.default_rng(20) if name in more else rng)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from index_cases import case, drawn, placed, slope
+from nested_cases import Program
 from window_cases import table, window
 
 import lossdsl
@@ -54,6 +55,31 @@ def test_windows_and_tables_are_what_loops_find(seed: int, shape: int) -> None:
         weights = np.ones(wanted.shape) * (np.size(value) / wanted.size)
         expected = slope(one.value, arrays, weights)
         np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6, err_msg=one.source)
+
+
+@settings(tried, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(0, 4))
+def test_nested_aggregates_are_what_loops_find(seed: int, shape: int) -> None:
+    smooth = seed % 2 == 0
+    one = Program(seed, smooth=smooth)
+    arrays = one.drawn(shape)
+    loss = lossdsl.load(one.source)
+    with np.errstate(all="ignore"):
+        value, gradient = loss.numpy.value_and_grad(**arrays)
+        try:
+            wanted = one.values(arrays)
+        except (ValueError, OverflowError):  # of math, at what is infinite
+            return
+    if not np.isfinite(wanted).all():
+        return
+    found = one.placed(value, loss.program.loss.result.axes, wanted.shape)
+    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-9, err_msg=one.source)
+    if smooth and seed % 3 == 0:
+        way = np.random.default_rng(seed).normal(size=arrays["x"].shape)
+        ends = [np.sum(one.values({**arrays, "x": arrays["x"] + step * way})) for step in (1e-5, -1e-5)]
+        along = (ends[0] - ends[1]) / 2e-5 * np.size(value) / wanted.size
+        scale = max(1.0, float(np.abs(gradient).max()))
+        np.testing.assert_allclose(np.sum(gradient * way), along, rtol=1e-4, atol=1e-5 * scale, err_msg=one.source)
 
 
 T, X = (np.random.default_rng(5).normal(size=(2, 6)) for _ in range(2))
