@@ -139,6 +139,8 @@ class _Pair:
     is_elementwise: bool
     tried: list[Point]
     own: tuple[frozenset[Expr], frozenset[Expr]]
+    ties: list[Point]
+    """Points at which numbers of a target, or of a further input, are equal: times are, and relevances."""
 
     @staticmethod
     def of(first: Program, second: Program) -> _Pair:
@@ -168,7 +170,7 @@ class _Pair:
             for each in (first.loss, second.loss)
         ]
         tried = list(points(loss, ranges(loss), POINTS))
-        return _Pair(loss, left, right, whole, tried, (free[0], free[1]))
+        return _Pair(loss, left, right, whole, tried, (free[0], free[1]), [] if whole else list(_ties(loss, tried)))
 
     def settings(self) -> Iterator[Given]:
         """What is put in for parameters, the least first: a number for one, two as one, numbers for two."""
@@ -208,7 +210,7 @@ class _Pair:
         fits: list[tuple[Point, Any, Any]] = []
         for parameters in (self.tried[0], *self.tried[1::2]):  # the defaults, and others
             pairs: list[tuple[Any, Any]] = []
-            for inputs in self.tried:
+            for inputs in (*self.tried, *self.ties):
                 found = self.values(given, inputs, parameters) or []
                 pairs += [pair for pair in found if all(map(m.isfinite, pair))]
             if len(pairs) < 4:
@@ -225,7 +227,7 @@ class _Pair:
         if scale is None or shift is None or scale is b.ZERO:
             return None
         by = self._proof(given, scale, shift)
-        return Relation(scale, shift, "proved" if by else "tested", by, len(self.tried), given)
+        return Relation(scale, shift, "proved" if by else "tested", by, len(self.tried) + len(self.ties), given)
 
     def _proof(self, given: Given, scale: Expr, shift: Expr) -> str:
         """By what the relation is proved; "" if it is not."""
@@ -250,9 +252,11 @@ class _Pair:
     def difference(self, known: Sequence[Relation]) -> tuple[str, tuple[str, str]]:
         """A point at which the two differ, and both values there; of no relation that is known, if there is one."""
         m = mp_numbers()
-        for point in sorted(self.tried, key=lambda point: any(_holds(one.given, point) for one in known)):
+        every = (*self.tried, *self.ties)
+        for point in sorted(every, key=lambda point: any(_holds(one.given, point) for one in known)):
             for place, (left, right) in enumerate(self.values({}, point, point) or ()):
-                if abs(left - right) > m.mpf("1e-20") * (abs(left) + abs(right)):
+                is_told = m.isfinite(left) and m.isfinite(right)
+                if is_told and abs(left - right) > m.mpf("1e-20") * (abs(left) + abs(right)):
                     shown = self._at(point, place) if self.is_elementwise else point
                     return shown.shown(), (m.nstr(left, 6), m.nstr(right, 6))
         return "", ("", "")
@@ -287,6 +291,17 @@ def _met(first: Loss, second: Loss) -> tuple[tuple[InputSpec, ...], dict[Expr, E
             f"{_listed(first.inputs)}, and {_listed(second.inputs)}"
         )
     return tuple(inputs), moved
+
+
+def _ties(loss: Loss, tried: Sequence[Point]) -> Iterator[Point]:
+    """Points with the same number all over the batch in each of the inputs but the prediction, and in all of them."""
+    others = [spec for spec in loss.inputs if spec is not loss.prediction]
+    for point in tried[:1]:
+        even: dict[Expr, Any] = {}
+        for node in (node for spec in others for node in spec.nodes):
+            even[node] = np.full_like(point.values[node], max(point.values[node].flat))
+            yield Point({**point.values, node: even[node]}, point.sizes)
+        yield Point({**point.values, **even}, point.sizes)
 
 
 def _named(one: Order, moved: Mapping[Expr, Expr]) -> Order:
