@@ -315,3 +315,14 @@ def test_binders_that_are_nested_are_not_resolved_again_and_again():
         body = f"sum[i{depth}](x[i{depth} + 1]*{body})"
     loss = lossdsl.load(f"loss f(x)\n{body}").numpy
     np.testing.assert_allclose(loss(X), X.mean(-1) * X[:, 1:].sum(-1) ** 20, rtol=1e-10)
+
+
+@pytest.mark.parametrize("inner", ["0", "var[a](0)", "t - t"])
+@pytest.mark.parametrize("name", ["norm", "sum", "max", "std", "logsumexp"])
+def test_an_aggregate_of_a_constant_has_its_axis(name, inner):
+    """Of zeros too, which are spread along the axis by a choice: `where(j >= 0, 0, 0)` would be none."""
+    t, x = np.ones((2, 3)), np.arange(6.0).reshape(2, 3)
+    loss = lossdsl.load(f"{name}[j]({inner})*x + t")
+    expected = {"logsumexp": np.log(3)}.get(name, 0) * x + t
+    np.testing.assert_allclose(loss.numpy(t, x), expected.mean(-1), rtol=1e-12)
+    assert loss.numpy.grad(t, x).shape == (2, 3)

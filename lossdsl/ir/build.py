@@ -119,7 +119,8 @@ def spread(expr: Expr, over: Axes) -> Expr:
     """`expr`, varying along axes that it may lack: the same value at each position."""
     for axis in ordered(over - expr.axes):
         there = call("ge", Position(axis), ZERO)
-        expr = Call(OPS["and"], (there, expr)) if expr.kind is Kind.BOOL else Call(OPS["where"], (there, expr, ZERO))
+        other = ONE if expr is ZERO else ZERO  # a choice between two that are alike would be none
+        expr = Call(OPS["and"], (there, expr)) if expr.kind is Kind.BOOL else Call(OPS["where"], (there, expr, other))
     return expr
 
 
