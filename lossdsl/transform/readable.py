@@ -26,6 +26,7 @@ from lossdsl.transform.reader_rules import (
     size,
     without_logarithms,
 )
+from lossdsl.transform.signs import moved, positive_part
 
 
 def readable(root: Expr, named: Collection[Expr], known: Ranges) -> Expr:
@@ -44,7 +45,8 @@ def readable(root: Expr, named: Collection[Expr], known: Ranges) -> Expr:
     chosen = mapped(_compared(fraction, named), lambda node: inside_choice(node, named))
     if chosen is not fraction and size(chosen) <= size(fraction):
         (fraction,) = Fractions(named)((chosen,))
-    return mapped(_compared(fraction, named), lambda node: _signed(signed(without_logarithms(node)), named))
+    compared = _compared(fraction, named)
+    return mapped(compared, lambda node: _signed(signed(moved(without_logarithms(node), positive_part)), named))
 
 
 def _compared(root: Expr, named: Collection[Expr]) -> Expr:

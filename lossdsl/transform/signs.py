@@ -5,7 +5,7 @@ Nothing is rounded by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, Gather, Reduce, Rename, Slice, Unslice
@@ -17,18 +17,21 @@ _LINEAR = ("sum", "mean")
 
 def signs_outside(roots: Iterable[Expr]) -> tuple[Expr, ...]:
     """The roots with `a + -b` as `a - b`, also where `-b` is moved to other axes or summed first."""
-    return b.mapped(roots, lambda node: with_difference(_moved(node)))
+    return b.mapped(roots, lambda node: with_difference(moved(node, _negated)))
 
 
-def _moved(node: Expr) -> Expr:
-    """What is linear in its first child, with the sign of that outside."""
+def moved(node: Expr, without: Callable[[Expr], Expr | None]) -> Expr:
+    """What is linear in its first child, with the sign of that outside; `without` is given the child."""
     is_linear = isinstance(node, Rename | Gather | Slice | Unslice) or (
         isinstance(node, Reduce) and node.op.name in _LINEAR
     )
-    if is_linear and name_of(node.children[0]) == "neg":
-        inner, *rest = node.children
-        return b.neg(node.rebuilt((inner.children[0], *rest)))
-    return node
+    turned = without(node.children[0]) if is_linear else None
+    return node if turned is None else b.neg(node.rebuilt((turned, *node.children[1:])))
+
+
+def _negated(node: Expr) -> Expr | None:
+    """What a node is the negative of: taking the sign from a product, too, would add an operation."""
+    return node.children[0] if name_of(node) == "neg" else None
 
 
 def with_difference(node: Expr) -> Expr:
