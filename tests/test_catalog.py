@@ -56,6 +56,17 @@ def test_a_file_says_what_its_reader_needs(name, losses):
     assert not named or "corners of a box" in text or "those of `dpo`" in text, f"not explained: {named}"
 
 
+# Publications of which no address was found: books of before there were numbers for them, and proceedings.
+WITHOUT_ADDRESS = {"fair", "mean_squared_error", "multi_margin", "ramp", "smooth_hinge"}
+
+
+def test_each_reference_has_an_address_and_each_loss_a_promise(losses):
+    """All but a list: what is proved of the von Mises-Fisher likelihood has no word, since it has no value at 0."""
+    address = re.compile(r"doi:10\.\d{4,9}/\S|arXiv:\d{4}\.\d{4,5}|https?://\S")
+    assert {name for name in NAMES if not address.search(catalog.documentation(name))} == WITHOUT_ADDRESS
+    assert [name for name in NAMES if not losses[name].expectations] == ["von_mises_fisher"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_has_examples_of_stated_origin(name):
     program = pipeline.program(pipeline.builtin(name))
