@@ -184,6 +184,59 @@
 
   const VIEWS = { error: "the error", prediction: "the prediction", classes: "two class scores", example: "one number of an example" };
 
+  function* parameters() {
+    for (const one of loss.parameters.filter((each) => each.kind === "real")) {
+      const value = state.set[one.name] ?? one.value;
+      yield slider(one.name, Math.min(one.low, value), Math.max(one.high, value), value, (number) => {
+        state.set[one.name] = number;
+        attempt();
+      });
+    }
+    for (const one of loss.parameters.filter((each) => each.kind === "int")) {
+      yield whole(one.name, state.set[one.name] ?? one.value, (number) => {
+        state.set[one.name] = number;
+        attempt();
+      });
+    }
+    for (const one of loss.switches) {
+      yield toggle(one.name, loss.set[one.name], (value) => turn({ ...loss.set, [one.name]: value }));
+    }
+  }
+
+  /** The target of a curve over the prediction. */
+  function target(view) {
+    if (view.label) return select(view.target, [[0, "0"], [1, "1"]], state.target, (value) => retarget(Number(value)));
+    const [low, high] = [view.target_low ?? 0, view.target_high ?? 1];
+    return slider(view.target, Math.min(low, state.target), Math.max(high, state.target), state.target, retarget);
+  }
+
+  /** Which number of an example is moved, where there are several. */
+  function* moved(view) {
+    const prediction = inputsOf(view)[view.prediction];
+    const all = gallery.paths(prediction);
+    if (all.length < 2) return;
+    const options = all.slice(0, 200).map((path, place) => [place, `[${path.join(", ")}] = ${gallery.shown(Number(gallery.at(prediction, path)))}`]);
+    const place = all.findIndex((path) => String(path) === String(state.path));
+    yield select("Number", options, place, (chosen) => {
+      state.path = all[chosen];
+      state.mark = null;
+      attempt();
+    });
+  }
+
+  /** Other losses with curves of the same kind, to lay over this one. */
+  function* overlays(view) {
+    const fits = ([name, kinds]) => name !== loss.name && kinds.includes(gallery.kindOf(view));
+    const others = view.kind === "example" ? [] : Object.entries(gallery.names).filter(fits);
+    if (!others.length) return;
+    yield select("Lay over", [["", "another loss …"], ...others.map(([name]) => [name, name])], "", async (name) => {
+      if (!name || state.over.some((other) => other.name === name)) return;
+      state.over.push(await gallery.load(name));
+      document.getElementById("select-Lay_over").value = "";
+      attempt();
+    });
+  }
+
   function build() {
     const view = state.view;
     const parts = [];
@@ -191,49 +244,10 @@
       const options = loss.views.map((each, place) => [place, VIEWS[each.kind]]);
       parts.push(select("Over", options, loss.views.indexOf(view), (place) => show(loss.views[place])));
     }
-    for (const one of loss.parameters.filter((each) => each.kind === "real")) {
-      const value = state.set[one.name] ?? one.value;
-      parts.push(slider(one.name, Math.min(one.low, value), Math.max(one.high, value), value, (number) => {
-        state.set[one.name] = number;
-        attempt();
-      }));
-    }
-    for (const one of loss.parameters.filter((each) => each.kind === "int")) {
-      parts.push(whole(one.name, state.set[one.name] ?? one.value, (number) => {
-        state.set[one.name] = number;
-        attempt();
-      }));
-    }
-    for (const one of loss.switches) {
-      parts.push(toggle(one.name, loss.set[one.name], (value) => turn({ ...loss.set, [one.name]: value })));
-    }
-    if (view.kind === "prediction" && view.target) {
-      const [low, high] = [view.target_low ?? 0, view.target_high ?? 1];
-      if (view.label) parts.push(select(view.target, [[0, "0"], [1, "1"]], state.target, (value) => retarget(Number(value))));
-      else parts.push(slider(view.target, Math.min(low, state.target), Math.max(high, state.target), state.target, retarget));
-    }
-    if (view.kind === "example") {
-      const prediction = inputsOf(view)[view.prediction];
-      const all = gallery.paths(prediction);
-      if (all.length > 1) {
-        const options = all.slice(0, 200).map((path, place) => [place, `[${path.join(", ")}] = ${gallery.shown(Number(gallery.at(prediction, path)))}`]);
-        const place = all.findIndex((path) => String(path) === String(state.path));
-        parts.push(select("Number", options, place, (chosen) => {
-          state.path = all[chosen];
-          state.mark = null;
-          attempt();
-        }));
-      }
-    }
-    const others = view.kind === "example" ? [] : Object.entries(gallery.names).filter(([name, kinds]) => name !== loss.name && kinds.includes(gallery.kindOf(view)));
-    if (others.length) {
-      parts.push(select("Lay over", [["", "another loss …"], ...others.map(([name]) => [name, name])], "", async (name) => {
-        if (!name || state.over.some((other) => other.name === name)) return;
-        state.over.push(await gallery.load(name));
-        document.getElementById("select-Lay_over").value = "";
-        attempt();
-      }));
-    }
+    parts.push(...parameters());
+    if (view.kind === "prediction" && view.target) parts.push(target(view));
+    if (view.kind === "example") parts.push(...moved(view));
+    parts.push(...overlays(view));
     const reset = element("button", { type: "button", textContent: "Reset" });
     reset.addEventListener("click", () => {
       Object.assign(state, { set: {}, over: [], mark: null, example: null });
