@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 
 import lossdsl
@@ -29,17 +30,20 @@ def section(name: str) -> str:
         lines += [f"![{name} and its gradient](../pictures/{picture.name})", ""]
     lines += ["| input | values | layout |", "|---|---|---|"]
     for spec in loss.inputs:
-        lines.append(f"| `{spec.name}` | {spec.domain} | {spec.layout or 'element'} |")
+        lines.append(f"| `{spec.name}` | {spec.values} | {spec.layout or 'element'} |")
     if loss.parameters:
         lines += ["", "| parameter | kind | default |", "|---|---|---|"]
         lines += [f"| `{p.name}` | {p.kind} | {'' if p.default is None else p.default} |" for p in loss.parameters]
-    required = [requirement.span.text for requirement in loss.requirements]
+    required = list(dict.fromkeys(one.span.text for one in (*loss.requirements, *loss.orders)))
     if required:
         lines += ["", f"Required: {', '.join(f'`{text}`' for text in required)}."]
     promised = [expectation.text for expectation in loss.expectations]
     if promised:
         lines += ["", f"Expected of it: {', '.join(promised)}."]
-    rest = catalog.documentation(name).partition("\n\n")[2]
+    also = [part for part in catalog.documentation(name).split("\n\n") if part.startswith("Other names:")]
+    every = catalog.paragraphs(name)
+    parts = (textwrap.wrap(part, 120, break_on_hyphens=False, break_long_words=False) for part in every)
+    rest = "\n\n".join([*map("\n".join, parts), *also])
     return "\n".join([*lines, "", rest.replace("<", "&lt;"), ""])
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lossdsl.frontend import syntax
 from lossdsl.ir.axes import names
-from lossdsl.ir.inputs import MIXED
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.text import definitions, formula
 from lossdsl.targets import LIBRARIES, TARGETS
@@ -28,8 +27,7 @@ def _loss(loss: Loss) -> str:
     """The resolved loss: its inputs and parameters with their axes, and what it computes."""
     lines = [f"loss {loss.name}"]
     for spec in loss.inputs:
-        kinds = spec.domain if spec.domain != MIXED else ", ".join(f"{part.name} {part.domain}" for part in spec.parts)
-        kind = spec.layout if spec.is_label else " ".join(word for word in (kinds, spec.layout) if word)
+        kind = spec.layout if spec.is_label else " ".join(word for word in (spec.values, spec.layout) if word)
         lines.append(f"  input {spec.name}: {kind}; axes {names(spec.over)}")
     for parameter in loss.parameters:
         settled = f" = {loss.settled[parameter.name]}" if parameter.name in loss.settled else ""

@@ -37,15 +37,14 @@ def facts(name: str) -> Facts:
     """What is known of a built-in loss, as JSON has it."""
     loss = lossdsl.load(name, **_needed(name))
     program, ir = loss.program, loss.program.loss
-    title, *rest = catalog.documentation(name).split("\n\n")
     defaults = {one: loss.parameters[one] for one in loss.parameters if one not in ir.settled}
     variants = list(_variants(name))
     return {
         "name": name,
         "family": catalog.family_of(name),
-        "title": " ".join(title.split()),
+        "title": catalog.title(name),
         "aliases": catalog.aliases(name),
-        "text": [" ".join(part.split()) for part in rest if not part.startswith("Other names:")],
+        "text": catalog.paragraphs(name),
         "formula": mathml(program.latex),
         "inputs": [_input(ir, spec) for spec in ir.inputs],
         "parameters": [_parameter(program, one, loss.parameters[one.name]) for one in ir.parameters],
@@ -101,8 +100,7 @@ def _needed(name: str) -> dict[str, Any]:
 
 def _input(loss: Loss, spec: InputSpec) -> Facts:
     role = "prediction" if spec is loss.prediction else "target" if spec is loss.target else "further input"
-    kinds = spec.domain if spec.domain != MIXED else ", ".join(f"{part.name} {part.domain}" for part in spec.parts)
-    return {"name": spec.name, "role": role, "values": kinds, "layout": spec.layout or "element"}
+    return {"name": spec.name, "role": role, "values": spec.values, "layout": spec.layout or "element"}
 
 
 def _parameter(program: pipeline.Program, one: ParameterSpec, value: Any) -> Facts:

@@ -19,6 +19,10 @@ from pathlib import Path
 from lossdsl.source import Source
 
 _FOLDER = Path(__file__).resolve().parent
+_ENDS = re.compile(r"(?:doi:|arXiv:|https?://)\S*$|\([a-z][^()]*\)$")
+"""How a reference ends: with an address, or a note on what it is for."""
+_YEAR = re.compile(r"^[A-Z][^()]*\(\d{4}\), [A-Z]")
+"""How one begins whose authors have room in a line."""
 _DOCSTRING = re.compile(r'\A"""(.*?)"""', re.S)
 _OTHER_NAMES = re.compile(r"^Other names: ([\w\s,]+)\.\s*\Z", re.M)
 
@@ -95,6 +99,23 @@ def documentation(name: str) -> str:
     """What the file of a built-in loss says of it, as text."""
     found = _DOCSTRING.match(_text(name))
     return found[1].strip() if found else ""
+
+
+def paragraphs(name: str) -> list[str]:
+    """What the documentation of a built-in loss has below its title: each reference by itself, then what it is for.
+
+    >>> paragraphs("huber")[0]  # doctest: +ELLIPSIS
+    'Huber (1964), Robust Estimation of a Location Parameter, The Annals of ... doi:10.1214/aoms/1177703732'
+    """
+    references, *others = documentation(name).split("\n\n")[1:]
+    found: list[str] = []
+    for line in references.split("\n"):
+        is_next = bool(found) and bool(_YEAR.match(line) and _YEAR.match(found[-1]))
+        if found and not is_next and (line.startswith("(") or not _ENDS.search(found[-1])):
+            found[-1] += f" {line}"
+        else:
+            found.append(line)
+    return [*found, *(" ".join(part.split()) for part in others if not part.startswith("Other names:"))]
 
 
 def title(name: str) -> str:

@@ -149,6 +149,13 @@ class InputSpec:
         return next(fit, None)
 
     @property
+    def values(self) -> str:
+        """Its kind in words; of parts of several kinds, each with its name: `m real, s positive`."""
+        if self.domain != MIXED:
+            return self.domain
+        return ", ".join(f"{part.name} {part.domain}" for part in self.parts)
+
+    @property
     def told(self) -> str:
         """It as in a header, with its kinds: `(m, s: positive)`, `t: label`."""
         words = " ".join(filter(None, ("" if self.domain in ("real", MIXED) else self.domain, self.layout)))

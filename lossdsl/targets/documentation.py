@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from lossdsl.ir.axes import names
-from lossdsl.ir.inputs import MIXED, InputSpec
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
 
 
@@ -34,9 +34,7 @@ def shapes(loss: Loss) -> list[str]:
     """A line for each argument."""
     lines = []
     for spec in loss.inputs:
-        kind = "whole numbers" if spec.is_label else spec.domain
-        if kind == MIXED:
-            kind = ", ".join(f"{part.name} {part.domain}" for part in spec.parts)
+        kind = "whole numbers" if spec.is_label else spec.values
         lines.append(f"    {spec.name}: {kind}, axes ({names(spec.over)})")
     for parameter in loss.parameters:
         if parameter.name not in loss.settled:
