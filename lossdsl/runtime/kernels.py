@@ -93,7 +93,8 @@ class Code:
     @cached_property
     def value_and_slope(self) -> Callable[..., Any]:
         """The value and the derivative in the prediction of its sum, of tensors of which nothing is recorded."""
-        made = functions(self.program.eager_module(f"{self.backend}_eager"), self.program.loss.name)
+        target = "torch_eager" if self.backend == "torch" else self.backend
+        made = functions(self.program.eager_module(target), self.program.loss.name)
         return made["value_and_slope"]
 
     @cached_property
@@ -153,6 +154,7 @@ def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     import tensorflow as tf
 
     from lossdsl.runtime.keras_internals import is_recorded  # imports Keras, which must not find this half imported
+    from lossdsl.runtime.tensorflow_eager import in_one
 
     coded = _coded(spec, "tensorflow", is_whole)
 
@@ -167,6 +169,9 @@ def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
         wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in arguments]
         if not any(wanted):
             return code.value(*arguments)
+        found = in_one(code, arguments, wanted) if tf.executing_eagerly() else None
+        if found is not None:
+            return found
 
         def with_gradient(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
             def gradient(upstream: Any) -> list[Any]:
