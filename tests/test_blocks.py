@@ -85,7 +85,7 @@ REFUSED = [
     ("(g: 0, s)", "at least one element"),
     ("(g: k, s)", "no length of a part"),
     ("(g: 1.5, s)", "no length of a part"),
-    ("(g: real, s)", "no length of a part"),
+    ("(g: scalar, s)", "no length of a part"),
 ]
 
 
