@@ -33,7 +33,7 @@ def may_be_empty(arg: Expr) -> bool:
 
 def nonzero(total: Expr) -> Expr:
     """A divisor, and 1 where it is 0."""
-    return b.where(b.call("gt", total, b.ZERO), total, b.ONE)
+    return b.where(b.call("ne", total, b.ZERO), total, b.ONE)
 
 
 def _logsumexp(arg: Expr, over: Axes) -> Expr:

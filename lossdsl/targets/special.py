@@ -106,8 +106,8 @@ def _softplus_share(a):
 ''',
     "_mulexp": '''
 def _mulexp(a, b):
-    """a*exp(b), and 0 where a is 0, whatever b is there."""
-    return a * {exp}({where}(a == 0.0, {zero}, b))
+    """a*exp(b), and 0 where a is 0, however large b is there."""
+    return a * {exp}({where}(a == 0.0, {where}(b > 0.0, {zero}, b), b))
 ''',
     "_logdiffexp": '''
 def _logdiffexp(a, b):

@@ -15,6 +15,7 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename, Sl
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
+from lossdsl.transform.factors import positive
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.log_rules import log_of_part
 from lossdsl.transform.norms import over_norms, root
@@ -211,13 +212,15 @@ def _half_tangent(domain: LogDomain, above: Expr, below: Expr) -> Expr | None:
 
 def _product(domain: LogDomain, node: Call) -> Expr | None:
     """`exp(a)*exp(c)` by one exponential, for one may overflow where the other vanishes, as in densities."""
-    powers = [one.args[0] for one in node.args if isinstance(one, Call) and one.op.name == "exp"]
+    signs = [-1 if positive(one) is not one else 1 for one in node.args]
+    powers = [one.children[0] for one in map(positive, node.args) if isinstance(one, Call) and one.op.name == "exp"]
     if len(powers) < 2:
         return None
     together = powers[0].axes | powers[1].axes
     if together not in (powers[0].axes, powers[1].axes) and not any(map(domain.is_made_of_exponentials, powers)):
         return None  # of pairs, each would take an exponential of its own
-    return b.call("exp", b.add(*powers))
+    found = b.call("exp", b.add(*powers))
+    return found if signs[0] == signs[1] else b.neg(found)
 
 
 def _sigmoid(dividend: Scaled, divisor: Scaled) -> Expr | None:

@@ -22,15 +22,28 @@ def with_exponential(node: Call, known: Ranges) -> Expr | None:
     So is a quotient by an exponential that may vanish, as the error over a scale that is predicted.
     """
     powers, others = _powers_and_others(node)
-    if not powers or not others:
-        return None
     inner = [one for one in others if not _is_linear(one)]
-    if not inner:
+    if _are_opposite(powers, known) and all(one.is_static for one in inner):
+        return fold(b.mul, others, b.call("exp", fold(b.add, powers)))
+    if not powers or not inner:
         return None
     power, factor = fold(b.add, powers), fold(b.mul, inner)
-    if known[power].high < _OVERFLOWS or known[factor].is_nonzero:
+    if known[power].high < _OVERFLOWS or (known[factor].is_nonzero and not _may_underflow(factor)):
         return None
     return fold(b.mul, (one for one in others if one not in inner), b.call("mulexp", factor, power))
+
+
+def _are_opposite(powers: list[Expr], known: Ranges) -> bool:
+    """Whether one exponential may overflow where another vanishes."""
+    may_overflow = [known[power].high >= _OVERFLOWS for power in powers]
+    may_vanish = [known[power].low <= -_OVERFLOWS for power in powers]
+    return any(one and any(may_vanish[:place] + may_vanish[place + 1 :]) for place, one in enumerate(may_overflow))
+
+
+def _may_underflow(factor: Expr) -> bool:
+    """Whether a number that is not 0 may be too small to be written down, as the slope of what has long saturated."""
+    ops = {node.op for node in walk(factor) if isinstance(node, Call)}
+    return any(op.trait is not None and 0 in op.trait.limits and op.trait.image.is_nonzero for op in ops)
 
 
 def without_choice(node: Call) -> Expr | None:
@@ -69,9 +82,13 @@ def _powers_and_others(node: Expr) -> tuple[list[Expr], list[Expr]]:
         match one:
             case Call(op, (first, second)) if op.name == "mul" and not is_enough:
                 stack += [second, first]
+            case Call(op, (inner,)) if op.name == "neg" and isinstance(inner, Call):
+                stack += [inner, b.const(-1)]
             case Call(op, (above, Call(below, (power,)))) if (op.name, below.name) == ("div", "exp"):
                 powers.append(b.neg(power))
                 stack.append(above)
+            case Call(op, (above, below)) if op.name == "div" and below.is_static and above is not b.ONE:
+                stack += [above, b.div(b.ONE, below)]
             case Call(op, (power,)) if op.name == "exp":
                 powers.append(power)
             case Call(op, (factor, power)) if op.name == "mulexp":
