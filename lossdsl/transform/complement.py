@@ -19,8 +19,8 @@ from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.mulexp import with_exponential, without_choice
-from lossdsl.transform.pairs import paired, summands, without_term
-from lossdsl.transform.scaled import NEAR, prefix, subtraction
+from lossdsl.transform.pairs import FEW, multiplied, paired, summands, summed, without_term
+from lossdsl.transform.scaled import NEAR, name_of, prefix, subtraction
 from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
 
 
@@ -42,28 +42,36 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
                 return _angle(node, cosine, domain) or node
         return node
 
+    def by_whole(node: Expr) -> Expr:  # first, for the complement of the first of several would leave the others
+        pair = subtraction(node) if name_of(node) in ("add", "sub") else None
+        if pair is None or pair[0] is not b.ONE or name_of(pair[1]) not in ("add", "sub"):
+            return node
+        return one_minus(pair[1], domain) or node
+
     def by_tangent(node: Expr) -> Expr:  # at last, for a complement reads differences as they are
         return (difference(node) if isinstance(node, Call) and node.op.name in ("add", "sub") else None) or node
 
-    return b.mapped(b.mapped(roots, change), by_tangent)
+    return b.mapped(b.mapped(b.mapped(roots, by_whole), change), by_tangent)
 
 
 def _difference(node: Call, domain: LogDomain) -> Expr | None:
-    """`c - c*F` as c times 1 - F; `1 - F - G` as the complement of a sum."""
-    pair = subtraction(node)
-    if pair is not None and pair[0] is b.ONE and (others := of_classes(pair[1])) is not None:
-        return others
-    first, second = node.args
-    terms = [(1, first), (1 if node.op.name == "add" else -1, second)]
-    for (sign, term), (other_sign, other) in (terms, terms[::-1]):
+    """`c - c*F` as c times 1 - F, wherever in a sum the two stand."""
+    terms = summands(node, FEW)
+    for place, (sign, term) in enumerate(terms):
         whole = b.exact(term)
-        if not whole:
-            continue
-        for size, share in (_with_coefficient(other), (Fraction(1), other)):
-            ratio = other_sign * size / (sign * whole)
-            if abs(ratio) == 1:
-                rest = one_minus(share if ratio < 0 else b.neg(share), domain)
-                return None if rest is None else b.mul(b.const(sign * whole), rest)
+        for other, (other_sign, share) in enumerate(terms if whole else []):
+            rest = None if other == place else _rest_of(sign * (whole or Fraction(1)), other_sign, share, domain)
+            if rest is not None:
+                return summed([(1, rest), *(one for at, one in enumerate(terms) if at not in (place, other))])
+    return None
+
+
+def _rest_of(whole: Fraction, sign: int, term: Expr, domain: LogDomain) -> Expr | None:
+    """`c - c*F` of a number c and a term of the other sign; None if they do not belong together."""
+    for size, share in (_with_coefficient(term), (Fraction(1), term)):
+        if abs(size) == abs(whole):
+            rest = one_minus(share if sign * size * whole < 0 else b.neg(share), domain)
+            return None if rest is None else b.mul(b.const(whole), rest)
     return None
 
 
@@ -193,7 +201,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
         case "div", (above, below):
-            return _of_quotient(above, below)
+            return _of_reciprocal(below, domain) if above is b.ONE else _of_quotient(above, below)
         case (("add" | "sub"), _):
             return _of_mixture(share, domain)
     return None
@@ -226,7 +234,7 @@ def _of_cosine(product: Call, over: Axes) -> Expr | None:
     if len(units) != 2:
         return None
     norms = [reduce("norm", one.args[0], over) for one in units]
-    are_directions = b.call("gt", b.call("min", *norms), b.ZERO)  # a zero vector has none
+    are_directions = b.call("ne", b.call("min", *norms), b.ZERO)  # a zero vector has none
     apart = reduce("sum", b.power(b.sub(*units), b.TWO), over)
     return b.where(are_directions, b.mul(NEAR, apart), b.ONE)
 
@@ -273,6 +281,12 @@ def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
     return b.add(first, b.mul(one, second))
 
 
+def _of_reciprocal(below: Expr, domain: LogDomain) -> Expr | None:
+    """1 - 1/F, of the odds 1/F - 1, is -(1 - F)/F."""
+    rest = one_minus(below, domain)
+    return None if rest is None else b.neg(b.div(rest, below))
+
+
 def _of_quotient(above: Expr, below: Expr) -> Expr | None:
     """1 - p/sum(p) by the sum of the others."""
     difference = _squared_difference(above, below)
@@ -300,8 +314,9 @@ def _squared_difference(above: Expr, below: Expr) -> Expr | None:
 def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
     """The factors of a product in either order, one of them with the sign; 1 is a factor of what is no product."""
     pairs: list[tuple[Expr, Expr]] = [(term, b.ONE)]
-    if isinstance(term, Call) and term.op.name == "mul":
-        first, second = term.args
+    factors = multiplied(term)
+    if len(factors) == 2:
+        first, second = factors
         pairs += [(first, second), (second, first)]
         if isinstance(second, Call) and second.op.name == "erfc":  # half of it is a probability
             pairs.append((b.mul(b.TWO, first), b.mul(NEAR, second)))
@@ -344,9 +359,15 @@ def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
 
 
 def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
-    """1 - (F + c) is (1 - F) - c, and 1 - (F - G) is (1 - F) + G."""
+    """1 - (F + c) is (1 - F) - c, and 1 - (F - G) is (1 - F) + G; 1 - (2 - F) is -(1 - F)."""
+    if len(terms) == 2 and (1, b.TWO) in terms:
+        sign, share = next(one for one in terms if one != (1, b.TWO))
+        rest = one_minus(share, domain) if sign < 0 else None
+        return None if rest is None else b.neg(rest)
     is_settled = [term.is_static for _, term in terms]
     shares = [term for (sign, term), settled in zip(terms, is_settled, strict=True) if not settled and sign > 0]
+    if len(shares) == len(terms) == 2:
+        return _of_two(*shares, domain)
     if len(shares) != 1:
         return None
     (share,) = shares
@@ -361,3 +382,11 @@ def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
     for sign, term in others:
         rest = b.sub(rest, term) if sign > 0 else b.add(rest, term)
     return rest
+
+
+def _of_two(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
+    """1 - (F + G) by the complement of the larger one."""
+    first, second = one_minus(one, domain), one_minus(other, domain)
+    if first is None or second is None:
+        return None
+    return b.where(b.call("gt", one, other), b.sub(first, other), b.sub(second, one))

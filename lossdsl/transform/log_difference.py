@@ -33,7 +33,7 @@ def size_of_difference(domain: LogDomain, expr: Expr) -> Expr | None:
     one, other = pair
     if name_of(one) == name_of(other) and name_of(one) in ("sigmoid", "norm_cdf"):
         low, high = (b.call(name, one.children[0], other.children[0]) for name in ("min", "max"))
-        are_apart = b.call("gt", high, low)
+        are_apart = b.call("ne", high, low)
         smaller = b.call(name_of(one), b.where(are_apart, low, b.sub(high, b.ONE)))
         found = _log_difference(domain, b.call(name_of(one), high), smaller, depth=0)
         return None if found is None else b.where(are_apart, found, NOTHING)
@@ -43,7 +43,7 @@ def size_of_difference(domain: LogDomain, expr: Expr) -> Expr | None:
     if logs[0] is None or logs[1] is None:
         return None
     gap = b.call("abs", _collected(logs[0], logs[1]))
-    are_apart = b.call("gt", gap, b.ZERO)
+    are_apart = b.call("ne", gap, b.ZERO)
     rest = _log_less_exponential(domain, b.neg(b.where(are_apart, gap, b.ONE)))
     return b.where(are_apart, b.add(b.call("max", logs[0], logs[1]), rest), NOTHING)
 
@@ -53,6 +53,9 @@ def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Ex
         return choice
     if b.is_const(other, 0):
         return domain.log(one)
+    whole = b.exact(one)
+    if whole is not None and whole >= 2 * domain.known[other].high:
+        return None  # nothing cancels
     same = {name_of(one), name_of(other)}
     if same == {"sigmoid"}:
         a, c = one.children[0], other.children[0]

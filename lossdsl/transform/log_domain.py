@@ -66,8 +66,8 @@ class LogDomain:
         return Scaled(expr, better=better) if scaled.is_plain else Scaled(b.ONE, better)
 
     def rest(self, expr: Expr) -> Expr | None:
-        """1 - F for a sum F of exponentials that may be a little less than 1."""
-        if not 0 <= self.known[expr].low < 1 or not self.is_made_of_exponentials(expr):
+        """1 - F for a sum F of exponentials that may be near 1."""
+        if not 0 <= self.known[expr].low <= 1 or not self.is_made_of_exponentials(expr):
             return None
         return self.complement(expr, self)
 

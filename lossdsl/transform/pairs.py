@@ -11,7 +11,7 @@ from lossdsl.ir.expr import Call, Expr, Reduce
 from lossdsl.ir.whole import reduce
 from lossdsl.transform.logit_shift import Terms, without_shift
 
-_FEW = 8
+FEW = 8
 """How many terms are looked at together: it may be a sum of sums that are looked at, too."""
 
 
@@ -28,7 +28,7 @@ def summands(expr: Expr, most: int | None = None) -> Terms:
     stack = [(1, expr)]
     seen = set[Expr]()
     while stack:
-        if len(found) + len(stack) > (_FEW + _SHARED * len(seen) if most is None else most):
+        if len(found) + len(stack) > (FEW + _SHARED * len(seen) if most is None else most):
             return [*found, *reversed(stack)]
         sign, node = stack.pop()
         seen.add(node)
@@ -45,36 +45,36 @@ def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
 
     `units` are the inputs whose elements sum to 1.
     """
-    terms = summands(node, _FEW)
-    if not 1 < len(terms) <= _FEW:
+    terms = summands(node, FEW)
+    if not 1 < len(terms) <= FEW:
         return node
     invariant = without_shift(terms, units)
     if invariant is not None:
-        return _summed(invariant)
+        return summed(invariant)
     for place, (sign, term) in enumerate(terms):
         rest = terms[:place] + terms[place + 1 :]
         if (-sign, term) in rest:
             rest.remove((-sign, term))
-            return paired(_summed(rest), units)
+            return paired(summed(rest), units)
         found = _of_several(sign, term, rest)
         if found is not None:
-            return paired(_summed(found), units)
+            return paired(summed(found), units)
         for other, (opposite, element) in enumerate(rest):
             one = _together(term, element, opposite == sign)
             if one is not None:
-                return paired(_summed([(sign, one), *rest[:other], *rest[other + 1 :]]), units)
+                return paired(summed([(sign, one), *rest[:other], *rest[other + 1 :]]), units)
     return node
 
 
 def without_term(total: Expr, term: Expr) -> Expr | None:
     """A sum without one of its terms, which may be a sum; None if it has no such term."""
-    left = _less(summands(total, _FEW), summands(term, _FEW))
-    return None if not left else _summed(left)
+    left = _less(summands(total, FEW), summands(term, FEW))
+    return None if not left else summed(left)
 
 
 def union(node: Expr) -> tuple[Expr, Expr] | None:
     """F and G of a sum `F + G - F*G`, either of which may be a sum."""
-    terms = summands(node, _FEW)
+    terms = summands(node, FEW)
     for place, (sign, product) in enumerate(terms):
         factors = multiplied(product) if sign < 0 else []
         for split, one in enumerate(factors if len(factors) > 1 else []):
@@ -84,7 +84,7 @@ def union(node: Expr) -> tuple[Expr, Expr] | None:
     return None
 
 
-def _summed(terms: Terms) -> Expr:
+def summed(terms: Terms) -> Expr:
     if not terms:
         return b.ZERO
     (sign, first), *rest = terms
@@ -130,7 +130,7 @@ def multiplied(node: Expr) -> list[Expr]:
     while stack:
         one = stack.pop()
         match one:
-            case Call(op, (first, second)) if op.name == "mul" and len(stack) + len(found) < _FEW:
+            case Call(op, (first, second)) if op.name == "mul" and len(stack) + len(found) < FEW:
                 stack += [second, first]
             case Call(op, (base, exponent)) if op.name == "pow" and exponent is b.TWO:
                 found += [base, base]
