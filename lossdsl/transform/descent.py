@@ -32,7 +32,7 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
 
     def change(node: Expr) -> Expr:
         if isinstance(node, Reduce):
-            return _of_largest(node) or node
+            return _of_whole(domain, node)
         if not isinstance(node, Call):
             return node
         rule = _RULES.get(node.op.name)
@@ -43,6 +43,24 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
         return (_union(domain, node) if isinstance(node, Call) and node.op.name in ("add", "sub") else None) or node
 
     return b.mapped(b.mapped(roots, apart), change)
+
+
+def _of_whole(domain: LogDomain, node: Expr) -> Expr:
+    """An aggregate of logarithms of probabilities, where a form of it is better."""
+    if not isinstance(node, Reduce):
+        return node
+    return _of_largest(node) or (_of_powers(domain, node) if node.op.name == "logsumexp" else None) or node
+
+
+def _of_powers(domain: LogDomain, node: Reduce) -> Expr | None:
+    """`logsumexp(c*log_softmax(x))` as the logarithm of a sum of powers, which may be near 1."""
+    if not (isinstance(node.arg, Call) and node.arg.op.name == "mul"):
+        return None
+    for exponent, log in (node.arg.args, node.arg.args[::-1]):
+        if isinstance(log, Along) and log.op.name == "log_softmax" and log.over == node.over and exponent.is_static:
+            total = reduce("sum", b.power(along("softmax", log.args[0], log.over), exponent), node.over)
+            return None if domain.rest(total) is None else domain.log(total)
+    return None
 
 
 def _of_largest(node: Reduce) -> Expr | None:
@@ -141,7 +159,7 @@ def _union(domain: LogDomain, node: Call) -> Expr | None:
 def _sum(domain: LogDomain, node: Call) -> Expr | None:
     found = paired(node, domain.known.units)
     if found is not node:
-        return found
+        return b.mapped((found,), lambda inner: _of_whole(domain, inner))[0]
     left, right = node.args
     if node.op.name == "sub" and isinstance(right, Call) and right.op.name == "neg":
         return b.add(left, right.args[0])  # as the rules know it

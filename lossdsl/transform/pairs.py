@@ -7,8 +7,8 @@ from functools import reduce as fold
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Call, Expr, Reduce
-from lossdsl.ir.whole import reduce
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce
+from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.logit_shift import Terms, without_shift
 
 FEW = 8
@@ -102,6 +102,9 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
     square = _square_of(term)
     if square is not None:
         return _squared_difference(sign, square, rest)
+    log = _logarithm(term)
+    if log is not None and (left := _less(rest, [(-sign, log), (-sign, b.ONE)])) is not None:
+        return [(sign, b.call("expm1mx", log)), *left]
     match term:
         case Call(op, (u,)) if op.name == "log":
             for away in ([(-sign, u), (sign, b.ONE)], [(-sign, _from_one(u))]):
@@ -111,9 +114,6 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
         case Call(op, (u,)) if op.name in ("log1p", "expm1"):
             left = _less(rest, [(-sign, u)])
             return None if left is None else [(sign, b.call(f"{op.name}mx", u)), *left]
-        case Call(op, (u,)) if op.name == "exp":
-            left = _less(rest, [(-sign, u), (-sign, b.ONE)])
-            return None if left is None else [(sign, b.call("expm1mx", u)), *left]
         case Call(op, (a, Call(log, (Call(div, (above, below)),)))) if (op.name, log.name, div.name) == (
             "mul",
             "log",
@@ -121,6 +121,27 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
         ) and above is a:
             left = _less(rest, [(-sign, a), (sign, below)])
             return None if left is None else [(-sign, b.mul(a, _log_less(b.div(below, a)))), *left]
+    return None
+
+
+_LOG_OF = {"sigmoid": "log_sigmoid", "norm_cdf": "log_norm_cdf"}
+
+
+def _logarithm(term: Expr) -> Expr | None:
+    """The logarithm of an exponential, a share, or 1 over one, where it has a name of its own."""
+    match term:
+        case Call(op, (a,)) if op.name == "exp":
+            return a
+        case Call(op, (a,)) if op.name in _LOG_OF:
+            return b.call(_LOG_OF[op.name], a)
+        case Call(op, (one, share)) if op.name == "div" and one is b.ONE:
+            log = _logarithm(share)
+            return None if log is None else b.neg(log)
+        case Along(op, (a,), over) if op.name == "softmax":
+            return along("log_softmax", a, over)
+        case Gather(whole, axis, index):
+            log = _logarithm(whole)
+            return None if log is None else Gather(log, axis, index)
     return None
 
 
@@ -214,10 +235,9 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
     """`term + other`, or `term - other`, as something that does not cancel."""
     match term:
         case Call(op, (a,)) if op.name == "softplus":
-            weight = None if is_sum else _coefficient(other, a)
-            return _whole_softplus(a, other) if is_sum else None if weight is None else _weighed(weight, a)
-        case Call(op, powers) if op.name == "logaddexp" and not is_sum and other in powers:
-            return b.call("softplus", b.sub(powers[0] if other is powers[1] else powers[1], other))
+            return _whole_softplus(a, other) if is_sum else _less_power(a, other)
+        case Call(op, powers) if op.name == "logaddexp" and not is_sum:
+            return _less_part(powers, other)
         case Call(op, (a,)) if op.name == "log_sigmoid" and not is_sum:
             return a if other is b.call("log_sigmoid", b.neg(a)) else None
         case Call(op, (Call(inner, (power,)),)) if (op.name, inner.name) == ("log1p", "exp") and is_sum:
@@ -226,6 +246,35 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
             return _gamma_ratio(a, other)
         case Reduce(op, arg, over) if op.name == "mean":
             return _covariance(multiplied(arg), -1 if is_sum else 1, other, over)
+    return None
+
+
+def _less_power(a: Expr, other: Expr) -> Expr | None:
+    """`log(1 + exp(a))` less a multiple of a, or less what is a part of a that is itself such a logarithm."""
+    weight = _coefficient(other, a)
+    if weight is not None:
+        return _weighed(weight, a)
+    rest = _less_of_total(a, other)
+    return None if rest is None else b.add(rest, b.call("softplus", b.neg(a)))
+
+
+def _less_of_total(total: Expr, part: Expr) -> Expr | None:
+    """The logarithm of a sum of exponentials less that of one of them."""
+    if isinstance(total, Reduce):
+        terms = without_shift([(1, total), (-1, part)], ())
+        return None if terms is None else summed(terms)
+    return _together(total, part, False)
+
+
+def _less_part(powers: tuple[Expr, ...], part: Expr) -> Expr | None:
+    """`log(exp(a) + exp(c)) - a` as softplus(c - a), and the same of more terms."""
+    for one, other in (powers, powers[::-1]):
+        if part is one:
+            return b.call("softplus", b.sub(other, part))
+    for one, other in (powers, powers[::-1]):
+        rest = _less_of_total(one, part)
+        if rest is not None:
+            return b.call("logaddexp", rest, b.sub(other, part))
     return None
 
 

@@ -27,7 +27,7 @@ def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Ex
         condition, whole, _ = arg.args
         if _is_whole(whole, over, known.units):
             return reduce("sum", b.spread(b.where(condition, b.ZERO, whole), over), over)
-    factors = multiplied(arg)
+    factors = _with_whole(multiplied(arg), over, known)
     for place, weight in enumerate(factors):
         others = [*factors[:place], *factors[place + 1 :]]
         chosen = condition_of(others[0]) if len(others) == 1 and _is_whole(weight, over, known.units) else None
@@ -39,6 +39,17 @@ def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Ex
             if rest is not None:
                 return reduce("sum", b.spread(b.mul(weight, rest), over), over)
     return None
+
+
+def _with_whole(factors: list[Expr], over: Axes, known: Ranges) -> list[Expr]:
+    """The factors with a power of shares, `p^c` for c above 1, as p and `p^(c - 1)`."""
+    for place, factor in enumerate(factors):
+        match factor:
+            case Call(op, (base, exponent)) if op.name == "pow" and _is_whole(base, over, known.units):
+                if exponent.is_static and known[exponent].low > 1:
+                    less = b.power(base, b.sub(exponent, b.ONE))
+                    return [*factors[:place], base, less, *factors[place + 1 :]]
+    return factors
 
 
 def of_condition(node: Call, complement: Complement) -> Expr | None:

@@ -59,6 +59,12 @@ def _by_others(rule: Rule) -> Rule:
     return with_digits
 
 
+def _log_softmax_of_digits(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    """By the others where the adjoint has the logits itself, as of a power of p; for soft labels that takes too long."""
+    rule = _by_others(_log_softmax) if b.depends(adjoint, (arg,)) else _log_softmax
+    return rule(node, arg, over, adjoint, times)
+
+
 def _is_sure(arg: Expr, over: Axes) -> Expr:
     """Whether a class has more than half of the probability, as at most one has."""
     return b.call("gt", along("softmax", arg, over), NEAR)
@@ -164,6 +170,7 @@ _OF_DIGITS: Mapping[str, Rule] = {
     **RULES,
     "softmax": _by_others(_softmax),
     "softmax_rest": _by_others(_softmax_rest),
+    "log_softmax": _log_softmax_of_digits,
     "log_softmax_rest": _log_softmax_rest_of_digits,
 }
 
