@@ -109,7 +109,8 @@ def _with_coefficient(term: Expr) -> tuple[Fraction, Expr]:
 
 def _angle(node: Call, cosine: Expr, domain: LogDomain) -> Expr | None:
     """The angle between two vectors: of a small one, by half of how far their unit vectors are from each other."""
-    rest = one_minus(cosine, domain) if isinstance(cosine, Reduce) else None
+    is_small_exactly = isinstance(cosine, Reduce) or domain.is_made_of_exponentials(cosine)
+    rest = one_minus(cosine, domain) if is_small_exactly else None
     if rest is None:
         return None
     small = b.mul(b.TWO, b.call("asin", b.call("min", b.call("sqrt", b.mul(NEAR, rest)), b.ONE)))

@@ -151,8 +151,26 @@ def _log_less_exponential(domain: LogDomain, power: Expr, plain: Expr | None = N
     return b.where(tiny, b.add(away, b.mul(NEAR, power)), plain)
 
 
+def log_of_log(domain: LogDomain, log: Expr) -> Expr | None:
+    """log(-log(F)) of a share F, also where F is 1 but for what is too small to be written down."""
+    away = _away_by_name(domain, log)
+    if away is None:
+        return None
+    tiny = b.call("gt", log, b.const(-1e-6))
+    return b.where(tiny, away, b.call("log", b.neg(b.where(tiny, b.const(-1), log))))
+
+
 def _away(domain: LogDomain, power: Expr) -> Expr | None:
     """The logarithm of less a logarithm near 0, log(-log(F)), which is log(1 - F) but for half of 1 - F."""
+    away = _away_by_name(domain, power)
+    if away is not None:
+        return away
+    scaled = domain.scale(b.neg(power))
+    return None if scaled.is_plain else scaled.log
+
+
+def _away_by_name(domain: LogDomain, power: Expr) -> Expr | None:
+    """The same where the logarithm has a name."""
     match power:
         case Const(0):
             return NOTHING
@@ -176,14 +194,16 @@ def _away(domain: LogDomain, power: Expr) -> Expr | None:
         case Reduce(op, arg, over) if op.name == "sum":
             away = _away(domain, arg)
             return None if away is None else reduce("logsumexp", b.spread(away, over), over)
-        case Along(op, (a,), over) if op.name == "log_softmax":
-            return b.sub(along("log_softmax_rest", a, over), b.mul(NEAR, power))
+        case Along(op, (a,), over) if op.name in _RESTS:
+            return b.sub(along(_RESTS[op.name], a, over), b.mul(NEAR, power))
         case Gather(arg, axis, index) if (away := _away(domain, arg)) is not None:
             return Gather(away, axis, index)
         case Rename(arg, old, new) if (away := _away(domain, arg)) is not None:
             return Rename(away, old, new)
-    scaled = domain.scale(b.neg(power))
-    return None if scaled.is_plain else scaled.log
+    return None
+
+
+_RESTS = {"log_softmax": "log_softmax_rest", "log_softmax_rest": "log_softmax"}
 
 
 def _is_sum(expr: Expr) -> bool:

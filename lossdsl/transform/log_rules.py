@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Expr
-from lossdsl.transform.log_difference import difference, log_rest, size_of_difference
+from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired, without_term
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, subtraction
 
@@ -72,7 +72,10 @@ def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
         share = b.call("exp", args[0].children[0])
         return Scaled(b.ONE, log_rest(d, share, d.scale(share)) or b.call("log", expr))
     inner = d.scale(args[0])
-    return Scaled(expr) if inner.is_plain else Scaled(b.neg(inner.factor), inner.power)
+    if not inner.is_plain:
+        return Scaled(b.neg(inner.factor), inner.power)
+    power = log_of_log(d, args[0])
+    return Scaled(expr) if power is None else Scaled(b.ONE, power)
 
 
 def _raised(d: LogDomain, expr: Expr, base: Expr, exponent: Expr) -> Scaled:

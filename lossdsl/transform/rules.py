@@ -70,6 +70,9 @@ RULES = (
     Rule("half-tanh-by-sinh", "sinh(a)/(1 + cosh(a))", "tanh(0.5*a)", point=(("a", 100.0),)),
     Rule("cosh-less-one", "cosh(a) - 1", "2*sinh(0.5*a)^2", point=(("a", 1e-4),), late=True),
     Rule("one-less-cosh", "1 - cosh(a)", "-2*sinh(0.5*a)^2", point=(("a", 1e-4),), late=True),
+    Rule("asin-of-root-of-complement", "asin(sqrt(1 - a))", "acos(sqrt(a))", (("a", UNIT),), point=(("a", 1e-9),)),
+    Rule("atanh-of-complement", "atanh(1 - a)", "0.5*log((2 - a)/a)", point=(("a", 1e-9),)),
+    Rule("atanh-of-share", "atanh(2*a - 1)", "0.5*log(a/(1 - a))", point=(("a", 1e-9),)),
     Rule("quotient-of-squares", "a^2/b^2", "(a/b)^2", point=(("a", 1e25), ("b", 1e25))),
     Rule("expm1-of-softplus", "expm1(softplus(a))", "exp(a)"),  # whose logarithm is known
     Rule("atanh-of-tanh", "atanh(tanh(a))", "a", point=(("a", 20.0),)),
