@@ -163,3 +163,19 @@ def test_a_logit_that_is_nan_is_not_hidden(body, row):
     """It makes the plain formula nan, and so the forms that are used in its place."""
     value, *_ = on_numpy(f"loss f(t: label, x)\n{body}", np.array([0], np.int32), np.array([row], np.float32))
     assert np.isnan(value)
+
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_nan_in_what_is_written_stays_one(place):
+    """Wherever the formula as it is written is nan for it, at 400 digits, the form with more digits is nan as well."""
+    hidden = []
+    for body, label, row in dict((one[0], one) for one in WRITTEN[place::3]).values():
+        if body == "exp(x[0])*exp(-x[0])*x[1]":  # powers that cancel are gone, as x - x is
+            continue
+        logits = [np.nan if at == place else one for at, one in enumerate(row)]
+        expected = Truth(HEADER + body, label).at(logits)[0]
+        value, *_ = on_numpy(HEADER + body, np.array([label], np.int32), np.array([logits], np.float32))
+        if expected != expected and not np.isnan(value):
+            hidden.append((body, logits, value))
+    assert not hidden

@@ -109,8 +109,7 @@ def _with_coefficient(term: Expr) -> tuple[Fraction, Expr]:
 
 def _angle(node: Call, cosine: Expr, domain: LogDomain) -> Expr | None:
     """The angle between two vectors: of a small one, by half of how far their unit vectors are from each other."""
-    is_small_exactly = isinstance(cosine, Reduce) or domain.is_made_of_exponentials(cosine)
-    rest = one_minus(cosine, domain) if is_small_exactly else None
+    rest = one_minus(cosine, domain) if isinstance(cosine, Reduce) else None
     if rest is None:
         return None
     small = b.mul(b.TWO, b.call("asin", b.call("min", b.call("sqrt", b.mul(NEAR, rest)), b.ONE)))
@@ -194,7 +193,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return _of_product(one, other, domain)
         case "abs", (a,):
             return _of_distance(a, domain)
-        case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_positive:
+        case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_nonzero:
             return _of_power(base, exponent, domain)
         case "sqrt", (base,):
             log = domain.log(base)
@@ -347,7 +346,7 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
                 return None
             left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
             return b.add(b.mul(weight, left), b.mul(opposite, right))
-    return None
+    return _of_two(*(share for _, share in terms), domain) if {sign for sign, _ in terms} == {1} else None
 
 
 def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
@@ -367,8 +366,6 @@ def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
         return None if rest is None else b.neg(rest)
     is_settled = [term.is_static for _, term in terms]
     shares = [term for (sign, term), settled in zip(terms, is_settled, strict=True) if not settled and sign > 0]
-    if len(shares) == len(terms) == 2:
-        return _of_two(*shares, domain)
     if len(shares) != 1:
         return None
     (share,) = shares

@@ -20,7 +20,7 @@ from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.log_rules import log_of_part
 from lossdsl.transform.norms import over_norms, root
 from lossdsl.transform.pairs import paired, summands, union
-from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, subtraction, unshifted
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, condition_of, subtraction, unshifted
 
 Rule = Callable[[LogDomain, Call], Expr | None]
 
@@ -323,6 +323,10 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
     """A power with the slope of its logarithm: that of the power itself is 0 times infinity where the base vanishes."""
     if isinstance(base, Call) and base.op.name == "exp":
         return b.call("exp", b.mul(exponent, base.args[0]))
+    apart = _without_condition(domain, base, exponent)
+    if apart is not None:
+        condition, share = apart
+        return b.mul(condition, _raised(domain, _power_of(node, share), share, exponent) or _power_of(node, share))
     whole = b.exact(exponent)
     if not exponent.is_static or (whole is not None and whole >= 1) or domain.is_tame(base):
         return None
@@ -340,6 +344,32 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
     return b.call("via", value, b.where(is_number, log, b.ZERO), b.mul(exponent, value))
 
 
+def _without_condition(domain: LogDomain, base: Expr, exponent: Expr) -> tuple[Expr, Expr] | None:
+    """The number of a condition in a product, whose powers are itself, and what it multiplies."""
+    if not (isinstance(base, Call) and base.op.name == "mul" and domain.known[exponent].is_positive):
+        return None
+    for number, share in (base.args, base.args[::-1]):
+        if condition_of(number) is not None and domain.known[share].is_nonnegative:
+            return number, share
+    return None
+
+
+def _power_of(node: Call, base: Expr) -> Call:
+    """A root or power of another base."""
+    found = b.call(node.op.name, base, *node.args[1:])
+    assert isinstance(found, Call)
+    return found
+
+
+def _acos(domain: LogDomain, node: Call) -> Expr | None:
+    """The angle whose cosine is a probability F, which may be near 1: twice that whose sine is sqrt((1 - F)/2)."""
+    (share,) = node.args
+    if not domain.known[share].is_nonnegative or not domain.is_made_of_exponentials(share):
+        return None
+    rest = one_minus(share, domain)
+    return None if rest is None else b.mul(b.TWO, b.call("asin", b.call("sqrt", b.mul(NEAR, rest))))
+
+
 _RULES: dict[str, Rule] = {
     "log": _log,
     "log1p": _log1p,
@@ -354,4 +384,5 @@ _RULES: dict[str, Rule] = {
     "mul": _product,
     "pow": _power,
     "sqrt": _sqrt,
+    "acos": _acos,
 }

@@ -21,7 +21,7 @@ from lossdsl.transform.scaled import NEAR, condition_of
 Complement = Callable[[Expr], Expr | None]
 
 
-def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Expr | None:
+def of_total(arg: Call, over: Axes, known: Ranges, complement: Complement) -> Expr | None:
     """1 less the sum of some shares, or of shares times probabilities; None for the sum of anything else."""
     if isinstance(arg, Call) and arg.op.name == "where" and arg.args[2] is b.ZERO:
         condition, whole, _ = arg.args
@@ -38,6 +38,66 @@ def of_total(arg: Expr, over: Axes, known: Ranges, complement: Complement) -> Ex
             rest = complement(share) if known[share].within(UNIT) else None
             if rest is not None:
                 return reduce("sum", b.spread(b.mul(weight, rest), over), over)
+    return _of_place(factors, over, known, complement) or _of_roots(arg, over, known)
+
+
+def _of_place(factors: list[Expr], over: Axes, known: Ranges, complement: Complement) -> Expr | None:
+    """1 less a probability at one place, `sum(F*onehot(t))`; where no place is meant, it is 1."""
+    for place, factor in enumerate(factors):
+        condition, others = condition_of(factor), [*factors[:place], *factors[place + 1 :]]
+        if condition is None or not others or not _is_one_place(condition, over):
+            continue
+        share = fold(b.mul, others)
+        rest = complement(share) if known[share].within(UNIT) else None
+        if rest is not None:
+            chosen = b.total(b.spread(b.where(condition, rest, b.ZERO), over), over)
+            return b.add(chosen, b.where(b.anywhere(condition, over), b.ZERO, b.ONE))
+    return None
+
+
+def _is_one_place(condition: Expr, over: Axes) -> bool:
+    """Whether a condition holds for at most one position, as that of a label does."""
+    if not (isinstance(condition, Call) and condition.op.name == "eq"):
+        return False
+    return any(
+        isinstance(one, Position) and frozenset({one.axis}) == over and one.axis not in other.axes
+        for one, other in (condition.args, condition.args[::-1])
+    )
+
+
+def _of_roots(arg: Expr, over: Axes, known: Ranges) -> Expr | None:
+    """1 - sum(sqrt(p*q)) of two distributions as half the square of how far their roots are from each other."""
+    pair = _under_root(arg)
+    if pair is None or not all(_is_whole(one, over, known.units) for one in pair):
+        return None
+    apart = b.sub(*(b.call("sqrt", one) for one in pair))
+    return b.mul(NEAR, reduce("sum", b.power(apart, b.TWO), over))
+
+
+def _under_root(node: Expr) -> tuple[Expr, ...] | None:
+    """p and q of `sqrt(p*q)`, of `sqrt(p)*sqrt(q)`, and of what a root of what may vanish has become."""
+    match node:
+        case Call(op, (value, *_)) if op.name == "via":
+            return _under_root(value)
+        case Call(op, (_, value, Call(small))) if op.name == "where" and small.name == "exp":
+            return _under_root(value)
+        case Call(op, (Call() as inner, *exponent)) if op.name == "sqrt" or (op.name, exponent) == ("pow", [NEAR]):
+            return inner.args if inner.op.name == "mul" else None
+        case Call(op, (one, other)) if op.name == "mul":
+            roots = [_root_of(part) for part in (one, other)]
+            return None if None in roots else tuple(root for root in roots if root is not None)
+    return None
+
+
+def _root_of(node: Expr) -> Expr | None:
+    """What a root is taken of."""
+    match node:
+        case Call(op, (value, *_)) if op.name == "via":
+            return _root_of(value)
+        case Call(op, (_, value, Call(small))) if op.name == "where" and small.name == "exp":
+            return _root_of(value)
+        case Call(op, (inner, *exponent)) if op.name == "sqrt" or (op.name, exponent) == ("pow", [NEAR]):
+            return inner
     return None
 
 
