@@ -65,6 +65,9 @@ LOSSES = st.one_of(
     st.builds("p = {}\n-(1 - p)^{}*log(p)".format, PROBABILITIES, st.sampled_from(["0.5", "1", "2", "1.5"])),
     st.builds("log(1 + {}) - 8*log({})".format, PROBABILITIES, PROBABILITIES),
     st.builds("1 - {}".format, PROBABILITIES),
+    st.builds("p = {}\n{}".format, PROBABILITIES, st.sampled_from(
+        ["1/(p + 0.5) - log(p)", "-log(p) + 1 - p", "p - log(p) - 1", "1 - p - p*log(p)", "log(2 - p)", "p^(-0.5) - 1",
+         "-log(-log(p))", "2*acos(sqrt(p))", "2 - 2*p - 3*log(p)", "exp(1 - p) - 1"])),
 )
 LOGITS = st.lists(
     st.one_of(
@@ -170,7 +173,7 @@ def test_a_logit_that_is_nan_is_not_hidden(body, row):
 def test_a_nan_in_what_is_written_stays_one(place):
     """Wherever the formula as it is written is nan for it, at 400 digits, the form with more digits is nan as well."""
     hidden = []
-    for body, label, row in dict((one[0], one) for one in WRITTEN[place::3]).values():
+    for body, label, row in {one[0]: one for one in WRITTEN[place::3]}.values():
         if body == "exp(x[0])*exp(-x[0])*x[1]":  # powers that cancel are gone, as x - x is
             continue
         logits = [np.nan if at == place else one for at, one in enumerate(row)]

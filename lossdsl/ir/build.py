@@ -26,7 +26,7 @@ from lossdsl.ir.calls import (
     sub,
     where,
 )
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, Slice, Unslice, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, Slice, Unslice, valued, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS
 
@@ -178,6 +178,12 @@ def keeps_axes(expr: Expr, replacements: dict[Expr, Expr]) -> bool:
                 return False
             done[node] = rebuild(node, children)
     return done[expr].axes == expr.axes
+
+
+def varies_with(expr: Expr, on: Iterable[Expr]) -> bool:
+    """Whether the value of one of the nodes `on` counts in `expr`, and not only how long it is."""
+    wanted = set(on)
+    return any(node in wanted for node in valued(expr))
 
 
 def depends(expr: Expr, on: Iterable[Expr]) -> bool:

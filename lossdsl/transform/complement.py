@@ -17,11 +17,11 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
-from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.mulexp import with_exponential, without_choice
-from lossdsl.transform.pairs import FEW, multiplied, paired, summands, summed, without_term
+from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, name_of, prefix, subtraction
 from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
+from lossdsl.transform.sums import FEW, Terms, multiplied, summands, summed, without_term
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
@@ -346,7 +346,8 @@ def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
                 return None
             left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
             return b.add(b.mul(weight, left), b.mul(opposite, right))
-    return _of_two(*(share for _, share in terms), domain) if {sign for sign, _ in terms} == {1} else None
+    (sign, one), (its_sign, other) = terms
+    return _of_two(one, other, domain) if sign == its_sign == 1 else None
 
 
 def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:

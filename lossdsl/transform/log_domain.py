@@ -21,10 +21,9 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import INF, along, reduce
 from lossdsl.transform.log_difference import difference
 from lossdsl.transform.log_rules import RULES
-from lossdsl.transform.logit_shift import Terms
 from lossdsl.transform.lower import largest
-from lossdsl.transform.pairs import summands
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, prefix, unshifted
+from lossdsl.transform.sums import Terms, summands
 
 
 class LogDomain:

@@ -10,8 +10,9 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Expr
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
-from lossdsl.transform.pairs import paired, without_term
+from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, subtraction
+from lossdsl.transform.sums import without_term
 
 if TYPE_CHECKING:
     from lossdsl.transform.log_domain import LogDomain
@@ -33,9 +34,9 @@ def _erfc(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _sinh(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     (a,) = args
-    if not d.is_positive(a):
-        return Scaled(expr)
-    return Scaled(NEAR, b.add(a, b.call("log1mexp", b.mul(b.const(-2), a))))
+    size = a if d.is_positive(a) else b.call("abs", a)
+    factor = NEAR if size is a else b.mul(NEAR, b.call("sign", a))
+    return Scaled(factor, b.add(size, b.call("log1mexp", b.mul(b.const(-2), size))))
 
 
 def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:

@@ -14,9 +14,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce
 from lossdsl.ir.whole import along
+from lossdsl.transform.sums import Terms
 
-Terms = list[tuple[int, Expr]]
-"""The terms of a sum with their signs."""
 Combination = dict[Expr, Fraction]
 """A sum of expressions with exact coefficients; that of `b.ONE` is the constant."""
 
@@ -37,7 +36,7 @@ def without_shift(terms: Terms, units: Collection[Expr]) -> Terms | None:
         for other, (its_sign, element) in enumerate(terms):
             if other == place:
                 continue
-            if not b.depends(element, (logits,)):
+            if not b.varies_with(element, (logits,)):
                 found.append((its_sign, element))
                 continue
             by = _moves(element, logits, total.over, units)
@@ -59,7 +58,7 @@ def _weighed(term: Expr) -> tuple[Expr, Reduce | None]:
     if isinstance(term, Call) and term.op.name == "mul":
         for weight, total in (term.args, term.args[::-1]):
             is_total = isinstance(total, Reduce) and total.op.name == "logsumexp"
-            if is_total and isinstance(total, Reduce) and not b.depends(weight, (total.arg,)):
+            if is_total and isinstance(total, Reduce) and not b.varies_with(weight, (total.arg,)):
                 return weight, total
     return b.ONE, None
 
@@ -86,7 +85,7 @@ def _moves(term: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
 
 def _of_terms(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
     """By how much a sum or negative grows."""
-    parts = [_moves(arg, logits, over, units) if b.depends(arg, (logits,)) else {} for arg in term.args]
+    parts = [_moves(arg, logits, over, units) if b.varies_with(arg, (logits,)) else {} for arg in term.args]
     if any(part is None for part in parts):
         return None
     first, *rest = (part for part in parts if part is not None)
@@ -98,9 +97,9 @@ def _of_terms(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> 
 def _of_multiple(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
     """By how much a product or quotient grows, of which one side has the logits, and the other none of their axes."""
     one, other = term.args
-    if term.op.name == "mul" and b.depends(other, (logits,)):
+    if term.op.name == "mul" and b.varies_with(other, (logits,)):
         one, other = other, one
-    if b.depends(other, (logits,)) or other.axes & over:
+    if b.varies_with(other, (logits,)) or other.axes & over:
         return None
     inner = _moves(one, logits, over, units)
     factor = other if term.op.name == "mul" else b.div(b.ONE, other)
@@ -112,7 +111,7 @@ def _of_sum(arg: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
     if not (isinstance(arg, Call) and arg.op.name == "mul"):
         return None
     for weight, element in (arg.args, arg.args[::-1]):
-        if element is logits and (weight is along("softmax", logits, over) or not b.depends(weight, (logits,))):
+        if element is logits and (weight is along("softmax", logits, over) or not b.varies_with(weight, (logits,))):
             return _total(weight, over, units)
     return None
 

@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import reduce as fold
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce
-from lossdsl.ir.whole import along, reduce
-from lossdsl.transform.logit_shift import Terms, without_shift
-
-FEW = 8
-"""How many terms are looked at together: it may be a sum of sums that are looked at, too."""
-
-
-_SHARED = 4
-"""How often a part of a sum may occur in it, on average: in a tower of sums of itself, each term does 2^n times."""
-
-
-def summands(expr: Expr, most: int | None = None) -> Terms:
-    """The terms of a sum with their signs, in order.
-
-    Of more than `most`, or where the same parts occur again and again, some may be sums themselves.
-    """
-    found: Terms = []
-    stack = [(1, expr)]
-    seen = set[Expr]()
-    while stack:
-        if len(found) + len(stack) > (FEW + _SHARED * len(seen) if most is None else most):
-            return [*found, *reversed(stack)]
-        sign, node = stack.pop()
-        seen.add(node)
-        if isinstance(node, Call) and node.op.name in ("add", "sub", "neg"):
-            signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op.name]
-            stack += reversed(list(zip(signs, node.args, strict=True)))
-        else:
-            found.append((sign, node))
-    return found
+from lossdsl.ir.whole import along
+from lossdsl.transform.logit_shift import without_shift
+from lossdsl.transform.moments import covariance, square_of, squared_difference, weighed_covariance
+from lossdsl.transform.sums import FEW, Terms, coefficient, less, multiplied, summands, summed
 
 
 def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
@@ -66,60 +38,34 @@ def paired(node: Expr, units: Collection[Expr] = ()) -> Expr:
     return node
 
 
-def without_term(total: Expr, term: Expr) -> Expr | None:
-    """A sum without one of its terms, which may be a sum; None if it has no such term."""
-    left = _less(summands(total, FEW), summands(term, FEW))
-    return None if not left else summed(left)
-
-
-def union(node: Expr) -> tuple[Expr, Expr] | None:
-    """F and G of a sum `F + G - F*G`, either of which may be a sum."""
-    terms = summands(node, FEW)
-    for place, (sign, product) in enumerate(terms):
-        factors = multiplied(product) if sign < 0 else []
-        for split, one in enumerate(factors if len(factors) > 1 else []):
-            other = fold(b.mul, [*factors[:split], *factors[split + 1 :]])
-            if _less(terms[:place] + terms[place + 1 :], [(1, one), (1, other)]) == []:
-                return one, other
-    return None
-
-
-def summed(terms: Terms) -> Expr:
-    if not terms:
-        return b.ZERO
-    (sign, first), *rest = terms
-    total = first if sign > 0 else b.neg(first)
-    for sign, term in rest:
-        total = b.add(total, term) if sign > 0 else b.sub(total, term)
-    return total
-
-
 # --- an expression and its logarithm or exponential -----------------------------------------------------------------
 
 
 def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
     """The terms with several as one: `u - log1p(u)`, `u - 1 - log(u)`, `exp(u) - 1 - u`, and `a*log(a/b) - a + b`."""
-    square = _square_of(term)
+    square = square_of(term)
     if square is not None:
-        return _squared_difference(sign, square, rest)
-    log = _logarithm(term)
-    if log is not None and (left := _less(rest, [(-sign, log), (-sign, b.ONE)])) is not None:
-        return [(sign, b.call("expm1mx", log)), *left]
+        return squared_difference(sign, square, rest)
+    power = _logarithm(term)
+    if power is not None and (left := less(rest, [(-sign, power), (-sign, b.ONE)])) is not None:
+        return [(sign, b.call("expm1mx", power)), *left]
     match term:
         case Call(op, (u,)) if op.name == "log":
             for away in ([(-sign, u), (sign, b.ONE)], [(-sign, _from_one(u))]):
-                left = _less(rest, away)
+                left = less(rest, away)
                 if left is not None:
                     return [(sign, _log_less(u)), *left]
+        case Call(op, (a,)) if op.name == "lgamma" and not a.is_static:
+            return _log_binomial(sign, a, rest)
         case Call(op, (u,)) if op.name in ("log1p", "expm1"):
-            left = _less(rest, [(-sign, u)])
+            left = less(rest, [(-sign, u)])
             return None if left is None else [(sign, b.call(f"{op.name}mx", u)), *left]
         case Call(op, (a, Call(log, (Call(div, (above, below)),)))) if (op.name, log.name, div.name) == (
             "mul",
             "log",
             "div",
         ) and above is a:
-            left = _less(rest, [(-sign, a), (sign, below)])
+            left = less(rest, [(-sign, a), (sign, below)])
             return None if left is None else [(-sign, b.mul(a, _log_less(b.div(below, a)))), *left]
     return None
 
@@ -135,80 +81,14 @@ def _logarithm(term: Expr) -> Expr | None:
         case Call(op, (a,)) if op.name in _LOG_OF:
             return b.call(_LOG_OF[op.name], a)
         case Call(op, (one, share)) if op.name == "div" and one is b.ONE:
-            log = _logarithm(share)
-            return None if log is None else b.neg(log)
+            inner = _logarithm(share)
+            return None if inner is None else b.neg(inner)
         case Along(op, (a,), over) if op.name == "softmax":
             return along("log_softmax", a, over)
         case Gather(whole, axis, index):
-            log = _logarithm(whole)
-            return None if log is None else Gather(log, axis, index)
+            inner = _logarithm(whole)
+            return None if inner is None else Gather(inner, axis, index)
     return None
-
-
-def multiplied(node: Expr) -> list[Expr]:
-    """The factors of a product, no more than a few; of a power with the exponent 2, its base twice."""
-    found, stack = list[Expr](), [node]
-    while stack:
-        one = stack.pop()
-        match one:
-            case Call(op, (first, second)) if op.name == "mul" and len(stack) + len(found) < FEW:
-                stack += [second, first]
-            case Call(op, (base, exponent)) if op.name == "pow" and exponent is b.TWO:
-                found += [base, base]
-            case _:
-                found.append(one)
-    return found
-
-
-def _square_of(term: Expr) -> tuple[Expr, Reduce | None] | None:
-    """What is squared in `a^2` or a sum or mean of it, and that aggregate."""
-    total = term if isinstance(term, Reduce) and term.op.name in ("sum", "mean") else None
-    factors = multiplied(term if total is None else total.arg)
-    return (factors[0], total) if len(factors) == 2 and factors[0] is factors[1] else None
-
-
-def _squared_difference(sign: int, square: tuple[Expr, Reduce | None], rest: Terms) -> Terms | None:
-    """The terms with `a^2 - 2*a*c + c^2` as one, and the same of sums: the square of a distance.
-
-    Of operands with the same axes only: distances of pairs are written this way to be a product of matrices.
-    """
-    a, total = square
-
-    def aggregated(product: Expr) -> Expr:
-        return product if total is None else total.rebuilt((product,))
-
-    for place, (opposite, term) in enumerate(rest):
-        other = _square_of(term) if opposite == sign else None
-        if other is None or other[0].axes != a.axes or aggregated(b.power(other[0], b.TWO)) is not term:
-            continue
-        (c, _), others = other, rest[:place] + rest[place + 1 :]
-        for turn, (away, cross) in enumerate(others):
-            if away == -sign and _is_cross(cross, a, c, total):
-                return [(sign, aggregated(b.power(b.sub(a, c), b.TWO))), *others[:turn], *others[turn + 1 :]]
-    return None
-
-
-def _is_cross(term: Expr, a: Expr, c: Expr, total: Reduce | None) -> bool:
-    """Whether a term is `2*a*c`, or twice the sum or mean of `a*c`."""
-    factors = multiplied(term)
-    if total is not None:
-        sums = [one for one in factors if isinstance(one, Reduce)]
-        if len(sums) != 1 or sums[0].op is not total.op or sums[0].over != total.over:
-            return False
-        factors.remove(sums[0])
-        factors += multiplied(sums[0].arg)
-    return len(factors) == 3 and all(one in factors for one in (b.TWO, a, c)) and (a is not c or factors.count(a) == 2)
-
-
-def _less(terms: Terms, taken: Terms) -> Terms | None:
-    """Terms without some of them; None if one is not there."""
-    left = list(terms)
-    for sign, whole in taken:
-        for inner, part in summands(whole):
-            if (sign * inner, part) not in left:
-                return None
-            left.remove((sign * inner, part))
-    return left
 
 
 def _log_less(u: Expr) -> Expr:
@@ -245,13 +125,15 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
         case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
             return _gamma_ratio(a, other)
         case Reduce(op, arg, over) if op.name == "mean":
-            return _covariance(multiplied(arg), -1 if is_sum else 1, other, over)
+            return covariance(multiplied(arg), -1 if is_sum else 1, other, over)
+        case Reduce(op, arg, over) if op.name == "sum":
+            return weighed_covariance(multiplied(arg), -1 if is_sum else 1, other, over)
     return None
 
 
 def _less_power(a: Expr, other: Expr) -> Expr | None:
     """`log(1 + exp(a))` less a multiple of a, or less what is a part of a that is itself such a logarithm."""
-    weight = _coefficient(other, a)
+    weight = coefficient(other, a)
     if weight is not None:
         return _weighed(weight, a)
     rest = _less_of_total(a, other)
@@ -278,40 +160,31 @@ def _less_part(powers: tuple[Expr, ...], part: Expr) -> Expr | None:
     return None
 
 
-def _signed_factors(node: Expr) -> tuple[int, list[Expr]]:
-    """The sign of a product, and its factors without theirs."""
-    sign, found = 1, list[Expr]()
-    for one in multiplied(node):
-        if isinstance(one, Call) and one.op.name == "neg":
-            inner, factors = _signed_factors(one.args[0])
-            sign, found = -sign * inner, found + factors
-        else:
-            found.append(one)
-    return sign, found
-
-
-def _covariance(factors: list[Expr], sign: int, other: Expr, over: Axes) -> Expr | None:
-    """`mean(a*c) - mean(a)*mean(c)` as the mean of what both differ from their means; of two alike, the variance."""
-    if len(factors) != 2 or not all(over <= one.axes for one in factors):
-        return None
-    means = [reduce("mean", one, over) for one in factors]
-    if _signed_factors(other) not in ((sign, means), (sign, means[::-1])):
-        return None
-    if factors[0] is factors[1]:
-        return reduce("var", factors[0], over)
-    left, right = (b.sub(one, mean) for one, mean in zip(factors, means, strict=True))
-    return reduce("mean", b.mul(left, right), over)
-
-
 def _gamma_ratio(a: Expr, other: Expr) -> Expr | None:
     """`lgamma(v + d) - lgamma(v)`, whatever the size of v."""
-    if not (isinstance(other, Call) and other.op.name == "lgamma" and isinstance(a, Call) and a.op.name == "add"):
+    distance = _distance(a, other)
+    return None if distance is None else b.call("lgamma_ratio", other.children[0], distance)
+
+
+def _distance(a: Expr, gamma: Expr) -> Expr | None:
+    """d of `lgamma(v + d)` and `lgamma(v)`."""
+    if not (isinstance(gamma, Call) and gamma.op.name == "lgamma"):
         return None
-    (start,) = other.args
-    for one, difference in (a.args, a.args[::-1]):
-        if one is start:
-            return b.call("lgamma_ratio", start, difference)
-    return None
+    left = less(summands(a, FEW), summands(gamma.args[0], FEW))
+    return summed(left) if left else None
+
+
+def _log_binomial(sign: int, a: Expr, rest: Terms) -> Terms | None:
+    """`lgamma(a) - lgamma(u) - lgamma(v)`, as of a binomial coefficient, by the ratio to the larger of both."""
+    gammas = [term for its_sign, term in rest if its_sign == -sign]
+    pairs = [(one, distance) for one in gammas if (distance := _distance(a, one)) is not None]
+    if len(pairs) != 2:
+        return None
+    (one, to_one), (other, to_other) = pairs
+    u, v = one.children[0], other.children[0]
+    ratio = b.call("lgamma_ratio", b.call("max", u, v), b.where(b.call("ge", u, v), to_one, to_other))
+    left = [term for term in rest if term not in ((-sign, one), (-sign, other))]
+    return [(sign, ratio), (-sign, b.call("lgamma", b.call("min", u, v))), *left]
 
 
 def _whole_softplus(power: Expr, other: Expr) -> Expr | None:
@@ -322,15 +195,6 @@ def _whole_softplus(power: Expr, other: Expr) -> Expr | None:
         is_positive_part = other.op.name == "relu" or b.ZERO in other.args
         if is_positive_part and power in (b.neg(b.call("abs", a)), b.neg(b.call("abs", b.neg(a)))):
             return b.call("softplus", a)
-    return None
-
-
-def _coefficient(product: Expr, of: Expr) -> Expr | None:
-    """What multiplies an expression in a product of two."""
-    if product is of:
-        return b.ONE
-    if isinstance(product, Call) and product.op.name == "mul" and of in product.args:
-        return product.args[0] if product.args[1] is of else product.args[1]
     return None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Expr, Gather
 from lossdsl.ir.whole import along
-from lossdsl.transform.pairs import without_term
+from lossdsl.transform.sums import without_term
 
 _FAMILY = ("softmax", "softmax_rest")
 

@@ -73,6 +73,13 @@ RULES = (
     Rule("asin-of-root-of-complement", "asin(sqrt(1 - a))", "acos(sqrt(a))", (("a", UNIT),), point=(("a", 1e-9),)),
     Rule("atanh-of-complement", "atanh(1 - a)", "0.5*log((2 - a)/a)", point=(("a", 1e-9),)),
     Rule("atanh-of-share", "atanh(2*a - 1)", "0.5*log(a/(1 - a))", point=(("a", 1e-9),)),
+    Rule("asinh", "log(a + sqrt(a^2 + 1))", "asinh(a)", point=(("a", -1e3),)),
+    Rule("root-less-term", "sqrt(a^2 + b) - a", "where(a > 0 and b < a^2, b/(sqrt(a^2 + b) + a), sqrt(a^2 + b) + (-a))",
+         point=(("a", 1e3), ("b", 1.0)), late=True),
+    Rule("root-and-term", "sqrt(a^2 + b) + a", "where(a < 0 and b < a^2, b/(sqrt(a^2 + b) + (-a)), sqrt(a^2 + b) - (-a))",
+         point=(("a", -1e3), ("b", 1.0)), late=True),
+    Rule("root-less-size", "sqrt(a^2 + b) - abs(a)", "where(b < a^2, b/(sqrt(a^2 + b) + abs(a)), sqrt(a^2 + b) + (-abs(a)))",
+         point=(("a", 1e3), ("b", 1.0)), late=True),
     Rule("quotient-of-squares", "a^2/b^2", "(a/b)^2", point=(("a", 1e25), ("b", 1e25))),
     Rule("expm1-of-softplus", "expm1(softplus(a))", "exp(a)"),  # whose logarithm is known
     Rule("atanh-of-tanh", "atanh(tanh(a))", "a", point=(("a", 20.0),)),

@@ -10,7 +10,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce
 from lossdsl.ir.whole import INF
-from lossdsl.transform.pairs import summands
+from lossdsl.transform.sums import summands
 
 NOTHING = Const(-INF)
 """The logarithm of 0."""

@@ -15,15 +15,15 @@ from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Rename
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import may_be_empty, reduce
-from lossdsl.transform.pairs import multiplied, summands
 from lossdsl.transform.scaled import NEAR, condition_of
+from lossdsl.transform.sums import multiplied, summands
 
 Complement = Callable[[Expr], Expr | None]
 
 
 def of_total(arg: Call, over: Axes, known: Ranges, complement: Complement) -> Expr | None:
     """1 less the sum of some shares, or of shares times probabilities; None for the sum of anything else."""
-    if isinstance(arg, Call) and arg.op.name == "where" and arg.args[2] is b.ZERO:
+    if arg.op.name == "where" and arg.args[2] is b.ZERO:
         condition, whole, _ = arg.args
         if _is_whole(whole, over, known.units):
             return reduce("sum", b.spread(b.where(condition, b.ZERO, whole), over), over)

@@ -60,8 +60,8 @@ def _by_others(rule: Rule) -> Rule:
 
 
 def _log_softmax_of_digits(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
-    """By the others where the adjoint has the logits itself, as of a power of p; for soft labels that takes too long."""
-    rule = _by_others(_log_softmax) if b.depends(adjoint, (arg,)) else _log_softmax
+    """By the others where the adjoint has the logits itself, as of a power of p; with soft labels that takes long."""
+    rule = _by_others(_log_softmax) if b.varies_with(adjoint, (arg,)) else _log_softmax
     return rule(node, arg, over, adjoint, times)
 
 
