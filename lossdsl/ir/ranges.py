@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Interpretation
-from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, REALS, Bounds, point
+from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, REALS, UNIT, Bounds, point
 from lossdsl.ir.build import ZERO
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Input, Length, Param, Position, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce
 from lossdsl.ir.inputs import SUM_TO_ONE
 from lossdsl.ir.loss import Loss
 
@@ -44,6 +44,8 @@ class Ranges(Interpretation[Bounds]):
                 return below[0].power(point(2))
             case "sub" if shifted_where(node) is Flag(True):
                 return node.op.image(*below).meet(NONPOSITIVE)
+            case "div" if _is_part(*args) and below[0].is_nonnegative:
+                return node.op.image(*below).meet(UNIT)
             case "where" if args[2] is ZERO and shifted_where(args[1]) is args[0]:
                 return NONPOSITIVE
             case "where":
@@ -55,6 +57,13 @@ class Ranges(Interpretation[Bounds]):
 
     def along(self, node: Along, below: list[Bounds]) -> Bounds:
         return node.op.bounds(below[0])
+
+
+def _is_part(above: Expr, below: Expr) -> bool:
+    """Whether a quotient is that of an element by the sum of all, which is at most 1 if none is negative."""
+    if not (isinstance(below, Reduce) and below.op.name == "sum"):
+        return False
+    return below.arg is (above.arg if isinstance(above, Gather) and above.axis in below.over else above)
 
 
 def agreed(found: Bounds, fact: Bounds) -> Bounds:
