@@ -235,14 +235,24 @@ def errors(got, true, room, largest):
     return found
 
 
-def check(body: str, label: int, row: Sequence[float], value_and_slope: Callable[[str, Any, Any], list[Any]]) -> str:
-    """What a function that takes a text, labels and logits gives, held against the truth; in words, for a report."""
+def check(
+    body: str,
+    label: int,
+    row: Sequence[float],
+    value_and_slope: Callable[[str, Any, Any], list[Any]],
+    contributions: Sequence[Any] = (),
+) -> str:
+    """What a function that takes a text, labels and logits gives, held against the truth; in words, for a report.
+
+    `contributions` are a value and slopes that the slopes are sums of: one is as accurate as the largest of them.
+    """
     truth = Truth(HEADER + body, label)
     true = truth.at(row)
     if not all(truth.m.isfinite(one) and abs(one) < 1e37 for one in true):
         return "a kink, or no value that float32 holds"
     got = value_and_slope(HEADER + body, np.array([label], np.int32), np.array([row], np.float32))
-    worst = errors(got, true, reach(truth, row, true), largest_slope(truth, row, true))
+    largest = max([largest_slope(truth, row, true), *(abs(float(one)) for one in contributions[1:])])
+    worst = errors(got, true, reach(truth, row, true), largest)
     if truth.has_close_choice(row):  # the slopes are those of one piece or the other
         worst = [worst[0], *(0.0 if np.isfinite(float(one)) else np.inf for one in got[1:])]
     told = f"got {got}, right {[float(one) for one in true]}, ulps {worst}"

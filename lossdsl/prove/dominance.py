@@ -70,14 +70,14 @@ class Vector:
 def vector_of(node: Expr) -> Vector | None:
     """The vector of which an expression is the length, or at least the length, by its form; None if it is none.
 
-    `where(norm(u) > 0, norm(u), 1)`, by which a vector is divided that may be 0, is not below its elements either.
+    `where(norm(u) != 0, norm(u), 1)`, by which a vector is divided that may be 0, is not below its elements either.
     """
     match node:
         case Call(op, (Reduce(total, Call(power, (inner, Const(value))), over),)):
             is_norm = op.name == "sqrt" and total.name == "sum" and power.name == "pow" and value == 2
             return Vector(inner, over) if is_norm else None
         case Call(choice, (Call(above, (length, Const(end))), Call() as same, Const(other))):
-            is_guarded = choice.name == "where" and above.name == "gt" and length is same and end == 0 <= other
+            is_guarded = choice.name == "where" and above.name == "ne" and length is same and end == 0 <= other
             return vector_of(same) if is_guarded else None
     return None
 

@@ -260,7 +260,10 @@ def _acos(domain: LogDomain, node: Call) -> Expr | None:
     if not domain.known[share].is_nonnegative or not domain.is_made_of_exponentials(share):
         return None
     rest = one_minus(share, domain)
-    return None if rest is None else b.mul(b.TWO, b.call("asin", b.call("sqrt", b.mul(NEAR, rest))))
+    if rest is None:
+        return None
+    half = b.call("sqrt", b.mul(NEAR, rest))
+    return b.mul(b.TWO, b.call("asin", (_sqrt(domain, half) if isinstance(half, Call) else None) or half))
 
 
 _RULES: dict[str, Rule] = {

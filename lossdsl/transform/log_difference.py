@@ -191,6 +191,9 @@ def _away_by_name(domain: LogDomain, power: Expr) -> Expr | None:
         case Call(op, (condition, one, other)) if op.name == "where":
             first, second = _away(domain, one), _away(domain, other)
             return None if first is None or second is None else b.where(condition, first, second)
+        case Call(op, (one, other)) if op.name in _OPPOSITE:
+            first, second = _away(domain, one), _away(domain, other)
+            return None if first is None or second is None else b.call(_OPPOSITE[op.name], first, second)
         case Reduce(op, arg, over) if op.name == "sum":
             away = _away(domain, arg)
             return None if away is None else reduce("logsumexp", b.spread(away, over), over)
@@ -203,6 +206,7 @@ def _away_by_name(domain: LogDomain, power: Expr) -> Expr | None:
     return None
 
 
+_OPPOSITE = {"max": "min", "min": "max"}
 _RESTS = {"log_softmax": "log_softmax_rest", "log_softmax_rest": "log_softmax"}
 
 

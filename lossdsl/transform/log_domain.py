@@ -205,7 +205,10 @@ class LogDomain:
 
     def added(self, expr: Expr) -> Scaled:
         """A sum as one number: of positive terms by their logarithms, else by one shift for all."""
-        terms = [(sign, self.scale(term)) for sign, term in _apart(summands(expr))]
+        apart = _apart(summands(expr))
+        if len(apart) == 1 and apart[0][0] > 0:
+            return self.scale(apart[0][1])
+        terms = [(sign, self.scale(term)) for sign, term in apart]
         if all(term.is_plain for _, term in terms) or self.is_tame(expr):
             return Scaled(expr)
         if any(sign < 0 for sign, _ in terms):  # a shift would bring no digits back that are lost in a difference
@@ -235,13 +238,16 @@ class LogDomain:
 
 
 def _apart(terms: Terms) -> Terms:
-    """The terms with each exp(a) - 1 as two."""
+    """The terms with each exp(a) - 1 as two, of which one may be taken away."""
     found: Terms = []
     for sign, term in terms:
         if name_of(term) == "expm1":
             found += [(sign, b.call("exp", term.children[0])), (-sign, b.ONE)]
         else:
             found.append((sign, term))
+    if (1, b.ONE) in found and (-1, b.ONE) in found:
+        found.remove((1, b.ONE))
+        found.remove((-1, b.ONE))
     return found
 
 
