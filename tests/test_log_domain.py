@@ -81,14 +81,23 @@ def by_atoms(body: str) -> tuple[str, int]:
     return re.sub("<(.*?)>", own, body), len(atoms)
 
 
+OF_ONE = (
+    "1/(p + 0.5) - log(p)",
+    "-log(p) + 1 - p",
+    "p - log(p) - 1",
+    "1 - p - p*log(p)",
+    "log(2 - p)",
+    "p^(-0.5) - 1",
+    "-log(-log(p))",
+    "2 - 2*p - 3*log(p)",
+    "exp(1 - p) - 1",
+)
 LOSSES = st.one_of(
     st.builds("-log({})".format, PROBABILITIES),
     st.builds("p = {}\n-(1 - p)^{}*log(p)".format, PROBABILITIES, st.sampled_from(["0.5", "1", "2", "1.5"])),
     st.builds("log(1 + {}) - 8*log({})".format, PROBABILITIES, PROBABILITIES),
     st.builds("1 - {}".format, PROBABILITIES),
-    st.builds("p = {}\n{}".format, PROBABILITIES, st.sampled_from(
-        ["1/(p + 0.5) - log(p)", "-log(p) + 1 - p", "p - log(p) - 1", "1 - p - p*log(p)", "log(2 - p)", "p^(-0.5) - 1",
-         "-log(-log(p))", "2 - 2*p - 3*log(p)", "exp(1 - p) - 1"])),
+    st.builds("p = {}\n{}".format, PROBABILITIES, st.sampled_from(OF_ONE)),
 )
 LOGITS = st.lists(
     st.one_of(
@@ -133,7 +142,8 @@ EITHER_SIGN = (
     "log(sum[j]((d + j)^2))",
     "d^3*exp(x[2])",
 )
-PLAIN = st.one_of(PROBABILITIES.map(plain), st.sampled_from(["exp(x[0])", "exp(-x[1])", "x[1]", "x[2]", "t", "0.7", "1"]))
+ORDINARY = st.sampled_from(["exp(x[0])", "exp(-x[1])", "x[1]", "x[2]", "t", "0.7", "1"])
+PLAIN = st.one_of(PROBABILITIES.map(plain), ORDINARY)
 
 
 @settings(max_examples=int(os.environ.get("LOSSDSL_EXAMPLES", "60")), suppress_health_check=list(HealthCheck))

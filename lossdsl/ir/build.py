@@ -26,9 +26,10 @@ from lossdsl.ir.calls import (
     sub,
     where,
 )
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, Slice, Unslice, valued, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, Slice, Unslice, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS
+from lossdsl.ir.traversal import valued
 
 __all__ = [
     "ONE", "TWO", "ZERO", "add", "anywhere", "average", "call", "const", "cut", "depends", "div", "exact", "is_const",

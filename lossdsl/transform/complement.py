@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from itertools import product
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
@@ -17,11 +16,12 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
+from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product
 from lossdsl.transform.mulexp import with_exponential, without_choice
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, name_of, prefix, subtraction
-from lossdsl.transform.shares import difference, of_classes, of_condition, of_total
-from lossdsl.transform.sums import FEW, Terms, multiplied, summands, summed, without_term
+from lossdsl.transform.shares import difference, of_condition, of_total
+from lossdsl.transform.sums import FEW, summands, summed, without_term
 
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
@@ -177,8 +177,8 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             inner = one_minus(a, domain)
             return None if inner is None else b.call("stop", inner)
         case "where", (condition, *pieces):
-            found = [_at_end(piece) or one_minus(piece, domain) for piece in pieces]
-            if None in found or all(map(_at_end, pieces)):
+            found = [at_end(piece) or one_minus(piece, domain) for piece in pieces]
+            if None in found or all(map(at_end, pieces)):
                 return None
             return b.where(condition, *(piece for piece in found if piece is not None))
         case (("max" | "min"), _):
@@ -190,9 +190,9 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "mul", (one, Call(op, (a,))) if one is NEAR and op.name == "erfc":
             return b.mul(NEAR, b.call("erfc", b.neg(a)))
         case "mul", (one, other):
-            return _of_product(one, other, domain)
+            return of_product(one, other, domain)
         case "abs", (a,):
-            return _of_distance(a, domain)
+            return of_distance(a, domain)
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_nonzero:
             return _of_power(base, exponent, domain)
         case "sqrt", (base,):
@@ -201,9 +201,9 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
         case "div", (above, below):
-            return _of_reciprocal(below, domain) if above is b.ONE else _of_quotient(above, below)
+            return _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
         case (("add" | "sub"), _):
-            return _of_mixture(share, domain)
+            return of_mixture(share, domain)
     return None
 
 
@@ -217,15 +217,10 @@ def _of_negative(inner: Call, share: Expr, domain: LogDomain) -> Expr | None:
         case "mul", (one, other):  # of two, one of which is negative as it is written
             for factor, rest in ((one, other), (other, one)):
                 if domain.known[factor].is_nonpositive:
-                    return _of_product(b.neg(factor), rest, domain)
+                    return of_product(b.neg(factor), rest, domain)
         case (("add" | "sub"), _):
-            return _of_mixture(share, domain)
+            return of_mixture(share, domain)
     return None
-
-
-def _at_end(piece: Expr) -> Expr | None:
-    """The complement of 0 and of 1."""
-    return b.ONE if piece is b.ZERO else b.ZERO if piece is b.ONE else None
 
 
 def _of_cosine(product: Call, over: Axes) -> Expr | None:
@@ -259,28 +254,6 @@ _SMALL = Bounds(-2.0, 2.0)
 """What may be the sum of two probabilities: of what is larger, the logarithm has fewer digits than the power."""
 
 
-def _of_distance(difference: Expr, domain: LogDomain) -> Expr | None:
-    """1 - abs(F - G) as the complement of the larger one and the smaller one."""
-    pair = subtraction(difference)
-    if pair is None or not all(domain.known[one].is_nonnegative for one in pair):
-        return None
-    rests = [one_minus(one, domain) for one in pair]
-    if rests == [None, None]:
-        return None
-    first, second = (rest or b.sub(b.ONE, one) for rest, one in zip(rests, pair, strict=True))
-    return b.where(b.call("gt", *pair), b.add(first, pair[1]), b.add(second, pair[0]))
-
-
-def _of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
-    """1 - F*G is (1 - F) + F*(1 - G), whichever sign both have."""
-    if domain.known[one].is_nonpositive and domain.known[other].is_nonpositive:
-        one, other = b.neg(one), b.neg(other)
-    first, second = one_minus(one, domain), one_minus(other, domain)
-    if first is None or second is None:
-        return None
-    return b.add(first, b.mul(one, second))
-
-
 def _of_reciprocal(below: Expr, domain: LogDomain) -> Expr | None:
     """1 - 1/F, of the odds 1/F - 1, is -(1 - F)/F."""
     rest = one_minus(below, domain)
@@ -311,81 +284,3 @@ def _squared_difference(above: Expr, below: Expr) -> Expr | None:
     return b.div(difference, below) if len(summands(difference)) < len(summands(rest)) - 1 else None
 
 
-def _factors(sign: int, term: Expr) -> list[tuple[Expr, Expr]]:
-    """The factors of a product in either order, one of them with the sign; 1 is a factor of what is no product."""
-    pairs: list[tuple[Expr, Expr]] = [(term, b.ONE)]
-    factors = multiplied(term)
-    if len(factors) == 2:
-        first, second = factors
-        pairs += [(first, second), (second, first)]
-        if isinstance(second, Call) and second.op.name == "erfc":  # half of it is a probability
-            pairs.append((b.mul(b.TWO, first), b.mul(NEAR, second)))
-    if sign > 0:
-        return pairs
-    return [turned for one, other in pairs for turned in ((one, b.neg(other)), (b.neg(one), other))]
-
-
-def _of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
-    """1 - (t*F + (1 - t)*G) is t*(1 - F) + (1 - t)*(1 - G); 1 - (1 - F) is F."""
-    others = of_classes(share)
-    if others is not None:
-        return others
-    terms = summands(share)
-    pair = subtraction(share)
-    if pair is not None and pair[0] is b.ONE:
-        return pair[1]
-    shifted = _of_shifted(terms, domain)
-    if shifted is not None:
-        return shifted
-    if len(terms) != 2:
-        return None
-    for (weight, first), (opposite, second) in product(_factors(*terms[0]), _factors(*terms[1])):
-        if _are_opposite(weight, opposite, domain):
-            found = [_at_end(part) or one_minus(part, domain) for part in (first, second)]
-            if found == [None, None]:
-                return None
-            left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
-            return b.add(b.mul(weight, left), b.mul(opposite, right))
-    (sign, one), (its_sign, other) = terms
-    return _of_two(one, other, domain) if sign == its_sign == 1 else None
-
-
-def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
-    """Whether two weights come to 1."""
-    one, two = b.exact(weight), b.exact(other)
-    if one is not None or two is not None:
-        return one is not None and two is not None and one + two == 1
-    is_rest = b.sub(b.ONE, weight) is other or b.sub(b.ONE, other) is weight
-    return is_rest or one_minus(weight, domain) is other or one_minus(other, domain) is weight
-
-
-def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
-    """1 - (F + c) is (1 - F) - c, and 1 - (F - G) is (1 - F) + G; 1 - (2 - F) is -(1 - F)."""
-    if len(terms) == 2 and (1, b.TWO) in terms:
-        sign, share = next(one for one in terms if one != (1, b.TWO))
-        rest = one_minus(share, domain) if sign < 0 else None
-        return None if rest is None else b.neg(rest)
-    is_settled = [term.is_static for _, term in terms]
-    shares = [term for (sign, term), settled in zip(terms, is_settled, strict=True) if not settled and sign > 0]
-    if len(shares) != 1:
-        return None
-    (share,) = shares
-    others = [one for one in terms if one[1] is not share]
-    if not all(term.is_static or domain.known[term].is_nonnegative for _, term in others):
-        return None
-    rest = one_minus(share, domain)
-    if rest is None and any(domain.is_made_of_exponentials(term) for _, term in others):
-        rest = b.sub(b.ONE, share)
-    if rest is None:
-        return None
-    for sign, term in others:
-        rest = b.sub(rest, term) if sign > 0 else b.add(rest, term)
-    return rest
-
-
-def _of_two(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
-    """1 - (F + G) by the complement of the larger one."""
-    first, second = one_minus(one, domain), one_minus(other, domain)
-    if first is None or second is None:
-        return None
-    return b.where(b.call("gt", one, other), b.sub(first, other), b.sub(second, one))
