@@ -34,9 +34,9 @@ def _erfc(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _sinh(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     (a,) = args
-    size = a if d.is_positive(a) else b.call("abs", a)
-    factor = NEAR if size is a else b.mul(NEAR, b.call("sign", a))
-    return Scaled(factor, b.add(size, b.call("log1mexp", b.mul(b.const(-2), size))))
+    if not d.is_positive(a):
+        return Scaled(expr)
+    return Scaled(NEAR, b.add(a, b.call("log1mexp", b.mul(b.const(-2), a))))
 
 
 def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce, walk
 from lossdsl.ir.whole import INF, along, nonzero, reduce
 from lossdsl.transform.scaled import NEAR
 
@@ -60,8 +60,12 @@ def _by_others(rule: Rule) -> Rule:
 
 
 def _log_softmax_of_digits(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
-    """By the others where the adjoint has the logits itself, as of a power of p; with soft labels that takes long."""
-    rule = _by_others(_log_softmax) if b.varies_with(adjoint, (arg,)) else _log_softmax
+    """By the others where the adjoint has the logits itself, as of a power of p; with soft labels that takes long.
+
+    Not in a tower of shares of shares, each of which would be worked out again for every one above.
+    """
+    is_lowest = not any(isinstance(part, Along | Reduce) for part in walk(arg))
+    rule = _by_others(_log_softmax) if is_lowest and b.varies_with(adjoint, (arg,)) else _log_softmax
     return rule(node, arg, over, adjoint, times)
 
 
