@@ -16,7 +16,7 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
-from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product
+from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two
 from lossdsl.transform.mulexp import with_exponential, without_choice
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, name_of, prefix, subtraction
@@ -46,7 +46,7 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
         pair = subtraction(node) if name_of(node) in ("add", "sub") else None
         if pair is None or pair[0] is not b.ONE or name_of(pair[1]) not in ("add", "sub"):
             return node
-        return one_minus(pair[1], domain) or node
+        return one_minus(pair[1], domain) or of_two(pair[1], domain) or node
 
     def by_tangent(node: Expr) -> Expr:  # at last, for a complement reads differences as they are
         return (difference(node) if isinstance(node, Call) and node.op.name in ("add", "sub") else None) or node

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
-from lossdsl.ir.expr import Expr
+from lossdsl.ir.expr import Const, Expr
+from lossdsl.ir.whole import INF
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, subtraction
@@ -123,10 +124,17 @@ def _sqrt(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     return _raised(d, expr, args[0], NEAR)
 
 
+def _of_piece(d: LogDomain, piece: Expr) -> Scaled:
+    """A piece of a choice; 0 and infinity are what a filter leaves to the others of an aggregate."""
+    if isinstance(piece, Const) and piece.value in (0.0, INF):
+        return Scaled(b.ONE, piece if piece.value else NOTHING)
+    return d.scale(piece).by_logarithm
+
+
 def _where(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     condition, *pieces = args
-    found = [Scaled(b.ONE, NOTHING) if b.is_const(piece, 0) else d.scale(piece).by_logarithm for piece in pieces]
-    if all(piece.is_plain or piece.power is NOTHING for piece in found):
+    found = [_of_piece(d, piece) for piece in pieces]
+    if all(piece.is_plain or isinstance(piece.power, Const) for piece in found):
         return Scaled(expr)
     one, other = found
     return Scaled(b.where(condition, one.factor, other.factor), b.where(condition, one.power, other.power))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import product
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Expr
+from lossdsl.ir.expr import Call, Const, Expr
+from lossdsl.ir.whole import INF
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.scaled import NEAR, subtraction
 from lossdsl.transform.shares import of_classes
@@ -17,7 +18,9 @@ def _rest(share: Expr, domain: LogDomain) -> Expr | None:
 
 
 def at_end(piece: Expr) -> Expr | None:
-    """The complement of 0 and of 1."""
+    """The complement of 0, of 1, and of an infinity, which a filter leaves to the others of a largest or smallest."""
+    if isinstance(piece, Const) and abs(piece.value) == INF:
+        return Const(-piece.value)
     return b.ONE if piece is b.ZERO else b.ZERO if piece is b.ONE else None
 
 
@@ -56,8 +59,7 @@ def of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
                 return None
             left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
             return b.add(b.mul(weight, left), b.mul(opposite, right))
-    (sign, one), (its_sign, other) = terms
-    return _of_two(one, other, domain) if sign == its_sign == 1 else None
+    return None
 
 
 def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
@@ -93,8 +95,12 @@ def _of_shifted(terms: Terms, domain: LogDomain) -> Expr | None:
     return rest
 
 
-def _of_two(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
-    """1 - (F + G) by the complement of the larger one."""
+def of_two(total: Expr, domain: LogDomain) -> Expr | None:
+    """1 - (F + G) by the complement of the larger one; not under a logarithm, where both would be worked out."""
+    terms = summands(total, 2)
+    if [sign for sign, _ in terms] != [1, 1]:
+        return None
+    (_, one), (_, other) = terms
     first, second = _rest(one, domain), _rest(other, domain)
     if first is None or second is None:
         return None

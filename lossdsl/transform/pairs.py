@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce
 from lossdsl.ir.whole import along
 from lossdsl.transform.logit_shift import without_shift
@@ -124,6 +125,8 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
             return _whole_softplus(power, other)
         case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
             return _gamma_ratio(a, other)
+        case Call(op, (Reduce(total, a, over),)) if (op.name, total.name) == ("log", "sum") and not is_sum:
+            return _log_of_share(a, over, other)
         case Reduce(op, arg, over) if op.name == "mean":
             return covariance(multiplied(arg), -1 if is_sum else 1, other, over)
         case Reduce(op, arg, over) if op.name == "sum":
@@ -157,6 +160,21 @@ def _less_part(powers: tuple[Expr, ...], part: Expr) -> Expr | None:
         rest = _less_of_total(one, part)
         if rest is not None:
             return b.call("logaddexp", rest, b.sub(other, part))
+    return None
+
+
+def _log_of_share(a: Expr, over: Axes, other: Expr) -> Expr | None:
+    """`log(sum(a)) - log(a)`, or less the logarithm of one element, by what the others have beside it."""
+    if not (isinstance(other, Call) and other.op.name in ("log", "log1p")):
+        return None
+    (part,) = other.args
+    if other.op.name == "log1p" and less(summands(a, FEW), [(1, part)]) == [(1, b.ONE)]:
+        part = a
+    others: Expr = along("others", a, over)
+    if part is a:
+        return b.call("log1p", b.div(others, part))
+    if isinstance(part, Gather) and part.arg is a and over == frozenset({part.axis}):
+        return b.call("log1p", b.div(Gather(others, part.axis, part.index), part))
     return None
 
 
