@@ -92,7 +92,7 @@ def _lgamma_ratio(a, b):
         part = s / (low + k)
         product = product + part + product * part
     tiny = low * 1e30 < s
-    first = {where}(tiny, {log}(s) - {log}(low), {log1p}(s / {where}(tiny, {oneself}, low)))
+    first = {where}(tiny, {log}(s) - {log}(low), {log1p}(s / {where}(tiny | (low == 0.0), {oneself}, low)))
     rise = {where}(small, rise - first - {log1p}(product), rise)
     rise = {where}(direct, {lgamma}(low + {where}(direct, step, {oneself})) - {lgamma}(low), rise)
     return {where}(b < 0.0, -rise, rise)
