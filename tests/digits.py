@@ -155,6 +155,8 @@ WRITTEN = (
     ("log(x[0] + sqrt(x[0]^2 + 1))", 0, (-110.0, 0.0, 1.0)),
     ("p = softmax(x)\nsum(p*x^2) - sum(p*x)^2", 0, (17.0, 0.0, 0.5)),
     ("lgamma(abs(x[0]) + abs(x[1]) + 1) - lgamma(abs(x[0]) + 1) - lgamma(abs(x[1]) + 1)", 0, (50000.0, 1.0, 0.0)),
+    ("a = softplus(x) + 1\nlog(sum(a)) - log(a[t])", 0, (50000.0, 1.0, -50000.0)),
+    ("1 - max[j if j != t](softmax(x)[j])", 1, (17.0, 0.0, 0.5)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 
