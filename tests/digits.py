@@ -157,6 +157,9 @@ WRITTEN = (
     ("lgamma(abs(x[0]) + abs(x[1]) + 1) - lgamma(abs(x[0]) + 1) - lgamma(abs(x[1]) + 1)", 0, (50000.0, 1.0, 0.0)),
     ("a = softplus(x) + 1\nlog(sum(a)) - log(a[t])", 0, (50000.0, 1.0, -50000.0)),
     ("1 - max[j if j != t](softmax(x)[j])", 1, (17.0, 0.0, 0.5)),
+    ("-log(1 - sum[j if j != t](softmax(x)[j]^2))", 1, (30.0, 0.0, -3.0)),
+    ("s = tanh(x)\n-log((1 + s[0])/2)", 0, (-110.0, 0.0, 1.0)),
+    ("s = erf(x/8)\n-log(1 + s[t])", 0, (-110.0, 0.0, 1.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

@@ -200,10 +200,16 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return None if log is None else b.neg(b.call("expm1", b.mul(NEAR, log)))
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
+        case "neg", (Gather() | Rename() | Slice() as inner,):
+            rest = one_minus(b.neg(inner.arg), domain)
+            return None if rest is None else inner.rebuilt((rest, *inner.children[1:]))
         case "div", (above, below):
             return _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
         case (("add" | "sub"), _):
             return of_mixture(share, domain)
+        case "where", (condition, *pieces):
+            found = [one_minus(b.neg(piece), domain) for piece in pieces]
+            return None if None in found else b.where(condition, *(piece for piece in found if piece is not None))
     return None
 
 
@@ -282,5 +288,3 @@ def _squared_difference(above: Expr, below: Expr) -> Expr | None:
     rest = b.sub(below, above)
     difference = paired(rest)
     return b.div(difference, below) if len(summands(difference)) < len(summands(rest)) - 1 else None
-
-

@@ -93,12 +93,13 @@ def _log1p(domain: LogDomain, node: Call) -> Expr | None:
         if found is None or domain.known[share].within(UNIT):
             return found
         return b.where(b.call("lt", b.call("abs", share), NEAR), node, found)  # which may be the logarithm of a sum
-    if domain.known[arg].high <= 1:
+    if domain.known[arg].within(UNIT):
         return None  # log1p of an exponential that cannot overflow is as good
     found = domain.log(b.add(b.ONE, arg))
     if found is None or (isinstance(found, Call) and found.op.name == "softplus"):
         return found
-    return b.where(b.call("lt", arg, b.ONE), node, found)
+    is_far = domain.known[arg].high <= 1  # as a tangent is from 0 near its end at -1
+    return b.where(b.call("gt", arg, b.neg(NEAR)) if is_far else b.call("lt", arg, b.ONE), node, found)
 
 
 def _to_base(base: int) -> Rule:

@@ -13,7 +13,7 @@ from lossdsl.ir.whole import INF
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, subtraction
-from lossdsl.transform.sums import without_term
+from lossdsl.transform.sums import summands, without_term
 
 if TYPE_CHECKING:
     from lossdsl.transform.log_domain import LogDomain
@@ -173,7 +173,7 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     pair = subtraction(expr)
-    found = None if pair is None else _less_condition(d, *pair) or _rest(d, expr, *pair)
+    found = _and_odd(d, expr) if pair is None else _less_condition(d, *pair) or _rest(d, expr, *pair)
     return found or d.near_one(expr, d.chosen(expr, d.added(expr)))
 
 
@@ -188,10 +188,28 @@ def _less_condition(d: LogDomain, share: Expr, other: Expr) -> Scaled | None:
     return Scaled(b.where(condition, b.const(-1), own.factor), b.where(condition, rest, own.power))
 
 
+def _and_odd(d: LogDomain, expr: Expr) -> Scaled | None:
+    """1 + F, as of a tangent, by the complement of -F."""
+    terms = summands(expr, 2)
+    if len(terms) != 2 or (1, b.ONE) not in terms:
+        return None
+    share = next((term for sign, term in terms if sign > 0 and term is not b.ONE), None)
+    return None if share is None else _known_rest(d, b.neg(share))
+
+
+def _known_rest(d: LogDomain, share: Expr) -> Scaled | None:
+    """The complement of what is no probability itself, where that has a logarithm."""
+    rest = d.complement(share, d)
+    found = None if rest is None or name_of(rest) in ("add", "sub") else d.scale(rest)
+    return None if found is None or found.is_plain else found
+
+
 def _rest(d: LogDomain, expr: Expr, one: Expr, share: Expr) -> Scaled | None:
     """1 - F, with its sign as the factor where F may be more than 1."""
-    if one is not b.ONE or d.scale(share).is_plain:
+    if one is not b.ONE:
         return None
+    if d.scale(share).is_plain:
+        return _known_rest(d, share)
     if d.known[share].high <= 1:
         rest = log_rest(d, share, d.scale(share))
         return None if rest is None else Scaled(b.ONE, rest)

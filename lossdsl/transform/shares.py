@@ -27,18 +27,32 @@ def of_total(arg: Call, over: Axes, known: Ranges, complement: Complement) -> Ex
         condition, whole, _ = arg.args
         if _is_whole(whole, over, known.units):
             return reduce("sum", b.spread(b.where(condition, b.ZERO, whole), over), over)
+        parts = _weighed(_with_whole(multiplied(whole), over, known), over, known, complement)
+        if parts is not None:
+            weight, rest = parts
+            return reduce("sum", b.spread(b.where(condition, b.mul(weight, rest), weight), over), over)
     factors = _with_whole(multiplied(arg), over, known)
     for place, weight in enumerate(factors):
         others = [*factors[:place], *factors[place + 1 :]]
         chosen = condition_of(others[0]) if len(others) == 1 and _is_whole(weight, over, known.units) else None
         if chosen is not None:
             return reduce("sum", b.spread(b.where(chosen, b.ZERO, weight), over), over)
+    parts = _weighed(factors, over, known, complement)
+    if parts is not None:
+        return reduce("sum", b.spread(b.mul(*parts), over), over)
+    return _of_place(factors, over, known, complement) or _of_roots(arg, over, known)
+
+
+def _weighed(factors: list[Expr], over: Axes, known: Ranges, complement: Complement) -> tuple[Expr, Expr] | None:
+    """Shares that come to 1, and the complement of the probability that they are multiplied by."""
+    for place, weight in enumerate(factors):
+        others = [*factors[:place], *factors[place + 1 :]]
         if others and _is_whole(weight, over, known.units):
             share = fold(b.mul, others)
             rest = complement(share) if known[share].within(UNIT) else None
             if rest is not None:
-                return reduce("sum", b.spread(b.mul(weight, rest), over), over)
-    return _of_place(factors, over, known, complement) or _of_roots(arg, over, known)
+                return weight, rest
+    return None
 
 
 def _of_place(factors: list[Expr], over: Axes, known: Ranges, complement: Complement) -> Expr | None:
