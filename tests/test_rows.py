@@ -37,6 +37,8 @@ def test_a_built_in_loss_is_called_by_its_name(name):
 
 
 def _declared(one):
+    if len(set(one.domains)) > 1:
+        return "({})".format(", ".join(f"{part.name}: {part.domain}" for part in one.parts))
     words = ", ".join(node.name for node in one.nodes)
     kinds = " ".join(filter(None, (one.domain if one.domain != "real" else "", one.layout or "")))
     name = f"({words})" if len(one.nodes) > 1 else words

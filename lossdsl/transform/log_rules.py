@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
-from lossdsl.ir.expr import Const, Expr
+from lossdsl.ir.expr import Const, Expr, Gather, Rename, Slice
 from lossdsl.ir.whole import INF
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired
@@ -198,10 +198,12 @@ def _and_odd(d: LogDomain, expr: Expr) -> Scaled | None:
 
 
 def _known_rest(d: LogDomain, share: Expr) -> Scaled | None:
-    """The complement of what is no probability itself, where that has a logarithm."""
-    rest = d.complement(share, d)
-    found = None if rest is None or name_of(rest) in ("add", "sub") else d.scale(rest)
-    return None if found is None or found.is_plain else found
+    """The complement of an element of an odd function that ends at 1, as a tangent does."""
+    inner = share
+    while isinstance(inner, Gather | Rename | Slice) or name_of(inner) == "neg":
+        inner = inner.children[0]
+    rest = d.complement(share, d) if name_of(inner) in ("tanh", "erf") else None
+    return None if rest is None else d.scale(rest)
 
 
 def _rest(d: LogDomain, expr: Expr, one: Expr, share: Expr) -> Scaled | None:

@@ -56,7 +56,7 @@ def without_choice(node: Call) -> Expr | None:
         return None
     compared, zero = condition.args
     factors = few_factors(piece)
-    whole = [one for one in factors if isinstance(one, Call) and one.op.name == "mulexp"]
+    whole = [one for one in factors if isinstance(one, Call) and _is_mulexp(one)]
     if zero is not b.ZERO or len(whole) != 1 or not all(_is_linear(one) for one in factors if one not in whole):
         return None
     inside = few_factors(whole[0].args[0])
@@ -72,6 +72,10 @@ def _is_linear(expr: Expr) -> bool:
     return any(isinstance(node, Input) and node.name in (SEED, DIRECTION) for node in walk(expr))
 
 
+def _is_mulexp(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.op.name == "mulexp"
+
+
 def _powers_and_others(node: Expr) -> tuple[list[Expr], list[Expr]]:
     """The exponents among the first factors of a product or quotient, and the other factors."""
     powers, others = list[Expr](), list[Expr]()
@@ -82,12 +86,12 @@ def _powers_and_others(node: Expr) -> tuple[list[Expr], list[Expr]]:
         match one:
             case Call(op, (first, second)) if op.name == "mul" and not is_enough:
                 stack += [second, first]
-            case Call(op, (inner,)) if op.name == "neg" and isinstance(inner, Call):
+            case Call(op, (inner,)) if op.name == "neg" and any(map(_is_mulexp, few_factors(inner, above=True))):
                 stack += [inner, b.const(-1)]
             case Call(op, (above, Call(below, (power,)))) if (op.name, below.name) == ("div", "exp"):
                 powers.append(b.neg(power))
                 stack.append(above)
-            case Call(op, (above, below)) if op.name == "div" and below.is_static and above is not b.ONE:
+            case Call(op, (above, below)) if op.name == "div" and below.is_static and powers and above is not b.ONE:
                 stack += [above, b.div(b.ONE, below)]
             case Call(op, (power,)) if op.name == "exp":
                 powers.append(power)
