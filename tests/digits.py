@@ -160,6 +160,9 @@ WRITTEN = (
     ("-log(1 - sum[j if j != t](softmax(x)[j]^2))", 1, (30.0, 0.0, -3.0)),
     ("s = tanh(x)\n-log((1 + s[0])/2)", 0, (-110.0, 0.0, 1.0)),
     ("s = erf(x/8)\n-log(1 + s[t])", 0, (-110.0, 0.0, 1.0)),
+    ("lgamma(abs(x[0]) + abs(x[1]) + 1) - lgamma(abs(x[0]) + 1) - lgamma(abs(x[1]) + 1)", 0, (1.0, 50000.0, 0.0)),
+    ("lgamma(abs(x[1]) + 1) + lgamma(abs(x[0]) + 1) - lgamma(abs(x[0]) + abs(x[1]) + 2)", 0, (3.0, 3.0, 0.0)),
+    ("log(sum(x)) - log(x[t])", 0, (1e-30, 1e10, 2.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

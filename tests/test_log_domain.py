@@ -187,6 +187,8 @@ def test_infinite_logits_and_classes_that_are_masked_have_plain_values(body, row
     "body, row",
     [
         ("log(max(x[0], exp(x[1])))", (np.nan, 0.0, 1.0)),
+        ("1 - sum(sigmoid(x)*onehot(t))", (1.0, np.nan, 2.0)),
+        ("log(sum(x)) - log(x[t])", (-1.0, -2.0, -2.0)),  # none is there, whatever their quotient is
         ("log(max(x[0], exp(x[1])))", (0.0, np.nan, 1.0)),
         ("log(sum[j if j <= t](exp(x[j])))", (np.nan, 0.0, 1.0)),
         ("-log(cumsum(softmax(x))[t])", (0.0, np.nan, 1.0)),
@@ -199,6 +201,12 @@ def test_a_logit_that_is_nan_is_not_hidden(body, row):
     value, *_ = on_numpy(f"loss f(t: label, x)\n{body}", np.array([0], np.int32), np.array([row], np.float32))
     assert np.isnan(value)
 
+
+
+def test_a_class_of_reference_is_left_where_all_others_are_masked():
+    """-log(exp(-inf)/(1 + 0)): the shares among the others, which would be 0/0, do not come in."""
+    value, *_ = on_numpy(f"{HEADER}log(1 + sum(exp(x))) - x[t]", np.array([0], np.int32), np.full((1, 3), -np.inf))
+    assert value == np.inf
 
 
 @pytest.mark.parametrize("place", range(3))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from fractions import Fraction
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce
-from lossdsl.ir.whole import along
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce
+from lossdsl.ir.whole import INF, along, reduce
 from lossdsl.transform.logit_shift import without_shift
 from lossdsl.transform.moments import covariance, square_of, squared_difference, weighed_covariance
 from lossdsl.transform.sums import FEW, Terms, coefficient, less, multiplied, summands, summed
@@ -56,8 +57,6 @@ def _of_several(sign: int, term: Expr, rest: Terms) -> Terms | None:
                 left = less(rest, away)
                 if left is not None:
                     return [(sign, _log_less(u)), *left]
-        case Call(op, (a,)) if op.name == "lgamma" and not a.is_static:
-            return _log_binomial(sign, a, rest)
         case Call(op, (u,)) if op.name in ("log1p", "expm1"):
             left = less(rest, [(-sign, u)])
             return None if left is None else [(sign, b.call(f"{op.name}mx", u)), *left]
@@ -140,7 +139,11 @@ def _less_power(a: Expr, other: Expr) -> Expr | None:
     if weight is not None:
         return _weighed(weight, a)
     rest = _less_of_total(a, other)
-    return None if rest is None else b.add(rest, b.call("softplus", b.neg(a)))
+    if rest is None:
+        return None
+    is_something = b.call("gt", a, Const(-INF))  # as where all others are masked, and no share is left
+    plain = b.sub(b.call("softplus", a), other)
+    return b.where(is_something, b.add(rest, b.call("softplus", b.neg(a))), plain)
 
 
 def _less_of_total(total: Expr, part: Expr) -> Expr | None:
@@ -164,18 +167,20 @@ def _less_part(powers: tuple[Expr, ...], part: Expr) -> Expr | None:
 
 
 def _log_of_share(a: Expr, over: Axes, other: Expr) -> Expr | None:
-    """`log(sum(a)) - log(a)`, or less the logarithm of one element, by what the others have beside it."""
+    """`log(sum(a)) - log(a)`, or less the logarithm of one element, by what the others have, where that is less."""
     if not (isinstance(other, Call) and other.op.name in ("log", "log1p")):
         return None
     (part,) = other.args
     if other.op.name == "log1p" and less(summands(a, FEW), [(1, part)]) == [(1, b.ONE)]:
         part = a
     others: Expr = along("others", a, over)
-    if part is a:
-        return b.call("log1p", b.div(others, part))
     if isinstance(part, Gather) and part.arg is a and over == frozenset({part.axis}):
-        return b.call("log1p", b.div(Gather(others, part.axis, part.index), part))
-    return None
+        others = Gather(others, part.axis, part.index)
+    elif part is not a:
+        return None
+    is_less = b.call("lt", b.call("abs", others), part)  # else nothing cancels, and the quotient may overflow
+    plain = b.sub(b.call("log", reduce("sum", a, over)), other)
+    return b.where(is_less, b.call("log1p", b.div(others, part)), plain)
 
 
 def _gamma_ratio(a: Expr, other: Expr) -> Expr | None:
@@ -188,11 +193,35 @@ def _distance(a: Expr, gamma: Expr) -> Expr | None:
     """d of `lgamma(v + d)` and `lgamma(v)`."""
     if not (isinstance(gamma, Call) and gamma.op.name == "lgamma"):
         return None
-    left = less(summands(a, FEW), summands(gamma.args[0], FEW))
-    return summed(left) if left else None
+    (more, number), (fewer, its_number) = (_without_numbers(one) for one in (a, gamma.args[0]))
+    left, rest = less(more, fewer), number - its_number
+    if left is None or not (left or rest):
+        return None
+    return b.add(summed(left), b.const(rest)) if rest else summed(left)
 
 
-def _log_binomial(sign: int, a: Expr, rest: Terms) -> Terms | None:
+def _without_numbers(total: Expr) -> tuple[Terms, Fraction]:
+    """The terms of a sum that are no numbers, and the sum of those that are."""
+    terms = [(sign, term, b.exact(term)) for sign, term in summands(total, FEW)]
+    number = sum((sign * value for sign, _, value in terms if value is not None), Fraction(0))
+    return [(sign, term) for sign, term, value in terms if value is None], number
+
+
+def log_binomial(node: Expr) -> Expr | None:
+    """A sum with the logarithm of a binomial coefficient of real numbers, or of a beta function, that keeps digits.
+
+    To be looked for before the sums inside of it, of which the first two terms are a pair, too.
+    """
+    terms = summands(node, FEW)
+    for place, (sign, term) in enumerate(terms if len(terms) > 2 else []):
+        if isinstance(term, Call) and term.op.name == "lgamma" and not term.is_static:
+            found = _of_three(sign, term.args[0], terms[:place] + terms[place + 1 :])
+            if found is not None:
+                return summed(found)
+    return None
+
+
+def _of_three(sign: int, a: Expr, rest: Terms) -> Terms | None:
     """`lgamma(a) - lgamma(u) - lgamma(v)`, as of a binomial coefficient, by the ratio to the larger of both."""
     gammas = [term for its_sign, term in rest if its_sign == -sign]
     pairs = [(one, distance) for one in gammas if (distance := _distance(a, one)) is not None]
@@ -200,9 +229,10 @@ def _log_binomial(sign: int, a: Expr, rest: Terms) -> Terms | None:
         return None
     (one, to_one), (other, to_other) = pairs
     u, v = one.children[0], other.children[0]
-    ratio = b.call("lgamma_ratio", b.call("max", u, v), b.where(b.call("ge", u, v), to_one, to_other))
+    is_larger = b.call("ge", u, v)  # one choice for all three: of equals, max and min would both take the first
+    ratio = b.call("lgamma_ratio", b.where(is_larger, u, v), b.where(is_larger, to_one, to_other))
     left = [term for term in rest if term not in ((-sign, one), (-sign, other))]
-    return [(sign, ratio), (-sign, b.call("lgamma", b.call("min", u, v))), *left]
+    return [(sign, ratio), (-sign, b.call("lgamma", b.where(is_larger, v, u))), *left]
 
 
 def _whole_softplus(power: Expr, other: Expr) -> Expr | None:

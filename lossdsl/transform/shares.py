@@ -64,7 +64,7 @@ def _of_place(factors: list[Expr], over: Axes, known: Ranges, complement: Comple
         share = fold(b.mul, others)
         rest = complement(share) if known[share].within(UNIT) else None
         if rest is not None:
-            chosen = b.total(b.spread(b.where(condition, rest, b.ZERO), over), over)
+            chosen = b.total(b.spread(b.mul(factor, rest), over), over)  # a nan elsewhere makes the sum nan, too
             return b.add(chosen, b.where(b.anywhere(condition, over), b.ZERO, b.ONE))
     return None
 
