@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lossdsl.targets import numpy_code, pairs_jax, source_layout, special
+from lossdsl.targets import arguments, numpy_code, pairs_jax, special
 from lossdsl.targets.numpy_code import NumpyPrinter
 
 _NAMES = {"np": "jnp", "special": "jsp"}
@@ -37,15 +37,7 @@ def renamed(tree: ast.AST) -> None:
 
 
 def _helper(text: str) -> str:
-    text = re.sub(r"\bspecial\.", "jsp.", re.sub(r"\bnp\.", "jnp.", text))
-    text = text.replace(', kind="stable"', "")
-    return re.sub(r"^(.*)\(\n +(.*\w.*[^,])\n +\)$", _on_one_line, text, flags=re.MULTILINE)
-
-
-def _on_one_line(found: re.Match[str]) -> str:
-    """A call without its line breaks, if a line has room for it."""
-    flat = f"{found[1]}({found[2]})"
-    return flat if len(flat) <= source_layout.WIDTH else found[0]
+    return re.sub(r"\bnp\.", "jnp.", text)
 
 
 _BLOCKS = '''
@@ -174,7 +166,9 @@ IMPORTS = {
     "jsp": "import jax.scipy.special as jsp",
 }
 HELPERS = {
-    **{name: _helper(text) for name, text in numpy_code.HELPERS.items()},
+    **special.helpers(special.JAX),
+    **arguments.HELPERS,
+    **{name: _helper(text) for name, text in numpy_code.OWN.items()},
     "_array": _ARRAY,
     "_in_blocks": _BLOCKS,
     "_is_known": _KNOWN,
@@ -183,5 +177,4 @@ HELPERS = {
     "_steps": _STEPS,
     "_real": _REAL,
     **pairs_jax.HELPERS,
-    **special.helpers(special.JAX),
 }

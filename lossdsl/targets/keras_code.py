@@ -95,11 +95,6 @@ def _norm(a, axis=None, keepdims=False):
     found = _root(ops.sum(ops.square(a / top), axis=axis, keepdims=keepdims))
     return ops.reshape(top, ops.shape(found)) * found
 ''',
-    "_vector": '''
-def _vector(a, x):
-    """A vector; one number stands for all of the last axis."""
-    return ops.broadcast_to(a, ops.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
-''',
     "_masked": '''
 def _masked(a, mask, harmless):
     """`a` with a harmless number wherever the mask is off."""
@@ -125,30 +120,6 @@ def _real(a):
     a = ops.convert_to_tensor(a)
     is_real = keras.backend.is_float_dtype(keras.backend.standardize_dtype(a.dtype))
     return a if is_real else ops.cast(a, keras.config.floatx())
-''',
-    "_in_blocks": '''
-def _in_blocks(function, combined, joined, lengths, *tensors):
-    """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
-    (first, axis), known = (
-        tensors[0],
-        all(isinstance(length, int) for length in lengths),
-    )
-    if not known or math.prod(lengths) <= 2**22:
-        return function(*(a for a, _ in tensors))
-    step = max(1, first.shape[axis] * 2**20 // math.prod(lengths))
-    found = []
-    for start in range(0, first.shape[axis], step):
-        part = function(
-            *(a[(*[slice(None)] * k, slice(start, start + step))] for a, k in tensors)
-        )
-        found = (
-            [part]
-            if not found
-            else [combined(found[0], part)]
-            if combined
-            else [*found, part]
-        )
-    return found[0] if combined else ops.concatenate(found, axis=joined)
 ''',
     "_mean": '''
 def _mean(a, axis, keepdims=False):
@@ -206,56 +177,6 @@ def _along(function, tensors, first, count):
         for a in tensors
     ]
     return ops.reshape(ops.moveaxis(function(*moved), -1, first), shape)
-''',
-    "_cumsum": '''
-def _cumsum(a, first, count, reverse):
-    """Running sums along axes, from the end if `reverse`."""
-    if reverse:
-        return _along(
-            lambda a: ops.flip(ops.cumsum(ops.flip(a, -1), axis=-1), -1),
-            [a],
-            first,
-            count,
-        )
-    return _along(lambda a: ops.cumsum(a, axis=-1), [a], first, count)
-''',
-    "_rank": '''
-def _rank(a, first, count):
-    """1 for the largest, 2 for the next; the first of several comes first."""
-    order = lambda a: ops.argsort(ops.argsort(-a, axis=-1), axis=-1)
-    return _along(lambda a: ops.cast(order(a) + 1, a.dtype), [a], first, count)
-''',
-    "_dft_cos": '''
-def _dft_cos(a, first, count):
-    """Sums with cosines, the real part of the discrete Fourier transform."""
-    return _along(lambda a: ops.fft((a, ops.zeros_like(a)))[0], [a], first, count)
-''',
-    "_dft_sin": '''
-def _dft_sin(a, first, count):
-    """Sums with sines."""
-    return _along(lambda a: -ops.fft((a, ops.zeros_like(a)))[1], [a], first, count)
-''',
-    "_sort": '''
-def _sort(a, key, first, count):
-    """`a` in ascending order of `key`."""
-    order = lambda key: ops.argsort(key, axis=-1)
-    return _along(
-        lambda a, key: ops.take_along_axis(a, order(key), axis=-1),
-        [a, key],
-        first,
-        count,
-    )
-''',
-    "_unsort": '''
-def _unsort(a, key, first, count):
-    """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
-    order = lambda key: ops.argsort(ops.argsort(key, axis=-1), axis=-1)
-    return _along(
-        lambda a, key: ops.take_along_axis(a, order(key), axis=-1),
-        [a, key],
-        first,
-        count,
-    )
 ''',
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lossdsl.targets import bessel_functions, gamma_functions, incomplete_functions, normal_functions
+from lossdsl.targets import axis_functions, bessel_functions, gamma_functions, incomplete_functions, normal_functions
 
 _TEXTS = {
     "_log_cosh": '''
@@ -157,6 +157,7 @@ def _hypot1(a):
     part = {where}(large, {oneself}, a)
     return {where}(large, size, {sqrt}(1.0 + part * part))
 ''',
+    **axis_functions.TEXTS,
     **gamma_functions.TEXTS,
     **normal_functions.TEXTS,
     **bessel_functions.TEXTS,
@@ -203,6 +204,7 @@ def _plain(prefix: str, *functions: str) -> dict[str, str]:
 _COMMON = ("abs", "exp", "expm1", "floor", "log", "log1p", "maximum", "minimum", "round", "sqrt", "tanh")
 _PLAIN_NUMBERS = {"one": "1.0", "zero": "0.0", "oneself": "1.0"}
 NUMPY = {
+    **axis_functions.NUMPY,
     **_plain("np", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     **_PLAIN_NUMBERS,
     "fraction": "a - np.floor(a)",
@@ -210,6 +212,7 @@ NUMPY = {
     "minus_size": "np.where(right, -a, a)",
 }
 TENSORFLOW = {
+    **axis_functions.TENSORFLOW,
     **_plain("tf.math", *_COMMON, "erfc"),
     "fraction": "a - tf.math.floor(a)",
     "lgamma": "_lgamma",
@@ -220,6 +223,7 @@ TENSORFLOW = {
     "minus_size": "tf.math.minimum(-a, a)",  # written as in the rows of softplus and log_sigmoid, it is computed once
 }
 JAX = {
+    **axis_functions.JAX,
     **_plain("jnp", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     **_PLAIN_NUMBERS,
     "fraction": "a - jnp.floor(a)",
@@ -227,6 +231,7 @@ JAX = {
     "minus_size": "jnp.where(right, -a, a)",
 }
 TORCH = {
+    **axis_functions.TORCH,
     **_plain("torch", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     "fraction": "torch.frac(a)",
     "lgamma": "_lgamma",
@@ -234,6 +239,7 @@ TORCH = {
     "one": "torch.ones_like(a)",
 }
 KERAS = {
+    **axis_functions.KERAS,
     **_plain("ops", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
     **_PLAIN_NUMBERS,
     "fraction": "a - ops.floor(a)",

@@ -112,11 +112,6 @@ def _carried(*arguments):
     return _value(*arguments), gradient
 '''
 HELPERS = special.helpers(special.TENSORFLOW) | arguments.HELPERS | pairs_tensorflow.HELPERS | {
-    "_vector": '''
-def _vector(a, x):
-    """A vector; one number stands for all of the last axis."""
-    return tf.broadcast_to(a, tf.shape(x)[-1:]) if tuple(a.shape) in ((), (1,)) else a
-''',
     "_is_known": '''
 def _is_known(*numbers):
     """Whether numbers can be compared now; in a graph, those that it computes cannot."""
@@ -350,54 +345,10 @@ def _cumsum(a, first, count, reverse):
         lambda a: tf.math.cumsum(a, axis=-1, reverse=reverse), [a], first, count
     )
 ''',
-    "_rank": '''
-def _rank(a, first, count):
-    """1 for the largest, 2 for the next; the first of several comes first."""
-    order = lambda a: tf.argsort(
-        tf.argsort(-a, axis=-1, stable=True), axis=-1, stable=True
-    )
-    return _along(lambda a: tf.cast(order(a) + 1, a.dtype), [a], first, count)
-''',
     "_dft": '''
 def _dft(a):
     """The discrete Fourier transform along the last axis."""
     kind = tf.complex128 if a.dtype == tf.float64 else tf.complex64
     return tf.signal.fft(tf.cast(a, kind))
-''',
-    "_dft_cos": '''
-def _dft_cos(a, first, count):
-    """Sums with cosines, the real part of the discrete Fourier transform."""
-    real = lambda a: tf.cast(tf.math.real(_dft(a)), a.dtype)
-    return _along(real, [a], first, count)
-''',
-    "_dft_sin": '''
-def _dft_sin(a, first, count):
-    """Sums with sines."""
-    imag = lambda a: tf.cast(-tf.math.imag(_dft(a)), a.dtype)
-    return _along(imag, [a], first, count)
-''',
-    "_sort": '''
-def _sort(a, key, first, count):
-    """`a` in ascending order of `key`."""
-    order = lambda key: tf.argsort(key, axis=-1, stable=True)
-    return _along(
-        lambda a, key: tf.gather(a, order(key), batch_dims=len(a.shape) - 1),
-        [a, key],
-        first,
-        count,
-    )
-''',
-    "_unsort": '''
-def _unsort(a, key, first, count):
-    """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
-    order = lambda key: tf.argsort(
-        tf.argsort(key, axis=-1, stable=True), axis=-1, stable=True
-    )
-    return _along(
-        lambda a, key: tf.gather(a, order(key), batch_dims=len(a.shape) - 1),
-        [a, key],
-        first,
-        count,
-    )
 ''',
 }

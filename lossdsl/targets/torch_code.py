@@ -158,11 +158,6 @@ def _norm(a, dim=None, keepdim=False):
     found = _root(torch.sum(torch.square(a / top), dim=dim, keepdim=keepdim))
     return top.reshape(found.shape) * found
 ''',
-    "_vector": '''
-def _vector(a, x):
-    """A vector; one number stands for all of the last axis."""
-    return torch.broadcast_to(a, x.shape[-1:]) if tuple(a.shape) in ((), (1,)) else a
-''',
     "_is_known": '''
 def _is_known(*numbers):
     """Whether all are plain numbers; a tensor is not waited for."""
@@ -249,78 +244,10 @@ def _unslice(a, axis, count, start):
     widths = [0, 0] * (-axis - 1) + [first, count - first - a.shape[axis]]
     return torch.nn.functional.pad(a, widths)
 ''',
-    "_along": '''
-def _along(function, tensors, first, count):
-    """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
-    tensors = torch.broadcast_tensors(*tensors)
-    shape = tensors[0].shape
-    first = first % len(shape)
-    joined = (
-        *shape[:first],
-        math.prod(shape[first : first + count]),
-        *shape[first + count :],
-    )
-    moved = [torch.movedim(a.reshape(joined), first, -1) for a in tensors]
-    return torch.movedim(function(*moved), -1, first).reshape(shape)
-''',
-    "_cumsum": '''
-def _cumsum(a, first, count, reverse):
-    """Running sums along axes, from the end if `reverse`."""
-    if reverse:
-        return _along(
-            lambda a: torch.flip(torch.cumsum(torch.flip(a, [-1]), dim=-1), [-1]),
-            [a],
-            first,
-            count,
-        )
-    return _along(lambda a: torch.cumsum(a, dim=-1), [a], first, count)
-''',
-    "_rank": '''
-def _rank(a, first, count):
-    """1 for the largest, 2 for the next; the first of several comes first."""
-    order = lambda a: torch.argsort(
-        torch.argsort(-a, dim=-1, stable=True), dim=-1, stable=True
-    )
-    return _along(lambda a: (order(a) + 1).to(a.dtype), [a], first, count)
-''',
     "_dft": '''
 def _dft(a):
     """The discrete Fourier transform along the last axis, of 16-bit numbers in 32."""
     return torch.fft.fft(a if a.dtype == torch.float64 else a.float(), dim=-1)
-''',
-    "_dft_cos": '''
-def _dft_cos(a, first, count):
-    """Sums with cosines, the real part of the discrete Fourier transform."""
-    return _along(lambda a: torch.real(_dft(a)).to(a.dtype), [a], first, count)
-''',
-    "_dft_sin": '''
-def _dft_sin(a, first, count):
-    """Sums with sines."""
-    return _along(lambda a: -torch.imag(_dft(a)).to(a.dtype), [a], first, count)
-''',
-    "_sort": '''
-def _sort(a, key, first, count):
-    """`a` in ascending order of `key`."""
-    order = lambda key: torch.argsort(key, dim=-1, stable=True)
-    return _along(
-        lambda a, key: torch.take_along_dim(a, order(key), dim=-1),
-        [a, key],
-        first,
-        count,
-    )
-''',
-    "_unsort": '''
-def _unsort(a, key, first, count):
-    """`a`, which is in ascending order of `key`, back in the order of `key` itself."""
-    order = lambda key: torch.argsort(
-        torch.argsort(key, dim=-1, stable=True), dim=-1, stable=True
-    )
-    return _along(
-        lambda a, key: torch.take_along_dim(a, order(key), dim=-1),
-        [a, key],
-        first,
-        count,
-    )
 ''',
 }
 
