@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of
+from lossdsl.cli.named import add_one_loss, add_output, add_parameters, one_loss, program_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.cli.terminal import deliver
 from lossdsl.errors import near_miss
@@ -28,9 +28,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--target", default="numpy", metavar="TARGET", help=f"{listed(TARGETS, 'or')} (by default numpy)"
     )
-    parser.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="the value that a parameter has by default"
-    )
+    add_parameters(parser, "the value that a parameter has by default")
     parser.set_defaults(run=run)
 
 

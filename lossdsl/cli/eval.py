@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of, value_of
+from lossdsl.cli.named import add_one_loss, add_output, add_parameters, one_loss, program_of, value_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.cli.terminal import deliver
 from lossdsl.errors import LossError, did_you_mean
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     parser.add_argument("inputs", nargs="*", metavar="INPUT=VALUE", help="a number or a list, as in t=0 x='[1, 2]'")
     parser.add_argument("--grad", action="store_true", help="print the gradient, too")
     parser.add_argument("--wrt", metavar="INPUT", help="the input that the gradient is in (by default the prediction)")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="the value of a parameter")
+    add_parameters(parser, "the value of a parameter")
     parser.set_defaults(run=run)
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of
+from lossdsl.cli.named import add_one_loss, add_output, add_parameters, one_loss, program_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.cli.terminal import deliver
 from lossdsl.errors import did_you_mean
@@ -44,13 +44,7 @@ def add(commands: Any) -> None:
         metavar="FORM",
         help="formula, latex, numpy, tensorflow, jax, torch, keras or javascript (by default formula)",
     )
-    parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of a parameter; in code, its default",
-    )
+    add_parameters(parser, "the value of a parameter; in code, its default")
     parser.set_defaults(run=run)
 
 

@@ -179,6 +179,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="PATH", help="write it into this file, as UTF-8")
 
 
+def add_parameters(parser: argparse.ArgumentParser, told: str, form: str = "NAME=VALUE") -> None:
+    """Adds the values of parameters."""
+    parser.add_argument("--param", action="append", default=[], metavar=form, help=told)
+
+
 def one_loss(given: str, key: str | None) -> Source | Described:
     """The loss that an argument and the key beside it name. Raises LossError, WrongUse if it is not one."""
     is_yaml = Path(given).suffix in _YAML

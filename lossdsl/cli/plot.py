@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import Unread, losses, refuse_other_kinds, split, value_of
+from lossdsl.cli.named import Unread, add_parameters, losses, refuse_other_kinds, split, value_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.errors import did_you_mean
 from lossdsl.source import Source
@@ -47,12 +47,8 @@ def add(commands: Any) -> None:
         formats.add_argument(
             f"--{name}", dest="format", action="store_const", const=name, help=f"without -o: as {name.upper()}"
         )
-    parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE[,VALUE…]",
-        help="the value of a parameter; several values are drawn as a family of curves",
+    add_parameters(
+        parser, "the value of a parameter; several values are drawn as a family of curves", "NAME=VALUE[,VALUE…]"
     )
     parser.add_argument(
         "--range", nargs=2, type=number, metavar=("LOW", "HIGH"), help="what is drawn of the horizontal axis"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lossdsl.cli.named import add_one_loss, add_output, one_loss, program_of
+from lossdsl.cli.named import add_one_loss, add_output, add_parameters, one_loss, program_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.cli.terminal import deliver
 from lossdsl.errors import near_miss
@@ -34,13 +34,7 @@ def add(commands: Any) -> None:
     add_one_loss(parser)
     add_output(parser)
     parser.add_argument("--stage", default="loss", metavar="STAGE", help="the stage (by default loss)")
-    parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of a parameter; those of kind bool and int change what is made of a loss",
-    )
+    add_parameters(parser, "the value of a parameter; those of kind bool and int change what is made of a loss")
     parser.set_defaults(run=run)
 
 

@@ -56,6 +56,29 @@ def anywhere(condition: Expr, over: Axes) -> Expr:
     return Reduce(AGGREGATES["any"], condition, present) if present else condition
 
 
+def moved_condition(node: Expr, condition: Expr) -> Expr:
+    """The condition of a node, from that of what it moves or gathers: of a gathered axis one position is enough."""
+    match node:
+        case Reduce(_, _, over) | Along(_, _, over):
+            return anywhere(condition, over)
+        case Slice(_, axis) | Unslice(_, _, axis) | Gather(_, axis):
+            return anywhere(condition, frozenset({axis}))
+        case Rename(_, old, new):
+            counts = anywhere(condition, frozenset({new}))
+            return Rename(counts, old, new) if old in counts.axes else counts
+    return condition
+
+
+def squared(node: Expr) -> Expr | None:
+    """What a node is the square of, in whichever way it is written."""
+    match node:
+        case Call(op, (base, *exponent)) if op.name == "square" or (op.name == "pow" and exponent == [TWO]):
+            return base
+        case Call(op, (one, other)) if op.name == "mul" and one is other:
+            return one
+    return None
+
+
 def length(expr: Expr, over: Axes) -> Expr:
     """How many positions `expr` has along axes, measured on small parts that have them, if it can on no count."""
     known = [axis.size for axis in over if axis.size is not None]

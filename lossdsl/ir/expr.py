@@ -202,9 +202,8 @@ class Along(Expr):
         return Along(self.op, children, self.over, self.reverse)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Rename(Expr):
-    """`arg` with the axis `old` called `new`. Where `arg` has `new` already, the diagonal of the two."""
+class _Moved(Expr):
+    """The elements of `arg` at other places: of its axis `old` at those of `new`, unless a subclass says more."""
 
     arg: Expr
     old: Axis
@@ -221,6 +220,15 @@ class Rename(Expr):
     @cached_property
     def kind(self) -> Kind:
         return self.arg.kind
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rename(_Moved):
+    """`arg` with the axis `old` called `new`. Where `arg` has `new` already, the diagonal of the two."""
+
+    arg: Expr
+    old: Axis
+    new: Axis
 
     @property
     def is_diagonal(self) -> bool:
@@ -255,7 +263,7 @@ class Gather(Expr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Slice(Expr):
+class Slice(_Moved):
     """The elements of the axis `old` from `start` on, as many as the axis `new` has, which takes its place.
 
     A negative start counts from the end of an axis whose length is not known; `new` then has a `size`.
@@ -267,18 +275,6 @@ class Slice(Expr):
     start: int
 
     @property
-    def children(self) -> tuple[Expr, ...]:
-        return (self.arg,)
-
-    @cached_property
-    def axes(self) -> Axes:
-        return (self.arg.axes - {self.old}) | {self.new}
-
-    @cached_property
-    def kind(self) -> Kind:
-        return self.arg.kind
-
-    @property
     def bounds(self) -> tuple[int | None, int | None]:
         """The start and stop of the slice as Python writes them."""
         return slice_bounds(self.old, self.new, self.start)
@@ -288,7 +284,7 @@ class Slice(Expr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Unslice(Expr):
+class Unslice(_Moved):
     """Zeros along the axis `new` of `like`, but `arg` from `start` on, along its axis `old`: the transpose of Slice."""
 
     arg: Expr
@@ -300,10 +296,6 @@ class Unslice(Expr):
     @property
     def children(self) -> tuple[Expr, ...]:
         return (self.arg, self.like)
-
-    @cached_property
-    def axes(self) -> Axes:
-        return (self.arg.axes - {self.old}) | {self.new}
 
     def rebuilt(self, children: tuple[Expr, ...]) -> Expr:
         return Unslice(children[0], children[1], self.old, self.new, self.start)

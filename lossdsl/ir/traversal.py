@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from lossdsl.ir.expr import Expr, Length, walk
 
@@ -18,6 +18,23 @@ def valued(root: Expr) -> Iterable[Expr]:
             yield node
             if not isinstance(node, Length):
                 stack.extend(node.children)
+
+
+def within(root: Expr, is_open: Callable[[Expr], bool]) -> list[Expr]:
+    """The nodes that are reached through open ones, children before parents."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            if is_open(node):
+                stack.extend((child, False) for child in reversed(node.children))
+    return order
 
 
 def unknown(root: Expr, known: Container[Expr]) -> Iterator[Expr]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 
 from lossdsl.ir.axes import is_along_last, last_of, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Reduce
@@ -17,17 +16,11 @@ from lossdsl.targets.template import assign, defined, fill, literal, name
 class Reductions(Elementwise):
     """The trees of `Reduce`s. Those in `blocks` are worked out a part at a time; what only they use is `hidden`."""
 
-    def __init__(
-        self,
-        roots: tuple[Expr, ...],
-        leaves: Mapping[str, str],
-        names: Mapping[Expr, str] | None = None,
-        traced: bool = False,
-    ) -> None:
-        super().__init__(roots, leaves, names, traced)
-        found = {} if self.layout.flexible else blocks.blocks(roots)
+    def _prepare(self) -> None:
+        super()._prepare()
+        found = {} if self.layout.flexible else blocks.blocks(self.roots)
         self.blocks = {node: block for node, block in found.items() if self._factors(node) is None}
-        self.hidden |= blocks.hidden(roots, self.blocks)
+        self.hidden |= blocks.hidden(self.roots, self.blocks)
         self.arrays: frozenset[Expr] = frozenset()
         """Sums and means of what is to be one array."""
         self.near: dict[tuple[Expr, Expr], str] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from fractions import Fraction
 
 from lossdsl.errors import LossTypeError
@@ -24,17 +23,11 @@ _COUNTS = {"mul": "a * b", "max": "max(a, b)"}
 class Elementwise(Statements):
     """The trees of `Call`s, each spelled as the op table has it for the target; `scatters` are not compared."""
 
-    def __init__(
-        self,
-        roots: tuple[Expr, ...],
-        leaves: Mapping[str, str],
-        names: Mapping[Expr, str] | None = None,
-        traced: bool = False,
-    ) -> None:
-        super().__init__(roots, leaves, names, traced)
+    def _prepare(self) -> None:
+        super()._prepare()
         self.counts: dict[Expr, bool] = {}
-        self.scatters = scatters(roots) if "put" in self.spell else {}
-        self.hidden |= unused(roots, self.scatters)
+        self.scatters = scatters(self.roots) if "put" in self.spell else {}
+        self.hidden |= unused(self.roots, self.scatters)
 
     def _call(self, node: Call) -> ast.expr:
         self._check_spelled(node)

@@ -61,7 +61,7 @@ def distances(node: Reduce) -> Distances | None:
     last = last_of(node.arg.axes)
     if last is None or node.over != frozenset({last}) or node.op.name not in ("norm", "sum"):
         return None
-    apart = node.arg if node.op.name == "norm" else _squared(node.arg)
+    apart = node.arg if node.op.name == "norm" else b.squared(node.arg)
     found = None if apart is None else _difference(apart, last)
     return None if found is None else Distances(*found, node.op.name == "norm")
 
@@ -107,15 +107,6 @@ def _renamed(first: Expr, second: Expr) -> tuple[Axis, Axis] | None:
         return None
     mine, yours = first.axes - second.axes, second.axes - first.axes
     return (next(iter(mine)), next(iter(yours))) if len(mine) == len(yours) == 1 else None
-
-
-def _squared(node: Expr) -> Expr | None:
-    match node:
-        case Call(op, (base, *exponent)) if op.name == "square" or (op.name == "pow" and exponent == [b.TWO]):
-            return base
-        case Call(op, (one, other)) if op.name == "mul" and one is other:
-            return one
-    return None
 
 
 def _difference(node: Expr, last: Axis) -> tuple[Expr, Expr] | None:

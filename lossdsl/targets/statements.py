@@ -49,6 +49,10 @@ class Statements(Spelling):
         self.uses = Counter((*roots, *(child for node in walk(*roots) for child in node.children)))
         self.hidden: set[Expr] = set()
         """What is not printed: it is worked out elsewhere, or nobody needs it."""
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What a subclass wants to know beforehand."""
 
     def print(self) -> list[ast.expr]:
         """The trees of the roots; `body` then holds what stands before them."""

@@ -34,14 +34,8 @@ class EagerPrinter(TorchPrinter):
     keeps_dimensions = False
     spell: ClassVar[Mapping[str, str]] = {**TorchPrinter.spell, "take last": "_at(a, i)"}
 
-    def __init__(
-        self,
-        roots: tuple[Expr, ...],
-        leaves: Mapping[str, str],
-        names: Mapping[Expr, str] | None = None,
-        traced: bool = False,
-    ) -> None:
-        super().__init__(roots, leaves, names, traced)
+    def _prepare(self) -> None:
+        super()._prepare()
         self.made: set[Expr] = set()
 
     def _is_free(self, part: Expr, node: Expr) -> bool:

@@ -152,14 +152,7 @@ def _nonzero(adjoint: Expr, below: list[Expr], known: Masks | None) -> Expr:
             return b.call("and", *below)
         case Call(op) if op.name in ("add", "sub"):
             return b.call("or", *below)
-        case Reduce(_, _, over) | Along(_, _, over):
-            return b.anywhere(below[0], over)
-        case Slice(_, old) | Unslice(_, _, old):
-            return b.anywhere(below[0], frozenset({old}))
-        case Rename(_, old, new):
-            counts = b.anywhere(below[0], frozenset({new}))
-            return Rename(counts, old, new) if old in counts.axes else counts
-    return below[0]
+    return b.moved_condition(adjoint, below[0])
 
 
 def is_tame(expr: Expr, counts: Expr) -> bool:

@@ -16,6 +16,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Flag, Position, walk
 from lossdsl.ir.ranges import Ranges, shifted_where
 from lossdsl.ir.rows.writing import NONZERO
+from lossdsl.ir.traversal import within
 from lossdsl.transform.factors import few_factors
 
 _MOST = 40
@@ -127,19 +128,7 @@ def somewhere(selected: Expr, over: Axes) -> Expr:
 
 def region(piece: Expr) -> list[Expr]:
     """The elementwise operations of a piece, children first."""
-    order: list[Expr] = []
-    seen: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(piece, False)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            if isinstance(node, Call):
-                stack.extend((child, False) for child in reversed(node.children))
-    return order
+    return within(piece, lambda node: isinstance(node, Call))
 
 
 def _is_guarded(arg: Expr, selected: Expr) -> bool:

@@ -29,14 +29,10 @@ def root(total: Expr) -> Expr | None:
 def _root_of_square(node: Expr) -> Expr | None:
     """What is squared; of a filter, which has 0 elsewhere, with the filter."""
     match node:
-        case Call(op, (base, *exponent)) if op.name == "square" or (op.name == "pow" and exponent == [b.TWO]):
-            return base
-        case Call(op, (one, other)) if op.name == "mul" and one is other:
-            return one
         case Call(op, (condition, one, other)) if op.name == "where" and other is b.ZERO:
             inner = _root_of_square(one)
             return None if inner is None else b.where(condition, inner, b.ZERO)
-    return None
+    return b.squared(node)
 
 
 def over_norms(above: Expr, below: Expr) -> Expr | None:

@@ -13,6 +13,7 @@ from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Position, R
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import is_onehot
+from lossdsl.ir.traversal import within
 from lossdsl.ir.whole import along, definition
 from lossdsl.transform.choice_rules import is_choice
 from lossdsl.transform.factors import name_of
@@ -191,19 +192,7 @@ def _larger(facts: Collection[Expr]) -> dict[Expr, Expr]:
 
 def _elementwise(expr: Expr, named: Collection[Expr]) -> list[Expr]:
     """What an expression is made of at the same position, children first; nothing of what has a name."""
-    order: list[Expr] = []
-    seen: set[Expr] = set()
-    stack = [(expr, False)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            if isinstance(node, Call) and node not in named:
-                stack += [(child, False) for child in node.children]
-    return order
+    return within(expr, lambda node: isinstance(node, Call) and node not in named)
 
 
 def signed(node: Expr) -> Expr:

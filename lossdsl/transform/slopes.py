@@ -108,15 +108,8 @@ def _reached_by(node: Expr, parts: list[Expr], done: Mapping[Expr, Expr | None])
         case Call(op, args):
             others = [b.call("ne", arg, b.ZERO) for arg in args if done[arg] is None] if op.name == "mul" else []
             return reduce(lambda so_far, factor: b.call("and", so_far, factor), others, _any_of(parts))
-        case Reduce(_, _, over) | Along(_, _, over):
-            return b.anywhere(parts[0], over)
-        case Slice(_, old) | Unslice(_, _, old):
-            return b.anywhere(parts[0], frozenset({old}))
-        case Gather(_, axis):
-            return b.anywhere(parts[0], frozenset({axis}))
-        case Rename(_, old, new):
-            counts = b.anywhere(parts[0], frozenset({new}))
-            return Rename(counts, old, new) if old in counts.axes else counts
+        case Reduce() | Along() | Slice() | Unslice() | Gather() | Rename():
+            return b.moved_condition(node, parts[0])
     return _any_of(parts)
 
 
