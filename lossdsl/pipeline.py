@@ -19,10 +19,10 @@ from lossdsl.frontend import syntax
 from lossdsl.frontend.linking import linked
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.expr import Expr, Gather, Input, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Argument, Loss, ParameterSpec
-from lossdsl.ir.meets import Home, LeastLength, meetings, needs
+from lossdsl.ir.meets import Home, LeastLength, meetings, named_by, needs
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges
 from lossdsl.source import Source
@@ -265,6 +265,13 @@ class Program:
     def needs(self) -> list[LeastLength]:
         """How many elements there must be."""
         return needs(self.loss.result)
+
+    @cached_property
+    def class_label(self) -> str | None:
+        """The label that names one of the prediction's elements along the last axis, if one does."""
+        reads = (node for node in walk(self.loss.result) if isinstance(node, Gather) and node.axis.is_last)
+        of_prediction = (node for node in reads if b.depends(node.arg, self.loss.prediction.nodes))
+        return next((label.name for node in of_prediction if (label := named_by(node)) is not None), None)
 
     def module(self, target: str) -> ast.Module:
         """Python for a target: `value`, and `gradient_NAME` and `pullback_NAME` for each real input."""

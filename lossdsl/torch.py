@@ -50,7 +50,7 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         sample. Beside one trailing axis of length 1 nothing is broadcast. weight `(N,)` or `(N, …)`: one number a
         sample, or one a sample and place; under "mean" the sum of the weights divides, as in torch's own losses.
 
-    The target takes the dtype and the device of the input.
+    The target takes the dtype and the device of the input. Inside `torch.autocast` the loss is worked out in float32.
 
     Raises:
         LossError: what was wrong, where, and what to do about it.
@@ -123,6 +123,14 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         if not compiling:
             inputs = [_tensor(native.name, name, each) for name, each in zip(native.inputs, inputs, strict=True)]
             native.check_shapes(tuple([tuple(each.shape) for each in inputs]), live)
+        device = inputs[native.place].device.type
+        if not torch.is_autocast_enabled(device):
+            return self._loss(inputs, live, weight, compiling=compiling)
+        with torch.autocast(device, enabled=False):  # as torch's own losses, it is worked out in 32 bits there
+            return self._loss([_widened(each) for each in inputs], live, weight, compiling=compiling)
+
+    def _loss(self, inputs: list[Any], live: dict[str, Any], weight: Any, *, compiling: bool) -> Any:
+        native = self._native
         replicas = self._replicas(inputs[native.place])
         part = inputs[native.place]
         inputs = inputs if replicas is None else native.gathered(inputs, replicas)
@@ -142,6 +150,10 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
 
 _REAL = (torch.Tensor, torch.nn.Parameter)
 """Tensors that have numbers, as those of torch's tracing have not."""
+
+
+def _widened(tensor: Any) -> Any:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _tensor(loss: str, name: str, value: Any) -> Any:

@@ -80,7 +80,7 @@ def test_vectors_by_default_are_saved_and_stand_in_yaml(tmp_path):
 
 
 REFUSED = [
-    ("(g: 1, s, n)", "more than one part"),
+    ("(g: 1, s, n)", "`s` and `n` do not say where one ends"),
     ("(g: 1, s: 2)", "no part takes what is left"),
     ("(g: 0, s)", "at least one element"),
     ("(g: k, s)", "no length of a part"),

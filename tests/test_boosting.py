@@ -45,6 +45,7 @@ GAMMA = "loss gamma(t: positive, x)\nt*exp(-x) + x"
         (PSEUDO_HUBER, {"d": 1.0}, "majorizer", "reweighted least squares"),
         (CAUCHY, {"c": 2.0}, "majorizer", "reweighted least squares"),
         ("1 - exp(-(t - x)^2)", {}, "majorizer", "reweighted least squares"),  # Welsch's, which is not convex
+        ("tukey_biweight", {"c": 3.0}, "majorizer", "reweighted least squares"),
         ("mae", {}, "one", "neither"),
         ("quantile", {"q": 0.3}, "one", "neither"),
         (GAMMA, {}, "one", "neither"),  # convex, but Newton's step grows as exp(x)

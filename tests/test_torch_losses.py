@@ -70,3 +70,17 @@ def test_a_loss_has_the_values_of_torchs(name, inputs, parameters, theirs):
     found, wanted = lossdsl.load(name, **parameters).numpy(*inputs), theirs()
     assert np.shape(found) == np.shape(wanted)
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, target", [("huber", X), ("supcon", LABELS % 2), ("masked_cross_entropy", LABELS)])
+def test_inside_autocast_a_loss_is_worked_out_in_32_bits(name, target):
+    hidden = torch.tensor(X, dtype=torch.float32, requires_grad=True)
+    loss, target = lossdsl.torch.Loss(name), torch.as_tensor(target)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = torch.nn.functional.linear(hidden, torch.eye(4))
+        found = loss(half, target)
+    wanted = loss(half.detach().float(), target)
+    assert (half.dtype, found.dtype) == (torch.bfloat16, torch.float32)
+    assert found.item() == wanted.item()
+    found.backward()
+    assert torch.isfinite(hidden.grad).all()

@@ -398,3 +398,35 @@ def test_of_no_elements_there_is_no_largest(text):
     loss = lossdsl.load(text if text.isidentifier() else f"loss mine(t, x)\n{text}")
     with pytest.raises(lossdsl.LossShapeError, match="without elements"):
         loss.numpy.value_and_grad(np.zeros((2, 0)), np.zeros((2, 0)))
+
+
+CLASSES = "loss weighted(t: label, x; w: vector)\n-w[t]*log_softmax(x)[t]"
+
+
+@pytest.mark.parametrize(
+    "text, length",
+    [
+        (CLASSES, 4),
+        (CLASSES, 6),
+        (CLASSES.replace("; w", ", w"), 4),  # an input in the place of a parameter
+        ("loss costs(t: label, x; w: vector)\nC = softmax(x)\n-log(C[t]) + sum[j in batch](w[t[j]])", 4),
+    ],
+)
+def test_what_a_label_names_is_as_long_as_what_else_it_names(text, length):
+    t, x, w = np.array([0, 1, 4]), np.zeros((3, 5)), np.arange(1.0, length + 1)
+    is_parameter = ";" in text
+    with pytest.raises(lossdsl.LossShapeError, match="`w` has shape"):
+        lossdsl.load(text, **{"w": w} if is_parameter else {}).numpy(t, x, *() if is_parameter else (w,))
+    fits = np.arange(1.0, 6.0)
+    found = lossdsl.load(text, **{"w": fits} if is_parameter else {}).numpy(t, x, *() if is_parameter else (fits,))
+    assert np.isfinite(found).all()
+
+
+def test_one_number_a_row_is_no_choice_of_classes():
+    """As scikit-learn gives the probability of one of two classes alone."""
+    loss = lossdsl.load("sparse_categorical_crossentropy").numpy
+    with pytest.raises(lossdsl.LossShapeError, match="one number a row, and `t` names one of several") as caught:
+        loss.mean([0, 1, 1], [0.2, 0.9, 0.8])
+    assert "binary_crossentropy" in caught.value.hint
+    assert loss.mean([0, 1], [[0.5, 0.5], [0.5, 0.5]]) == pytest.approx(np.log(2))
+    assert loss(0, [0.5, 0.5]) == pytest.approx(np.log(2))  # one sample

@@ -48,10 +48,7 @@ def parts(declaration: s.InputDecl, spec: InputSpec, settled: Mapping[str, bool 
     """
     lengths = [None if each is None else _length(each, settled) for each in declaration.lengths]
     if lengths.count(None) != 1:
-        few = not lengths.count(None)
-        message = "no part takes what is left" if few else "more than one part takes what is left"
-        hint = "all parts but one say how long they are, as in `(g: 1, s)`; without lengths all are as long"
-        raise LossTypeError(message, declaration.span, hint)
+        raise _not_one_open(declaration)
     open_one = lengths.index(None)
     known = [each or 0 for each in lengths]
     (whole,) = spec.nodes
@@ -68,6 +65,23 @@ def parts(declaration: s.InputDecl, spec: InputSpec, settled: Mapping[str, bool 
             part = b.cut(whole, LAST, Axis("last", "last", 0, 0, known[place]), start)
         found.append(Part(word.text, part, kind, start, stop or None))
     return tuple(found)
+
+
+def _not_one_open(declaration: s.InputDecl) -> LossTypeError:
+    """The error for parts of which none, or several, take what is left."""
+    *most, last = declaration.names
+    if None not in declaration.lengths:
+        hint = f"leave out one of the lengths: `{last.text}` is then as long as what the others leave"
+        return LossTypeError("no part takes what is left", declaration.span, hint)
+    open_ones = [word.text for word, length in zip(declaration.names, declaration.lengths, strict=True) if not length]
+    said = [
+        f"{word.text}: {length.text}" if length else f"{word.text}: K" if word.text in open_ones[:-1] else word.text
+        for word, length in zip([*most, last], declaration.lengths, strict=True)
+    ]
+    *some, one_more = (f"`{one}`" for one in open_ones)
+    message = f"{', '.join(some)} and {one_more} do not say where one ends and the next begins"
+    hint = f"all parts but one say how long they are, as in `({', '.join(said)})` with a parameter `K: int`"
+    return LossTypeError(message, declaration.span, hint)
 
 
 def _length(word: s.Word, settled: Mapping[str, bool | int]) -> int:

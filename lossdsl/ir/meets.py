@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lossdsl.ir.affine import affine
-from lossdsl.ir.axes import Axis, last_of, ordered, slice_bounds
+from lossdsl.ir.axes import ROWS, Axis, last_of, ordered, slice_bounds
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -44,6 +44,11 @@ class _Groups:
         while self.parent[item] != item:
             item = self.parent[item]
         return item
+
+    def read_by(self, label: str, home: Home | None) -> None:
+        """Says that a label names the elements of an axis, as it names those of whatever else it reads."""
+        if home is not None:
+            self.parent[self.find(home)] = self.find((label, None))
 
     def join(self, one: Home, other: Home) -> None:
         """Says that two have one length; of what slices leave of one axis that may be known, and is not asked."""
@@ -89,6 +94,15 @@ def needs(value: Expr) -> list[LeastLength]:
         if home is not None:
             found[LeastLength(home, least)] = None
     return list(found)
+
+
+def named_by(node: Gather) -> Input | None:
+    """The label that reads elements of the last axis or rows of a matrix, as `x[t]` does; None where it is no label."""
+    index = node.index
+    while isinstance(index, Rename):
+        index = index.arg
+    is_of_classes = node.axis.is_last or node.axis.domain == ROWS.domain
+    return index if isinstance(index, Input) and index.whole and is_of_classes else None
 
 
 def _last_read(index: Expr) -> int | None:
@@ -167,6 +181,8 @@ def _homes(
             moved = {new: homes[arg][old]} if old in homes[arg] else {}
             return _joined([_others(homes[arg], {old}), moved], groups)
         case Gather(arg, axis, index):
+            if (label := named_by(node)) is not None:
+                groups.read_by(label.name, homes[arg].get(axis))
             return _joined([_others(homes[arg], {axis}), homes[index]], groups)
         case Slice(arg, old, new) if old in homes[arg]:
             home = homes[arg][old]

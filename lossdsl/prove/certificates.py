@@ -155,8 +155,16 @@ class SemialgebraicSet:
             return 0, False
         scale, factors = factored(polynomial)
         sign, strict = (1 if scale > 0 else -1), True
+        left = []
         for factor, exponent in factors:
             one = self._factor_sign(factor, even=int(exponent) % 2 == 0)
+            if one is None:
+                left.append(factor)
+            else:
+                sign, strict = sign * one[0], strict and one[1]
+        if left:
+            # What has no sign may have one together: 3 - e and 3 + e, where 9 - e^2 is known to be positive.
+            one = self._whole_sign(math.prod(left)) if 1 < len(left) < sum(power for _, power in factors) else None
             if one is None:
                 return self._whole_sign(polynomial)
             sign, strict = sign * one[0], strict and one[1]

@@ -144,11 +144,19 @@ class Shapes:
                 return Step(expand=True, lead=True), 0
             if rank > 1:
                 return Step(), rank - 1
+            if rank_one_is_batch and (label := self.loaded.program.class_label) is not None:
+                raise self._one_class(label)
             return (Step(expand=True), 1) if rank_one_is_batch else (Step(lead=True), 0)
         others = [len(self.of(spec)) for spec in self.inputs if spec.over >= {BATCH, LAST}]
         squeeze = shape[-1:] == (1,) and rank == max(others, default=max(rank, 2))
         places = rank - squeeze
         return Step(squeeze=squeeze, lead=places == 0), places
+
+    def _one_class(self, label: str) -> LossShapeError:
+        given = f"`{self.prediction.name}` has shape {show(self.of(self.prediction))}"
+        message = f"{self.label}: {given}, one number a row, and `{label}` names one of several"
+        hint = "give a column for each class; one number for two classes is for a loss such as `binary_crossentropy`"
+        return LossShapeError(message, None, hint)
 
     def _step_with_places(self, rank_one_is_batch: bool) -> tuple[Step, int]:
         """The same where the places have names, and there are as many as that."""
@@ -217,7 +225,9 @@ class Shapes:
             for one in filter(None, (self._measured(home, by_node.get(home[0]), steps) for home in order)):
                 other = next((each for each in before if not _agree(each.length, one.length)), None)
                 if other is not None:
-                    hint = None if one.spec is None else _label_hint(one.spec, one.shape, self.prediction, other.shape)
+                    hint = _VECTOR if len(one.shape) == 1 else None
+                    if one.spec is not None:
+                        hint = _label_hint(one.spec, one.shape, self.prediction, other.shape)
                     raise self._mismatch((one.name, one.shape), (other.name, other.shape), hint)
                 before.append(one)
 
@@ -252,12 +262,16 @@ class Shapes:
 
     def _mismatch(self, one: tuple[str, Shape], two: tuple[str, Shape], hint: str | None = None) -> LossShapeError:
         """The error for two tensors, each a name and a shape, that do not agree."""
+        wanted = "" if hint == _VECTOR else ": they must have the same shape"
         return LossShapeError(
             f"{self.label}: `{one[0]}` has shape {show(one[1])} and `{two[0]}` has shape {show(two[1])}, which do not "
-            "agree: they must have the same shape",
+            f"agree{wanted}",
             None,
             hint or "up to one trailing axis of length 1; nothing is broadcast",
         )
+
+
+_VECTOR = "a vector has one number for each element of the last axis"
 
 
 def _agree(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
