@@ -22,7 +22,7 @@ from lossdsl import catalog
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LARGEST = 300_000
-"""How many bytes a page may have."""
+"""How many bytes a page may have, with all that is read for it."""
 
 
 def gallery(out: Path, names: list[str], jobs: int) -> None:
@@ -30,19 +30,23 @@ def gallery(out: Path, names: list[str], jobs: int) -> None:
     every = facts.every(names, out.parent / "facts", jobs)
     (out / "losses").mkdir(parents=True, exist_ok=True)
     shutil.copytree(HERE / "static", out / "static", dirs_exist_ok=True)
-    _write(out / "index.html", pages.start(every))
-    _write(out / "losses" / "names.js", pages.names(every))
+    names = out / "losses" / "names.js"
+    names.write_text(pages.names(every), encoding="utf-8")
+    shared = [*(out / "static").iterdir(), names]
+    _write({out / "index.html": pages.start(every)}, shared)
     for one in every:
         family = [other["name"] for other in every if other["family"] == one["family"]]
-        _write(out / "losses" / f"{one['name']}.html", pages.loss(one, family))
-        _write(out / "losses" / f"{one['name']}.js", pages.script(one))
+        path = out / "losses" / f"{one['name']}.html"
+        _write({path: pages.loss(one, family), path.with_suffix(".js"): pages.script(one)}, shared)
 
 
-def _write(path: Path, text: str) -> None:
-    size = len(text.encode())
-    if path.suffix == ".html" and size > LARGEST:
-        raise SystemExit(f"{path.name} has {size} bytes, and a page may have {LARGEST}")
-    path.write_text(text, encoding="utf-8")
+def _write(texts: dict[Path, str], shared: list[Path]) -> None:
+    """Writes a page, the first of the texts, and what it alone reads."""
+    size = sum(len(text.encode()) for text in texts.values()) + sum(path.stat().st_size for path in shared)
+    if size > LARGEST:
+        raise SystemExit(f"{next(iter(texts)).name} has {size} bytes, and a page may have {LARGEST}")
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
 
 
 def documentation(out: Path) -> None:

@@ -235,6 +235,7 @@ def _examples(program: pipeline.Program, settled: Mapping[str, Any]) -> list[Fac
                 key: _finite(value) for key, value in parameters_of(loss, example).items() if key not in settled
             },
             "along": f"one number of {loss.prediction.name}",
+            "places": _places(loss.prediction, by_spec[loss.prediction]),
         }]  # fmt: skip
     return []
 
@@ -256,6 +257,14 @@ def _ends(spec: InputSpec, value: Any) -> Facts:
         "span": [_SPANS.get(kind, 3.0) for kind in kinds],
     }
     return ends if spec.domain == MIXED else {key: one for key, (one,) in ends.items()}
+
+
+def _places(spec: InputSpec, value: Any) -> list[str]:
+    """What the places of the last axis are called, where a prediction has parts."""
+    if len(spec.nodes) == 1:
+        return []
+    block = np.shape(value)[-1] // len(spec.nodes)
+    return [f"{node.name}[{place}]" if block > 1 else str(node.name) for node in spec.nodes for place in range(block)]
 
 
 def _count(value: Any) -> int:

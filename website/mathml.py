@@ -7,19 +7,11 @@ from collections.abc import Callable
 from html import escape
 
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\d+(?:\.\d+)?|\.\d+|\S", re.S)
-_GREEK = dict(
-    zip(
-        re.findall(
-            r"\w+",
-            """
-            alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi
-            psi
-            omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""",
-        ),
-        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
-        strict=True,
-    )
-)
+_LETTERS = """
+alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega
+Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+"""
+_GREEK = dict(zip(re.findall(r"\w+", _LETTERS), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 _OPERATORS = {
     r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\land": "∧", r"\lor": "∨", r"\lnot": "¬", r"\cdot": "⋅", r"\times": "×",
     r"\forall": "∀", r"\exists": "∃", r"\in": "∈", r"\partial": "∂", r"\to": "→", r"\mid": "|", "-": "−", "*": "∗",
@@ -189,7 +181,8 @@ class _Reader:
                 rows.append([self.row(("&", r"\\", r"\end"))])
         self.raw()
         lines = "".join(f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows)
-        return f'<mtable class="{escape(kind)}" displaystyle="true">{lines}</mtable>'  # the brace of cases is a style
+        table = f'<mtable class="{escape(kind)}" displaystyle="true">{lines}</mtable>'
+        return f'<mrow><mo fence="true" stretchy="true">{{</mo>{table}</mrow>' if kind == "cases" else table
 
     def _words(self) -> str:
         """Text; a space at its end counts, and would be left out."""

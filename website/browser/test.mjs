@@ -128,6 +128,8 @@ const tests = {
     await open("losses/dpo.html");
     assert.equal((await curves("value")).length, 1);
     const [before] = await curves("value");
+    const numbers = await page.$$eval("#select-Number option", (options) => options.map((option) => option.textContent));
+    assert.deepEqual(numbers, ["c = −2", "r = −3"]);
     await page.selectOption("#select-Number", "1");
     assert.notDeepEqual(await curves("value"), [before]);
   },

@@ -18,6 +18,13 @@ exclude_patterns = ["pictures"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 html_theme = "furo"
+templates_path = ["."]  # gallery.html leads to the gallery, which is beside the documentation on the site
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html", "gallery.html", "sidebar/search.html", "sidebar/scroll-start.html",
+        "sidebar/navigation.html", "sidebar/scroll-end.html",
+    ]
+}  # fmt: skip
 html_theme_options = {"top_of_page_buttons": []}
 html_show_sourcelink = False
 html_copy_source = False
@@ -38,10 +45,10 @@ def _formula(self: Any, node: Any) -> None:
 
 def setup(app: Any) -> None:
     app.add_html_math_renderer("offline", (_formula, None), (_formula, None))
-    app.connect("source-read", _with_the_gallery)
+    app.connect("source-read", _with_the_families)
 
 
-def _with_the_gallery(app: Any, page: str, text: list[str]) -> None:
-    """The first page leads back to the gallery, which is beside it on the site, but not in docs/."""
-    if page == "index":
-        text[0] += '\n<p>The <a href="../index.html">gallery</a> has each loss with its curve.</p>\n'
+def _with_the_families(app: Any, page: str, text: list[str]) -> None:
+    """In the list of pages those of the families stand below that of the built-ins, which a person reads without it."""
+    if page == "losses":
+        text[0] += "\n```{toctree}\n:hidden:\n:glob:\nlosses/*\n```\n"

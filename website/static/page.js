@@ -215,7 +215,12 @@
     const prediction = inputsOf(view)[view.prediction];
     const all = gallery.paths(prediction);
     if (all.length < 2) return;
-    const options = all.slice(0, 200).map((path, place) => [place, `[${path.join(", ")}] = ${gallery.shown(Number(gallery.at(prediction, path)))}`]);
+    const called = (path) => {
+      const rest = view.places.length ? path.slice(0, -1) : path;
+      const where = rest.length ? `[${rest.join(", ")}]` : "";
+      return view.places.length ? `${view.places[path.at(-1)]}${where && ` of ${where}`}` : where;
+    };
+    const options = all.slice(0, 200).map((path, place) => [place, `${called(path)} = ${gallery.shown(Number(gallery.at(prediction, path)))}`]);
     const place = all.findIndex((path) => String(path) === String(state.path));
     yield select("Number", options, place, (chosen) => {
       state.path = all[chosen];
