@@ -231,28 +231,27 @@ def _difference(view: PredictionView, meeting: Adjacency, sides: Sequence[Expr])
         return formula(view.written(b.sub(sides[1], sides[0])))
 
 
+def _outcomes(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]) -> Mapping[Expr, set[bool]]:
+    """How the condition of each choice comes out in some case."""
+    met: dict[Expr, set[bool]] = {}
+    for view, found in zip(views, cells, strict=True):
+        for node, held in (chosen for cell in found for chosen in cell.chosen):
+            met.setdefault(view.source.get(node, node), set()).add(held)
+    return met
+
+
 def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]) -> Iterator[Piece]:
     """The pieces that no admissible input selects."""
-    met: dict[Expr, set[bool]] = {}
-    whole: set[Expr] = set()
-    for view, found in zip(views, cells, strict=True):
-        for node in walk(view.expr):
-            if isinstance(node, Call) and node.op.name == "where":
-                whole.add(view.source.get(node, node))
-        for cell in found:
-            for node, held in cell.chosen:
-                met.setdefault(view.source.get(node, node), set()).add(held)
-    loss = views[0].loss
+    loss, met = views[0].loss, _outcomes(views, cells)
+    whole = {view.source.get(node, node) for view in views for node in walk(view.expr)}
     for node in walk(loss.value):
-        if node not in whole or node not in met or len(met[node]) == 2:
+        if not (isinstance(node, Call) and node.op.name == "where" and node in whole and len(met.get(node, ())) == 1):
             continue
-        assert isinstance(node, Call)
-        if _asks_for_no_number(node.args[0]):
+        holds = True in met[node]
+        piece = node.args[2 if holds else 1]
+        if _asks_for_no_number(node.args[0]) or _is_undefined(piece):  # as the missing `else` of `cases`, not missed
             continue
-        piece = node.args[2 if True in met[node] else 1]
-        if _is_undefined(piece):
-            continue  # the missing `else` of `cases`, which is not missed
-        outcome = "always holds" if True in met[node] else "never holds"
+        outcome = "always holds" if holds else "never holds"
         text = f"`{formula(node.args[0], loss.names)}` {outcome}"
         span = loss.spans.get(piece) or loss.spans.get(node.args[0]) or loss.spans.get(node)
         yield Piece("unreachable", text, Verdict("proved", "pieces"), {}, span, piece)

@@ -204,21 +204,23 @@ class _Pair:
         left, right = (np.asarray(done[one], dtype=object).ravel() for one in (self.first, self.second))
         return list(zip(left, right, strict=True))
 
-    def relation(self, given: Given) -> Relation | None:
-        """The relation that all values show; None where there is none."""
-        m = mp_numbers()
+    def _fits(self, given: Given) -> list[tuple[Point, Any, Any]]:
+        """The scale and shift that values show under several parameters; nothing where some show none."""
         fits: list[tuple[Point, Any, Any]] = []
         for parameters in (self.tried[0], *self.tried[1::2]):  # the defaults, and others
-            pairs: list[tuple[Any, Any]] = []
-            for inputs in (*self.tried, *self.ties):
-                found = self.values(given, inputs, parameters) or []
-                pairs += [pair for pair in found if all(map(m.isfinite, pair))]
+            found = (self.values(given, inputs, parameters) or [] for inputs in (*self.tried, *self.ties))
+            pairs = [pair for row in found for pair in row if all(map(mp_numbers().isfinite, pair))]
             if len(pairs) < 4:
                 continue
             fit = _line(pairs)
             if fit is None:
-                return None
+                return []
             fits.append((parameters, *fit))
+        return fits
+
+    def relation(self, given: Given) -> Relation | None:
+        """The relation that all values show; None where there is none."""
+        fits = self._fits(given)
         if not fits or (len(fits) < 2 and self.own[0] | self.own[1]):
             return None
         free = [node for node in sorted(self.own[0] | self.own[1], key=formula) if node not in given]
@@ -352,12 +354,16 @@ def _as_expression(values: Sequence[tuple[Point, Any]], free: Sequence[Expr]) ->
     for powers in exponents:
         fraction = _fraction([_over_powers(value, point, powers) for point, value in values])
         if fraction is not None:
-            found: Expr = b.const(fraction)
-            for node, power in powers.items():
-                size = b.power(node, b.const(abs(power)))
-                found = b.mul(found, size) if power > 0 else b.div(found, size)
-            return found
+            return _times(fraction, powers)
     return None
+
+
+def _times(fraction: Fraction, powers: Mapping[Expr, int]) -> Expr:
+    found: Expr = b.const(fraction)
+    for node, power in powers.items():
+        size = b.power(node, b.const(abs(power)))
+        found = b.mul(found, size) if power > 0 else b.div(found, size)
+    return found
 
 
 def _over_powers(value: Any, point: Point, powers: Mapping[Expr, int]) -> Any | None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.axes import LAST
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Param, Position, Reduce, walk
+from lossdsl.ir.op import Op
 from lossdsl.pipeline import Program
 
 Multiple = tuple[float, float] | None
@@ -97,21 +98,18 @@ def _hull(one: Multiple, other: Multiple) -> Multiple:
 
 def sum_along_last(expr: Expr, program: Program) -> Fraction | None:
     """The sum of an expression over the last axis, where that is the same number for every input; else None."""
-    if isinstance(expr, Input):
-        return Fraction(1) if expr in program.known.units else None
-    if not isinstance(expr, Call):
-        return None
-    one, *others = expr.args
-    if expr.op.name == "div" and isinstance(one, Const) and isinstance(others[0], Length):
-        return _exact(one)
-    if expr.op.name in ("add", "sub"):
-        a, c = sum_along_last(one, program), sum_along_last(others[0], program)
-        return None if a is None or c is None else a + c if expr.op.name == "add" else a - c
-    if expr.op.name == "mul":
-        for factor, rest in (expr.args, expr.args[::-1]):
-            scale, total = _number(factor), sum_along_last(rest, program)
-            if scale is not None and total is not None:
-                return scale * total
+    match expr:
+        case Input():
+            return Fraction(1) if expr in program.known.units else None
+        case Call(Op("div"), (Const() as one, Length())):
+            return _exact(one)
+        case Call(Op("add" | "sub" as name), (one, other)):
+            a, c = sum_along_last(one, program), sum_along_last(other, program)
+            return None if a is None or c is None else a + c if name == "add" else a - c
+        case Call(Op("mul"), (one, other)):
+            scaled = ((_number(one), other), (_number(other), one))
+            pairs = ((scale, sum_along_last(rest, program)) for scale, rest in scaled if scale is not None)
+            return next((scale * total for scale, total in pairs if total is not None), None)
     return None
 
 

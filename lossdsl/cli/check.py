@@ -15,6 +15,7 @@ from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.checks import Report
+    from lossdsl.cli.formats import Checked
     from lossdsl.cli.selection import RowSelection
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -109,16 +110,29 @@ def run(options: argparse.Namespace) -> int:
     options.sources = options.sources or ["."]
     _refuse_wrong_use(options)
 
-    from lossdsl.cli.fixes import mended
-    from lossdsl.cli.formats import FORMATS, Checked
+    from lossdsl.cli.formats import FORMATS
     from lossdsl.cli.formats.statistics import STATISTICS
-    from lossdsl.cli.jobs import reports, usual
-    from lossdsl.cli.progress import progress
-    from lossdsl.cli.selection import asked_of, selections
 
     formats = STATISTICS if options.statistics else FORMATS
     known = f"with --statistics there are {' and '.join(STATISTICS)}" if options.statistics else f"there are {_FORMATS}"
     lines = formats[one_of(options.format, formats, "format", known)]
+    checked = _checked(options)
+    if options.output is None:
+        for line in lines(checked):
+            write(sys.stdout, line.severity, line.text)
+    else:
+        deliver("".join(f"{line.text}\n" for line in lines(checked)), options.output)
+    return FOUND if checked.counted and not options.exit_zero else CLEAN
+
+
+def _checked(options: argparse.Namespace) -> Checked:
+    """What is told of all that is named, after what is mended."""
+    from lossdsl.cli.fixes import mended
+    from lossdsl.cli.formats import Checked
+    from lossdsl.cli.jobs import reports, usual
+    from lossdsl.cli.progress import progress
+    from lossdsl.cli.selection import asked_of, selections
+
     stdin = Stdin(options.stdin_filename or "<stdin>")
     items = [item for given in options.sources for item in losses(given, stdin)]
     selected = selections(items, options)
@@ -135,7 +149,7 @@ def run(options: argparse.Namespace) -> int:
             found.append(told)
             advance()
     is_strict = any(selection.strict for selection in selected)
-    checked = Checked(
+    return Checked(
         tuple(found),
         ("error", "warning", "info") if is_strict else ("error", "warning"),
         options.show_allowed,
@@ -143,12 +157,6 @@ def run(options: argparse.Namespace) -> int:
         fixed,
         with_summary=not options.quiet,
     )
-    if options.output is None:
-        for line in lines(checked):
-            write(sys.stdout, line.severity, line.text)
-    else:
-        deliver("".join(f"{line.text}\n" for line in lines(checked)), options.output)
-    return FOUND if checked.counted and not options.exit_zero else CLEAN
 
 
 def _refuse_wrong_use(options: argparse.Namespace) -> None:

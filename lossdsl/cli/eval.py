@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lossdsl.cli.named import add_one_loss, add_output, add_parameters, one_loss, program_of, value_of
 from lossdsl.cli.status import CLEAN, WrongUse
 from lossdsl.cli.terminal import deliver
 from lossdsl.errors import LossError, did_you_mean
 from lossdsl.source import Source
+
+if TYPE_CHECKING:
+    from lossdsl.ir.loss import Loss
 
 
 def add(commands: Any) -> None:
@@ -39,20 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     item = one_loss(options.source, options.key)
     program, given = program_of(item, options.param)
-    names = [spec.name for spec in program.loss.inputs]
-    parameters = [spec.name for spec in program.loss.parameters]
-    inputs: dict[str, Any] = {}
-    for text in options.inputs:
-        name, sign, value = text.partition("=")
-        name = name.strip()
-        if not sign:
-            raise WrongUse(f"an input is given as INPUT=VALUE, as in `{names[-1]}=1`, not `{text}`")
-        if name in parameters:
-            raise WrongUse(f"`{name}` is a parameter: `--param {text}`")
-        if program.loss.input(name) is None:
-            hint = did_you_mean(name, names) or f"its inputs are {', '.join(names)}"
-            raise WrongUse(f"{program.loss.name} has no input `{name}`; {hint}")
-        inputs[name] = value_of(value)
+    inputs = dict(_input(text, program.loss) for text in options.inputs)
     source, axis = (item, -1) if isinstance(item, Source) else (item.source, item.options.get("axis", -1))
     try:
         loss = LoadedLoss(source, axes_of(axis), given, [program])
@@ -67,6 +57,21 @@ def run(options: argparse.Namespace) -> int:
         raise
     deliver(text, options.output)
     return CLEAN
+
+
+def _input(text: str, loss: Loss) -> tuple[str, Any]:
+    """The name and the value that INPUT=VALUE gives."""
+    names = [spec.name for spec in loss.inputs]
+    name, sign, value = text.partition("=")
+    name = name.strip()
+    if not sign:
+        raise WrongUse(f"an input is given as INPUT=VALUE, as in `{names[-1]}=1`, not `{text}`")
+    if any(name == spec.name for spec in loss.parameters):
+        raise WrongUse(f"`{name}` is a parameter: `--param {text}`")
+    if name not in names:
+        hint = did_you_mean(name, names) or f"its inputs are {', '.join(names)}"
+        raise WrongUse(f"{loss.name} has no input `{name}`; {hint}")
+    return name, value_of(value)
 
 
 def _shown(value: Any) -> str:

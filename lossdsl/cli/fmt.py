@@ -68,12 +68,13 @@ class _File:
 
 def run(options: argparse.Namespace) -> int:
     is_dry = options.check or options.diff
+    outcome = "would be rewritten" if is_dry else "" if options.quiet else "rewritten"
     changed = same = failed = 0
     for path in _paths(options.files):
         try:
             file = _formatted(path)
-            if file.is_changed and path is not None and not is_dry:
-                store(file.after, path)
+            if not is_dry:
+                _keep(file, path)
         except LossError as error:
             write(sys.stderr, error.kind, str(error))
             failed += 1
@@ -82,14 +83,20 @@ def run(options: argparse.Namespace) -> int:
         same += not file.is_changed
         if options.diff:
             deliver(file.diff())
-        elif path is None and not is_dry:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(file.after)
-        elif file.is_changed and (is_dry or not options.quiet):
-            print(f"{'would be rewritten' if is_dry else 'rewritten'}: {file.name}")
+        elif file.is_changed and outcome and (path is not None or is_dry):
+            print(f"{outcome}: {file.name}")
     if _STDIN not in options.files and not options.diff and not options.quiet:
         print(_summary(changed, same, failed, is_dry=is_dry))
     return WRONG_USE if failed else FOUND if is_dry and changed else CLEAN
+
+
+def _keep(file: _File, path: Path | None) -> None:
+    """Writes what was standard input to standard output, and a file in place if it is another."""
+    if path is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(file.after)
+    elif file.is_changed:
+        store(file.after, path)
 
 
 def _summary(changed: int, same: int, failed: int, *, is_dry: bool) -> str:

@@ -68,16 +68,14 @@ def run(options: argparse.Namespace) -> int:
     _refuse_unknown(families, drawn)
     varied = [name for name, values in families.items() if len(values) > 1]
     is_family = len(items) == 1 and len(drawn) > 1
-    labels = [plot.label(loss) for loss in drawn]
-    if is_family:
-        labels = [", ".join(f"{name} = {plot.number(loss.parameters[name])}" for name in varied) for loss in drawn]
+    labels = [_member_label(loss, varied) if is_family else plot.label(loss) for loss in drawn]
     path = Path(options.output) if options.output else Path(f"{_stem(drawn)}.{options.format or FORMATS[0]}")
     if options.output and options.format and path.suffix.lower() != f".{options.format}":
         raise WrongUse(f"{path} is no name for --{options.format}: leave one of the two out")
     written = plot.draw(
         drawn,
         path,
-        over=tuple(options.range) if options.range else None,
+        over=options.range and tuple(options.range),
         targets=options.target,
         labels=labels,
         title=plot.name(drawn[0]) if is_family else None,
@@ -86,6 +84,13 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(f"written: {written}")
     return CLEAN
+
+
+def _member_label(loss: LoadedLoss, varied: Sequence[str]) -> str:
+    """What a member of a family is called: by the parameters in which they differ."""
+    from lossdsl import plot
+
+    return ", ".join(f"{name} = {plot.number(loss.parameters[name])}" for name in varied)
 
 
 def _families(settings: Sequence[str]) -> dict[str, list[Any]]:

@@ -97,21 +97,18 @@ def _sum(item: Item, entries: Mapping[str, Entry], folder: Path | None) -> Descr
 
 
 def _mapping(item: Item, entries: dict[str, Entry], folder: Path | None) -> Described:
-    way = _way(item, entries)
+    way, params = _way(item, entries), entries.get("params")
+    is_own = way in ("file", "formula")
+    if params is not None and not is_own:
+        where, hint = f"the parameters of `{way}` stand under its name", f"as in `{way}: {{…}}`"
+        if way == "terms":
+            where, hint = "parameters stand under the loss of a term", "as in `terms: [{huber: {delta: 0.5}}]`"
+        raise LossConfigError(where, params.key, hint)
     if way == "terms":
-        if "params" in entries:
-            message, hint = "parameters stand under the loss of a term", "as in `terms: [{huber: {delta: 0.5}}]`"
-            raise LossConfigError(message, entries["params"].key, hint)
         return _sum(entries[way].item, entries, folder)
-    if way in ("file", "formula"):
-        source = _source(way, entries[way], folder)
-        given = _entries("params", entries["params"]) if "params" in entries else {}
-    else:
-        source = read(way)
-        given = _entries(way, entries[way])
-        if "params" in entries:
-            hint = f"as in `{way}: {{…}}`"
-            raise LossConfigError(f"the parameters of `{way}` stand under its name", entries["params"].key, hint)
+    source = _source(way, entries[way], folder) if is_own else read(way)
+    place = ("params", params) if is_own else (way, entries[way])
+    given = {} if place[1] is None else _entries(place[0], place[1])
     for name in given:
         if name in OPTIONS:
             raise LossConfigError(f"`{name}` is an option, not a parameter", given[name].key, f"put it beside `{way}`")
@@ -147,16 +144,21 @@ def _hint(key: str, entries: Mapping[str, Entry]) -> str | None:
     if formula is not None or "file" in entries:
         near = did_you_mean(key, [*WORDS])
         return near or f"a parameter stands under `params`: `params: {{{key}: …}}`"
-    inner = entries[key].item.value
-    below = "loss" if isinstance(inner, dict) and "loss" in inner else ""
-    if key.lower() == "losses" and isinstance(inner, dict) and inner:
-        below = next(iter(inner))
-    if below or (key.lower() == "loss" and inner is not None):  # before `z_loss`, which looks like it
-        return f'name the place of the loss: `from_yaml(…, key="{".".join(filter(None, (key, below)))}")`'
+    place = _place_of_loss(key, entries[key].item.value)  # before `z_loss`, which looks like it
+    if place is not None:
+        return f'name the place of the loss: `from_yaml(…, key="{place}")`'
     near = did_you_mean(key, [*WORDS, *catalog.known()])
-    if near is not None:
-        return near
-    return "as in `huber`, `{huber: {delta: 0.5}}`, `{file: mine.loss}` or `{formula: …}`"
+    return near or "as in `huber`, `{huber: {delta: 0.5}}`, `{file: mine.loss}` or `{formula: …}`"
+
+
+def _place_of_loss(key: str, inner: Any) -> str | None:
+    """The place of the loss in what is the configuration of more than a loss."""
+    word, below = key.lower(), inner if isinstance(inner, dict) else {}
+    if word == "losses" and below:
+        return f"{key}.{next(iter(below))}"
+    if "loss" in below:
+        return f"{key}.loss"
+    return key if word == "loss" and inner is not None else None
 
 
 def _parameters_of(name: str) -> list[str]:

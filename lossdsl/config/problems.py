@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 
 import yaml
 
@@ -41,14 +40,7 @@ _PROBLEMS: tuple[tuple[str, str, str | None], ...] = (
 def explained(error: yaml.MarkedYAMLError, source: Source) -> LossConfigError:
     """PyYAML's error with our words and the place that is to blame."""
     problem = error.problem or "malformed"
-    mark, opened = error.problem_mark or error.context_mark, error.context_mark
-    unclosed = problem.startswith("expected ',' or") and opened and mark and opened.line < mark.line
-    if opened is not None and ("end of stream" in problem or "alphabetic" in problem or unclosed):
-        mark = opened
-    at = len(source.text) if mark is None else mark.index
-    starts = [match.start() for match in re.finditer(r"\S", source.text)]
-    if at >= len(source.text) and starts:
-        at = starts[bisect_right(starts, at) - 1]
+    at = _blamed(error, problem, source)
     before = source.text[:at].rstrip()
     if "<block end>" in problem and " #" in before[before.rfind("\n") + 1 :]:
         hint = "write a formula of several lines as a block after `|`, or in quotes"
@@ -61,6 +53,17 @@ def explained(error: yaml.MarkedYAMLError, source: Source) -> LossConfigError:
         if re.search(pattern, problem):
             return LossConfigError(message, Span(source, at, at + 1), help_)
     return LossConfigError(f"malformed YAML: {problem}", Span(source, at, at + 1))
+
+
+def _blamed(error: yaml.MarkedYAMLError, problem: str, source: Source) -> int:
+    """Where what is to blame stands: what was opened and never closed, or the last of the text."""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    unclosed = problem.startswith("expected ',' or") and opened and mark and opened.line < mark.line
+    if opened is not None and ("end of stream" in problem or "alphabetic" in problem or unclosed):
+        mark = opened
+    if mark is not None and mark.index < len(source.text):
+        return mark.index
+    return max(len(source.text.rstrip()) - 1, 0)
 
 
 def _reference(source: Source, at: int) -> tuple[int, int]:

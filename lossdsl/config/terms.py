@@ -66,10 +66,10 @@ def terms_of(items: list[Item], folder: Path | None, described: Callable[[Item, 
         if isinstance(plain.value, list):
             raise LossConfigError("a term is one loss, and this is a list", plain.span, "write all terms in one list")
         one = described(plain, folder)
-        for option in one.options:
-            if option != "name":
-                hint = "put it beside `terms: […]`, for the sum"
-                raise LossConfigError(f"`{option}` is an option of the sum, not of a term", one.span, hint)
+        option = next((option for option in one.options if option != "name"), None)
+        if option is not None:
+            hint = "put it beside `terms: […]`, for the sum"
+            raise LossConfigError(f"`{option}` is an option of the sum, not of a term", one.span, hint)
         header = pipeline.parsed(one.source).losses[-1].header
         name = str(one.options.get("name") or (header.name.text if header else f"term{len(found) + 1}"))
         name = _unlike(name, [each.name for each in found])
@@ -80,6 +80,12 @@ def terms_of(items: list[Item], folder: Path | None, described: Callable[[Item, 
     if not found:
         raise LossConfigError("the list of losses is empty", None, "as in `[huber, {formula: abs(x), weight: 0.1}]`")
     return found
+
+
+def _head(terms: list[Term], given: list[_Given]) -> str:
+    """The header of the sum."""
+    declared = ", ".join(one.name if one.kind == "real" else f"{one.name}: {one.kind}" for one in given)
+    return f"loss {NAME}({_inputs(terms)}{'; ' if declared else ''}{declared})"
 
 
 def sum_of(terms: list[Term], values: Callable[[Item, str], Any]) -> tuple[Source, dict[str, Any], dict[str, Entry]]:
@@ -102,9 +108,7 @@ def sum_of(terms: list[Term], values: Callable[[Item, str], Any]) -> tuple[Sourc
             call = f"{own}*{call}"
         found += given
         summands.append(call)
-    declared = ", ".join(one.name if one.kind == "real" else f"{one.name}: {one.kind}" for one in found)
-    header = f"loss {NAME}({_inputs(terms)}{'; ' if declared else ''}{declared})"
-    lines = [*(f'use "{name}"' for name in uses), "", header, "", " + ".join(summands), ""]
+    lines = [*(f'use "{name}"' for name in uses), "", _head(terms, found), "", " + ".join(summands), ""]
     source = Source("\n".join(lines), "<terms>", uses=tuple(uses.items()))
     places = {one.name: one.place for one in found if one.place is not None}
     return source, {one.name: one.value for one in found}, places

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeGuard
 
 from lossdsl.ir.axes import Axes, is_along_last, names
@@ -26,6 +27,7 @@ from lossdsl.ir.expr import (
     Unslice,
     walk,
 )
+from lossdsl.ir.op import Op
 from lossdsl.ir.traversal import users
 
 _ATOM = 100
@@ -88,28 +90,21 @@ def is_onehot(node: Expr) -> TypeGuard[Call]:
 
 
 def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
-    def text(child: Expr, above: int) -> str:
-        inner, precedence = done[child]
-        if is_onehot(child):  # the language has it as a number
-            inner, precedence = f"{inner} == 1", child.op.precedence
-        return f"({inner})" if precedence < above else inner
-
-    def inside(child: Expr) -> str:
-        return text(child, 0)
-
+    text = partial(_within, done)
+    inside = partial(_within, done, above=0)
     match node:
         case Const(value):
             shown = decimal(value)
             return shown, 60 if "/" in shown else 70 if shown.startswith("-") else _ATOM
         case Flag(value):
-            return ("true" if value else "false"), _ATOM
+            return str(value).lower(), _ATOM
         case Input(name) | Param(name):
             return name, _ATOM
         case Position(axis):
             return (axis.name if axis.is_index else f"position[{axis.name}]"), _ATOM
         case Length(arg, over):
             return f"len{_over(over)}({inside(arg)})", _ATOM
-        case Call(op, (value,)) if op.name in ("real", "truth", "whole"):
+        case Call(Op("real" | "truth" | "whole"), (value,)):
             return done[value]
         case Call(_, (Position(), label)) if is_onehot(node):
             return f"onehot({inside(label)})", _ATOM
@@ -125,9 +120,10 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             return f"{op.name}{'_reversed' if reverse else ''}{_over(over)}({', '.join(map(inside, args))})", _ATOM
         case Gather(arg, _, index):
             return f"{text(arg, _ATOM)}[{inside(index)}]", _ATOM
-        case Rename(arg, old, new) if not old.is_index and not new.is_index and old.domain == new.domain:
-            return done[arg]  # what is as long as a slice of something else
         case Rename(arg, old, new):
+            is_as_long = not (old.is_index or new.is_index) and old.domain == new.domain
+            if is_as_long:  # what is as long as a slice of something else
+                return done[arg]
             return f"{text(arg, _ATOM)}[{old.name} -> {new.name}]", _ATOM
         case Slice(arg, _, new, start) if new.is_index:
             return f"{text(arg, _ATOM)}[{_moved(new.name, start)}]", _ATOM
@@ -137,6 +133,14 @@ def _one(node: Expr, done: Mapping[Expr, tuple[str, int]]) -> tuple[str, int]:
             place = _moved(old.name, start) if old.is_index else f"{start}:"
             return f"pad({inside(arg)}, {place})", _ATOM
     raise AssertionError(f"no text for {type(node).__name__}")
+
+
+def _within(done: Mapping[Expr, tuple[str, int]], child: Expr, above: int) -> str:
+    """A part, in brackets if it holds together less than what stands around it."""
+    inner, precedence = done[child]
+    if is_onehot(child):  # the language has it as a number
+        inner, precedence = f"{inner} == 1", child.op.precedence
+    return f"({inner})" if precedence < above else inner
 
 
 def _infix(node: Call, text: Callable[[Expr, int], str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 from typing import Any
 
@@ -51,11 +51,11 @@ def judge(
 
     `count` is how many points are tried; fewer of a large loss. With `prove`, sympy is asked first, of a small one.
     """
-    size = sum(1 for _ in walk(loss.result, *(expr for exprs in gradients.values() for expr in exprs)))
+    size = len([*walk(loss.result, *chain(*gradients.values()))])
     is_large = size > MAX_NODES
     if is_large:
         count = max(1, count * MAX_NODES // size)
-    every = (Trial(loss, point) for point in points(loss, known, 4 * count + (8 if is_large else 0), asks=True))
+    every = (Trial(loss, point) for point in points(loss, known, 4 * count + 8 * is_large, asks=True))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
     found: list[tuple[InputSpec | None, Verdict]] = [(None, _value_verdict(value, trials))]
     finer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials[:2]])
@@ -64,12 +64,11 @@ def judge(
     for spec, exprs in gradients.items():
         function = next((flat[node] for node in spec.nodes if node in flat), None)
         if function is not None:
-            verdict = Verdict("open", detail=f"`{function}` has no slope in it")
-        else:
-            verdict = _slope_verdict(spec, exprs, trials, finer)
-            if proves is not None and verdict.how in ("tested", "open") and proves()(spec, exprs):
-                verdict = Verdict("proved")
-        found.append((spec, verdict))
+            found.append((spec, Verdict("open", detail=f"`{function}` has no slope in it")))
+            continue
+        verdict = _slope_verdict(spec, exprs, trials, finer)
+        is_proved = proves is not None and verdict.how in ("tested", "open") and proves()(spec, exprs)
+        found.append((spec, Verdict("proved") if is_proved else verdict))
     return found
 
 

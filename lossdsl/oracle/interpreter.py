@@ -182,10 +182,7 @@ class _Run:
             found = list(accumulate(row[::-1] if reverse else row))
             return found[::-1] if reverse else found
         if name in ("dft_cos", "dft_sin"):
-            m: Any = self.m
-            turn = m.cos if name == "dft_cos" else m.sin
-            angles = [turn(2 * m.pi * k / len(row)) for k in range(len(row))]
-            return [sum(angles[j * k % len(row)] * row[k] for k in range(len(row))) for j in range(len(row))]
+            return self._transformed(row, "cos" if name == "dft_cos" else "sin")
         if any(getattr(key, "free_symbols", None) for key in keys):
             raise Beyond(name)
         everywhere = range(len(keys))
@@ -194,6 +191,13 @@ class _Run:
             return [self.m.number(falling.index(place) + 1) for place in everywhere]
         rising = sorted(everywhere, key=lambda place: keys[place])
         return [row[place] for place in (rising if name == "sort" else map(rising.index, everywhere))]
+
+    def _transformed(self, row: list[Any], function: str) -> list[Any]:
+        """The sums of a row with cosines or sines."""
+        m: Any = self.m
+        count = len(row)
+        angles = [getattr(m, function)(2 * m.pi * k / count) for k in range(count)]
+        return [sum(angles[j * k % count] * row[k] for k in range(count)) for j in range(count)]
 
     def _renamed(self, array: Array, arg: Expr, old: Axis, new: Axis) -> Array:
         """An array of the axes of `arg`, but that `old` is called `new`, in the order of arrays."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.expr import Call, Const, Expr, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 
@@ -30,18 +30,15 @@ def no_numbers(loss: Loss) -> dict[Expr, tuple[float, ...]]:
     A number that is compared with infinity may be infinite, one that is compared with itself nan.
     """
     asked: dict[Expr, set[float]] = {}
-    for node in walk(loss.result):
-        for subject, values in questions(node):
-            for leaf in walk(subject):
-                if isinstance(leaf, Input):
-                    asked.setdefault(leaf, set()).update(values)
+    for subject, values in (question for node in walk(loss.result) for question in questions(node)):
+        for leaf in walk(subject):
+            asked.setdefault(leaf, set()).update(values)
     found: dict[Expr, tuple[float, ...]] = {}
     for spec in loss.inputs:
         for leaf in spec.nodes if not spec.is_label else ():
             bounds = reduce(Bounds.meet, (part.bounds for part in spec.parts_of(leaf)))
-            if values := _admitted(asked.get(leaf, set()), bounds):
-                found[leaf] = values
-    return found
+            found[leaf] = _admitted(asked.get(leaf, set()), bounds)
+    return {leaf: values for leaf, values in found.items() if values}
 
 
 def _admitted(wanted: set[float], bounds: Bounds) -> tuple[float, ...]:

@@ -18,15 +18,18 @@ def put_in_order(loss: Loss, arrays: Mapping[Expr, NDArray[Any]]) -> dict[Expr, 
     found = dict(arrays)
     strict = {frozenset((one.low, one.high)) for one in loss.orders if one.strict}
     for group in _groups(loss):
-        rows = np.sort(np.stack([found[node] for node in group]), axis=0)
-        for place, node in enumerate(group):
-            if place:  # what was below may have been raised
-                rows[place] = np.maximum(rows[place], rows[place - 1])
-            if any(frozenset((node, other)) in strict for other in group[:place]):
-                below = rows[place - 1]
-                rows[place] = np.where(rows[place] > below, rows[place], below + np.maximum(abs(below), 1))
-            found[node] = rows[place]
+        below = None
+        for place, row in enumerate(np.sort(np.stack([found[node] for node in group]), axis=0)):
+            if below is not None:  # which may have been raised
+                is_strict = any(frozenset((group[place], other)) in strict for other in group[:place])
+                row = _above(row, below, is_strict)
+            found[group[place]] = below = row
     return found
+
+
+def _above(row: NDArray[Any], below: NDArray[Any], is_strict: bool) -> NDArray[Any]:
+    """A row, raised where it is less than another, or where it is not greater."""
+    return np.where(row > below, row, below + np.maximum(abs(below), 1)) if is_strict else np.maximum(row, below)
 
 
 def _groups(loss: Loss) -> list[tuple[Input, ...]]:

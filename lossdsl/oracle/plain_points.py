@@ -68,15 +68,17 @@ def _plain(spec: InputSpec, point: Point) -> Iterator[tuple[str, Mapping[Expr, A
 
 def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
     """Several inputs made plain at once."""
+    real = [spec for spec in loss.inputs if spec.is_real]
     for value, word in enumerate(("zeros", "ones")):
-        some = [spec for spec in loss.inputs if spec.is_real and value in _plain_values(spec)]
+        some = [spec for spec in real if value in _plain_values(spec)]
         if len(some) > 1:
             yield f"where {_and(some)} are all {word}", {n: _filled(point, n, value) for one in some for n in one.nodes}
     corners = [spec for spec in loss.inputs if _has_corners(spec)]
     nodes = [node for spec in corners for node in spec.nodes]
     if len(corners) > 1:
         yield f"where {_and(corners)} agree on one element", {node: _corner(point, node) for node in nodes}
-    for label in (spec for spec in loss.inputs if spec.layout == "label" and corners):
+    labels = [spec for spec in loss.inputs if spec.layout == "label"]
+    for label in labels if corners else ():
         yield f"where {_and(corners)} are sure of `{label.name}`", {
             node: _at_label(point, node, label.nodes[0]) for node in nodes
         }

@@ -101,21 +101,17 @@ def _fitting(loss: Loss, wanted: int) -> tuple[int, dict[str, int]]:
     Where there is none, inputs that are not cut are as long as what they meet, a slice of another.
     """
     groups = [sorted(group, key=lambda part: (len(part), str(part))) for group in meetings(loss.result)]
-    odd: list[list[Home]] = []
     lengths: list[int] = [*range(wanted, 2 * wanted + 1), *range(wanted - 1, 0, -1)]
     for last in lengths:
-        odd = [group for group in groups if len({length_of(part, last) for part in group}) > 1]
-        if not odd:
+        if not any(_odd_pair(group, last) for group in groups):
             return last, {}
     for last in lengths:
         own = _own_lengths(groups, last)
         if own is not None:
             return last, own
-    last = wanted
+    pair = next(filter(None, (_odd_pair(group, wanted) for group in groups)))
     names = {node.name: spec.name for spec in loss.inputs for node in spec.nodes}
-    one = odd[0][0]
-    other = next(part for part in odd[0] if length_of(part, last) != length_of(one, last))
-    left, right = (called(part, names.get(part[0], part[0])) for part in (one, other))
+    left, right = (called(part, names.get(part[0], part[0])) for part in pair)
     raise LossShapeError(
         f"`{left}` and `{right}` meet, and never have the same length where all last axes have one",
         None,
@@ -123,18 +119,24 @@ def _fitting(loss: Loss, wanted: int) -> tuple[int, dict[str, int]]:
     )
 
 
+def _odd_pair(group: list[Home], last: int) -> tuple[Home, Home] | None:
+    """Two that meet and have not the same length."""
+    one = group[0]
+    return next(((one, part) for part in group if length_of(part, last) != length_of(one, last)), None)
+
+
 def _own_lengths(groups: list[list[Home]], last: int) -> dict[str, int] | None:
     """The lengths of inputs that are not cut and meet a slice of another; None where that is as long for none."""
     cut = {part[0] for group in groups for part in group if len(part) == 3}
     own: dict[str, int] = {}
     for group in groups:
-        lengths = {length_of(part, last) for part in group if len(part) == 3 or part[0] in cut}
+        lengths = {length_of(part, last) for part in group if part[0] in cut}
         if len(lengths) > 1 or 0 in lengths:
             return None
-        for name, axis, *_ in (part for part in group if len(part) == 2 and part[0] not in cut):
-            length = lengths.copy().pop() if lengths else last
-            if axis == LAST and own.setdefault(_own(name), length) != length:
-                return None
+        length = min(lengths, default=last)
+        whole = (name for name, axis, *_ in group if name not in cut and axis == LAST)
+        if any(own.setdefault(_own(name), length) != length for name in whole):
+            return None
     return own
 
 

@@ -150,16 +150,7 @@ def samples(
     if is_elementwise(loss.value):
         sizes["last"] = 1
     random = Random(seed)
-    nodes = [(spec, node) for spec in loss.inputs for node in spec.nodes]
-    shapes = {node: shape_of(node, sizes) for _, node in nodes}
-    inputs: dict[Expr, Floats] = {node: np.zeros(shape) for node, shape in shapes.items()}
-    for place, style in enumerate(styles):
-        numbers = _Numbers(style, kind, random)
-        for spec, node in nodes:
-            if BATCH in node.axes:
-                _fill(spec, node, inputs[node][place : place + 1], numbers, sizes["last"])
-            elif not place:
-                _fill(spec, node, inputs[node], numbers, sizes["last"])
+    inputs = _drawn(loss, kind, styles, sizes, random)
     inputs = put_in_order(loss, {node: _rounded(array, kind) for node, array in inputs.items()})
     inputs = {node: _rounded(array, kind) for node, array in inputs.items()}
     for leaf, values in no_numbers(loss).items():
@@ -187,6 +178,22 @@ def _parameter(
         return defaults(spec, shape).astype(float)
     numbers = [float(in_interval(known[spec.node], random)) for _ in np.ndindex(shape)]
     return np.array(numbers).reshape(shape)
+
+
+def _drawn(
+    loss: Loss, kind: Format, styles: Sequence[str], sizes: Mapping[str, int], random: Random
+) -> dict[Expr, Floats]:
+    """Numbers of each style for all inputs; what has no batch has those of the first."""
+    nodes = [(spec, node) for spec in loss.inputs for node in spec.nodes]
+    inputs: dict[Expr, Floats] = {node: np.zeros(shape_of(node, sizes)) for _, node in nodes}
+    for place, style in enumerate(styles):
+        numbers = _Numbers(style, kind, random)
+        for spec, node in nodes:
+            if BATCH in node.axes:
+                _fill(spec, node, inputs[node][place : place + 1], numbers, sizes["last"])
+            elif not place:
+                _fill(spec, node, inputs[node], numbers, sizes["last"])
+    return inputs
 
 
 def _fill(spec: InputSpec, node: Expr, room: Floats, numbers: _Numbers, classes: int) -> None:

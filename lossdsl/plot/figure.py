@@ -102,8 +102,8 @@ def _drawn(
 ) -> list[_Drawn]:
     """The curves of a figure: one a loss over the difference, if that is all that counts, or one for each target."""
     views = [View(loss) for loss in losses]
-    others = [view.targets for view in views if view.has_target and not view.is_shift_invariant]
-    chosen = [_targets(view, targets, others[0] if others else None) for view in views]
+    other = next((view.targets for view in views if view.has_target and not view.is_shift_invariant), None)
+    chosen = [_targets(view, targets, other) for view in views]
     count = sum(map(len, chosen))
     if count > MOST:
         raise LossTypeError(f"{count} curves are too many for one picture", None, f"it holds up to {MOST}")
@@ -113,7 +113,7 @@ def _drawn(
     pairs = [(number, one) for number, row in enumerate(rows) for one in row]
     found: list[_Drawn] = []
     for place, (number, one) in enumerate(pairs):
-        parts = [one.told if len(pairs) > 1 else ""] if is_alone else [labels[number], one.told]
+        parts = [one.told] * (count > 1) if is_alone else [labels[number], one.told]
         colour = colours[(place if is_alone else number) % len(colours)]
         style = {"color": colour, "linestyle": _DASHES[place % len(_DASHES)]}
         found.append(_Drawn(one, ", ".join(filter(None, parts)), style))
