@@ -185,12 +185,9 @@ def _pieces(source: Source, line: _Line) -> list[_Piece]:
         between = source.text[line[number - 1][1].end : span.start] if number else ""
         beside, above = _between(between)
         is_binary = kind in _OPERATORS and before in _ENDS_OPERAND
-        is_tight_equal = kind == "EQUAL" and not _is_spaced_equal(line[0][0], len(brackets))
-        stands_close = (
-            kind in (*_CLOSING, *_SEPARATORS, *_TIGHT, "COLON")
-            or is_tight_equal
-            or (kind in _OPENING and before in (*_ENDS_OPERAND, "CASES"))
-        )
+        is_tight = kind in _TIGHT or (kind == "EQUAL" and not _is_spaced_equal(line[0][0], len(brackets)))
+        opens_call = kind in _OPENING and before in (*_ENDS_OPERAND, "CASES")
+        stands_close = is_tight or opens_call or kind in (*_CLOSING, *_SEPARATORS, "COLON")
         rank = _rank(kind, before, is_binary, opens_list) if brackets else None
         found.append(
             _Piece(
@@ -204,12 +201,8 @@ def _pieces(source: Source, line: _Line) -> list[_Piece]:
                 above=tuple(filter(None, above)),
             )
         )
-        is_glued = (
-            kind in (*_OPENING, *_TIGHT)
-            or is_tight_equal
-            or (kind == "SIGN" and not is_binary)
-            or (kind == "COLON" and brackets[-1:] == ["LSQB"])
-        )
+        is_sign, is_slice = kind == "SIGN" and not is_binary, kind == "COLON" and brackets[-1:] == ["LSQB"]
+        is_glued = is_tight or is_sign or is_slice or kind in _OPENING
         opens_list = kind == "LSQB" and before not in _ENDS_OPERAND
         if kind in _OPENING:
             brackets.append(kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lossdsl.errors import (
@@ -107,23 +107,24 @@ def _read(item: s.Item) -> tuple[s.Node | None, ...]:
     return ()
 
 
-def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> InputSpec:
-    """What a declaration says of an input. The slices of parts that have lengths come later: `packed_parts`."""
-    domain, layout = "real", ""
-    for word in declaration.kinds:
+def _kinds(words: Sequence[s.Word]) -> tuple[str, str]:
+    """The domain and the layout that words name, one of which may be two words in any order."""
+    domain, layout, known = "real", "", [*DOMAINS, *LAYOUTS]
+    for word in words:
+        layouts = [each for each in (f"{layout} {word.text}", f"{word.text} {layout}", word.text) if each in LAYOUTS]
         if word.text in DOMAINS:
             domain = word.text
-        elif (both := f"{layout} {word.text}") in LAYOUTS or (both := f"{word.text} {layout}") in LAYOUTS:
-            layout = both
-        elif word.text in LAYOUTS:
-            layout = word.text
+        elif layouts:
+            layout = layouts[0]
         else:
-            raise LossNameError(
-                f"`{word.text}` is not a kind of input",
-                word.span,
-                kind_hint(word.text, [*DOMAINS, *LAYOUTS], of_input=True)
-                or f"one of {', '.join([*DOMAINS, *LAYOUTS])}",
-            )
+            hint = kind_hint(word.text, known, of_input=True) or f"one of {', '.join(known)}"
+            raise LossNameError(f"`{word.text}` is not a kind of input", word.span, hint)
+    return domain, layout
+
+
+def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> InputSpec:
+    """What a declaration says of an input. The slices of parts that have lengths come later: `packed_parts`."""
+    domain, layout = _kinds(declaration.kinds)
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
     over = layout_axes(layout, places)

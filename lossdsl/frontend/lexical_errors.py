@@ -34,10 +34,7 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
     if char.isdecimal() or char == ".":
         return _number(source, at)
     if char.isalpha() or char == "_":
-        end = at
-        while end < len(text) and (text[end].isalnum() or text[end] == "_"):
-            end += 1
-        return explain_word(source, at, end)
+        return explain_word(source, at, at + len(re.split(r"\W", rest, maxsplit=1)[0]))
     shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
     return LossSyntaxError(f"{shown} has no meaning here", Span(source, at, at + 1), _character_hint(char))
 
@@ -147,22 +144,24 @@ def _number(source: Source, at: int) -> LossSyntaxError:
     return LossSyntaxError(f"`{written}` is not a number", Span(source, at, max(end, at + 1)), hint)
 
 
-def _dotted(source: Source, at: int) -> LossSyntaxError:
-    """`np.abs`, `tf.math.log` or `x.mean`: the part after the last dot is what was meant."""
-    start, end = at, at + 1
-    while start > 0 and (source.text[start - 1].isalnum() or source.text[start - 1] == "_"):
-        start -= 1
-    while end < len(source.text) and (source.text[end].isalnum() or source.text[end] in "_."):
-        end += 1
-    module, _, word = source.text[start:end].rstrip(".").rpartition(".")
-    hint: str | None
+def _without_module(module: str, word: str) -> str | None:
+    """What is written in the place of a name with a dot in it."""
     is_module = module.split(".")[0] in _MODULES
     if word in function_names():
         called = "" if word in CONSTANTS else "(…)" if is_module or not module else f"({module}{_rest(word)})"
-        hint = f"write `{word}{called}`"
-    else:
-        hint = function_hint(word, function_names()) or name_hint(word) or (loss_hint(word) if is_module else None)
-        hint = hint or ("a formula uses the functions of the language only" if is_module else None)
+        return f"write `{word}{called}`"
+    hint = function_hint(word, function_names()) or name_hint(word)
+    if hint is None and is_module:
+        hint = loss_hint(word) or "a formula uses the functions of the language only"
+    return hint
+
+
+def _dotted(source: Source, at: int) -> LossSyntaxError:
+    """`np.abs`, `tf.math.log` or `x.mean`: the part after the last dot is what was meant."""
+    start = at - len(re.split(r"\W", source.text[:at])[-1])
+    end = at + len(re.split(r"[^\w.]", source.text[at:], maxsplit=1)[0])
+    module, _, word = source.text[start:end].rstrip(".").rpartition(".")
+    hint = _without_module(module, word)
     if hint is None and source.text[end:].strip() == "" and start == len(source.text) - len(source.text.lstrip()):
         hint = "if this names a file: the name of a loss ends in `.loss`; any other is given as a `pathlib.Path`"
     return LossSyntaxError("a name has no parts after a dot", Span(source, start, end), hint)

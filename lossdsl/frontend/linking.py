@@ -6,6 +6,7 @@ The same is done to the texts, for a loss is saved as one text. Places in messag
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -90,14 +91,13 @@ def _new_names(units: Mapping[Source, _Unit], root: Source) -> dict[tuple[Source
             assert text.header is not None
             name, key = text.header.name.text, (source, place)
             means_else = any(name in one.names and one.losses.get(name) != key for one in units.values())
-            if source == root or not (means_else or name in found.values()):
-                found[key] = name
-                continue
-            number = 2
-            while f"{name}_{number}" in every or f"{name}_{number}" in found.values():
-                number += 1
-            found[key] = f"{name}_{number}"
+            is_free = source == root or not (means_else or name in found.values())
+            found[key] = name if is_free else _numbered(name, every | {*found.values()})
     return found
+
+
+def _numbered(name: str, taken: frozenset[str]) -> str:
+    return next(one for number in itertools.count(2) if (one := f"{name}_{number}") not in taken)
 
 
 def _nodes(node: Any) -> Iterator[s.Node]:

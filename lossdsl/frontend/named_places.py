@@ -22,15 +22,16 @@ def places_of(loss: s.LossText) -> dict[str, Axis]:
     found: dict[str, Axis] = {}
     is_begun = False
     for line in loss.lines:
-        if isinstance(line, s.Places):
-            if found or is_begun:
-                message = "the places have names already" if found else "the places get their names too late"
-                raise LossSyntaxError(message, line.span, _HINT)
-            for place, word in enumerate(line.names, 1):
-                if word.text in found:
-                    raise LossNameError(f"`{word.text}` is the name of two places", word.span, "give each its own")
-                found[str(word.text)] = Axis(str(word.text), str(word.text), place=place)
-        is_begun = is_begun or not isinstance(line, s.Places | s.Require)
+        if not isinstance(line, s.Places):
+            is_begun |= not isinstance(line, s.Require)
+            continue
+        if found or is_begun:
+            message = "the places have names already" if found else "the places get their names too late"
+            raise LossSyntaxError(message, line.span, _HINT)
+        for place, word in enumerate(line.names, 1):
+            if word.text in found:
+                raise LossNameError(f"`{word.text}` is the name of two places", word.span, "give each its own")
+            found[str(word.text)] = Axis(str(word.text), str(word.text), place=place)
     return found
 
 

@@ -54,16 +54,10 @@ def parts(declaration: s.InputDecl, spec: InputSpec, settled: Mapping[str, bool 
     (whole,) = spec.nodes
     kinds = part_domains(declaration, spec.domain if spec.domain in DOMAINS else "real")
     found: list[Part] = []
-    for place, (word, kind) in enumerate(zip(declaration.names, kinds, strict=True)):
+    for place, (word, kind, length) in enumerate(zip(declaration.names, kinds, lengths, strict=True)):
         start = sum(known[:place]) if place <= open_one else -sum(known[place:])
-        stop = start + known[place] if place != open_one else -sum(known[place + 1 :])
-        if place == open_one:
-            part: Expr = b.cut(whole, LAST, Axis("last", "last", 0, sum(known)), start)
-        elif known[place] == 1:
-            part = Gather(whole, LAST, b.const(start))
-        else:
-            part = b.cut(whole, LAST, Axis("last", "last", 0, 0, known[place]), start)
-        found.append(Part(word.text, part, kind, start, stop or None))
+        stop = -sum(known[place + 1 :]) if length is None else start + length
+        found.append(Part(word.text, _part(whole, start, length, sum(known)), kind, start, stop or None))
     return tuple(found)
 
 
@@ -82,6 +76,14 @@ def _not_one_open(declaration: s.InputDecl) -> LossTypeError:
     message = f"{', '.join(some)} and {one_more} do not say where one ends and the next begins"
     hint = f"all parts but one say how long they are, as in `({', '.join(said)})` with a parameter `K: int`"
     return LossTypeError(message, declaration.span, hint)
+
+
+def _part(whole: Expr, start: int, length: int | None, others: int) -> Expr:
+    """A part of a packed input; without a length, what the others leave."""
+    if length == 1:
+        return Gather(whole, LAST, b.const(start))
+    axis = Axis("last", "last", 0, others) if length is None else Axis("last", "last", 0, 0, length)
+    return b.cut(whole, LAST, axis, start)
 
 
 def _length(word: s.Word, settled: Mapping[str, bool | int]) -> int:

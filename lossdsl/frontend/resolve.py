@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -185,18 +185,15 @@ class _Main:
         """What the names of the header mean, and the values of its `bool` and `int` parameters."""
         names_: dict[str, Meaning] = {node.name: node for spec in self.inputs for node in spec.nodes}
         packed = [(one, spec) for one, spec in zip(header.inputs, self.inputs, strict=True) if has_lengths(one)]
-        values: dict[str, bool | int] = {}
-        for spec in self.parameters:
-            if spec.kind in ("bool", "int") and spec.name not in free:
-                values[spec.name] = self._settled(spec, settled)
-                names_[spec.name] = _settled_node(values[spec.name])
-            else:
-                names_[spec.name] = spec.node
+        counted = [spec for spec in self.parameters if spec.kind in ("bool", "int") and spec.name not in free]
+        values = {spec.name: self._settled(spec, settled) for spec in counted}
+        names_.update({spec.name: spec.node for spec in self.parameters})
+        names_.update({name: _settled_node(value) for name, value in values.items()})
         for declaration, whole in packed:
             slices = parts(declaration, whole, values)
-            found = {part.name: part.node for part in slices}
-            names_ = {**found, **{name: one for name, one in names_.items() if name != whole.name}}
-            self.names.update({one: name for name, one in found.items()})
+            names_.pop(whole.name)
+            names_ = {**{part.name: part.node for part in slices}, **names_}
+            self.names.update({part.node: part.name for part in slices})
             self.inputs = tuple(replace(one, slices=slices) if one is whole else one for one in self.inputs)
         return names_, values
 
@@ -464,17 +461,21 @@ def _settled_node(value: float | int | bool) -> Expr:
 # --- calls of losses ----------------------------------------------------------------------------------------------
 
 
+def _miscounted(call: s.Call, header: s.Header, words: Sequence[s.Word]) -> LossTypeError:
+    shown = ", ".join(word.text for word in words)
+    hint = f"as in `{header.name.text}({shown})`"
+    if len(call.args) > len(words) and header.parameters:
+        first = header.parameters[0].name.text
+        hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
+    wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
+    return LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
+
+
 def _input_values(resolver: Resolver, call: s.Call, header: s.Header, scope: Scope) -> dict[str, Meaning]:
     """What a call gives for the inputs of a loss."""
     words = [word for spec in header.inputs for word in spec.names]
     if len(call.args) != len(words):
-        shown = ", ".join(word.text for word in words)
-        hint = f"as in `{header.name.text}({shown})`"
-        if len(call.args) > len(words) and header.parameters:
-            first = header.parameters[0].name.text
-            hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
-        wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
-        raise LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
+        raise _miscounted(call, header, words)
     found: dict[str, Meaning] = {}
     specs = [spec for one, spec in zip(header.inputs, map(input_spec, header.inputs), strict=True) for _ in one.names]
     for word, spec, arg in zip(words, specs, call.args, strict=True):

@@ -6,6 +6,7 @@ over, `a in batch` a row of the batch, a number or label an element of the last 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -35,6 +36,10 @@ class _Move(NamedTuple):
     start: int = 0
 
 
+_Way = tuple[Axis, Axis, int]
+"""From which axis to which, and from which of its positions on."""
+
+
 def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     """A value with brackets behind it."""
     if node.condition is not None:
@@ -42,8 +47,8 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     if isinstance(node.target, s.Self):
         return _position(node, scope, resolver)
     meaning = scope.names.get(node.target.text) if isinstance(node.target, s.Name) else None
+    count = len(meaning.indices) if isinstance(meaning, Indexed) else 0
     if isinstance(meaning, Indexed):
-        count = len(meaning.indices)
         target = _element_of(replace(node, items=node.items[:count]), meaning, scope, resolver)
         if len(node.items) <= count:
             return target
@@ -58,8 +63,9 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
             free = [axis for axis in ordered(target.axes) if axis in free or axis.is_last]
             continue
         move = _move(item, target, free, len(node.items) - place, node, scope, resolver)
-        if isinstance(meaning, Indexed) and (move is None or move.axis.domain not in ("last", "rows")):
-            raise _miscounted(node, meaning, len(meaning.indices) + len(node.items))
+        is_elsewhere = move is None or move.axis.domain not in ("last", "rows")
+        if isinstance(meaning, Indexed) and is_elsewhere:
+            raise _miscounted(node, meaning, count + len(node.items))
         if move is not None:
             free.remove(move.axis)
             moves.append(move)
@@ -209,13 +215,21 @@ def _miscounted(node: s.Subscript, meaning: Indexed, given: int) -> LossTypeErro
     return LossTypeError(f"`{name}` has {count} {plural}, not {given}", node.span, hint)
 
 
+def _said_place(item: s.Item) -> s.Item:
+    """The place that an item says, after the axis that it names."""
+    match item:
+        case s.Bound(span, word):
+            return s.At(span, s.Name(word.span, word.text))
+        case s.Placed(span):
+            return s.At(span, item.value)
+    return item
+
+
 def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolving) -> _Move:
     """Where one index of a definition goes."""
     is_named = isinstance(item, s.Bound | s.Placed) and scope.axis(item.domain).domain == own.axis.domain
-    if is_named and isinstance(item, s.Bound):
-        item = s.At(item.span, s.Name(item.name.span, item.name.text))
-    elif is_named and isinstance(item, s.Placed):
-        item = s.At(item.span, item.value)
+    if is_named:
+        item = _said_place(item)
     if not isinstance(item, s.At):
         raise LossTypeError("one element is wanted here", item.span)
     if isinstance(item.value, s.Self):
@@ -227,8 +241,8 @@ def _move_to(item: s.Item, own: Index, name: str, scope: Scope, resolver: Resolv
     way = way_of(value, resolver)
     if way is not None and way.axis.domain == own.axis.domain:
         return _along(way, own, value, item, resolver)
-    for axis in ordered(frozenset(_counted(value))):
-        if axis.domain != own.axis.domain and not is_named and not is_said(axis, resolver):
+    for axis in () if is_named else ordered(frozenset(_counted(value))):
+        if axis.domain != own.axis.domain and not is_said(axis, resolver):
             message = f"`{axis.name}` runs over `{axis.domain}`, this index of `{name}` over `{own.axis.domain}`"
             raise LossTypeError(message, item.span)
     exact = b.exact(value)
@@ -312,10 +326,8 @@ def _left(last: Axis, start: int, stop: int | None, span: Span) -> Axis:
 # --- several at once ----------------------------------------------------------------------------------------------
 
 
-def _moved(target: Expr, moves: list[_Move]) -> Expr:
-    """All moves at once: an axis that is on its way steps aside first if its place is taken."""
-    ways = [(move.axis, move.value, move.start) for move in moves if isinstance(move.value, Axis)]
-    leaving = {old for old, new, _ in ways if new != old}
+def _stepped_aside(target: Expr, ways: list[_Way], leaving: Collection[Axis]) -> tuple[Expr, list[_Way]]:
+    """What waits until its place is free, at a place of its own, and the ways that are left then: that goes last."""
     direct, stepped = [], []
     for count, (old, new, start) in enumerate(ways):
         if new == old:
@@ -326,7 +338,14 @@ def _moved(target: Expr, moves: list[_Move]) -> Expr:
             stepped.append((aside, new, 0))
         else:
             direct.append((old, new, start))
-    waiting = direct + stepped  # a place is taken once all have left it
+    return target, direct + stepped
+
+
+def _moved(target: Expr, moves: list[_Move]) -> Expr:
+    """All moves at once: an axis that is on its way steps aside first if its place is taken."""
+    ways = [(move.axis, move.value, move.start) for move in moves if isinstance(move.value, Axis)]
+    leaving = {old for old, new, _ in ways if new != old}
+    target, waiting = _stepped_aside(target, ways, leaving)
     for count, (old, new, start) in enumerate(waiting):
         if new in target.axes and not (start == 0 and old.as_long_as(new)):  # a diagonal of what is cut
             aside = _aside(new, old, len(ways) + count)

@@ -27,9 +27,9 @@ def explain_token(source: Source, kind: str, start: int, end: int, expected: set
         return found
     if kind in ("NAME", "NUMBER") or (kind.isalpha() and written.isalpha()):
         return explain_word(source, start, end)
+    if "NUMBER" in expected and source.text[start - 1 : end] == "::":
+        return LossSyntaxError("a slice has no step", span, "it has a start and an end, as in `x[1:5]`")
     if "NUMBER" in expected:
-        if written == ":" and source.text[start - 1 : start] == ":":
-            return LossSyntaxError("a slice has no step", span, "it has a start and an end, as in `x[1:5]`")
         return LossSyntaxError(f"`{written}` stands where a value belongs", span, "something is missing before it")
     if written in (":", ",") and (is_lambda := _as_a_function(source.text, start)):
         return LossSyntaxError("a loss is no function of Python's", span, is_lambda)
@@ -128,6 +128,21 @@ def _comma_number(text: str, at: int) -> tuple[int, int] | None:
     return (start, end) if start < at and end > at + 1 else None
 
 
+def _header_hint(line: str, expected: set[str]) -> str | None:
+    """What helps after this much of a header."""
+    if line.endswith(("->", ":=")):
+        return "the formula stands on a line of its own below the header"
+    if re.fullmatch(r"loss [^( ]*-+", line):
+        return "a name has letters, digits and `_`, as in `my_loss`"
+    if line.endswith("):"):
+        return "remove the `:`"
+    if "(" not in line:
+        return "its inputs are missing after it, as in `loss name(t, x)`"
+    if line.endswith("()"):
+        return "name the inputs, as in `loss name(t, x)`"
+    return "a packed input has several names, as in `(m, s)`" if expected == {"COMMA"} else None
+
+
 def _line_hint(line: str, expected: set[str]) -> str | None:
     """What helps after this much of a line."""
     if line.startswith("require ") and line.endswith(","):
@@ -138,19 +153,8 @@ def _line_hint(line: str, expected: set[str]) -> str | None:
         return "a list stands in square brackets, as in `t=[0, 1]`"
     if re.search(r"\w\s*:$", line) and "cases" not in line and line.startswith("("):
         return "a value is defined by `name = …` on a line of its own"
-    if line.startswith("loss "):
-        if line.endswith(("->", ":=")):
-            return "the formula stands on a line of its own below the header"
-        if "(" not in line and line.rstrip("-").count(" ") == 1 and line.endswith("-"):
-            return "a name has letters, digits and `_`, as in `my_loss`"
-        if line.endswith("):"):
-            return "remove the `:`"
-        if "(" not in line:
-            return "its inputs are missing after it, as in `loss name(t, x)`"
-        if line.endswith("()"):
-            return "name the inputs, as in `loss name(t, x)`"
-        if expected == {"COMMA"}:
-            return "a packed input has several names, as in `(m, s)`"
+    if line.startswith("loss ") and (hint := _header_hint(line, expected)):
+        return hint
     if line.startswith("example") and "->" not in line and "RPAR" not in expected:
         return "an example ends with its value, as in `example t=[0], x=[1] -> 1.0`"
     return _missing(expected)
