@@ -7,7 +7,7 @@ broadcast.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lossdsl.ir.axes import BATCH, LAST, NONE, ROWS, SAMPLE, SPACE, Axes, Axis, names, ordered
 from lossdsl.ir.expr import Expr
@@ -199,31 +199,30 @@ class Arguments:
         by_node: dict[str, Argument] = {node.name: one for one in arguments for node in one.nodes}
         lines: dict[str, None] = {}
         together: dict[Argument, set[Axis]] = {}
-        for group in self.meetings:
-            places = sorted(
-                (place for place in group if place[0] in by_node),
-                key=lambda place: (by_node[place[0]] is not loss.prediction, len(place), str(place)),
-            )
-            for place in places[1:]:
-                first, one, other = places[0], by_node[places[0][0]], by_node[place[0]]
-                if one is loss.prediction and first[1:] == place[1:2] and other is not one:
-                    together.setdefault(other, set()).add(place[1])
-                elif one is not other or first != place:
-                    lines.update(self._checked(other, self._length(place, other), one, self._length(first, one)))
+        for first, place in self._pairs(by_node):
+            one, other = by_node[first[0]], by_node[place[0]]
+            if one is loss.prediction and first[1:] == place[1:2] and other is not one:
+                together.setdefault(other, set()).add(place[1])
+            elif one is not other or first != place:
+                lines.update(self._checked(other, self._length(place, other), one, self._length(first, one)))
         for other, axes in together.items():
             for mine, theirs in self._shapes(other, frozenset(axes)):
                 lines.update(self._checked(other, mine, loss.prediction, theirs))
-        for need in needs(loss.result):
-            if need.place[0] in by_node:
-                one = by_node[need.place[0]]
-                what = expression_layout.quoted(f"{loss.name}: {called(need.place, one.name)}")
-                given = [what, self._length(need.place, one), str(need.least)]
-                lines["\n".join(source_layout.signature("_enough", given, "", 4))] = None
+        for need in (need for need in needs(loss.result) if need.place[0] in by_node):
+            one = by_node[need.place[0]]
+            what = expression_layout.quoted(f"{loss.name}: {called(need.place, one.name)}")
+            given = [what, self._length(need.place, one), str(need.least)]
+            lines["\n".join(source_layout.signature("_enough", given, "", 4))] = None
         return list(lines)
 
-    def _checked(
-        self, one: Argument, mine: str, other: Argument, theirs: str
-    ) -> dict[str, None]:
+    def _pairs(self, by_node: Mapping[str, Argument]) -> Iterator[tuple[Home, Home]]:
+        """The lengths that must agree: each with one that stands for the others, of the prediction if it is there."""
+        for group in self.meetings:
+            places = [place for place in group if place[0] in by_node]
+            places.sort(key=lambda place: (by_node[place[0]] is not self.loss.prediction, len(place), str(place)))
+            yield from ((places[0], place) for place in places[1:])
+
+    def _checked(self, one: Argument, mine: str, other: Argument, theirs: str) -> dict[str, None]:
         what = expression_layout.quoted(f"{self.loss.name}: {one.name} and {other.name}")
         return {"\n".join(source_layout.signature("_agree", [what, mine, theirs], "", 4)): None}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -231,22 +231,25 @@ class _Builder:
     def _argument(self, spec: Argument) -> str:
         return user(spec.identifier)
 
+    def _flattened(self) -> Iterator[ast.stmt]:
+        """What makes one axis of those between the first and the last."""
+        printer, seed = self.printer, self.seed
+        for spec in self.loss.inputs:
+            argument = self._argument(spec)
+            if SPACE in spec.nodes[0].axes:
+                yield assign(argument, printer.flat(name(argument), LAST in spec.over))
+        if seed is not None and SPACE in seed.axes:
+            argument = printer.leaves[seed.name]
+            upstream, is_whole = name(argument), seed.axes >= SAMPLE
+            flat = printer.flat(upstream, LAST in seed.axes) if is_whole else printer.reshape(upstream, literal((-1,)))
+            yield assign(argument, flat)
+
     def _function(self, function: str, end: list[ast.stmt], before: dict[str, ast.expr]) -> Function:
         printer = self.printer
         body: list[ast.stmt] = [assign(kept, tree) for kept, tree in before.items()]
         used = _names_in([*printer.body, *end])
         if not printer.layout.flexible:
-            for spec in self.loss.inputs:
-                argument = self._argument(spec)
-                if SPACE in spec.nodes[0].axes:
-                    body.append(assign(argument, printer.flat(name(argument), LAST in spec.over)))
-            if self.seed is not None and SPACE in self.seed.axes:
-                argument = printer.leaves[self.seed.name]
-                upstream = name(argument)
-                whole = self.seed.axes >= SAMPLE
-                has_last = LAST in self.seed.axes
-                flat = printer.flat(upstream, has_last) if whole else printer.reshape(upstream, literal((-1,)))
-                body.append(assign(argument, flat))
+            body += self._flattened()
         for spec in self.loss.inputs:
             if len(spec.nodes) > 1:
                 targets = [ast.Name(printer.leaves[node.name], ast.Store()) for node in spec.nodes]

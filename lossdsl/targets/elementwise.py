@@ -36,19 +36,18 @@ class Elementwise(Statements):
         if self._is_count(node):
             left, right = map(self._whole, node.args)
             return fill(_COUNTS[node.op.name], a=left, b=right)
-        short = self._short_power(node) if node.op.name == "pow" else None
-        if short is not None:
+        if node.op.name == "pow" and (short := self._short_power(node)) is not None:
             return short
         op, args, trees = node.op, node.args, self._operands(node)
         if op.name == "where" and self.is_plain(args[0]):
-            choice = self._settled_choice(node, *trees)
-            if choice is not None:
+            if (choice := self._settled_choice(node, *trees)) is not None:
                 return choice
             trees[0] = self.condition(trees[0])  # a piece that lacks axes is spread over those of the other
         text = op.spelling[self.target]
-        if (self.lifts_all and "(" in text) or all(self.is_plain(arg) or self._is_count(arg) for arg in args):
+        is_plain = all(self.is_plain(arg) or self._is_count(arg) for arg in args)
+        if is_plain or (self.lifts_all and "(" in text):
             # the dtype's own arithmetic: Python's raises where a length of 0 divides
-            trees = [self._lifted_count(arg, tree) for arg, tree in zip(args, trees, strict=True)]
+            trees = [*map(self._lifted_count, args, trees)]
         if not all(map(self.is_plain, args)):
             trees = self._lifted_among_tensors(node, trees)
         elif "python" in op.spelling:

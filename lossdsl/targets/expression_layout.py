@@ -56,7 +56,7 @@ def _text(tree: ast.expr) -> tuple[str, int]:
         case ast.Constant(str(text)):
             return quoted(text), _ATOM
         case ast.Constant(value):
-            return ("..." if value is ... else repr(value)), _ATOM
+            return repr(value).replace("Ellipsis", "..."), _ATOM
         case ast.Attribute(value, attribute):
             return f"{held(value, 17)}.{attribute}", _ATOM
         case ast.Call(called, args, keywords):
@@ -67,8 +67,10 @@ def _text(tree: ast.expr) -> tuple[str, int]:
             return f"{held(value, 17)}[{_index(index)}]", 18
         case ast.Starred(value):
             return f"*{held(value, 8)}", 1
+        case ast.Tuple([part]):
+            return f"({expression(part)},)", _ATOM
         case ast.Tuple(parts):
-            return f"({', '.join(map(expression, parts))}{',' if len(parts) == 1 else ''})", _ATOM
+            return f"({', '.join(map(expression, parts))})", _ATOM
         case ast.List(parts):
             return f"[{', '.join(map(expression, parts))}]", _ATOM
         case ast.UnaryOp(op, operand):

@@ -192,18 +192,17 @@ class _Module:
         shape = f"{self.arguments.of(one)}.shape"
         has_last = LAST in one.over
         if axis == LAST:
-            text = f"{shape}[-1] // {len(one.nodes)}" if len(one.nodes) > 1 else f"{shape}[-1]"
-        elif axis == ROWS:
-            text = f"{shape}[-2]" if has_last else f"{shape}[-1]"
-        elif axis.place:
-            text = f"{shape}[{ordered(one.over).index(axis) - len(one.over)}]"
-        elif self.ignored and axis == BATCH and SPACE in one.over:
-            text = f"_size({shape}[:-1])" if has_last else f"_size({shape})"
-        elif axis == BATCH:
-            text = f"{shape}[0]"
-        else:
-            text = f"_size({shape}[1:-1])" if has_last else f"_size({shape}[1:])"
-        return fill(text)
+            return fill(f"{shape}[-1] // {len(one.nodes)}" if len(one.nodes) > 1 else f"{shape}[-1]")
+        if axis == ROWS:
+            return fill(f"{shape}[{-1 - has_last}]")
+        if axis.place:
+            return fill(f"{shape}[{ordered(one.over).index(axis) - len(one.over)}]")
+        is_all = self.ignored and SPACE in one.over
+        if axis == BATCH and not is_all:
+            return fill(f"{shape}[0]")
+        if axis == BATCH:
+            return fill(f"_size({shape}[:-1])" if has_last else f"_size({shape})")
+        return fill(f"_size({shape}[1:-1])" if has_last else f"_size({shape}[1:])")
 
     def _measured(self, leaf: str, axis: Axis) -> str:
         """The argument on which a length is measured, of those that are as long along an axis."""

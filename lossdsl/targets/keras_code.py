@@ -184,6 +184,18 @@ ATTRIBUTES = frozenset({"call", "dtype", "from_config", "get_config", "keras", "
 """What a loss of Keras's has already, so that no parameter of a loss can be called so in one."""
 
 
+def _masked_targets(loss: Loss) -> str:
+    """The line, or lines, that put harmless numbers where a mask is off."""
+    targets = []
+    for place, one in enumerate(one for one in loss.inputs if one is not loss.prediction):
+        item = f"y_true[{place}]" if len(loss.inputs) > 2 else "y_true"
+        targets.append(f"_masked({item}, mask, {_harmless(one, item)})" if BATCH in one.over else item)
+    if len(targets) < 2:
+        return "".join(f"\n            y_true = {one}" for one in targets)
+    items = "".join(f"\n                {one}," for one in targets)
+    return f"\n            y_true = ({items}\n            )"
+
+
 def class_text(
     *,
     loss: Loss,
@@ -210,14 +222,7 @@ def class_text(
         if len(y_pred.shape) == {1 + len(loss.places)}:
             y_pred = y_pred[..., None]'''
     shape, places = _values_over(loss)
-    targets = []
-    for place, one in enumerate(one for one in loss.inputs if one is not prediction):
-        item = f"y_true[{place}]" if len(loss.inputs) > 2 else "y_true"
-        targets.append(f"_masked({item}, mask, {_harmless(one, item)})" if BATCH in one.over else item)
-    masked = f"\n            y_true = {targets[0]}" if len(targets) == 1 else ""
-    if len(targets) > 1:
-        masked = "".join(f"\n                {one}," for one in targets)
-        masked = f"\n            y_true = ({masked}\n            )"
+    masked = _masked_targets(loss)
     values = "\n".join(source_layout.signature(f"return {function}", call, "", 8))
     if BATCH not in loss.result.axes:  # one for the whole batch stands once for each sample
         values = "\n".join(source_layout.signature(f"values = {function}", call, "", 8))

@@ -7,7 +7,7 @@ sample at hand has none. Amounts that only keep a computation from overflowing a
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes, Axis, ordered
@@ -81,6 +81,20 @@ def gradient(slope: Expr, node: Input, names: Mapping[Expr, str], is_elementwise
 
 def _aligned(lines: Iterable[str]) -> str:
     return "\n".join([r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}"])
+
+
+def _applied(op: Op, texts: Sequence[Text]) -> Text:
+    """An operation on what has been written."""
+    plain = [text for text, _ in texts]
+    if "#1" in op.latex:
+        return op.latex.replace("#1", plain[0]), _ATOM
+    if op.gives is Kind.BOOL and op.latex:
+        if len(texts) == 1:
+            return f"{op.latex} {_held(*texts[0], _ATOM)}", op.precedence
+        one, two = (_held(*text, op.precedence + (Kind.BOOL not in op.takes)) for text in texts)
+        return f"{one} {op.latex} {two}", op.precedence
+    function = op.latex or rf"\operatorname{{{_escaped(op.name)}}}"
+    return (f"{function}{_fenced(', '.join(plain))}" if texts else function), _ATOM
 
 
 class _Writer:
@@ -242,16 +256,7 @@ class _Writer:
         texts: list[Text] = []
         for arg in args:
             texts.append((yield arg, places))
-        plain = [text for text, _ in texts]
-        if "#1" in op.latex:
-            return op.latex.replace("#1", plain[0]), _ATOM
-        if op.gives is Kind.BOOL and op.latex:
-            if len(texts) == 1:
-                return f"{op.latex} {_held(*texts[0], _ATOM)}", op.precedence
-            one, two = (_held(*text, op.precedence + (Kind.BOOL not in op.takes)) for text in texts)
-            return f"{one} {op.latex} {two}", op.precedence
-        function = op.latex or rf"\operatorname{{{_escaped(op.name)}}}"
-        return (f"{function}{_fenced(', '.join(plain))}" if args else function), _ATOM
+        return _applied(op, texts)
 
     def _cases(self, args: tuple[Expr, ...], places: Places) -> Steps:
         """A choice, and those in its last piece, as one environment; a piece without a value is left out."""

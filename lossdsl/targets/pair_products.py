@@ -8,12 +8,13 @@ small, and for where most pairs are near.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes, Axis, last_of, ordered
 from lossdsl.ir.expr import Call, Expr, Reduce, Rename
+from lossdsl.ir.op import Op
 from lossdsl.targets.blocks import cut
 
 
@@ -137,20 +138,22 @@ def _apart(node: Expr, last: Axis) -> tuple[Expr, Expr] | None:
     if _difference(node, last) is not None:
         return b.ONE, node
     match node:
-        case Call(op, (arg,)) if op.name == "neg":
-            found = _apart(arg, last)
-            return None if found is None else (b.neg(found[0]), found[1])
-        case Call(op, (one, other)) if op.name == "mul":
+        case Call(Op("neg"), (arg,)):
+            return _reweighted(_apart(arg, last), b.neg)
+        case Call(Op("mul"), (one, other)) if last not in one.axes & other.axes:
             inner, outer = (one, other) if last in one.axes else (other, one)
-            found = None if last in outer.axes else _apart(inner, last)
-            return None if found is None else (_times(outer, found[0]), found[1])
-        case Call(op, (above, below)) if op.name == "div" and last not in below.axes:
-            found = _apart(above, last)
-            return None if found is None else (b.div(found[0], below), found[1])
-        case Call(op, (condition, piece, other)) if op.name == "where" and other is b.ZERO:
-            found = None if last in condition.axes else _apart(piece, last)
-            return None if found is None else (b.where(condition, found[0], b.ZERO), found[1])
+            return _reweighted(_apart(inner, last), lambda weight: _times(outer, weight))
+        case Call(Op("div"), (above, below)) if last not in below.axes:
+            return _reweighted(_apart(above, last), lambda weight: b.div(weight, below))
+        case Call(Op("where"), (condition, piece, other)) if other is b.ZERO and last not in condition.axes:
+            return _reweighted(_apart(piece, last), lambda weight: b.where(condition, weight, b.ZERO))
     return None
+
+
+def _reweighted(
+    found: tuple[Expr, Expr] | None, make: Callable[[Expr], Expr]
+) -> tuple[Expr, Expr] | None:
+    return None if found is None else (make(found[0]), found[1])
 
 
 def _times(outer: Expr, weight: Expr) -> Expr:

@@ -18,8 +18,8 @@ def by_value(slope: Expr, seed: Input) -> tuple[Expr, Expr] | None:
     for one, rest in (slope.args, slope.args[::-1]):
         if one.axes != seed.axes or seed not in walk(one) or seed in walk(rest):
             continue
-        if all(isinstance(node, Call) for node in walk(one) if node is not seed and seed in walk(node)):
-            factor = b.substitute(one, {seed: b.ONE})
-            if factor.axes in (NONE, seed.axes) and SPACE not in factor.axes:
-                return factor, rest
+        factor = b.substitute(one, {seed: b.ONE})
+        fits = factor.axes in (NONE, seed.axes) and SPACE not in factor.axes
+        if fits and all(isinstance(node, Call) for node in walk(one) if node is not seed and seed in walk(node)):
+            return factor, rest
     return None

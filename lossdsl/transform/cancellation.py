@@ -65,7 +65,7 @@ def _to_open(parts: list[Part], amounts: dict[Expr, Count], family: Family) -> s
     for place, (part, count) in enumerate(parts):
         inside = family.contents(part, count)
         sign = 1 if count > 0 else -1
-        found = [(base, each * sign) for base, each in inside.items() if base is not part and base in amounts]
+        found = [(base, inside[base] * sign) for base in inside.keys() & amounts.keys() - {part}]
         if any(missing[base, each > 0] > 0 for base, each in found):
             places.add(place)
             for base, each in found:

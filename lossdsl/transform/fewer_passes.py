@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import TypeGuard
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Unslice, walk
+from lossdsl.ir.op import Op
 from lossdsl.transform.factors import factored, scaled_product
 
 
@@ -141,11 +142,12 @@ def _grouped(node: Expr) -> Expr:
                 continue
         rest.append((sign, term))
     steps = [b.sub(one[1], one[-1]) for one in moved.values() if len(one) == 2]
-    if not steps:
-        return node
     rest += [pair for one in moved.values() if len(one) == 1 for pair in one.items()]
-    total = reduce(b.add, steps)
-    for sign, term in rest:
+    return _plus(reduce(b.add, steps), rest) if steps else node
+
+
+def _plus(total: Expr, terms: Iterable[tuple[int, Expr]]) -> Expr:
+    for sign, term in terms:
         total = b.add(total, term) if sign > 0 else b.sub(total, term)
     return total
 
@@ -176,13 +178,13 @@ def _affine_choice(node: Expr) -> Expr:
 def _line(expr: Expr) -> tuple[Expr, Expr, Expr] | None:
     """`a*e + c` with constants a and c as (e, a, c)."""
     start: Expr = b.ZERO
-    if isinstance(expr, Call) and expr.op.name in ("add", "sub"):
-        left, right = expr.args
-        is_sum = expr.op.name == "add"
-        if b.exact(right) is not None:
-            expr, start = left, right if is_sum else b.neg(right)
-        elif b.exact(left) is not None:
-            expr, start = right if is_sum else b.neg(right), left
+    match expr:
+        case Call(Op("add" | "sub" as name), (left, right)):
+            signed = right if name == "add" else b.neg(right)
+            if b.exact(right) is not None:
+                expr, start = left, signed
+            elif b.exact(left) is not None:
+                expr, start = signed, left
     sign, factors, divisors = factored(expr)
     constants = [factor for factor in factors if b.exact(factor) is not None]
     rest = [factor for factor in factors if factor not in constants]

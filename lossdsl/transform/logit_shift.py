@@ -13,6 +13,7 @@ from fractions import Fraction
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce
+from lossdsl.ir.op import Op
 from lossdsl.ir.whole import along
 from lossdsl.transform.sums import Terms
 
@@ -30,25 +31,27 @@ def without_shift(terms: Terms, units: Collection[Expr]) -> Terms | None:
         if total is None:
             continue
         moved = scaled(combination(weight), Fraction(sign))
-        logits, share = total.arg, along("log_softmax", total.arg, total.over)
-        weights = along("softmax", total.arg, total.over)
-        found: Terms = []
-        for other, (its_sign, element) in enumerate(terms):
-            if other == place:
-                continue
-            if not b.varies_with(element, (logits,)):
-                found.append((its_sign, element))
-                continue
+        found = _unmoved([*terms[:place], *terms[place + 1 :]], total, moved, units)
+        if found is not None:
+            return found
+    return None
+
+
+def _unmoved(terms: Terms, total: Reduce, moved: Combination, units: Collection[Expr]) -> Terms | None:
+    """Terms with log_softmax in place of logits, if a shift of these, by which something has moved, takes it back."""
+    logits, share = total.arg, along("log_softmax", total.arg, total.over)
+    weights = along("softmax", total.arg, total.over)
+    found: Terms = []
+    for sign, element in terms:
+        if b.varies_with(element, (logits,)):
             by = _moves(element, logits, total.over, units)
             if by is None:
-                break
-            moved = added(moved, scaled(by, Fraction(its_sign)))
+                return None
+            moved = added(moved, scaled(by, Fraction(sign)))
             unmoved = b.substitute(element, {logits: share})
-            found.append((its_sign, b.substitute(unmoved, {along("softmax", share, total.over): weights})))
-        else:
-            if not any(moved.values()):
-                return found
-    return None
+            element = b.substitute(unmoved, {along("softmax", share, total.over): weights})
+        found.append((sign, element))
+    return None if any(moved.values()) else found
 
 
 def _weighed(term: Expr) -> tuple[Expr, Reduce | None]:
@@ -121,18 +124,17 @@ def _total(weight: Expr, over: Axes, units: Collection[Expr]) -> Combination | N
     if weight in units or (isinstance(weight, Along) and weight.op.name == "softmax" and weight.over == over):
         return {b.ONE: Fraction(1)}
     match weight:
-        case Call(op, (above, Length(_, axes))) if op.name == "div" and axes == over and not above.axes & over:
+        case Call(Op("div"), (above, Length(_, axes))) if axes == over and not above.axes & over:
             return combination(above)
-        case Call(op, (one, other)) if op.name in ("add", "sub"):
-            first, second = (_total(part, over, units) for part in (one, other))
+        case Call(Op("add" | "sub" as name), (one, other)):
+            first, second = _total(one, over, units), _total(other, over, units)
             if first is None or second is None:
                 return None
-            return added(first, scaled(second, Fraction(1 if op.name == "add" else -1)))
-        case Call(op, (one, other)) if op.name == "mul":
-            for factor, rest in ((one, other), (other, one)):
-                if not factor.axes & over:
-                    inner = _total(rest, over, units)
-                    return None if inner is None else times(inner, factor)
+            return added(first, scaled(second, Fraction(1 if name == "add" else -1)))
+        case Call(Op("mul"), (one, other)) if not one.axes & over or not other.axes & over:
+            factor, rest = (other, one) if one.axes & over else (one, other)
+            inner = _total(rest, over, units)
+            return None if inner is None else times(inner, factor)
     return None
 
 

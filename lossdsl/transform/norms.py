@@ -5,6 +5,7 @@ from __future__ import annotations
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Reduce
+from lossdsl.ir.op import Aggregate, Op
 from lossdsl.ir.whole import along, reduce
 
 
@@ -43,22 +44,28 @@ def over_norms(above: Expr, below: Expr) -> Expr | None:
     """
     if isinstance(below, Reduce) and below.op.name == "norm" and above is below.arg:
         return along("normalize", above, below.over)
-    if isinstance(above, Call) and above.op.name == "neg":
-        found = over_norms(above.args[0], below)
-        return None if found is None else b.neg(found)
-    if not (isinstance(above, Reduce) and above.op.name == "sum" and _is_product(above.arg)):
-        return None
-    parts, divisors = list(above.arg.children), []
+    match above:
+        case Call(Op("neg"), (negated,)):
+            found = over_norms(negated, below)
+            return None if found is None else b.neg(found)
+        case Reduce(Aggregate("sum"), arg, over) if _is_product(arg):
+            return _over_parts(arg, below, over)
+    return None
+
+
+def _over_parts(product: Expr, below: Expr, over: Axes) -> Expr | None:
+    """A sum of products over norms of their factors."""
+    parts, rest = list(product.children), []
     for divisor in below.children if _is_product(below) else (below,):
-        place = _normed(divisor, parts, above.over)
+        place = _normed(divisor, parts, over)
         if place is None:
-            divisors.append(divisor)
+            rest.append(divisor)
         else:
-            parts[place] = along("normalize", parts[place], above.over)
-    if parts == list(above.arg.children):
+            parts[place] = along("normalize", parts[place], over)
+    if parts == list(product.children):
         return None
-    result: Expr = reduce("sum", b.mul(*parts), above.over)
-    for divisor in divisors:
+    result: Expr = reduce("sum", b.mul(*parts), over)
+    for divisor in rest:
         result = b.div(result, divisor)
     return result
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, walk
+from lossdsl.ir.op import Op
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.traversal import users
 from lossdsl.transform.choice_rules import is_choice
@@ -101,13 +102,15 @@ def _negative(node: Expr, named: Collection[Expr]) -> Expr:
 
 def _turned(node: Expr, named: Collection[Expr]) -> Expr | None:
     """An expression with one difference among its factors turned around; None if there is none."""
-    if isinstance(node, Call) and node not in named:
-        if node.op.name == "sub":
-            return b.sub(node.args[1], node.args[0])
-        if node.op.name in ("mul", "div"):
-            first, second = node.args
-            for one in (True, False)[: 2 if node.op.name == "mul" else 1]:
-                turned = _turned(first if one else second, named)
-                if turned is not None:
-                    return b.call(node.op.name, *((turned, second) if one else (first, turned)))
+    match node:
+        case Call() if node in named:
+            return None
+        case Call(Op("sub"), (first, second)):
+            return b.sub(second, first)
+        case Call(Op("mul" | "div") as op, (first, second)):
+            turned = _turned(first, named)
+            if turned is not None:
+                return b.call(op.name, turned, second)
+            turned = _turned(second, named) if op.name == "mul" else None
+            return None if turned is None else b.mul(first, turned)
     return None

@@ -5,6 +5,7 @@ Digits do not count here: quotients are opened, and `e/c/c` is `e/c^2`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -105,13 +106,12 @@ class Fractions(ReaderSums):
 
     def _taken_in(self, found: Product) -> Product:
         """The product with `d*(1 + e/d)` as `d + e`."""
-        for whole, sign in found.factors:
-            for factor, power in found.factors:
-                if factor is not whole and whole not in self.named and abs(sign) == 1 and power * sign > 0:
-                    taken = self._multiplied(whole, factor, power * sign)
-                    if taken is not None:
-                        rest = [part for part in found.factors if part[0] not in (whole, factor)]
-                        return replace(found, factors=(*rest, (taken, sign)))
+        for (whole, sign), (factor, power) in itertools.permutations(found.factors, 2):
+            if factor is not whole and whole not in self.named and abs(sign) == 1 and power * sign > 0:
+                taken = self._multiplied(whole, factor, power * sign)
+                if taken is not None:
+                    rest = [part for part in found.factors if part[0] not in (whole, factor)]
+                    return replace(found, factors=(*rest, (taken, sign)))
         return found
 
     def _multiplied(self, whole: Expr, factor: Expr, power: Count) -> Expr | None:
