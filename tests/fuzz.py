@@ -6,7 +6,7 @@
 Each ends in a result or a LossError: no other exception, no more than 5 s of processor time, no more than 300 MB, no
 process, socket or file opened for writing, and no code run but what the compiler generates. A text that is a loss is
 formatted to a text of the same meaning, which formatting leaves as it is; what `check` finds in one is no mistake of
-the compiler. What breaks this is printed, made smaller.
+the compiler. What breaks this is printed, made smaller, with the number of the input; a long one is kept in a file.
 A part with a fixed seed is `tests/test_fuzz.py`.
 """
 
@@ -355,7 +355,7 @@ TRIALS: dict[str, Callable[[Any], None]] = {
 def problem(case: Case) -> str:
     """What is wrong with how an input ends; empty where nothing is."""
     kind, given = case
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _memory_from_here()
     signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, SECONDS, 1.0)  # again, for what is raised in a destructor is lost
     try:
@@ -369,8 +369,30 @@ def problem(case: Case) -> str:
         return f"{type(error).__name__} at {_place()}: {format_value(str(error))}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = _most_memory() - before
     return f"more than {MEGABYTES} MB: {grown:.0f}" if grown > MEGABYTES else ""
+
+
+def _memory_from_here() -> float:
+    """The megabytes in use; from here on the most of them is counted anew, where the system can do that."""
+    try:
+        file = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        os.write(file, b"5")
+        os.close(file)
+    except OSError:
+        return _most_memory()
+    return _status("VmRSS:")
+
+
+def _most_memory() -> float:
+    found = _status("VmHWM:")
+    return found or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _status(key: str) -> float:
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as lines:
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(key)), 0.0)
+    return 0.0
 
 
 def _stop(*_: object) -> None:
@@ -457,12 +479,24 @@ def run(
         if what and what.split(":")[0] not in {known.split(":")[0] for known in found}:
             found[what] = smaller(case, what)
             kind, given = found[what]
-            shown = ascii(given) if isinstance(given, str) and len(given) < 4000 else format_value(given)
-            print(f"--- {what}\n{kind}: {shown}", flush=True)
+            print(f"--- {what}\n{kind}, input {sum(counts.values())}: {_shown(given)}", flush=True)
     return counts, found
 
 
+def _shown(given: Any) -> str:
+    """An input for a reader; the name of a file that has it, if it is long."""
+    text = ascii(given)
+    if len(text) < 4000:
+        return text
+    kept = os.open(f"long-{abs(hash(text)):x}.txt", os.O_WRONLY | os.O_CREAT)  # no `open`: that is forbidden
+    os.write(kept, text.encode())
+    os.close(kept)
+    return f"{format_value(given)}, whole in {Path(f'long-{abs(hash(text)):x}.txt').resolve()}"
+
+
 def main() -> int:
+    if "PYTHONHASHSEED" not in os.environ:  # else sets of words lie in another order every time
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONHASHSEED": "0"})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, help="how long")
     parser.add_argument("--inputs", type=int, help="how many")

@@ -397,6 +397,8 @@ def not_shown(loss: RandomLoss, claim: str, verdict: Verdict) -> str:
             t, x = _numbers(verdict.at["t"])[0], _numbers(verdict.at["x"])[0][0]
             line = Line(loss, t, _given(loss, verdict.at), [M.zero], [M.one], -HUGE, HUGE)
             around_x = [x + sign * step for step in (FAR, MIDDLE) for sign in (1, -1)]
+            if any(line.at(s) is None for s in around_x):
+                return ""
             is_hole = not M.isfinite(middle[0]) and len(line.finite(around_x)) == 4
             good = is_hole or bool(break_at(line, x) or (claim == "smooth" and kink_at(line, x)))
             good = good or _may_be_rounded(verdict, x)

@@ -161,7 +161,7 @@ def shell(line: str, folder: Path, **more) -> subprocess.CompletedProcess:
         ("lossdsl eval huber t=1 x=3 -o nowhere/value.txt", "make the folder nowhere first"),
         ("lossdsl compare mse l2 -o /dev/full", "/dev/full cannot be written: No space left on device"),
         ("lossdsl completion bash -o .", "cannot be written"),
-        ("lossdsl fmt - <&-", "standard input cannot be read"),
+        ("lossdsl fmt - <&-", "standard input is closed"),
         ("lossdsl show huber >&- 2>&-", ""),
         ("lossdsl show nothing 2>/dev/full", ""),
         ("lossdsl show nothing 2>&-", ""),
@@ -172,6 +172,24 @@ def test_a_stream_that_is_closed_or_full(tmp_path, line, said):
     assert (done.returncode, said in done.stderr.decode()) == (2, True), done
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("lossdsl eval <(echo '(t - x)^2') t=1 x=3", "4.0"),
+        ("lossdsl show huber --stage text -o /dev/stdout | cat", "huber"),
+        ("lossdsl show huber --stage text -o >(cat)", "huber"),
+    ],
+)
+def test_pipes_that_have_a_name(tmp_path, line, said):
+    done = shell(line, tmp_path)
+    assert said in done.stdout.decode(), done
+
+
+def test_of_a_device_without_end_no_more_is_read_than_a_loss_may_have(tmp_path):
+    done = shell("lossdsl check /dev/zero", tmp_path)
+    assert (done.returncode, b"more than 1000000 bytes" in done.stderr) == (2, True)
 
 
 LETTER = "loss mine(t, x; δ = 1.0)\nδ*(t - x)^2\n"

@@ -49,6 +49,13 @@ def test_what_is_wrong_is_found(monkeypatch, trial, said):
     assert (found[: len(said)], bool(found)) == (said, bool(said))
 
 
+def test_memory_is_found_again_and_again(monkeypatch):
+    """The second as well as the first: what was needed before does not hide it."""
+    monkeypatch.setattr(fuzz, "MEGABYTES", 100)
+    monkeypatch.setitem(fuzz.TRIALS, "text", lambda _: bytearray(b"x") * (150 << 20))
+    assert [fuzz.problem(("text", "x"))[:13] for _ in range(2)] == ["more than 100"] * 2
+
+
 def test_a_process_that_is_started_is_found():
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import fuzz, os; fuzz.forbid()\n"
@@ -70,3 +77,24 @@ def test_inputs_are_of_every_kind_and_those_of_the_grammar_often_mean_something(
         except lossdsl.LossError:
             continue
     assert means > 15
+
+
+@pytest.mark.parametrize(
+    "kind, text",
+    [
+        ("derived", "where(t" + " < x" * 900 + ", x, t)"),
+        ("derived", "-((t*x)" + " * s" * 2000 + ")"),
+        ("checked", "loss f(t: positive, x: positive)\ntanh(std[batch](normalize[last](cumsum(t))))"),
+        ("checked", "loss f(t: positive)\nt[1:]^(sort(t[1]) - 1)"),
+        ("checked", "loss f(t: positive, x)\nt[1:]*softmax(t[1])"),
+        ("checked", "loss f(t: count, x)\n(t*x)^t"),
+    ],
+    ids=["a long chain", "a long product", "a tanh of much", "positions of a slice", "of another", "an exponent of 0"],
+)
+def test_what_was_found_once_stays_mended(kind, text):
+    assert fuzz.problem((kind, text)) == ""
+
+
+def test_the_slope_of_a_power_is_0_where_its_exponent_is():
+    loss = lossdsl.load("loss f(t: count, x)\n(t*x)^t")
+    assert loss.numpy.grad([0, 1, 2], [3.0, 3.0, 3.0]).tolist() == pytest.approx([0, 1 / 3, 8])

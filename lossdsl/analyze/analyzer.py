@@ -18,6 +18,7 @@ from lossdsl.pipeline import Program
 from lossdsl.prove.assumptions import slope
 from lossdsl.prove.boundedness import is_gentle
 from lossdsl.prove.claims import CLAIMS, MAX_PROOF, Proof, TargetCase
+from lossdsl.prove.silent_labels import silent_labels
 from lossdsl.refute import counterexamples, domain_errors, tensor_search
 from lossdsl.refute.agreement import (
     Reward,
@@ -173,7 +174,7 @@ class Analyzer:
             return OPEN
         if self.near("least at t = x").how == "proved":
             return self.near("least at t = x")
-        return loss_shape.unbounded(self.search, below=True) or OPEN
+        return self._without_end(self.search, below=True) or OPEN
 
     @cached_property
     def reward(self) -> Reward | None:
@@ -190,6 +191,11 @@ class Analyzer:
     def unfelt(self) -> tuple[Expr, ...]:
         """The inputs that stand in the loss and that it does not feel, tested."""
         return () if self.is_large else tuple(unfelt_inputs(self.program))
+
+    @cached_property
+    def silent(self) -> tuple[int, ...]:
+        """The labels for which a prediction does not matter, proved."""
+        return () if self.is_large else tuple(silent_labels(self.program.loss))
 
     @cached_property
     def held(self) -> HeldPrediction | None:
@@ -214,7 +220,6 @@ class Analyzer:
     @cached_property
     def steep(self) -> Verdict:
         """Whether the slope stays bounded over all predictions, for a given target."""
-        case = self.cases[0]
         if self.search is None or any(case.pieces is None for case in self.cases):
             return OPEN
         if all(case.pieces is not None and is_gentle(case.pieces) for case in self.cases):
@@ -222,8 +227,7 @@ class Analyzer:
         sharp = next((escape for escape in self.escapes if escape.of == "gradient"), None)
         if sharp is not None:
             return Verdict("refuted", "search", at=sharp.at, detail=f"the slope is {sharp.result}")
-        found = None if case.pieces is None else loss_shape.unbounded(self.search, of=case.pieces.slope)
-        return found or OPEN
+        return self._without_end(self.search, is_slope=True) or OPEN
 
     @cached_property
     def flat(self) -> tuple[loss_shape.Flat, ...]:
@@ -328,8 +332,17 @@ class Analyzer:
             broken = counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
             return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None) or OPEN
         if name == "bounded":
-            return loss_shape.unbounded(search) or OPEN
+            return self._without_end(search) or OPEN
         return _REFUTATIONS[name](search) or Verdict("tested", "search", search.tried)
+
+    def _without_end(self, search: GridSearch, *, below: bool | None = None, is_slope: bool = False) -> Verdict | None:
+        """An infinite limit of the loss or of its slope, for any of the targets; `below`: minus infinity only."""
+        for case in self.cases:
+            of = case.pieces.slope if is_slope and case.pieces is not None else None
+            found = loss_shape.unbounded(replace(search, view=case.view), below, of=of)
+            if found is not None:
+                return found
+        return None
 
 
 _OTHERS: dict[str, Callable[[Analyzer], Verdict]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.promises import setting
@@ -64,7 +65,7 @@ def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each function that is taken of a probability, and for labels that are smoothed amiss."""
     told: set[str] = set()
     for program in subject.programs:
-        for finding in (*_twice(program), *_smoothed(program)):
+        for finding in (*_twice(program), *_smoothed(program), *_of_two(program)):
             if finding.message not in told:
                 told.add(finding.message)
                 yield finding
@@ -78,6 +79,8 @@ def _twice(program: Program) -> Iterator[Finding]:
             arg = node.children[0]
             if isinstance(arg, Call) and arg.op.name == "neg":
                 arg = arg.args[0]
+            if isinstance(node, Along) and loss.target is not None and _unscaled(arg) in loss.target.nodes:
+                arg = _unscaled(arg)
             if _is_probability(arg, loss):
                 text = f"`{node.op.name}` is taken of `{formula(arg, loss.names)}`, which is a probability already"
                 yield TWICE.found(f"{text}{setting(loss)}", loss.spans.get(node), TWICE.remedy)
@@ -89,6 +92,14 @@ def _is_probability(node: Expr, loss: Loss) -> bool:
     return (isinstance(node, Along) and node.op.name == "softmax") or (
         isinstance(node, Call) and node.op.name == "sigmoid"
     )
+
+
+def _unscaled(node: Expr) -> Expr:
+    """What is divided or multiplied by a number, as by a temperature."""
+    match node:
+        case Call(op, (one, other)) if op.name in ("mul", "div") and (one.is_static or other.is_static):
+            return one if other.is_static else other
+    return node
 
 
 # --- smoothed labels ----------------------------------------------------------------------------------------------
@@ -110,6 +121,38 @@ def _smoothed(program: Program) -> Iterator[Finding]:
         if target is not None and (total := _total(program, target, labels)) is not None:
             text = f"the labels `{formula(target, loss.names)}` sum to {total}, not to 1{setting(loss)}"
             yield UNNORMALIZED.found(text, loss.spans.get(target), UNNORMALIZED.remedy, "seen")
+
+
+_OF_TWO = ("sigmoid", "log_sigmoid", "softplus", "log")
+"""What a likelihood of two classes is made of."""
+
+
+def _of_two(program: Program) -> Iterator[Finding]:
+    """Labels 0 and 1 that are smoothed from one side, so that both together are more than one."""
+    loss = program.loss
+    target = loss.target
+    if target is None or target.is_label or target.domains != ("binary",):
+        return
+    ops = {node.op.name for node in walk(loss.result) if isinstance(node, Call)}
+    (t,), drawn = target.nodes, list(points(loss, program.known, 2))
+    for node in walk(loss.result) if ops & set(_OF_TWO) else ():
+        if _unsmoothed(node, drawn) is not t:
+            continue
+        if b.depends(b.substitute(loss.result, {node: loss.prediction.nodes[0]}), (t,)):
+            continue  # a weight beside the label
+        zero, one = (_numbers(b.substitute(node, {t: b.const(label)}), drawn) for label in (0, 1))
+        if zero[0] > 0 and one[0] <= 1 and abs(zero[0] + one[0] - 1) > _TINY:
+            text = f"the labels `{formula(node, loss.names)}` are {float(zero[0]):.6g} for 0 and {float(one[0]):.6g} "
+            text += f"for 1, which is not 1 in all{setting(loss)}"
+            yield UNNORMALIZED.found(text, loss.spans.get(node), _TWO, "seen")
+
+
+_TWO = "move both labels to the middle: `t*(1 - s) + s/2`"
+_TINY = 1e-9
+
+
+def _numbers(node: Expr, drawn: Sequence[Point]) -> list[Any]:
+    return [evaluate([node], one.given(mp_numbers()), mp_numbers(), one.sizes)[node].ravel()[0] for one in drawn]
 
 
 def _is_label(node: Expr, loss: Loss) -> bool:
@@ -154,13 +197,25 @@ def _beside_log_probability(node: Expr, loss: Loss) -> Expr | None:
     for factor, other in (node.args, node.args[::-1]):
         is_log = isinstance(other, Along) and other.op.name == "log_softmax"
         if isinstance(other, Call) and other.op.name == "log":
-            is_log = isinstance(other.args[0], Along) and other.args[0].op.name == "softmax"
+            is_log = _is_distribution(other.args[0], loss)
         while isinstance(factor, Call) and factor.op.name == "neg":
             factor = factor.args[0]
         leaves = {part for part in valued(factor) if not part.children and part.axes and not isinstance(part, Position)}
         if is_log and LAST in factor.axes and loss.target is not None and leaves <= set(loss.target.nodes):
             return factor
     return None
+
+
+def _is_distribution(node: Expr, loss: Loss) -> bool:
+    """Whether a node is made of probabilities that sum to 1, up to a small constant that keeps them from 0."""
+    while isinstance(node, Call) and node.op.name in ("add", "max", "min"):
+        inner = [arg for arg in node.args if not arg.is_static]
+        if len(inner) != 1:
+            return False
+        node = inner[0]
+    if isinstance(node, Input):
+        return any(part.node is node and part.domain == "simplex" for spec in loss.inputs for part in spec.parts)
+    return isinstance(node, Along) and node.op.name == "softmax"
 
 
 def _total(program: Program, target: Expr, labels: Sequence[Expr]) -> str | None:

@@ -11,11 +11,13 @@ from lossdsl.checks.subject import Subject
 from lossdsl.frontend import syntax as s
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
-from lossdsl.ir.expr import Const, Gather, Input, walk
+from lossdsl.ir.expr import Call, Const, Expr, Gather, Input, walk
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.op import Kind
 from lossdsl.ir.text import formula
 from lossdsl.ir.traversal import valued
 from lossdsl.ir.verdict import place
+from lossdsl.pipeline import Program
 from lossdsl.source import Span
 from lossdsl.transform.canonical import canonical
 
@@ -73,9 +75,20 @@ def look(subject: Subject) -> Iterator[Finding]:
 
 def _idle(subject: Subject) -> Iterator[tuple[Input, bool]]:
     """The inputs on which the loss depends under no setting, and whether each is the prediction's."""
-    used = {node for program in subject.programs for node in valued(program.stable)}
+    used = {node for program in subject.programs for node in valued(_without_settled(program))}
     for spec in subject.loss.inputs:
         yield from ((node, spec is subject.loss.prediction) for node in spec.nodes if node not in used)
+
+
+def _without_settled(program: Program) -> Expr:
+    """The loss without what has one value only, as `max(x, 1)` of a probability."""
+
+    def change(node: Expr) -> Expr:
+        if not isinstance(node, Call) or node.kind is not Kind.REAL or not program.known[node].is_point:
+            return node
+        return b.const(program.known[node].low)
+
+    return b.mapped((program.stable,), change)[0]
 
 
 def _unused(subject: Subject) -> Iterator[Finding]:
@@ -106,6 +119,10 @@ def _named(header: s.Header, name: str) -> Span | None:
 def _for_some_targets(subject: Subject) -> Iterator[Finding]:
     for analyzer in subject.analyzers:
         loss, views = analyzer.program.loss, [case.view for case in analyzer.cases]
+        if len(analyzer.silent) == 1 and loss.target is not None:
+            text = f"an element of the prediction has no influence where `{loss.target.name} = {analyzer.silent[0]}`"
+            hint = _MARGIN if analyzer.silent[0] == 0 else WITHOUT.remedy
+            yield WITHOUT.found(f"{text}{setting(loss)}", subject.formula, hint, "proved")
         flat = [view for view in views if not b.depends(canonical((view.expr,))[0], view.variables)]
         if flat and len(flat) < len(views) and loss.target is not None:
             cases = " and ".join(f"`{loss.target.name} = {view.target_case}`" for view in flat)

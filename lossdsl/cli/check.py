@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import STDIN, Stdin, losses, one_of
+from lossdsl.cli.named import STDIN, losses, one_of
 from lossdsl.cli.status import CLEAN, FOUND, WrongUse
+from lossdsl.cli.streams import Stdin
 from lossdsl.cli.terminal import deliver, write
 from lossdsl.source import Source
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lossdsl import catalog
-from lossdsl.cli.named import Stdin, files_in
+from lossdsl.cli.named import files_in
 from lossdsl.cli.status import CLEAN, FOUND, WRONG_USE, WrongUse
+from lossdsl.cli.streams import Stdin
 from lossdsl.cli.terminal import deliver, write
 from lossdsl.errors import LossError, LossFileError
 from lossdsl.runtime.files import store

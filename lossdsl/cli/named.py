@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossdsl.cli.status import WrongUse
+from lossdsl.cli.streams import Stdin, of_pipe
 from lossdsl.errors import LossError, LossFileError, LossParameterError, did_you_mean
 from lossdsl.source import Source
 
@@ -47,37 +47,9 @@ if TYPE_CHECKING:
     Named = Source | Described | Unread
 
 
-@dataclass(frozen=True)
-class Stdin:
-    """Standard input, under the name that it has in messages; the name's ending says what is in it."""
-
-    name: str = "<stdin>"
-
-    def data(self) -> bytes:
-        """What stands there. Raises LossFileError."""
-        from lossdsl.runtime.sources import MAX_BYTES
-
-        try:
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        except (OSError, ValueError, AttributeError) as error:  # there is none, or it is closed
-            raise LossFileError(f"standard input cannot be read: {error}") from None
-        if len(data) > MAX_BYTES:
-            raise LossFileError(f"standard input has more than {MAX_BYTES} bytes; that is no loss")
-        return data
-
-    def read(self) -> Source:
-        """The text. Raises LossFileError."""
-        from lossdsl.runtime.sources import not_utf8
-
-        try:
-            return Source(self.data().decode("utf-8-sig"), self.name)
-        except UnicodeDecodeError as error:
-            raise not_utf8("standard input", error) from None
-
-
 def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     """The losses that an argument names: of a folder or YAML file several. Raises LossFileError."""
-    from lossdsl.runtime.sources import is_file, is_folder
+    from lossdsl.runtime.sources import is_file, is_folder, is_pipe
 
     path = Path(given)
     if not given.strip():
@@ -90,6 +62,8 @@ def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
         yield from _in_yaml(path)
     elif is_file(path):
         yield _read(path)
+    elif is_pipe(path):
+        yield of_pipe(path)
     elif path.suffix == ".loss" or not _is_formula(given):
         yield _named(given, path)
     else:

@@ -112,10 +112,16 @@ def ranges(loss: Loss) -> Ranges:
 
 
 def conjuncts(condition: Expr) -> list[Expr]:
-    """The parts of `a and b and …`."""
-    if isinstance(condition, Call) and condition.op.name == "and":
-        return [part for arg in condition.args for part in conjuncts(arg)]
-    return [condition]
+    """The parts of `a and b and …`, of which there may be thousands."""
+    found: list[Expr] = []
+    stack = [condition]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Call) and part.op.name == "and":
+            stack += reversed(part.args)
+        else:
+            found.append(part)
+    return found
 
 
 def _fact(condition: Expr, about: Expr | None = None) -> tuple[Expr, Bounds] | None:

@@ -45,6 +45,7 @@ def plain_points(loss: Loss, known: Ranges) -> Iterator[PlainPoint]:
     ways = chain(*(_plain(spec, first) for spec in loss.inputs), _plain_together(loss, first))
     made = (PlainPoint(_moved(first, arrays), why) for why, arrays in ways)
     yield from (plain for plain in made if holds(loss, plain.point.values))
+    yield from _met_once(loss, drawn[-1])
     if not is_by_sample(loss):
         yield PlainPoint(_one_sample(loss, first), "in a batch of one sample")
 
@@ -92,6 +93,27 @@ def _plain_values(spec: InputSpec) -> list[int]:
 
 def _has_corners(spec: InputSpec) -> bool:
     return spec.is_real and all(INPUT_KINDS[domain].has_corners for domain in spec.domains) and LAST in spec.over
+
+
+_SINGLE = {"real", "logits", "logprob", "positive", "nonneg", "prob"}
+"""The kinds of which each element is a number by itself."""
+
+
+def _met_once(loss: Loss, point: Point) -> Iterator[PlainPoint]:
+    """A point at which one element of each row is predicted as it is, and the others are not."""
+    target, prediction = loss.target, loss.prediction
+    if target is None or target.is_label or target.domains != prediction.domains:
+        return
+    if not _SINGLE.issuperset(target.domains):
+        return
+    moved: dict[Expr, Array] = {}
+    for t, x in zip(target.nodes, prediction.nodes, strict=False):
+        if LAST not in x.axes or point.values[t].shape != point.values[x].shape:
+            return
+        moved[x] = point.values[x].copy()
+        moved[x][..., 0] = point.values[t][..., 0]
+    if moved and holds(loss, {**point.values, **moved}):
+        yield PlainPoint(_moved(point, moved), f"where `{target.name}` and `{prediction.name}` agree in one element")
 
 
 def _filled(point: Point, node: Expr, value: int) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import DOMAINS, LAST, ROWS, ordered
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Const, Expr, Gather, Input, Slice, walk
+from lossdsl.ir.expr import Const, Expr, Gather, Input, Position, Slice, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
@@ -100,14 +100,16 @@ def _fitting(loss: Loss, wanted: int) -> tuple[int, dict[str, int]]:
 
     Where there is none, inputs that are not cut are as long as what they meet, a slice of another.
     """
-    groups = [sorted(group, key=lambda part: (len(part), str(part))) for group in meetings(loss.result)]
+    measured = {axis: leaf.name for axis, leaf in loss.measures.items()}
+    groups = [sorted(group, key=lambda part: (len(part), str(part))) for group in meetings(loss.result, measured)]
     lengths: list[int] = [*range(wanted, 2 * wanted + 1), *range(wanted - 1, 0, -1)]
     for last in lengths:
         if not any(_odd_pair(group, last) for group in groups):
             return last, {}
+    counts = any(isinstance(node, Position) and node.axis.home == LAST for node in walk(loss.result))
     for last in lengths:
         own = _own_lengths(groups, last)
-        if own is not None:
+        if own is not None and not (counts and own.get(_own(measured.get(LAST, "")), last) != last):
             return last, own
     pair = next(filter(None, (_odd_pair(group, wanted) for group in groups)))
     names = {node.name: spec.name for spec in loss.inputs for node in spec.nodes}

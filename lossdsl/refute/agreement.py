@@ -23,6 +23,8 @@ from lossdsl.refute.tensor_search import MAX_NODES, agreeing, at, finite_values
 COUNT = 12
 SETTINGS = 2
 """For how many targets of 0 and 1 predictions are looked at."""
+_HALF = Fraction(1, 2)
+"""Nearer than this a label that is smoothed may have what costs least."""
 _CLEAR = Fraction(1, 1000)
 """What a value must differ by, beside 1 or its size, to be no matter of a small constant."""
 
@@ -46,7 +48,8 @@ def rewarded(search: GridSearch) -> Reward | None:
         is_one = line.setting[target.nodes[0]] == 1
         found = line.finite() if is_one else line.finite()[::-1]  # the farthest first
         size = 1 + max((abs(y) for _, y in found), default=0)
-        for (x, worse), (_, better) in pairwise(found):
+        far = [(x, y) for x, y in found if abs(x - line.setting[target.nodes[0]]) >= _HALF]
+        for (x, worse), (_, better) in pairwise(far):
             if better - worse > search.m.number(_CLEAR) * size:
                 return Reward(search.at(line.setting, x), worse, better)
     return None

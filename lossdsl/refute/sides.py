@@ -39,7 +39,8 @@ def on_the_wrong_side(program: Program) -> Reward | None:
         return None
     if len(loss.inputs) != 2 or len(loss.prediction.nodes) > 1 or _has_stop(loss):
         return None
-    if loss.target.domain == loss.prediction.domain and not loss.target.is_label:
+    is_alike = loss.target.domain == loss.prediction.domain or loss.target.domain == "unit"
+    if is_alike and not loss.target.is_label:
         return _opposed(program)
     if loss.target.domain in ("sign", "binary") and not loss.target.is_label:
         return _everywhere(program, _two_classes) or _hump(program, _two_classes)
@@ -121,7 +122,7 @@ def _sides(program: Program, of: Callable[[Loss, Point], Side | None]) -> Iterat
 
 
 def _everywhere(program: Program, of: Callable[[Loss, Point], Side | None]) -> Reward | None:
-    """Predictions on the wrong side that cost less, however far they are."""
+    """Predictions on the wrong side that cost less, and never more, however far they are."""
     found: Reward | None = None
     for point, side in _sides(program, of):
         for far in STEPS:
@@ -129,11 +130,12 @@ def _everywhere(program: Program, of: Callable[[Loss, Point], Side | None]) -> R
             _, others = _at(program.loss, point, side(far))
             if costs is None or others is None:
                 return None
-            if not all(cost < better and differ(cost, better) for cost, better in zip(costs, others, strict=True)):
+            if any(cost > better for cost, better in zip(costs, others, strict=True)):
                 return None
             if _turned(program.loss, wrong) != costs:
                 return None  # of a distance the one class wants little, and the other one much
-            found = found or Reward(at(program.loss, wrong), costs[0], others[0])
+            if found is None and all(differ(cost, better) for cost, better in zip(costs, others, strict=True)):
+                found = Reward(at(program.loss, wrong), costs[0], others[0])
     return found
 
 
@@ -147,10 +149,12 @@ def _turned(loss: Loss, point: Point) -> list[Any] | None:
 
 def _hump(program: Program, of: Callable[[Loss, Point], Side | None]) -> Reward | None:
     """Predictions far on the wrong side that cost less than undecided ones, though those on the right side do, too."""
+    if _is_folded(program):
+        return None  # of a square, either sign is right
     found: Reward | None = None
     for point, side in _sides(program, of):
         if _at(program.loss, point, side(Fraction(1, 3)))[1] == _at(program.loss, point, side(Fraction(-1, 3)))[1]:
-            return None  # of a square, either sign is right
+            return None  # nor of a length
         wrong, costs = _at(program.loss, point, side(Fraction(-FAR)))
         _, undecided = _at(program.loss, point, side(Fraction(0)))
         _, right = _at(program.loss, point, side(Fraction(FAR)))
@@ -161,6 +165,21 @@ def _hump(program: Program, of: Callable[[Loss, Point], Side | None]) -> Reward 
                 return None
         found = found or Reward(at(program.loss, wrong), costs[0], undecided[0])
     return found
+
+
+def _is_folded(program: Program) -> bool:
+    """Whether large scores of either sign come to the same, as those in a polynomial of even degree do."""
+    loss, known = program.loss, program.known
+    for node in walk(loss.result):
+        if not isinstance(node, Call) or not b.depends(node, loss.prediction.nodes):
+            continue
+        first, *others = node.args
+        power = b.exact(others[0]) if node.op.name == "pow" else None
+        is_even = (power is not None and power % 2 == 0) or (node.op.name == "mul" and others[0] is first)
+        is_even = is_even or (node.op.trait is not None and node.op.trait.direction == 2)
+        if is_even and known[first].low < 0 < known[first].high:
+            return True
+    return False
 
 
 def contradicting(program: Program) -> Iterator[Point]:

@@ -1,17 +1,20 @@
 """Inputs that a loss does not feel, though they stand in it: what they add cancels, as a shift of all logits does.
 
-Of analytic functions alone: what does not change at a few numbers in general position changes nowhere.
+Of analytic functions alone: what does not change at a few numbers in general position changes nowhere. Where others are
+taken of it, as an absolute value is, what they are taken of must not change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from typing import Any
 
-from lossdsl.ir import build as b
-from lossdsl.ir.bounds import REALS
+from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Input, Reduce, walk
 from lossdsl.ir.op import Kind
+from lossdsl.ir.ranges import Ranges
+from lossdsl.oracle.interpreter import evaluate
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
@@ -33,7 +36,8 @@ def unfelt_inputs(program: Program) -> Iterator[Input]:
     pairs = [(one, other) for one, other in pairwise(drawn) if one.sizes == other.sizes]
     for spec in loss.inputs:
         for node in spec.nodes if spec.is_real and spec.domain not in _NARROW else ():
-            if pairs and _is_analytic(loss.result, node) and all(_is_same(program, node, *pair) for pair in pairs):
+            parts = _analytic_parts(loss.result, node, program.known) if pairs else []
+            if parts and node not in parts and all(_is_same(program, parts, node, *pair) for pair in pairs):
                 yield node
 
 
@@ -41,34 +45,50 @@ _NARROW = ("onehot", "simplex", "unit", "binary", "sign", "count")
 """Kinds of inputs whose values are in no general position."""
 
 
-def _is_analytic(result: Expr, moved: Input) -> bool:
-    """Whether an input reaches the loss by analytic functions alone."""
-    if not b.depends(result, (moved,)):
-        return False
+def _analytic_parts(result: Expr, moved: Input, known: Ranges) -> list[Expr]:
+    """What an input reaches by analytic functions alone: the loss, or what functions with a corner are taken of."""
     way: set[Expr] = {moved}
+    last: dict[Expr, None] = {}
     for node in walk(result):
-        if not any(child in way for child in node.children):
-            continue
-        way.add(node)
-        if node.kind is not Kind.REAL:
-            return False
-        if isinstance(node, Call):
-            trait = node.op.trait
-            is_smooth = trait is not None and trait.is_continuous and not trait.corners and trait.domain == REALS
-            if node.op.name not in _ARITHMETIC and not (is_smooth and node.op.name != "stop"):
-                return False
-        elif isinstance(node, Reduce | Along) and node.op.name not in _AGGREGATES:
-            return False
-    return True
+        reached = [child for child in node.children if child in way]
+        if reached and _is_analytic(node, known):
+            way.add(node)
+        else:
+            last.update(dict.fromkeys(reached))
+    return [*last, *([result] if result in way else [])]
 
 
-def _is_same(program: Program, node: Input, point: Point, other: Point) -> bool:
-    """Whether the loss at a point is the same with an input of another one."""
+def _is_analytic(node: Expr, known: Ranges) -> bool:
+    if node.kind is not Kind.REAL:
+        return False
+    if isinstance(node, Call):
+        trait = node.op.trait
+        is_smooth = trait is not None and trait.is_continuous and not trait.corners
+        is_smooth = is_smooth and trait is not None and known[node.args[0]].within(_inside(trait.domain))
+        return node.op.name in _ARITHMETIC or (is_smooth and node.op.name != "stop")
+    return isinstance(node, Reduce | Along) and node.op.name in _AGGREGATES
+
+
+def _inside(domain: Bounds) -> Bounds:
+    """A domain without its ends, where it has some."""
+    return Bounds(domain.low, domain.high, domain.low > -INF, domain.high < INF)
+
+
+def _is_same(program: Program, parts: list[Expr], node: Input, point: Point, other: Point) -> bool:
+    """Whether parts of the loss are at a point the same with an input of another one."""
     if point.values[node].shape != other.values[node].shape:
         return False
     moved = Point({**point.values, node: other.values[node]}, point.sizes)
-    here, there = finite_values(program.loss, point), finite_values(program.loss, moved)
-    if not here or not there or not (point.values[node] != other.values[node]).any():
+    if any(finite_values(program.loss, one) is None for one in (point, moved)):
         return False
+    if not (point.values[node] != other.values[node]).any():
+        return False
+    here, there = _values(parts, point), _values(parts, moved)
     tiny = mp_numbers().mpf(10) ** -30
     return all(abs(one - two) <= tiny * (1 + abs(one)) for one, two in zip(here, there, strict=True))
+
+
+def _values(parts: list[Expr], point: Point) -> list[Any]:
+    m = mp_numbers()
+    done = evaluate(parts, point.given(m), m, point.sizes)
+    return [value for part in parts for value in done[part].ravel().tolist()]

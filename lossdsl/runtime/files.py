@@ -20,12 +20,11 @@ def store(data: bytes, path: str | os.PathLike[str]) -> None:
     further attributes and hard links stay: where a new file could not have them, the old one is written over in place.
     """
     try:
-        home = Path(path).resolve()
-        old = home.stat() if home.exists() else None
-        if old is not None and not stat.S_ISREG(old.st_mode):
-            _fill(os.open(home, os.O_WRONLY), data)  # a device or a pipe: nothing can be put in its place
+        there = Path(path).stat() if Path(path).exists() else None
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            _fill(os.open(path, os.O_WRONLY), data)  # a device or a pipe: nothing can be put in its place
         else:
-            _replace(home, data, old)
+            _replace(Path(path).resolve(), data, there)
     except (OSError, ValueError, RuntimeError) as error:  # the last: links in a circle
         reason = getattr(error, "strerror", None) or error
         raise LossFileError(f"{path} cannot be written: {reason}", None, _remedy(error, Path(path))) from None

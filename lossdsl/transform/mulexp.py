@@ -22,10 +22,12 @@ def with_exponential(node: Call, known: Ranges) -> Expr | None:
     So is a quotient by an exponential that may vanish, as the error over a scale that is predicted.
     """
     powers, others = _powers_and_others(node)
+    if not powers:
+        return None  # before the factors are walked through: a product of thousands has one of thousands in it
     inner = [one for one in others if not _is_linear(one)]
     if _are_opposite(powers, known) and all(one.is_static for one in inner):
         return fold(b.mul, others, b.call("exp", fold(b.add, powers)))
-    if not powers or not inner:
+    if not inner:
         return None
     power, factor = fold(b.add, powers), fold(b.mul, inner)
     if known[power].high < _OVERFLOWS or (known[factor].is_nonzero and not _may_underflow(factor)):

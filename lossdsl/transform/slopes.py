@@ -31,8 +31,16 @@ def slopes_of(node: Call, flow: Flow) -> list[Expr | None]:
     texts = node.op.derivative or ("",) * node.op.arity
     slopes = [None if text in ("", NO_SLOPE) else b.number(expression(text, letters)) for text in texts]
     if node.op.name in ("sqrt", "pow") and slopes[0] is not None:
-        slopes[0] = _rooted(node, slopes[0], flow)
+        slopes[0] = _raised_to_nothing(node, _rooted(node, slopes[0], flow), flow)
     return slopes
+
+
+def _raised_to_nothing(node: Call, slope: Expr, flow: Flow) -> Expr:
+    """The slope of a power, 0 where an exponent that varies is 0: of 0^0, which is 1 as all others, it would be nan."""
+    exponent = node.args[1:]
+    if not exponent or exponent[0].is_static or not all(flow.ranges[arg].contains(0) for arg in node.args):
+        return slope
+    return b.where(b.call("ne", b.number(exponent[0]), b.ZERO), slope, b.ZERO)
 
 
 def _rooted(node: Call, slope: Expr, flow: Flow) -> Expr:
