@@ -17,7 +17,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two
-from lossdsl.transform.mulexp import with_exponential, without_choice
+from lossdsl.transform.mulexp import Pullbacks, with_exponential, without_choice
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, name_of, prefix, subtraction
 from lossdsl.transform.shares import difference, of_condition, of_total
@@ -26,7 +26,7 @@ from lossdsl.transform.sums import FEW, summands, summed, without_term
 
 def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots with every `1 - F` by its own form, where it has one, and without how values are differentiated."""
-    domain = LogDomain(known, one_minus)
+    domain, linear = LogDomain(known, one_minus), Pullbacks()
 
     def change(node: Expr) -> Expr:
         match node:
@@ -35,9 +35,9 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
             case Call(op) if op.name in ("add", "sub"):
                 return next((found for form in _DIFFERENCES if (found := form(node, domain)) is not None), node)
             case Call(op) if op.name in ("mul", "div"):
-                return with_exponential(node, domain.known) or node
+                return with_exponential(node, domain.known, linear) or node
             case Call(op) if op.name == "where":
-                return without_choice(node) or node
+                return without_choice(node, linear) or node
             case Call(op, (cosine,)) if op.name == "acos":
                 return _angle(node, cosine, domain) or node
         return node

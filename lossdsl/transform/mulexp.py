@@ -7,6 +7,7 @@ from functools import reduce as fold
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Input, Length, walk
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.traversal import unknown
 from lossdsl.transform.choices import SEED
 from lossdsl.transform.factors import few_factors
 from lossdsl.transform.gradient import DIRECTION
@@ -16,15 +17,28 @@ _OVERFLOWS = 88
 _FEW = 8
 
 
-def with_exponential(node: Call, known: Ranges) -> Expr | None:
+class Pullbacks:
+    """Which expressions have a part of what a pullback is linear in. Each is looked at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Expr, bool] = {}
+
+    def has(self, expr: Expr) -> bool:
+        for node in unknown(expr, self._found):
+            is_seed = isinstance(node, Input) and node.name in (SEED, DIRECTION)
+            self._found[node] = is_seed or any(self._found[child] for child in node.children)
+        return self._found[expr]
+
+
+def with_exponential(node: Call, known: Ranges, linear: Pullbacks) -> Expr | None:
     """A product of what may be 0 and an exponential that may overflow, which is 0 then: 0 times infinity is nan.
 
     So is a quotient by an exponential that may vanish, as the error over a scale that is predicted.
     """
     powers, others = _powers_and_others(node)
     if not powers:
-        return None  # before the factors are walked through: a product of thousands has one of thousands in it
-    inner = [one for one in others if not _is_linear(one)]
+        return None
+    inner = [one for one in others if not linear.has(one)]  # it may not be compared with 0, for JAX transposes it
     if _are_opposite(powers, known) and all(one.is_static for one in inner):
         return fold(b.mul, others, b.call("exp", fold(b.add, powers)))
     if not inner:
@@ -48,7 +62,7 @@ def _may_underflow(factor: Expr) -> bool:
     return any(op.trait is not None and 0 in op.trait.limits and op.trait.image.is_nonzero for op in ops)
 
 
-def without_choice(node: Call) -> Expr | None:
+def without_choice(node: Call, linear: Pullbacks) -> Expr | None:
     """The first piece of `where(a != 0, mulexp(a, c), 0)`, which is 0 without the choice where a is.
 
     With it, each of a tower of exponentials would be worked out again under the condition of every other one.
@@ -59,7 +73,7 @@ def without_choice(node: Call) -> Expr | None:
     compared, zero = condition.args
     factors = few_factors(piece)
     whole = [one for one in factors if isinstance(one, Call) and _is_mulexp(one)]
-    if zero is not b.ZERO or len(whole) != 1 or not all(_is_linear(one) for one in factors if one not in whole):
+    if zero is not b.ZERO or len(whole) != 1 or not all(linear.has(one) for one in factors if one not in whole):
         return None
     inside = few_factors(whole[0].args[0])
     for one in few_factors(compared):
@@ -67,11 +81,6 @@ def without_choice(node: Call) -> Expr | None:
             return None
         inside.remove(one)
     return piece if all(isinstance(one, Const | Length) for one in inside) else None  # the others are finite
-
-
-def _is_linear(expr: Expr) -> bool:
-    """Whether a factor is of what a pullback is linear in: it may not be compared with 0, for JAX transposes."""
-    return any(isinstance(node, Input) and node.name in (SEED, DIRECTION) for node in walk(expr))
 
 
 def _is_mulexp(expr: Expr) -> bool:

@@ -79,8 +79,12 @@ def prefix(node: Gather) -> Expr | None:
     return b.total(b.where(b.call(side, Position(axis), index), cumulated.args[0], b.ZERO), cumulated.over)
 
 
+_MANY = 200
+"""More sums than this in one are none that anybody subtracts; each of them would be looked through again."""
+
+
 def _may_subtract(expr: Expr) -> bool:
-    """Whether a sum has no two positive terms of which one is no constant; of a long one, the first terms tell."""
+    """Whether a sum has no two positive terms of which one is no constant. One of very many is not looked into."""
     positive, is_settled = 0, True
     stack = [(1, expr)]
     seen: set[tuple[int, Expr]] = set()
@@ -91,6 +95,8 @@ def _may_subtract(expr: Expr) -> bool:
             if (sign, node) in seen:
                 continue  # a sum of itself has 2^n terms
             seen.add((sign, node))
+            if len(seen) > _MANY:
+                return False
             signed = zip({"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[name], node.children, strict=True)
             # Those that are no sums are looked at first.
             stack += sorted(signed, key=lambda one: name_of(one[1]) not in ("add", "sub", "neg"))
