@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from html import escape
 from pathlib import Path
 
 import lossdsl
@@ -44,7 +45,7 @@ def section(name: str) -> str:
     every = catalog.paragraphs(name)
     parts = (textwrap.wrap(part, 120, break_on_hyphens=False, break_long_words=False) for part in every)
     rest = "\n\n".join([*map("\n".join, parts), *also])
-    return "\n".join([*lines, "", rest.replace("<", "&lt;"), ""])
+    return "\n".join([*lines, "", escape(rest, quote=False), ""])
 
 
 def family(name: str) -> str:

@@ -231,15 +231,23 @@ def _linked(text: str, *, links: bool = True) -> str:
     """Text with its references as links; code is marked."""
 
     def put(found: re.Match[str]) -> str:
-        doi, arxiv, address, code = found.groups()
-        if code:
-            return f"<code>{code}</code>"
+        if found[4]:
+            return f"<code>{found[4]}</code>"
         if not links:
             return found[0]
-        url = address or (f"https://doi.org/{doi}" if doi else f"https://arxiv.org/abs/{arxiv}")
-        return f'<a href="{url}" rel="noreferrer">{found[0]}</a>'
+        return f'<a href="{_address(found)}" rel="noreferrer">{found[0]}</a>'
 
     return _LINK.sub(put, escape(text, quote=False))
+
+
+def linked_markdown(text: str) -> str:
+    """Markdown with its references as links; what is code already stays."""
+    return _LINK.sub(lambda found: found[0] if found[4] else f"[{found[0]}](<{_address(found)}>)", text)
+
+
+def _address(found: re.Match[str]) -> str:
+    doi, arxiv, address, _ = found.groups()
+    return address or (f"https://doi.org/{doi}" if doi else f"https://arxiv.org/abs/{arxiv}")
 
 
 def script(one: Facts) -> str:

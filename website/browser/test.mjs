@@ -191,6 +191,7 @@ const tests = {
       assert.ok(await page.isVisible("h1"), path);
     }
     assert.ok((await page.locator("math mfrac").count()) > 10);
+    assert.ok((await page.locator('a[href^="https://doi.org/10."]').count()) > 10, "references are links");
     await open("docs/search.html");
     await page.goto(`${page.url()}?q=huber`);
     await page.waitForSelector("ul.search li a");

@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "website"))
 
 from mathml import mathml  # noqa: E402 - found beside this folder
+from pages import linked_markdown  # noqa: E402
 
 project = "lossdsl"
 html_title = "lossdsl"
@@ -45,10 +46,12 @@ def _formula(self: Any, node: Any) -> None:
 
 def setup(app: Any) -> None:
     app.add_html_math_renderer("offline", (_formula, None), (_formula, None))
-    app.connect("source-read", _with_the_families)
+    app.connect("source-read", _for_the_site)
 
 
-def _with_the_families(app: Any, page: str, text: list[str]) -> None:
-    """In the list of pages those of the families stand below that of the built-ins, which a person reads without it."""
+def _for_the_site(app: Any, page: str, text: list[str]) -> None:
+    """What the pages of the losses have on the site alone: links, and those of the families below that of them all."""
     if page == "losses":
         text[0] += "\n```{toctree}\n:hidden:\n:glob:\nlosses/*\n```\n"
+    elif page.startswith("losses/"):
+        text[0] = linked_markdown(text[0])
