@@ -157,3 +157,27 @@ def test_every_row_is_told_apart_and_documented():
     assert all(row.doc for row in (*OPS.values(), *AGGREGATES.values()))
     assert {"abs", "softmax", "pi", "where"} <= set(function_names())
     assert all(len(op.derivative) in (0, op.arity) and len(op.safe) in (0, op.arity) for op in OPS.values())
+
+
+@pytest.mark.parametrize("op", [op for op in REAL_ROWS if op.arity == 1], ids=lambda op: op.name)
+def test_a_function_has_the_parity_that_its_row_states(op):
+    domain, meaning = op.defined_of(0), M.meaning(op)
+    points = [place / 7 for place in (1, 2, 3, 5, 8) if domain.contains(place / 7) and domain.contains(-place / 7)]
+    pairs = [(meaning(M.number(one)), meaning(M.number(-one))) for one in points]
+    finite = [pair for pair in pairs if all(map(M.isfinite, pair))]
+    same, opposite = (
+        len(finite) > 1 and all(abs(one - sign * other) <= M.mpf("1e-40") * (1 + abs(one)) for one, other in finite)
+        for sign in (1, -1)
+    )
+    assert op.trait.parity == same - opposite
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.turned or op.signs], ids=lambda op: op.name)
+def test_comparisons_and_sums_are_what_their_rows_state(op, rng):
+    for one, other in [(0, 0), (1, 1), *((int(a), int(b)) for a, b in rng.integers(-3, 4, (20, 2)))]:
+        if op.signs:
+            args = (M.number(one), M.number(other))[: op.arity]
+            assert M.meaning(op)(*args) == sum(sign * arg for sign, arg in zip(op.signs, args, strict=True))
+        else:
+            held = [M.meaning(OPS[op.name])(one, other), M.meaning(OPS[op.turned])(other, one)]
+            assert held[0] == held[1] != M.meaning(OPS[op.opposite])(one, other)

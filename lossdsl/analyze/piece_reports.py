@@ -21,7 +21,6 @@ from lossdsl.refute.grid_search import GridSearch
 from lossdsl.source import Span
 
 UNDEFINED = Const(float("nan"))
-_COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Join:
     def comparison(self) -> str:
         """The `<`, `<=`, `>` or `>=` that asks; "" for `abs`, `max` and the like."""
         asker = self.meeting.join.asker
-        return _COMPARISONS.get(asker.op.name, "") if isinstance(asker, Call) else ""
+        return asker.op.infix if isinstance(asker, Call) and asker.op.is_order else ""
 
     @property
     def case(self) -> str:

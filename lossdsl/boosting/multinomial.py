@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import mul
 
 from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.axes import LAST
@@ -117,16 +118,12 @@ def _number(expr: Expr) -> Fraction | None:
     """The value of numbers alone."""
     if isinstance(expr, Const):
         return _exact(expr)
-    if not isinstance(expr, Call) or expr.op.name not in ("add", "sub", "neg", "mul"):
+    if not isinstance(expr, Call) or not (expr.op.signs or expr.op.name == "mul"):
         return None
     parts = [part for part in map(_number, expr.args) if part is not None]
     if len(parts) < len(expr.args):
         return None
-    one, *others = parts
-    if expr.op.name == "neg":
-        return -one
-    (other,) = others
-    return one + other if expr.op.name == "add" else one - other if expr.op.name == "sub" else one * other
+    return sum(map(mul, expr.op.signs, parts), Fraction(0)) if expr.op.signs else parts[0] * parts[1]
 
 
 def _exact(node: Const) -> Fraction | None:

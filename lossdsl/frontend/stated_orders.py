@@ -13,7 +13,6 @@ from lossdsl.source import Span
 
 _ORDERED = ("real", "logits", "positive", "nonneg", "prob")
 """The kinds whose numbers may be put in order, one part beside the other."""
-_TURNED = {"gt": "lt", "ge": "le"}
 
 
 def is_about_inputs(condition: Expr) -> bool:
@@ -27,10 +26,10 @@ def orders(condition: Expr, inputs: Sequence[InputSpec], span: Span) -> tuple[Or
 
 def _order(condition: Expr, inputs: Sequence[InputSpec], span: Span) -> Order:
     match condition:
-        case Call(op, (Input() as low, Input() as high)) if op.name in ("lt", "le", "gt", "ge"):
-            if op.name in _TURNED:
+        case Call(op, (Input() as low, Input() as high)) if op.is_order:
+            if op.name in ("gt", "ge"):
                 low, high = high, low
-            strict = _TURNED.get(op.name, op.name) == "lt"
+            strict = op.name in ("lt", "gt")
         case _:
             hint = "as in `require x0 < x1`; which numbers an input may be is said by a kind, as in `w: positive`"
             raise LossTypeError("of inputs, `require` compares two parts of one", span, hint)

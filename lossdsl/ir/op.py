@@ -53,7 +53,8 @@ class Op:
     text: that by which readers see an operation that is not public, and LaTeX one without a symbol. `latex` is the
     symbol of a function or relation, or a text in which `#1` stands for the argument. `cost` is the price of one
     application, where a sum costs 1. If it is `whole`, a result of whole numbers is one; if it `compares`, something
-    changes where its two arguments meet. A row that lacks something is refused.
+    changes where its two arguments meet. A comparison is named `turned` with its arguments exchanged, and `opposite`
+    where it does not hold. `signs` are those that a sum gives its terms. A row that lacks something is refused.
     """
 
     name: str
@@ -81,6 +82,9 @@ class Op:
     cost: int = 12
     whole: bool = False
     compares: bool = False
+    turned: str = ""
+    opposite: str = ""
+    signs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for what, is_there in (
@@ -116,6 +120,11 @@ class Op:
         if self.bounds is not None:
             return self.bounds(*args)
         return UNIT if self.trait is None else self.trait.over(*args)
+
+    @property
+    def is_order(self) -> bool:
+        """Whether it asks which of two is the larger."""
+        return self.compares and self.gives is Kind.BOOL
 
     @property
     def is_total(self) -> bool:

@@ -132,7 +132,7 @@ def _fact(condition: Expr, about: Expr | None = None) -> tuple[Expr, Bounds] | N
     name = condition.op.name
     if isinstance(left, Const):
         left, right = right, left
-        name = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}.get(name, name)
+        name = condition.op.turned or name
     bound = b.exact(right)
     if bound is None or not (isinstance(left, Param | Input) if about is None else left is about):
         return None

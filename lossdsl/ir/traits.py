@@ -19,6 +19,7 @@ class Trait:
     the slope is not finite, `corners` those at which it jumps. `direction` is 1 (strictly increasing), -1 (strictly
     decreasing), 2 (even, and increasing from 0 up) or 0; `bends` is 1 (convex), -1 (concave) or 0 (neither) over the
     whole domain, and `bends_right` the same for arguments of at least 0 (such a function is odd, up to a constant).
+    `parity` is 1 for an even function, -1 for an odd one.
     `ball` computes it over Arb's balls; `limits` are its values at the two ends of its domain; `image` holds every
     value. `least` has facts in the language: each text, in the argument a, is at least 0.
     """
@@ -36,6 +37,7 @@ class Trait:
     least: tuple[str, ...] = ()
     is_continuous: bool = True
     is_affine: bool = False
+    parity: int = 0
 
     def over(self, bounds: Bounds) -> Bounds:
         """Every value that the function takes on an interval."""

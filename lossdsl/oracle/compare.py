@@ -20,7 +20,6 @@ from lossdsl.ir.expr import Call, Const, Expr, Input, Length, Reduce, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.mixing import is_elementwise
-from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import format_point, formula
 from lossdsl.oracle.breakpoints import both_sides
@@ -33,7 +32,6 @@ POINTS = 12
 """How many points are tried, besides those on both sides of each join."""
 _AGREE = "1e-15"
 _EXACT = "1e-30"
-_OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _conditions(roots: Sequence[Expr]) -> list[Expr]:
     """The comparisons below the roots, those that `abs`, `max` and `min` make included."""
     found: dict[Expr, None] = {}
     for node in walk(*roots):
-        if isinstance(node, Call) and node.op.compares and node.kind is Kind.BOOL:
+        if isinstance(node, Call) and node.op.is_order:
             found[node] = None
         elif isinstance(node, Call) and node.op.name in ("max", "min"):
             one, other = reversed(node.args) if isinstance(node.args[0], Const) else node.args
@@ -181,6 +179,6 @@ def _condition(seen: _Seen, names: Mapping[Expr, str]) -> str:
         bad = {outcome.get(condition) for _, _, _, outcome in seen.differ}
         good = {outcome.get(condition) for _, outcome in seen.agree}
         if len(bad) == len(good) == 1 and bad != good and isinstance(condition, Call):
-            word = condition.op.name if True in bad else _OPPOSITE[condition.op.name]
+            word = condition.op.name if True in bad else condition.op.opposite
             telling.append(formula(b.call(word, *condition.args), names))
     return min(telling, key=len, default="")

@@ -45,9 +45,6 @@ MAX_CONDITIONS = 4
 MAX_TERMS = 600
 """The largest difference, in sympy's operations, for which a proof is tried."""
 
-_ASKING = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "max", "min"})
-"""The operations that sympy is given as conditions."""
-
 
 class Derivative:
     """A loss as sympy differentiates it. What is written out of it serves the gradients in all its inputs."""
@@ -62,7 +59,8 @@ class Derivative:
         import sympy
 
         nodes = list(walk(self.loss.result, *exprs))
-        asked = {frozenset(node.args) for node in nodes if isinstance(node, Call) and node.op.name in _ASKING}
+        calls = [node for node in nodes if isinstance(node, Call)]
+        asked = {frozenset(node.args) for node in calls if node.op.compares or node.op.turned}
         is_large = len(nodes) > MAX_NODES or _written_out(nodes) > MAX_WRITTEN
         if is_large or len(asked) > MAX_CONDITIONS or any(one.is_label for one in self.loss.inputs):
             return False

@@ -153,7 +153,7 @@ def required(conditions: list[Expr], forms: NormalForms) -> tuple[Nonnegative, .
             continue
         if condition.op.name == "and":
             found += required(list(condition.args), forms)
-        elif condition.op.name in ("lt", "le", "gt", "ge"):
+        elif condition.op.is_order:
             left, right = condition.args
             if condition.op.name in ("gt", "ge"):
                 left, right = right, left

@@ -97,7 +97,7 @@ class Growths(Interpretation[Growth | None]):
             if None in parts:
                 return None
             return not parts[0] if name == "not" else all(parts) if name == "and" else any(parts)
-        if name not in ("lt", "le", "gt", "ge", "eq", "ne"):
+        if not node.op.turned:
             return None
         gap = self[b.sub(b.number(node.args[0]), b.number(node.args[1]))]
         if gap is None or not gap.sign:

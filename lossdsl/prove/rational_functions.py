@@ -141,6 +141,10 @@ class NormalForms(RationalField):
         exact = self._exact(name, first) if len(args) == 1 else None
         if exact is not None:
             return self.number(exact)
+        trait = OPS[name].trait if name in OPS else None
+        if trait is not None and trait.parity and self._is_turned(first):
+            turned = self._function(name, (self.negative(first),))
+            return turned if trait.parity > 0 else self.negative(turned)
         match name:
             case "expm1":
                 return self.sub(self._function("exp", args), one)
@@ -161,11 +165,6 @@ class NormalForms(RationalField):
                 inner = self._inside(first, "exp")
                 if inner is not None:
                     return inner
-            case "abs" | "cosh" | "log_cosh" | "cos" | "log_i0" if self._is_turned(first):
-                return self._function(name, (self.negative(first),))
-            case "sin" | "tan" | "sinh" | "tanh" | "asinh" | "atan" | "asin" | "atanh" | "erf" | "cbrt" | "sign":
-                if self._is_turned(first):
-                    return self.negative(self._function(name, (self.negative(first),)))
             case "max" | "min" if args[0].key == args[1].key:
                 return first
             case "pow" if first.value == 1:

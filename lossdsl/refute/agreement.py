@@ -163,7 +163,7 @@ def _ways(loss: Loss) -> list[tuple[int, Expr | None]]:
 def _terms(power: Expr) -> Iterator[Expr]:
     """The terms of an exponent without numbers that multiply them."""
     match power:
-        case Call(op, args) if op.name in ("add", "sub", "neg"):
+        case Call(op, args) if op.signs:
             for arg in args:
                 yield from _terms(arg)
         case Call(op, (one, other)) if op.name in ("mul", "div") and (one.is_static or other.is_static):

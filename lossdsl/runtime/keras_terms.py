@@ -39,7 +39,7 @@ def named_terms(loss: Resolved) -> dict[str, Expr]:
 
 
 def _summands(expr: Expr, known: Mapping[Expr, str]) -> Iterator[Expr]:
-    if expr not in known and isinstance(expr, Call) and expr.op.name in ("add", "sub", "neg"):
+    if expr not in known and isinstance(expr, Call) and expr.op.signs:
         for arg in expr.args:
             yield from _summands(arg, known)
     else:

@@ -146,16 +146,13 @@ def _end(end: Any) -> float | None:
     return float(end) if math.isfinite(end) else None
 
 
-_TURNED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq"}
-
-
 def _range_of(condition: Expr, node: Expr) -> Bounds:
     """What a comparison of a parameter with a number leaves of it."""
-    if not isinstance(condition, Call) or condition.op.name not in _TURNED or len(condition.args) != 2:
+    if not isinstance(condition, Call) or not condition.op.turned or condition.op.name == "ne":
         return REALS
     (left, right), name = condition.args, condition.op.name
     if right is node:
-        left, right, name = right, left, _TURNED[name]
+        left, right, name = right, left, condition.op.turned
     end = b.exact(right)
     if left is not node or end is None:
         return REALS
@@ -173,7 +170,7 @@ def _holds(condition: Expr, known: Ranges) -> bool:
         return (all if name == "and" else any)(_holds(part, known) for part in condition.args)
     left, right = (known[arg] for arg in condition.args)
     if name in ("gt", "ge"):
-        left, right, name = right, left, _TURNED[name]
+        left, right, name = right, left, condition.op.turned
     match name:
         case "lt":
             return left.high < right.low or (left.high == right.low and (left.high_open or right.low_open))

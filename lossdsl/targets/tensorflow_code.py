@@ -16,7 +16,7 @@ def _is_negated_order(node: Expr) -> bool:
     """Whether a node is `not a < b` or the like, of tensors."""
     if not (isinstance(node, Call) and node.op.name == "not" and not node.is_static):
         return False
-    return isinstance(node.args[0], Call) and node.args[0].op.name in ("lt", "le", "gt", "ge")
+    return isinstance(node.args[0], Call) and node.args[0].op.is_order
 
 
 class TensorFlowPrinter(Printer):

@@ -98,13 +98,10 @@ _FEW = 4
 
 def _terms(node: Expr, sign: int = 1, depth: int = 0) -> list[tuple[int, Expr]]:
     """The terms of a sum with their signs, in order."""
-    if isinstance(node, Call) and node.op.name in ("add", "sub", "neg") and depth < _FEW:
-        first, *rest = (_terms(arg, sign, depth + 1) for arg in node.args)
-        if node.op.name == "neg":
-            return [(-one, term) for one, term in first]
-        (last,) = rest
-        return first + ([(-one, term) for one, term in last] if node.op.name == "sub" else last)
-    return [(sign, node)]
+    if not (isinstance(node, Call) and node.op.signs and depth < _FEW):
+        return [(sign, node)]
+    signed = zip(node.op.signs, node.args, strict=True)
+    return [term for one, arg in signed for term in _terms(arg, sign * one, depth + 1)]
 
 
 def signs_in_divisors(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:

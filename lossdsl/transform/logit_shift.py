@@ -7,8 +7,9 @@ digits.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from fractions import Fraction
+from functools import reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
@@ -79,7 +80,7 @@ def _moves(term: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
             return _moves(arg, logits, over, units)
         case Reduce(op, arg, axes) if op.name == "sum" and axes == over:
             return _of_sum(arg, logits, over, units)
-        case Call(op) if op.name in ("add", "sub", "neg"):
+        case Call(op) if op.signs:
             return _of_terms(term, logits, over, units)
         case Call(op) if op.name in ("mul", "div"):
             return _of_multiple(term, logits, over, units)
@@ -88,13 +89,14 @@ def _moves(term: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
 
 def _of_terms(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
     """By how much a sum or negative grows."""
-    parts = [_moves(arg, logits, over, units) if b.varies_with(arg, (logits,)) else {} for arg in term.args]
-    if any(part is None for part in parts):
-        return None
-    first, *rest = (part for part in parts if part is not None)
-    if term.op.name == "neg":
-        return scaled(first, Fraction(-1))
-    return added(first, scaled(rest[0], Fraction(1 if term.op.name == "add" else -1)))
+    moves = [_moves(arg, logits, over, units) if b.varies_with(arg, (logits,)) else {} for arg in term.args]
+    parts = [part for part in moves if part is not None]
+    return _signed_sum(term, parts) if len(parts) == len(moves) else None
+
+
+def _signed_sum(node: Call, parts: Iterable[Combination]) -> Combination:
+    """What a sum, difference or negative comes to, whose terms are `parts`."""
+    return reduce(added, (scaled(part, Fraction(sign)) for sign, part in zip(node.op.signs, parts, strict=True)))
 
 
 def _of_multiple(term: Call, logits: Expr, over: Axes, units: Collection[Expr]) -> Combination | None:
@@ -146,11 +148,8 @@ def combination(expr: Expr) -> Combination:
     value = b.exact(expr)
     if value is not None:
         return {b.ONE: value}
-    if isinstance(expr, Call) and expr.op.name in ("add", "sub", "neg"):
-        first, *rest = map(combination, expr.args)
-        if expr.op.name == "neg":
-            return scaled(first, Fraction(-1))
-        return added(first, scaled(rest[0], Fraction(1 if expr.op.name == "add" else -1)))
+    if isinstance(expr, Call) and expr.op.signs:
+        return _signed_sum(expr, map(combination, expr.args))
     if isinstance(expr, Call) and expr.op.name == "mul":
         for factor, rest_of_it in (expr.args, expr.args[::-1]):
             by = b.exact(factor)

@@ -259,7 +259,7 @@ def _sum_of(node: Call, parts: list[_Sum | None]) -> _Sum | None:
     free = parts[1:] if node.op.name == "div" else parts
     is_scaled = node.op.name in ("mul", "div") and any(part == _Sum() for part in free)
     whole = [part for part in parts if part is not None]
-    if len(whole) < len(parts) or not (is_scaled or node.op.name in ("add", "sub", "neg")):
+    if len(whole) < len(parts) or not (is_scaled or node.op.signs):
         return None
     many = min(2, sum(part.many for part in whole))
     axes = frozenset[Axes]().union(*(part.axes for part in whole))

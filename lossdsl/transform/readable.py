@@ -61,7 +61,7 @@ def _compared(root: Expr, named: Collection[Expr]) -> Expr:
         if node in named:
             return node
         found = comparison(node, whole)
-        if name_of(node) in ("le", "ge", "lt", "gt") and isinstance(node.children[0], Const):
+        if isinstance(node, Call) and node.op.is_order and isinstance(node.args[0], Const):
             turned.add(found)
         return opposite(found, whole) if is_choice(found) and found.children[0] in turned else found
 

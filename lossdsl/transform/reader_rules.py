@@ -10,7 +10,7 @@ from collections.abc import Collection, Container
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Position, Reduce, Rename, walk
-from lossdsl.ir.op import Kind
+from lossdsl.ir.op import Kind, Op
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import is_onehot
 from lossdsl.ir.traversal import within
@@ -19,10 +19,6 @@ from lossdsl.transform.choice_rules import is_choice
 from lossdsl.transform.factors import name_of
 from lossdsl.transform.language import expression
 from lossdsl.transform.signs import positive_part, with_difference
-
-_OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
-_TURNED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
-
 
 # --- before sums and products are put together -----------------------------------------------------------------------
 
@@ -112,16 +108,14 @@ def settled_choice(node: Expr, known: Ranges) -> Expr:
 
 def comparison(node: Expr, whole: Container[Expr] = ()) -> Expr:
     """`not a >= b` as `a < b`, `0 >= u` as `u <= 0`, and `a - b > 0` as `a > b`, but for what stays `whole`."""
-    if name_of(node) == "not" and name_of(node.children[0]) in _OPPOSITE and not is_onehot(node.children[0]):
-        inner = node.children[0]
-        return comparison(b.call(_OPPOSITE[name_of(inner)], *inner.children), whole)
-    if name_of(node) not in _TURNED or is_onehot(node):
-        return node
-    left, right = node.children
-    if isinstance(left, Const) and not isinstance(right, Const):
-        return comparison(b.call(_TURNED[name_of(node)], right, left), whole)
-    if right is b.ZERO and name_of(left) == "sub" and left not in whole:
-        return comparison(b.call(name_of(node), *left.children), whole)
+    match node:
+        case Call(Op("not"), (Call(op, args) as inner,)) if op.opposite and not is_onehot(inner):
+            return comparison(b.call(op.opposite, *args), whole)
+        case Call(op, (left, right)) if op.turned and not is_onehot(node):
+            if isinstance(left, Const) and not isinstance(right, Const):
+                return comparison(b.call(op.turned, right, left), whole)
+            if right is b.ZERO and name_of(left) == "sub" and left not in whole:
+                return comparison(b.call(op.name, *left.children), whole)
     return node
 
 

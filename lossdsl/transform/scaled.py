@@ -90,16 +90,15 @@ def _may_subtract(expr: Expr) -> bool:
     seen: set[tuple[int, Expr]] = set()
     while stack:
         sign, node = stack.pop()
-        name = name_of(node)
-        if name in ("add", "sub", "neg"):
+        if isinstance(node, Call) and node.op.signs:
             if (sign, node) in seen:
                 continue  # a sum of itself has 2^n terms
             seen.add((sign, node))
             if len(seen) > _MANY:
                 return False
-            signed = zip({"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[name], node.children, strict=True)
+            signed = [(sign * one, arg) for one, arg in zip(node.op.signs, node.args, strict=True)]
             # Those that are no sums are looked at first.
-            stack += sorted(signed, key=lambda one: name_of(one[1]) not in ("add", "sub", "neg"))
+            stack += sorted(signed, key=lambda one: not (isinstance(one[1], Call) and one[1].op.signs))
         elif sign > 0:
             positive += 1
             is_settled = is_settled and b.exact(node) is not None

@@ -148,7 +148,7 @@ EXPONENTIALS = (
     Op("log_cosh", "a", "log(cosh(a))", lambda m, a: m.log(m.cosh(a)), ("tanh(a)",),
        spelled("_log_cosh(a)", "_log_cosh(a)", "abs(a) - math.log(2.0) + math.log1p(math.exp(-2 * abs(a)))",
                javascript="_log_cosh(a)"),
-       trait=Trait(lambda a: a.cosh().log(), direction=2, bends=1, image=NONNEGATIVE), public=False,
+       trait=Trait(lambda a: a.cosh().log(), direction=2, bends=1, image=NONNEGATIVE, parity=1), public=False,
        written="log(cosh(a))", latex=r"\log\cosh",
        ulps=errors("3.3 7.9 7.9 1.9 7.9", "1.4 4.8 4.8 0.8 4.8", "5.9 9.2")),
 )  # fmt: skip
