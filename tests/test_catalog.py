@@ -1,15 +1,19 @@
 """The catalogue: what each file owes its reader, and how a loss is found. `test_checks.py` checks the files."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
+import mpmath
 import pytest
+from shipped import THOROUGH
 
 from lossdsl import catalog, pipeline
 from lossdsl.ir.ops import function_names
 
 NAMES = catalog.names()
 YEAR = re.compile(r"\(\d{4}\)")
-ORIGIN = re.compile("# (by hand|mpmath, 50 digits)")
+ORIGIN = re.compile("# (by hand|mpmath, 50 digits)(: )?")
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +74,60 @@ def test_each_reference_has_an_address_and_each_loss_a_promise(losses):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_has_examples_of_stated_origin(name):
     program = pipeline.program(pipeline.builtin(name))
-    lines = program.loss.source.text.splitlines()
-    at = [number for number, line in enumerate(lines) if line.startswith("example")]
-    assert len(at) == len(program.loss.examples)
-    assert len(at) >= (3 if program.is_elementwise and len(program.loss.prediction.nodes) == 1 else 1)
-    for number in at:
-        before = number
-        while lines[before - 1].startswith("#"):
-            before -= 1
-        assert any(map(ORIGIN.match, lines[before:number])), lines[number]
+    found = list(origins(program.loss))
+    assert len(found) == len(program.loss.examples)
+    assert len(found) >= (3 if program.is_elementwise and len(program.loss.prediction.nodes) == 1 else 1)
+    assert all(any(map(ORIGIN.match, lines)) for lines in found), found
+
+
+def origins(loss: Any) -> Iterator[list[str]]:
+    """The comments above each example."""
+    lines = loss.source.text.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("example"):
+            before = number
+            while lines[before - 1].startswith("#"):
+                before -= 1
+            yield lines[before:number]
+
+
+MATH = mpmath.MPContext()
+MATH.dps = 50
+KNOWN = {
+    name: getattr(MATH, name)
+    for name in "log exp sqrt tanh tan cos sin cosh atan acos pi gamma besseli log10 ncdf mpf".split()  # noqa: SIM905
+} | {"log2": lambda a: MATH.log(a, 2)}
+NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:e-?\d+)?)")
+
+
+def worked_out(origin: str) -> list[Any]:
+    """The values of "a, b, with c = 1" at 50 digits; what stands before the last semicolon is words."""
+    text, _, names = origin.replace("^", "**").partition(", with ")
+    known = dict(KNOWN)
+    for each in filter(None, names.split(";")):
+        name, _, value = each.partition("=")
+        known[name.strip()] = _value(value, known)
+    return list(_value(f"({text.split(';')[-1]},)", known))
+
+
+def _value(text: str, known: dict[str, Any]) -> Any:
+    return eval(NUMBER.sub(r'mpf("\1")', text.strip()), {"__builtins__": {}}, known)  # noqa: S307 - our own comment
+
+
+def flat(value: Any) -> list[Any]:
+    return [one for each in value for one in flat(each)] if isinstance(value, list | tuple) else [value]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in THOROUGH])  # their origins are told in words
+def test_an_example_has_the_value_that_its_origin_tells(name, losses):
+    for example, lines in zip(losses[name].examples, origins(losses[name]), strict=True):
+        text = " ".join(line.removeprefix("# ") for line in lines)
+        found = worked_out(ORIGIN.sub("", f"# {text}", count=1))
+        wanted = flat(example.expected)
+        assert len(found) == len(wanted), text
+        for one, written in zip(found, wanted, strict=True):
+            gap = abs(one - MATH.mpf(written.value.numerator) / written.value.denominator)
+            assert gap <= MATH.mpf(written.unit.numerator) / written.unit.denominator, text
 
 
 def test_a_file_that_is_compiled_is_the_only_one_that_is_read(monkeypatch):
