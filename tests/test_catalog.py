@@ -65,7 +65,7 @@ WITHOUT_ADDRESS = {"fair"}
 
 
 def test_each_reference_has_an_address_and_each_loss_a_promise(losses):
-    """All but a list: what is proved of the von Mises-Fisher likelihood has no word, since it has no value at 0."""
+    """All but a list: of the von Mises-Fisher likelihood nothing that has a word is proved."""
     address = re.compile(r"doi:10\.\d{4,9}/\S|arXiv:\d{4}\.\d{4,5}|https?://\S")
     assert {name for name in NAMES if not address.search(catalog.documentation(name))} == WITHOUT_ADDRESS
     assert [name for name in NAMES if not losses[name].expectations] == ["von_mises_fisher"]

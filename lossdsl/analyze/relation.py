@@ -81,6 +81,16 @@ class Compared:
     values: tuple[str, str] = ("", "")
 
 
+def _told_apart(left: Any, right: Any) -> tuple[str, str]:
+    """Two numbers with as many digits, from six on, as show that they differ."""
+    shown = ("", "")
+    for digits in (6, 10, 15, 25, 50):
+        shown = mp_numbers().nstr(left, digits), mp_numbers().nstr(right, digits)
+        if shown[0] != shown[1]:
+            break
+    return shown
+
+
 def _factor(scale: Expr) -> str:
     """A scale as it stands before what it multiplies; nothing for 1."""
     if scale in (b.ONE, b.const(-1)):
@@ -260,7 +270,7 @@ class _Pair:
                 is_told = m.isfinite(left) and m.isfinite(right)
                 if is_told and abs(left - right) > m.mpf("1e-20") * (abs(left) + abs(right)):
                     shown = self._at(point, place) if self.is_elementwise else point
-                    return shown.shown(), (m.nstr(left, 6), m.nstr(right, 6))
+                    return shown.shown(), _told_apart(left, right)
         return "", ("", "")
 
     def _at(self, point: Point, place: int) -> Point:
