@@ -8,6 +8,7 @@ import mpmath
 import pytest
 from shipped import THOROUGH
 
+import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.ir.ops import function_names
 
@@ -40,6 +41,8 @@ def test_a_loss_is_found_by_each_of_its_names():
         for word in (name, *catalog.aliases(name)):
             assert catalog.full_name(word) == catalog.full_name(f"{catalog.family_of(name)}/{word}") == name
     assert catalog.full_name("ranking/huber") is None
+    with pytest.raises(lossdsl.LossError, match="list --family robust"):
+        lossdsl.load("robust")
     assert catalog.read("robust/") is None
 
 

@@ -43,7 +43,8 @@ def read(source: str | os.PathLike[str] | Source) -> Source:
         found = catalog.read(word)
         if found is not None:
             return found
-        raise LossFileError(f"there is no built-in loss `{word}`", None, _near(word.rpartition("/")[2]))
+        hint = f"that is a family: see `lossdsl list --family {word}`" if word in catalog.families() else ""
+        raise LossFileError(f"there is no built-in loss `{word}`", None, hint or _near(word.rpartition("/")[2]))
     return Source(source)
 
 
