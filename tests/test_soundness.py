@@ -127,6 +127,12 @@ def test_a_whole_number_is_proved_for_all_that_it_may_be():
     assert not lossdsl.check(text).findings
 
 
+@pytest.mark.parametrize("text", ["max[last](x*t)", "max[last](x*t)^k"])
+def test_a_whole_number_is_drawn_like_any_other(text):
+    report = lossdsl.check(f"loss f(t, x; k: int = 3)\nrequire k >= 1\n{text}\nexpect bounded below")
+    assert "open-promise" in [one.id for one in report.findings]
+
+
 def stairs(count: int) -> str:
     """A convex loss of so many joins in the size of the error: the piece from k to k + 1 has the slope 2*k + 1."""
     pieces = [f"u < {k + 1}: {k * k} + {2 * k + 1}*(u - {k})" for k in range(count)]

@@ -225,8 +225,13 @@ def _parameter(spec: ParameterSpec, sizes: Mapping[str, int], known: Ranges, ran
     usual = spec.usual
     if is_usual and usual is not None:
         return defaults(spec, shape)
-    drawn = _objects(shape, lambda: in_interval(known[spec.node], random, usual))
-    return np.frompyfunc(lambda value: Fraction(round(value)), 1, 1)(drawn) if spec.kind == "int" else drawn
+    is_whole = spec.kind == "int"
+
+    def draw() -> Fraction:
+        number = in_interval(known[spec.node], random, usual)
+        return Fraction(round(number)) if is_whole else number
+
+    return _objects(shape, draw)
 
 
 def defaults(spec: ParameterSpec, shape: tuple[int, ...]) -> Array:
