@@ -28,6 +28,7 @@ from papers.images import IMAGES
 from papers.likelihoods import LIKELIHOODS
 from papers.others import OTHERS
 from papers.pairs import PAIRS
+from papers.sequences import SEQUENCES
 from shipped import PUBLISHED, THOROUGH
 from test_norms import HOMOGENEOUS, SCALES, check_scales
 from test_papers import PAPERS
@@ -682,7 +683,7 @@ def indices(_):
 
 def papers(rng):
     """Losses over named places, ensembles and pairs, beside the twin."""
-    more = {**IMAGES, **PAIRS, **OTHERS, **FURTHER, **LIKELIHOODS}
+    more = {**IMAGES, **PAIRS, **OTHERS, **FURTHER, **LIKELIHOODS, **SEQUENCES}
     for name, one in {**PAPERS, **dict(list(more.items())[::16])}.items():
         loss = lossdsl.compile(one.source, reduction=None, dtype="float64")
         t, x, *others = one.inputs(np.random.default_rng(20) if name in more else rng)

@@ -816,6 +816,8 @@ OF_THE_WRONG_KIND = [
     ("sparse_categorical_crossentropy", [[3]], [[0.5, 0.5]], "`t` is a label beyond the 2 classes: 3"),
     ("mse", [[np.nan]], [[1.0]], "`t` is not a number: nan"),
     ("mse", [[1.0]], [[np.nan]], "`x` is not a number: nan"),
+    ("binary_crossentropy", [[1.0]], [[1.5]], "`x` is no probability: 1.5"),
+    ("categorical_crossentropy", [[1.0, 0.0]], [[-0.5, 2.0]], "`x` is no probability: -0.5"),
     ("loss f(t: simplex, x)\n-sum(t*log_softmax(x))", [[0.5, 0.25]], [[1.0, 2.0]], "something else than 1: 0.75"),
     ("loss f(t: binary, x)\nsoftplus(x) - t*x", [[0.5]], [[1.0]], "`t` is binary, but has another value: 0.5"),
     ("loss f(t, x: prob)\n(t - x)^2", [[0.5]], [[1.5]], "`x` is prob, but lies outside: 1.5"),
@@ -840,6 +842,8 @@ def test_the_debug_mode_passes_what_the_loss_asks_for():
         assert float(observed(np.array([[np.nan, 1.0]]), np.array([[5.0, 3.0]]))) == 4.0
         masked = keras.layers.Masking(0.0)(np.array([[[1.0], [0.0]]], "float32"))
         assert float(lossdsl.compile("mse")(np.array([[[3.0], [np.nan]]], "float32"), masked)) == 4.0
+        logits = lossdsl.compile("binary_crossentropy", from_logits=True)
+        assert np.isfinite(float(logits(np.array([[1.0]]), np.array([[2.0]]))))
 
 
 def test_the_debug_mode_looks_inside_a_graph(rng):

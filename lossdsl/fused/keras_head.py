@@ -46,7 +46,8 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         target_head: a frozen layer with a kernel and a bias, such as the `Dense` that ends a teacher: the target is its
             hidden states, and its logits are never made either.
         parameters: values for parameters of the loss whose names are options of a layer.
-        **options: what `keras.layers.Dense` takes, and values for parameters of the loss.
+        **options: what `keras.layers.Dense` takes, and values for parameters of the loss: plain ones. Those that change
+            in training are for `lossdsl.compile`.
 
     Raises:
         LossError: the kind says what was wrong; the message says where, and what to do.

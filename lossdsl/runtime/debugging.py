@@ -30,11 +30,11 @@ class debug:
     """Tests the inputs of losses for Keras from here on, or inside a `with` block.
 
     An input that holds nan where the loss does not ask for it, a label beyond the classes which the loss does not
-    compare with, a probability outside of [0, 1], a distribution that does not sum to 1, a count below 0 are then
-    errors that name the input, the first such place and its value; what a mask leaves out is not tested. Outside of
-    graphs the error is a LossError; inside, the library's own with the same text: of TensorFlow where the step ran,
-    of JAX once a result is waited for. It costs a look at every number. A graph that was traced before keeps to how it
-    was: compile the model again. TensorFlow cannot do this under `jit_compile=True`.
+    compare with, a probability outside of [0, 1] (a prediction with `from_logits=False`, too), a distribution that does
+    not sum to 1, a count below 0 are then errors that name the input, the first such place and its value; what a mask
+    leaves out is not tested. Outside of graphs the error is a LossError; inside, the library's own with the same text:
+    of TensorFlow where the step ran, of JAX once a result is waited for. It costs a look at every number. A graph that
+    was traced before keeps to how it was: compile the model again. TensorFlow cannot do this under `jit_compile=True`.
 
     Args:
         on: False switches the tests off.
@@ -126,6 +126,9 @@ def _look(spec: LoadedLoss, one: InputSpec, array: Array, classes: int | None, l
         _refuse(np.isnan(array), array, f"{name} is not a number", "find its origin, or leave it out by a mask")
     if len(one.parts) == 1:
         _look_at(name, one.domain, array)
+        if one is spec.program.loss.prediction and one.domain == "real" and spec.parameters.get("from_logits") is False:
+            hint = "give logits with `from_logits=True`, or end the model with a sigmoid or a softmax"
+            _refuse((array < -_WITHIN) | (array > 1 + _WITHIN), array, f"{name} is no probability", hint)
         return
     parts = {part.name: array[..., place] for part, place in one.pieces(array.shape[-1])}
     for part in one.parts:

@@ -215,7 +215,7 @@ def given_targets(spec: LoadedLoss, y_true: Any, label: str) -> dict[str, Any]:
 def input_tensor(spec: InputSpec, value: Any, dtype: str, label: str) -> Any:
     if keras.backend.backend() == "torch" and keras_internals.is_ready(value, "int64" if spec.is_label else dtype):
         return value
-    if not is_dense(value):  # some backends turn these into tensors, and fail where they are used
+    if not is_dense(value) or not is_real(value):  # some backends make tensors of these, and fail where they are used
         raise no_tensor(label, spec.name, value)
     try:
         if spec.is_label:

@@ -47,6 +47,9 @@ def no_tensor(loss: str, name: str, value: Any, error: Exception | None = None) 
         return LossTypeError(f"{head} is a mapping, not a tensor", None, hint)
     if callable(value):
         return LossTypeError(f"{head} is a function, not a tensor", None, "call it, and give what it returns")
+    if held == "objects":
+        hint = "give numbers: `numpy.asarray(…, dtype=float)`"
+        return LossTypeError(f"{head} is an array of objects, not of real numbers: {format_value(value)}", None, hint)
     reason = f" ({type(error).__name__})" if error is not None and not held else ""
     return LossTypeError(f"{head} is no tensor of real numbers: {format_value(value)}{reason}", None, "give an array")
 
@@ -59,6 +62,8 @@ def _held(value: Any) -> str:
         return "rows"
     except Exception:  # of whatever the value is
         return ""
+    if array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str | bytes):
+        return "text"
     return {"U": "text", "S": "text", "c": "complex numbers", "O": "objects"}.get(array.dtype.kind, "")
 
 
