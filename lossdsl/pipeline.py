@@ -19,6 +19,7 @@ from lossdsl.frontend import syntax
 from lossdsl.frontend.linking import linked
 from lossdsl.frontend.resolve import declared, resolve
 from lossdsl.ir import build as b
+from lossdsl.ir.axes import BATCH
 from lossdsl.ir.expr import Expr, Gather, Input, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Argument, Loss, ParameterSpec
@@ -31,7 +32,7 @@ from lossdsl.stages import shown
 from lossdsl.targets import TARGETS as TARGETS
 from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter, twin_code
 from lossdsl.targets.layout import is_flexible
-from lossdsl.targets.some_samples import Rows
+from lossdsl.targets.some_samples import Rows, by_rows
 from lossdsl.transform.by_value import by_value
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.fewer_passes import affine_choices, signs_in_divisors
@@ -345,6 +346,12 @@ class Program:
         value, factor, *slopes = guarded((*affine_choices((self.value,)), factor, *rest), self.known)
         made = code.scaled_function(self.loss, value, factor, (spec, tuple(slopes)), target, "value_and_slope")
         return code.module([made], target)
+
+    @cached_property
+    def is_by_rows(self) -> bool:
+        """Whether the value of a sample and the derivative in its prediction need no other sample."""
+        found = by_rows(self.loss, (self.value, *self.gradients[self.loss.prediction]))
+        return found is not None and not found.before and BATCH in self.value.axes & self.loss.prediction.over
 
     def _pullback_functions(
         self,

@@ -5,7 +5,10 @@
 Run in a process of its own, for the backend is settled when Keras is imported.
 """
 
+import ast
+import math
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,8 +19,11 @@ from shipped import THOROUGH
 
 import lossdsl
 from lossdsl import losses
+from lossdsl.runtime import torch_eager
+from lossdsl.runtime.execute import functions
 from lossdsl.runtime.kernels import Code
 from lossdsl.runtime.torch_eager import carried
+from lossdsl.targets.torch_eager_code import HELPERS
 from lossdsl.torch import fused_linear
 
 SEED = 20260311
@@ -110,10 +116,16 @@ def unpacked(code):
     return lambda given: code.carried(*given)
 
 
-def slopes(run, given):
+def slopes(run, given, is_separable=False):
     """The value; its slope under random factors, with a derivative of its own and without; that derivative."""
     value = run(given)
     factor = torch.tensor(np.random.default_rng(SEED).uniform(0.5, 2, value.shape))
+    twice = [torch.autograd.grad(value, given[1], factor, retain_graph=True)[0] for _ in range(2)]
+    torch.testing.assert_close(*twice, equal_nan=True)
+    if value.ndim and is_separable:  # for several upstream derivatives at once
+        several = torch.stack([factor, -factor])
+        many = torch.autograd.grad(run(given), given[1], several, is_grads_batched=True)[0]
+        torch.testing.assert_close(many, torch.stack([twice[0], -twice[0]]))
     (first,) = torch.autograd.grad(value, given[1], factor, create_graph=True)
     again = torch.autograd.grad(first.sum(), given[1])[0] if first.requires_grad else torch.zeros(())
     return value.detach(), first.detach(), torch.autograd.grad(run(given), given[1], factor)[0], again
@@ -132,14 +144,50 @@ def factors():
         given = [torch.tensor(t), torch.tensor(x, requires_grad=True)]
         given += code.settings(spec.arguments(3), lambda one: torch.as_tensor(one, dtype=torch.float64))
         before = [each.detach().clone() for each in given]
-        for one, other in zip(*(slopes(run, given) for run in (partial(carried, code), unpacked(code))), strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12, msg=partial("{}: {}".format, text))
+        whole = slopes(unpacked(code), given)
+        for block in (2**18, 8):  # bytes: all samples at once, and one after the other
+            with mock.patch.object(torch_eager, "_BLOCK", block):
+                for one, other in zip(slopes(partial(carried, code), given, code.is_separable), whole, strict=True):
+                    torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12, msg=partial("{}: {}".format, text))
         # what is worked on in place is the code's own
         assert all(torch.equal(*pair) for pair in zip(before, given, strict=True)), text
         body = text.partition("\n")[2]
         assert body not in SEPARATE or code.is_separable == SEPARATE[body], body
     with torch.no_grad():
         assert not carried(code, given).requires_grad
+
+
+def without_branches():
+    """What is written without a choice has the values of one, in each dtype, wherever a number lies."""
+    texts = [HELPERS[name] for name in ("_choose", "_norm", "_log_cosh_and_slope")]
+    made = functions(ast.parse("\n".join(["import math, torch", *texts])), "helpers")
+    for dtype in (torch.float16, torch.float32, torch.float64):
+        a, c = torch.randn(2, 160, 128, dtype=dtype)
+        a[:8], c[4:12] = math.nan, math.inf
+        on = torch.rand(a.shape) < 0.5
+        for b in (c, c[:, :1], 0.0, -0.0, 1.0, math.nan, torch.tensor(2.0, dtype=dtype)):
+            torch.testing.assert_close(made["_choose"](on, a, b), torch.where(on, a, b), rtol=0, atol=0, equal_nan=True)
+        rows = torch.ones(160, 1, dtype=torch.bool)
+        for kept in (rows, rows & (a[:, :1] < 1)):
+            found = made["_choose"](kept, a.clone(), 0.0, True)
+            torch.testing.assert_close(found, torch.where(kept, a, 0.0), rtol=0, atol=0, equal_nan=True)
+        kind = torch.finfo(dtype)
+        x = torch.tensor(np.random.default_rng(SEED).normal(size=(6, 9)), dtype=dtype)
+        for scale in (1.0, kind.tiny, kind.max / 8):
+            exact = torch.linalg.vector_norm((x / 4 * scale).to(torch.float64).mul_(1 / scale), dim=-1)
+            found = made["_norm"](x / 4 * scale, -1).to(torch.float64) / scale
+            torch.testing.assert_close(found, exact, rtol=12 * kind.eps, atol=0)
+        a = torch.tensor(np.geomspace(1e-3, 60, 2000), dtype=dtype)
+        exact = a.to(torch.float64).numpy()
+        cosh = np.where(exact < 5, np.log1p(2 * np.sinh(exact / 2) ** 2), np.logaddexp(exact, -exact) - math.log(2))
+        for sign in (1, -1):
+            value, slope = made["_log_cosh_and_slope"](sign * a)
+            torch.testing.assert_close(value.to(torch.float64), torch.tensor(cosh), rtol=4 * kind.eps, atol=kind.tiny)
+            tanh = torch.tensor(sign * np.tanh(exact))
+            torch.testing.assert_close(slope.to(torch.float64), tanh, rtol=4 * kind.eps, atol=0)
+    value, slope = made["_log_cosh_and_slope"](torch.tensor([math.inf, -math.inf, math.nan, 0.0]))
+    torch.testing.assert_close(value, torch.tensor([math.inf, math.inf, math.nan, 0.0]), equal_nan=True)
+    torch.testing.assert_close(slope, torch.tensor([1.0, -1.0, math.nan, 0.0]), equal_nan=True)
 
 
 def labels():
@@ -163,5 +211,6 @@ if __name__ == "__main__":
     alike()
     mistakes()
     factors()
+    without_branches()
     labels()
     print(f"torch done, seed {SEED}")

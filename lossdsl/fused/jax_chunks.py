@@ -17,8 +17,11 @@ from lossdsl.fused.steps import Steps, chunk_of
 
 Array = Any
 
-_CHUNK = 3 * 2**20
-"""How many logits there are at a time, if nobody says otherwise: 12 MB of them in float32, several times over."""
+_CHUNK = 7 * 2**20
+"""How many logits there are at a time at most, if nobody says otherwise: 28 MB of them in float32, and as much again.
+
+With fewer, the gradient in the kernel is added to more often, which is as large as some hundred places of logits.
+"""
 
 
 class JaxChunks:
@@ -26,7 +29,8 @@ class JaxChunks:
 
     def __init__(self, steps: Steps, chunk: int | None, classes: int) -> None:
         self.steps = steps
-        self.chunk = chunk_of(chunk, classes, _CHUNK)
+        most = chunk_of(chunk, classes, _CHUNK)
+        self.chunk = most if chunk else 1 << most.bit_length() - 1  # XLA keeps less of what it can cut evenly
         self.classes = classes
         self.place_values = _place_values(self)
         self.weighted_total = _weighted_total(self)

@@ -17,6 +17,7 @@ from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
 from lossdsl.targets.lifetimes import freed
 from lossdsl.targets.printer import Printer
+from lossdsl.targets.scatters import outermost
 from lossdsl.targets.template import assign, fill, literal, name, statements
 
 
@@ -41,7 +42,7 @@ def value_function(
     Numbers among the parameters are plain ones, or, where they are `traced`, arrays of the prediction's dtype. Of the
     sums in `arrays` (see `array_sums`) the target is given one array.
     """
-    return _Builder(loss, _prepared((value,)), target, traced=traced, arrays=arrays).value(function)
+    return _Builder(loss, _prepared((value,), target), target, traced=traced, arrays=arrays).value(function)
 
 
 def gradient_function(
@@ -58,7 +59,7 @@ def gradient_function(
     `gradients` pairs inputs (or parameters) with one expression a component. With `seed`, the function has it as a last
     argument: the derivative of what comes after with respect to each value of the loss.
     """
-    gradients = [(spec, _prepared(exprs)) for spec, exprs in gradients]
+    gradients = [(spec, _prepared(exprs, target)) for spec, exprs in gradients]
     roots = tuple(expr for _, exprs in gradients for expr in exprs)
     return _Builder(loss, roots, target, seed, traced, arrays).gradients(function, gradients)
 
@@ -73,8 +74,8 @@ def joint_function(
     traced: bool = False,
 ) -> Function:
     """`function(inputs, parameters)` with the value and behind it the gradients, which share what both need."""
-    (value,) = _prepared((value,))
-    gradients = [(spec, _prepared(exprs)) for spec, exprs in gradients]
+    (value,) = _prepared((value,), target)
+    gradients = [(spec, _prepared(exprs, target)) for spec, exprs in gradients]
     roots = (value, *(expr for _, exprs in gradients for expr in exprs))
     return _Builder(loss, roots, target, seed, traced).joint(function, gradients)
 
@@ -87,7 +88,7 @@ def scaled_function(
     The factor is a plain number or has the axes of the value. Parameters are arrays of the prediction's dtype.
     """
     spec, slopes = gradient
-    value, factor, *rest = (_prepared((one,))[0] for one in (value, factor, *slopes))
+    value, factor, *rest = (_prepared((one,), target)[0] for one in (value, factor, *slopes))
     return _Builder(loss, (value, factor, *rest), target, traced=True).scaled(function, spec, tuple(rest))
 
 
@@ -95,7 +96,7 @@ def summed_arrays(target: str, value: Expr, slopes: Iterable[Expr]) -> frozenset
     """The sums of which a target is to be given one array, in a value and slopes that are compiled together."""
     if target != "jax":
         return frozenset()
-    return array_sums.array_sums([*_prepared((value,)), *_prepared(tuple(slopes))])
+    return array_sums.array_sums([*_prepared((value,), target), *_prepared(tuple(slopes), target)])
 
 
 def condition_function(loss: Loss, conditions: Sequence[Expr], function: str = "requirements") -> Function:
@@ -113,9 +114,10 @@ def static_condition(loss: Loss, condition: Expr) -> ast.expr:
     return tree
 
 
-def _prepared(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Expressions in the form in which the printers find pairs of samples."""
-    return pair_products.with_weights(split_means(roots))
+def _prepared(roots: tuple[Expr, ...], target: str) -> tuple[Expr, ...]:
+    """Expressions in the form in which the printers find pairs of samples, and XLA makes arrays once."""
+    roots = pair_products.with_weights(split_means(roots))
+    return outermost(roots) if target == "jax" else roots
 
 
 class _Builder:

@@ -32,6 +32,30 @@ def scatters(roots: Iterable[Expr]) -> dict[Expr, Scatter]:
     return {node: found for node in walk(*roots) if isinstance(node, Call) and (found := _scatter(node)) is not None}
 
 
+def outermost(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The roots with what rows do to such a choice done to both of its pieces, so that it stands outside.
+
+    XLA makes an array of a choice by positions once, and one of a product with it for each of its readers.
+    """
+    return b.mapped(roots, _outside)
+
+
+def _outside(node: Expr) -> Expr:
+    if not isinstance(node, Call) or node.op.name not in ("mul", "neg", "where"):
+        return node
+    for place, arg in enumerate(node.args):
+        found = _scatter(arg) if isinstance(arg, Call) else None
+        others = (*node.args[:place], *node.args[place + 1 :])
+        if found is None or found.row is None or any(LAST in other.axes for other in others):
+            continue
+
+        def piece(one: Expr, at: int = place) -> Expr:
+            return b.rebuild(node, (*node.args[:at], one, *node.args[at + 1 :]))
+
+        return b.where(found.equality, piece(found.value), piece(found.row))
+    return node
+
+
 def unused(roots: Iterable[Expr], found: dict[Expr, Scatter]) -> set[Expr]:
     """The comparisons that nobody needs any more."""
     roots = tuple(roots)
