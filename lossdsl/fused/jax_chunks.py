@@ -17,8 +17,8 @@ from lossdsl.fused.steps import Steps, chunk_of
 
 Array = Any
 
-_CHUNK = 7 * 2**20
-"""How many logits there are at a time at most, if nobody says otherwise: 28 MB of them in float32, and as much again.
+_CHUNK = 4 * 2**20
+"""How many logits there are at a time at most, if nobody says otherwise: 16 MB of them in float32, several times over.
 
 With fewer, the gradient in the kernel is added to more often, which is as large as some hundred places of logits.
 """
