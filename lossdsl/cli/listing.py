@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+import unicodedata
 from typing import Any
 
 from lossdsl import catalog
@@ -51,7 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _has(name: str, words: list[str]) -> bool:
     """Whether a loss has each of the words."""
     text = f"{name} {catalog.family_of(name)} {' '.join(catalog.documentation(name).split())}".lower()
-    return all(word.lower() in text for word in words)
+    return all(_plain(word) in text for word in " ".join(words).split())
+
+
+def _plain(word: str) -> str:
+    """A word as it is written in the files, without accents."""
+    return unicodedata.normalize("NFKD", word.lower()).encode("ascii", "ignore").decode() or word
 
 
 def _listed(words: list[str]) -> str:

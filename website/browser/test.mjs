@@ -44,6 +44,8 @@ const tests = {
     await page.fill("#query", "convex robust smooth");
     assert.ok((await cards()).includes("huber"));
     assert.ok(!(await cards()).includes("mean_squared_error"), "its slope is not bounded");
+    await page.fill("#query", "Lovász");
+    assert.ok((await cards()).includes("lovasz_softmax"));
     await page.fill("#query", "no such loss");
     assert.deepEqual(await cards(), []);
     await page.click("#clear");

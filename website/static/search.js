@@ -25,7 +25,7 @@
   }
 
   function update() {
-    const words = query.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    const words = query.value.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").split(/[\s,]+/).filter(Boolean);
     const chosen = pressed(families, "family");
     const wanted = properties.filter((chip) => chip.ariaPressed !== "false");
     let count = 0;
