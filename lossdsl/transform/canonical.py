@@ -181,11 +181,11 @@ class Canonical:
         return sign, constants, factors
 
     def _is_plain(self, quotient: Expr) -> bool:
-        """Whether a quotient is a reciprocal, or a short one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
+        """Whether a short quotient is a reciprocal, or one by a length: `x/len(x)*t` is as good as `x*t/len(x)`."""
         known = self.products.get(quotient)
-        if known is None or known.is_reciprocal:
-            return known is not None
-        return len(known.factors) <= SHORT and is_length(quotient.children[1])
+        if known is None or len(known.factors) > SHORT:
+            return False
+        return known.is_reciprocal or is_length(quotient.children[1])
 
     def written(self, product: Product) -> Expr:
         """A product as an expression, of which it is kept what it is made of."""
