@@ -281,6 +281,7 @@ def empty_batches(_):
                 for over in ("batch", "all")]  # fmt: skip
     formulas += [f"{name}[batch](x - t)" for name in ("argmax", "argmin", "softmax", "cumsum", "rank", "sort")]
     formulas += [f"{name}[batch](x > t)" for name in ("any", "all", "count")]
+    formulas += ["sum(log(cumsum[batch](exp(x - t))))"]
     formulas += ["max[j in batch if j != self](x[j]*t)", "mean[i, j in batch if t[i] > t[j]](x[i] - x[j])"]
     nothing = np.zeros((0, 3))
     for formula in formulas:

@@ -131,6 +131,7 @@ BODIES = [
     *(f"{name}(x*t)" for name in ("sum", "mean", "prod", "max", "min", "norm", "var", "std", "median", "logsumexp")),
     *(f"sum({name}(x + t)*t)"
       for name in ("softmax", "log_softmax", "normalize", "cumsum", "sort", "rank", "spectrum")),
+    "sum(log(cumsum(exp(9*x)))*t)", "F = cumsum(softmax(x))\nsum(log(1 - F[:-1])*t[1:])",
     "sum(sort(x, t)*t)", "sum(cumsum[batch](x)*t)", "sum(rank[batch](x)*x)", "prod[batch](x)", "quantile(x, 0.3)",
     "where(any(x > t), sum(x), 2*sum(x))", "where(all(x > t - 9), sum(x), 2*sum(x))", "x[argmax(t)]*x[argmin(t)]",
     "count(x > t)*sum(x)", "sum(round(2*t)*x)", "sum(mod(t, 0.75)*x)", "sum(mod(t, -0.75)*x)", "sum(erf(x))",

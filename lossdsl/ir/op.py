@@ -153,7 +153,7 @@ class Aggregate:
     `empty` is the value over no element at all. `spelling` has one Python function name a target, called with the array
     and the axis. An aggregate without `spelling` is written in terms of others: by the resolver, or, if it has a
     definition in `ir.whole`, once the gradient has been taken. `bounds` gives the interval of the result from that of
-    the elements. `latex` is its sign, if it is written as a sum is.
+    the elements. `latex` is its sign, if it is written as a sum is. One that `runs` may run from either end.
     """
 
     name: str
@@ -167,6 +167,7 @@ class Aggregate:
     spelling: Mapping[str, str] = field(default_factory=dict)
     public: bool = True
     latex: str = ""
+    runs: bool = False
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Interpretation
+from lossdsl.ir.axes import LAST, Axes
 from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, REALS, UNIT, Bounds, point
 from lossdsl.ir.build import ZERO
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Rename
 from lossdsl.ir.inputs import SUM_TO_ONE
 from lossdsl.ir.loss import Loss
 
@@ -53,10 +54,23 @@ class Ranges(Interpretation[Bounds]):
         return node.op.image(*below)
 
     def reduced(self, node: Reduce, inner: Bounds) -> Bounds:
-        return node.op.bounds(inner)
+        found = node.op.bounds(inner)
+        return found.meet(UNIT) if node.op.name == "sum" and self._are_shares(node.arg, node.over) else found
 
     def along(self, node: Along, below: list[Bounds]) -> Bounds:
-        return node.op.bounds(below[0])
+        found = node.op.bounds(below[0])
+        return found.meet(UNIT) if node.op.name == "cumsum" and self._are_shares(node.args[0], node.over) else found
+
+    def _are_shares(self, node: Expr, over: Axes) -> bool:
+        """Whether elements are not negative, and come to at most 1 along axes."""
+        match node:
+            case Call(op, (_, whole, other)) if op.name == "where" and other is ZERO:
+                return self._are_shares(whole, over)
+            case Along(op, _, axes) if op.name == "softmax":
+                return axes == over
+            case Rename(arg, old, new):
+                return over == {new} and self._are_shares(arg, frozenset({old}))
+        return node in self.units and over == {LAST}
 
 
 def _is_part(above: Expr, below: Expr) -> bool:

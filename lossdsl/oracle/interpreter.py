@@ -181,6 +181,9 @@ class _Run:
         if name == "cumsum":
             found = list(accumulate(row[::-1] if reverse else row))
             return found[::-1] if reverse else found
+        if name == "logcumsumexp":
+            m: Any = self.m
+            return list(map(m.log, self._row("cumsum", [list(map(m.exp, row))], reverse)))
         if name in ("dft_cos", "dft_sin"):
             return self._transformed(row, "cos" if name == "dft_cos" else "sin")
         if any(getattr(key, "free_symbols", None) for key in keys):

@@ -44,6 +44,17 @@ def _cumsum(a, first, count, reverse):
 
     return _along(running, [a], first, count)
 ''',
+    "_logcumsumexp": '''
+def _logcumsumexp(a, first, count, reverse):
+    """Logarithms of running sums of exponentials, from the end if `reverse`."""
+
+    def running(a):
+        a = {flip} if reverse else a
+        a = {logcumsumexp}
+        return {flip} if reverse else a
+
+    return _along(running, [a], first, count)
+''',
     "_order": '''
 def _order(a):
     """The positions of the last axis in ascending order of its elements; the first of several comes first."""
@@ -101,9 +112,14 @@ def _as_numpy(np: str) -> dict[str, str]:
 NUMPY = {
     **_as_numpy("np"),
     "argsort": 'np.argsort(a, axis=-1, kind="stable")',
+    "logcumsumexp": "np.logaddexp.accumulate(a, axis=-1)",
     "concatenate": "np.concatenate",
 }
-JAX = {**_as_numpy("jnp"), "argsort": "jnp.argsort(a, axis=-1)"}
+JAX = {
+    **_as_numpy("jnp"),
+    "argsort": "jnp.argsort(a, axis=-1)",
+    "logcumsumexp": "jax.lax.cumlogsumexp(a, axis=a.ndim - 1)",
+}
 TENSORFLOW = {
     **_sorting("tf.gather(a, AT, batch_dims=len(a.shape) - 1)", "tf.cast(N, a.dtype)"),
     "broadcast_to": "tf.broadcast_to",
@@ -119,6 +135,7 @@ TORCH = {
     "broadcast_arrays": "torch.broadcast_tensors",
     "moveaxis": "torch.movedim",
     "cumsum": "torch.cumsum",
+    "logcumsumexp": "torch.logcumsumexp(a, -1)",
     "flip": "torch.flip(a, [-1])",
     "argsort": "torch.argsort(a, dim=-1, stable=True)",
     "real_part": "torch.real(_dft(a)).to(a.dtype)",
@@ -130,6 +147,7 @@ KERAS = {
     "shape_of_x": "ops.shape(x)",
     "concatenate": "ops.concatenate",
     "cumsum": "ops.cumsum",
+    "logcumsumexp": "ops.associative_scan(ops.logaddexp, a, axis=-1)",
     "flip": "ops.flip(a, -1)",
     "argsort": "ops.argsort(a, axis=-1)",
     "real_part": "ops.fft((a, ops.zeros_like(a)))[0]",

@@ -180,6 +180,16 @@ function _cumsum(a, count, inner, reverse) {
   return _lines((line) => (reverse ? run(line.reverse()).reverse() : run(line)), [a], count, inner);
 }
 """,
+    "_logcumsumexp": """
+function _logcumsumexp(a, count, inner, reverse) {
+  // Logarithms of running sums of exponentials, from the end if `reverse`.
+  const run = (line) => {
+    let total = -Infinity;
+    return line.map((value) => (total = _logaddexp(total, value)));
+  };
+  return _lines((line) => (reverse ? run(line.reverse()).reverse() : run(line)), [a], count, inner);
+}
+""",
     "_rank": """
 function _rank(a, count, inner) {
   // 1 for the largest, 2 for the next; the first of several comes first.

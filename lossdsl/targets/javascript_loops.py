@@ -297,7 +297,7 @@ class Loops(Nests):
         dims = self.dims(node.axes)
         inner = frozenset(dims[max(place for place, axis in enumerate(dims) if axis in node.over) + 1 :])
         self.helpers |= {f"_{node.op.name}", "_lines"}
-        more = [literal(node.reverse)] if node.op.name == "cumsum" else []
+        more = [literal(node.reverse)] if node.op.runs else []
         tree = fill(f"_{node.op.name}()")
         assert isinstance(tree, ast.Call)
         tree.args = [*given, self.size(node, node.over), self.size(node, inner), *more]

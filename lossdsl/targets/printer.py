@@ -159,7 +159,7 @@ class Printer(Reductions):
             first = len(dims) - count
         helper = f"_{op}"
         self.helpers.update((helper, "_along"))
-        more: list[object] = [node.reverse] if op == "cumsum" else []
+        more: list[object] = [node.reverse] if node.op.runs else []
         call = fill(f"{helper}()")
         assert isinstance(call, ast.Call)
         call.args = [*trees, literal(first), literal(count), *map(literal, more)]

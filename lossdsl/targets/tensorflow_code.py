@@ -345,6 +345,16 @@ def _cumsum(a, first, count, reverse):
         lambda a: tf.math.cumsum(a, axis=-1, reverse=reverse), [a], first, count
     )
 ''',
+    "_logcumsumexp": '''
+def _logcumsumexp(a, first, count, reverse):
+    """Logarithms of running sums of exponentials, from the end if `reverse`; nan is not left out."""
+    total = lambda a: tf.math.cumulative_logsumexp(a, axis=-1, reverse=reverse)
+    is_nan = lambda a: tf.cumsum(tf.cast(a != a, a.dtype), axis=-1, reverse=reverse) > 0
+    nan = lambda a: tf.constant(math.nan, a.dtype)
+    return _along(
+        lambda a: tf.where(is_nan(a), nan(a), total(a)), [a], first, count
+    )
+''',
     "_dft": '''
 def _dft(a):
     """The discrete Fourier transform along the last axis."""

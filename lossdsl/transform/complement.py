@@ -19,7 +19,8 @@ from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two
 from lossdsl.transform.mulexp import Pullbacks, with_exponential, without_choice
 from lossdsl.transform.pairs import paired
-from lossdsl.transform.scaled import NEAR, name_of, prefix, subtraction
+from lossdsl.transform.running import rest_of_running
+from lossdsl.transform.scaled import MOST, NEAR, name_of, prefix, subtraction
 from lossdsl.transform.shares import difference, of_condition, of_total
 from lossdsl.transform.sums import FEW, summands, summed, without_term
 
@@ -131,6 +132,8 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             return along("softmax_rest", a, over)
         case Along(op, (a,), over) if op.name == "softmax_rest":
             return along("softmax", a, over)
+        case Along(op) if op.name == "cumsum":
+            return rest_of_running(share, domain.known)
         case Reduce(op, arg, over) if op.name == "prod" and domain.known[arg].is_nonnegative:
             return b.neg(b.call("expm1", reduce("sum", domain.log_of(arg), over)))
         case Reduce(op, Call() as arg, over) if op.name == "sum":
@@ -201,10 +204,11 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
         case "neg", (Gather() | Rename() | Slice() as inner,):
-            rest = one_minus(b.neg(inner.arg), domain)
-            return None if rest is None else inner.rebuilt((rest, *inner.children[1:]))
+            whole = one_minus(b.neg(inner.arg), domain)
+            return None if whole is None else inner.rebuilt((whole, *inner.children[1:]))
         case "div", (above, below):
-            return _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
+            rest = _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
+            return None if rest is None else _unless_large(below, rest, share, domain)
         case (("add" | "sub"), _):
             return of_mixture(share, domain)
         case "where", (condition, *pieces):
@@ -249,11 +253,22 @@ def _of_power(base: Expr, exponent: Expr, domain: LogDomain) -> Expr | None:
     if whole is None or whole.denominator != 1:
         log = domain.log(base)
     elif not values.within(_SMALL):
-        return None
+        return _of_large(base, exponent, domain)
     else:
         is_even = whole % 2 == 0
         log = domain.size(base) if is_even else domain.log(base) if values.is_nonnegative else None
     return None if log is None else b.neg(b.call("expm1", b.mul(exponent, log)))
+
+
+def _of_large(base: Expr, exponent: Expr, domain: LogDomain) -> Expr | None:
+    """1 - F^c of a sum of exponentials: near 1 by the logarithm, which has fewer digits than the power elsewhere."""
+    if not domain.known[base].is_nonnegative or not domain.is_made_of_exponentials(base):
+        return None
+    log = domain.log(base)
+    if log is None:
+        return None
+    is_near = b.call("lt", base, b.TWO)
+    return b.where(is_near, b.neg(b.call("expm1", b.mul(exponent, log))), b.sub(b.ONE, b.power(base, exponent)))
 
 
 _SMALL = Bounds(-2.0, 2.0)
@@ -264,6 +279,13 @@ def _of_reciprocal(below: Expr, domain: LogDomain) -> Expr | None:
     """1 - 1/F, of the odds 1/F - 1, is -(1 - F)/F."""
     rest = one_minus(below, domain)
     return None if rest is None else b.neg(b.div(rest, below))
+
+
+def _unless_large(below: Expr, rest: Expr, share: Expr, domain: LogDomain) -> Expr:
+    """The complement of a quotient; by the subtraction where the divisor may be infinite, for then so is more."""
+    if domain.known[below].high < MOST or not domain.is_made_of_exponentials(below):
+        return rest
+    return b.where(b.call("lt", below, b.const(MOST)), rest, b.sub(b.ONE, share))
 
 
 def _of_quotient(above: Expr, below: Expr) -> Expr | None:

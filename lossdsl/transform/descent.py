@@ -15,11 +15,13 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
 from lossdsl.transform.factors import positive
+from lossdsl.transform.gammas import log_binomial
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import without_shift
 from lossdsl.transform.norms import root
-from lossdsl.transform.pairs import log_binomial, paired
+from lossdsl.transform.pairs import paired
 from lossdsl.transform.quotients import log_of_quotient_near_one, quotient
+from lossdsl.transform.running import rest_of_total
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, condition_of
 from lossdsl.transform.sums import FEW, Terms, summands, summed, union
 
@@ -43,7 +45,7 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     def apart(node: Expr) -> Expr:  # first, for exponentials among factors become one, and logarithms choices
         if not isinstance(node, Call) or node.op.name not in ("add", "sub"):
             return node
-        return _union(domain, node) or _unmoved(domain, node) or log_binomial(node) or node
+        return _union(domain, node) or _unmoved(domain, node) or log_binomial(node) or rest_of_total(node) or node
 
     return b.mapped(b.mapped(roots, apart), change)
 

@@ -34,6 +34,7 @@ from lossdsl.transform import vjp
 from lossdsl.transform.choices import CHOICES, SEED, Masks, masks, nonzero, selected, times
 from lossdsl.transform.factors import factored
 from lossdsl.transform.flow import Flow
+from lossdsl.transform.running import slope_of_log
 from lossdsl.transform.slopes import choice, differentiable, past_pole, piecewise, slopes_of, without
 
 
@@ -169,6 +170,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, flow.masks, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
+        case Along(op, (arg,)) if op.name == "logcumsumexp":
+            adjoints.add(arg, slope_of_log(node, adjoint))
         case Along(op, (arg,), over) if op.name in ("dft_cos", "dft_sin"):  # the matrices are symmetric
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over))
         case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):

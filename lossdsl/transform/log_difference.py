@@ -119,9 +119,12 @@ def _of_choice(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | 
 
 
 def _log_of_rest(domain: LogDomain, share: Expr) -> Expr | None:
-    """log(1 - F) for the square of an odd function, whose complement is a product."""
-    rest = domain.complement(share, domain) if name_of(share) == "pow" else None
-    return None if rest is None or _is_sum(rest) else domain.log(rest)
+    """log(1 - F) for the square of an odd function, whose complement is a product, and for a quotient."""
+    rest = domain.complement(share, domain) if name_of(share) in ("pow", "div") else None
+    found = None if rest is None or _is_sum(rest) else domain.log(rest)
+    if found is None or name_of(share) == "pow":
+        return found
+    return b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), found)
 
 
 def log_rest(domain: LogDomain, share: Expr, scaled: Scaled) -> Expr | None:

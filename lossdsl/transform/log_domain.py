@@ -16,12 +16,14 @@ from functools import reduce as fold
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce, Rename, Slice, walk
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce, Rename, Slice, Unslice, walk
+from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import INF, along, reduce
 from lossdsl.transform.log_difference import difference
 from lossdsl.transform.log_rules import RULES
 from lossdsl.transform.lower import largest
+from lossdsl.transform.running import log_of_padded
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, prefix, unshifted
 from lossdsl.transform.sums import Terms, summands
 
@@ -55,7 +57,7 @@ class LogDomain:
 
     def near_one(self, expr: Expr, scaled: Scaled) -> Scaled:
         """A sum that is a probability, as of `p + epsilon`, whose logarithm loses its digits where p is near 1."""
-        rest = self.rest(expr)
+        rest = None if name_of(scaled.power) == "softplus" else self.rest(expr)
         if rest is None:
             return scaled
         is_near = b.call("gt", expr, NEAR)
@@ -122,6 +124,8 @@ class LogDomain:
                 return self._reduced(expr, op.name, arg, over)
             case Along(op, (arg,), over) if op.name in _LOG_OF_WHOLE:
                 return Scaled(b.ONE, along(_LOG_OF_WHOLE[op.name], arg, over))
+            case Along(op, (arg,), over) if op.name == "cumsum":
+                return self._running(expr, arg)
             case Gather() if (total := prefix(expr)) is not None:
                 found = self.scale(total)
                 return Scaled(expr) if found.is_plain and found.better is None else found
@@ -131,14 +135,25 @@ class LogDomain:
                 return self.each(expr, arg, lambda part: Rename(part, old, new) if old in part.axes else part)
             case Slice(arg, old):
                 return self.each(expr, arg, lambda part: expr.rebuilt((part,)) if old in part.axes else part)
+            case Unslice(arg):
+                inner = self.scale(arg)
+                pure = None if inner.is_plain else self.pure(inner.by_logarithm)
+                return Scaled(expr) if pure is None else Scaled(b.ONE, log_of_padded(expr, pure))
         return Scaled(expr)
+
+    def _running(self, expr: Along, arg: Expr) -> Scaled:
+        inner = self.scale(arg)
+        pure = None if inner.is_plain or self.is_tame(expr) else self.pure(inner.by_logarithm)
+        if pure is None:
+            return self.near_one(expr, Scaled(expr))
+        return self.near_one(expr, Scaled(b.ONE, Along(AGGREGATES["logcumsumexp"], (pure,), expr.over, expr.reverse)))
 
     def each(self, expr: Expr, arg: Expr, change: Callable[[Expr], Expr]) -> Scaled:
         inner = self.scale(arg)
         return Scaled(expr) if inner.is_plain and inner.better is None else inner.map(change)
 
     def _reduced(self, expr: Expr, name: str, arg: Expr, over: Axes) -> Scaled:
-        inner = self.scale(arg)
+        inner = self.scale(self._floored(arg) if name == "max" else arg)
         if name == "prod" and self.known[arg].is_nonnegative:
             return Scaled(b.ONE, reduce("sum", b.spread(self.log_of(arg), over), over))
         if inner.is_plain or self.is_tame(expr):
@@ -157,6 +172,13 @@ class LogDomain:
         if unshifted(inner.power, over)[1] is None:  # what is shifted by hand goes with other terms, without the shift
             found = self.chosen(expr, found)
         return self.near_one(expr, found)
+
+    def _floored(self, arg: Expr) -> Expr:
+        """The elements of a largest one, none of which is negative, with 0 for those that a filter leaves out."""
+        match arg:
+            case Call(op, (condition, whole, other)) if op.name == "where" and other is NOTHING:
+                return b.where(condition, whole, b.ZERO) if self.known[whole].is_nonnegative else arg
+        return arg
 
     def _sum(self, inner: Scaled, over: Axes) -> Scaled:
         factor, power = inner.factor, inner.power
@@ -208,6 +230,9 @@ class LogDomain:
         apart = _apart(summands(expr))
         if len(apart) == 1 and apart[0][0] > 0:
             return self.scale(apart[0][1])
+        return self.near_one(expr, self.chosen(expr, self._added(expr, apart)))
+
+    def _added(self, expr: Expr, apart: Terms) -> Scaled:
         terms = [(sign, self.scale(term)) for sign, term in apart]
         if all(term.is_plain for _, term in terms) or self.is_tame(expr):
             return Scaled(expr)

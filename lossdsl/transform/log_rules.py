@@ -174,7 +174,7 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     pair = subtraction(expr)
     found = _and_odd(d, expr) if pair is None else _less_condition(d, *pair) or _rest(d, expr, *pair)
-    return found or d.near_one(expr, d.chosen(expr, d.added(expr)))
+    return found or d.added(expr)
 
 
 def _less_condition(d: LogDomain, share: Expr, other: Expr) -> Scaled | None:

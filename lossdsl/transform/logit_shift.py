@@ -155,6 +155,8 @@ def combination(expr: Expr) -> Combination:
             by = b.exact(factor)
             if by is not None:
                 return scaled(combination(rest_of_it), by)
+    if isinstance(expr, Call) and expr.op.name == "div" and (by := b.exact(expr.args[1])):
+        return scaled(combination(expr.args[0]), 1 / by)
     return {expr: Fraction(1)}
 
 

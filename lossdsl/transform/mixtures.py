@@ -10,7 +10,7 @@ from lossdsl.ir.whole import INF
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.scaled import NEAR, subtraction
 from lossdsl.transform.shares import of_classes
-from lossdsl.transform.sums import Terms, multiplied, summands
+from lossdsl.transform.sums import Terms, less, multiplied, summands, summed
 
 
 def _rest(share: Expr, domain: LogDomain) -> Expr | None:
@@ -47,6 +47,8 @@ def of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
     pair = subtraction(share)
     if pair is not None and pair[0] is b.ONE:
         return pair[1]
+    if (1, b.ONE) in terms:
+        return b.neg(summed(less(terms, [(1, b.ONE)]) or []))
     shifted = _of_shifted(terms, domain)
     if shifted is not None:
         return shifted

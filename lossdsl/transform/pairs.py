@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from fractions import Fraction
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce
 from lossdsl.ir.whole import INF, along, reduce
+from lossdsl.transform.gammas import gamma_ratio
 from lossdsl.transform.logit_shift import without_shift
 from lossdsl.transform.moments import covariance, square_of, squared_difference, weighed_covariance
 from lossdsl.transform.sums import FEW, Terms, coefficient, less, multiplied, summands, summed
@@ -123,7 +123,7 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
         case Call(op, (Call(inner, (power,)),)) if (op.name, inner.name) == ("log1p", "exp") and is_sum:
             return _whole_softplus(power, other)
         case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
-            return _gamma_ratio(a, other)
+            return gamma_ratio(a, other)
         case Call(op, (Reduce(total, a, over),)) if (op.name, total.name) == ("log", "sum") and not is_sum:
             return _log_of_share(a, over, other)
         case Reduce(op, arg, over) if op.name == "mean":
@@ -181,58 +181,6 @@ def _log_of_share(a: Expr, over: Axes, other: Expr) -> Expr | None:
     is_less = b.call("lt", b.call("abs", others), part)  # else nothing cancels, and the quotient may overflow
     plain = b.sub(b.call("log", reduce("sum", a, over)), other)
     return b.where(is_less, b.call("log1p", b.div(others, part)), plain)
-
-
-def _gamma_ratio(a: Expr, other: Expr) -> Expr | None:
-    """`lgamma(v + d) - lgamma(v)`, whatever the size of v."""
-    distance = _distance(a, other)
-    return None if distance is None else b.call("lgamma_ratio", other.children[0], distance)
-
-
-def _distance(a: Expr, gamma: Expr) -> Expr | None:
-    """d of `lgamma(v + d)` and `lgamma(v)`."""
-    if not (isinstance(gamma, Call) and gamma.op.name == "lgamma"):
-        return None
-    (more, number), (fewer, its_number) = (_without_numbers(one) for one in (a, gamma.args[0]))
-    left, rest = less(more, fewer), number - its_number
-    if left is None or not (left or rest):
-        return None
-    return b.add(summed(left), b.const(rest)) if rest else summed(left)
-
-
-def _without_numbers(total: Expr) -> tuple[Terms, Fraction]:
-    """The terms of a sum that are no numbers, and the sum of those that are."""
-    terms = [(sign, term, b.exact(term)) for sign, term in summands(total, FEW)]
-    number = sum((sign * value for sign, _, value in terms if value is not None), Fraction(0))
-    return [(sign, term) for sign, term, value in terms if value is None], number
-
-
-def log_binomial(node: Expr) -> Expr | None:
-    """A sum with the logarithm of a binomial coefficient of real numbers, or of a beta function, that keeps digits.
-
-    To be looked for before the sums inside of it, of which the first two terms are a pair, too.
-    """
-    terms = summands(node, FEW)
-    for place, (sign, term) in enumerate(terms if len(terms) > 2 else []):
-        if isinstance(term, Call) and term.op.name == "lgamma" and not term.is_static:
-            found = _of_three(sign, term.args[0], terms[:place] + terms[place + 1 :])
-            if found is not None:
-                return summed(found)
-    return None
-
-
-def _of_three(sign: int, a: Expr, rest: Terms) -> Terms | None:
-    """`lgamma(a) - lgamma(u) - lgamma(v)`, as of a binomial coefficient, by the ratio to the larger of both."""
-    gammas = [term for its_sign, term in rest if its_sign == -sign]
-    pairs = [(one, distance) for one in gammas if (distance := _distance(a, one)) is not None]
-    if len(pairs) != 2:
-        return None
-    (one, to_one), (other, to_other) = pairs
-    u, v = one.children[0], other.children[0]
-    is_larger = b.call("ge", u, v)  # one choice for all three: of equals, max and min would both take the first
-    ratio = b.call("lgamma_ratio", b.where(is_larger, u, v), b.where(is_larger, to_one, to_other))
-    left = [term for term in rest if term not in ((-sign, one), (-sign, other))]
-    return [(sign, ratio), (-sign, b.call("lgamma", b.where(is_larger, v, u))), *left]
 
 
 def _whole_softplus(power: Expr, other: Expr) -> Expr | None:

@@ -7,6 +7,7 @@ others.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from fractions import Fraction
 from functools import reduce as fold
 
 from lossdsl.ir import build as b
@@ -25,7 +26,7 @@ def of_total(arg: Call, over: Axes, known: Ranges, complement: Complement) -> Ex
     """1 less the sum of some shares, or of shares times probabilities; None for the sum of anything else."""
     if arg.op.name == "where" and arg.args[2] is b.ZERO:
         condition, whole, _ = arg.args
-        if _is_whole(whole, over, known.units):
+        if is_whole(whole, over, known.units):
             return reduce("sum", b.spread(b.where(condition, b.ZERO, whole), over), over)
         parts = _weighed(_with_whole(multiplied(whole), over, known), over, known, complement)
         if parts is not None:
@@ -34,7 +35,7 @@ def of_total(arg: Call, over: Axes, known: Ranges, complement: Complement) -> Ex
     factors = _with_whole(multiplied(arg), over, known)
     for place, weight in enumerate(factors):
         others = [*factors[:place], *factors[place + 1 :]]
-        chosen = condition_of(others[0]) if len(others) == 1 and _is_whole(weight, over, known.units) else None
+        chosen = condition_of(others[0]) if len(others) == 1 and is_whole(weight, over, known.units) else None
         if chosen is not None:
             return reduce("sum", b.spread(b.where(chosen, b.ZERO, weight), over), over)
     parts = _weighed(factors, over, known, complement)
@@ -47,7 +48,7 @@ def _weighed(factors: list[Expr], over: Axes, known: Ranges, complement: Complem
     """Shares that come to 1, and the complement of the probability that they are multiplied by."""
     for place, weight in enumerate(factors):
         others = [*factors[:place], *factors[place + 1 :]]
-        if others and _is_whole(weight, over, known.units):
+        if others and is_whole(weight, over, known.units):
             share = fold(b.mul, others)
             rest = complement(share) if known[share].within(UNIT) else None
             if rest is not None:
@@ -82,7 +83,7 @@ def _is_one_place(condition: Expr, over: Axes) -> bool:
 def _of_roots(arg: Expr, over: Axes, known: Ranges) -> Expr | None:
     """1 - sum(sqrt(p*q)) of two distributions as half the square of how far their roots are from each other."""
     pair = _under_root(arg)
-    if pair is None or not all(_is_whole(one, over, known.units) for one in pair):
+    if pair is None or not all(is_whole(one, over, known.units) for one in pair):
         return None
     apart = b.sub(*(b.call("sqrt", one) for one in pair))
     return b.mul(NEAR, reduce("sum", b.power(apart, b.TWO), over))
@@ -119,7 +120,7 @@ def _with_whole(factors: list[Expr], over: Axes, known: Ranges) -> list[Expr]:
     """The factors with a power of shares, `p^c` for c above 1, as p and `p^(c - 1)`."""
     for place, factor in enumerate(factors):
         match factor:
-            case Call(op, (base, exponent)) if op.name == "pow" and _is_whole(base, over, known.units):
+            case Call(op, (base, exponent)) if op.name == "pow" and is_whole(base, over, known.units):
                 if exponent.is_static and known[exponent].low > 1:
                     less = b.power(base, b.sub(exponent, b.ONE))
                     return [*factors[:place], base, less, *factors[place + 1 :]]
@@ -140,32 +141,44 @@ def of_condition(node: Call, complement: Complement) -> Expr | None:
     return None
 
 
-def _is_whole(weight: Expr, over: Axes, units: Collection[Expr]) -> bool:
+def is_whole(weight: Expr, over: Axes, units: Collection[Expr]) -> bool:
     """Whether the elements along some axes come to 1."""
     if isinstance(weight, Rename) and over == frozenset({weight.new}):
-        return _is_whole(weight.arg, frozenset({weight.old}), units)
+        return is_whole(weight.arg, frozenset({weight.old}), units)
     if isinstance(weight, Along) and weight.op.name == "softmax" and weight.over == over:
         return not may_be_empty(weight.args[0])  # that of nothing comes to 0
     return weight in units and len(over) == 1 and next(iter(over)).name == "last"
 
 
 def of_classes(total: Expr) -> Expr | None:
-    """1 - (p[0] + p[1]) as the sum of the other classes; None for anything but classes of one softmax."""
+    """1 - (p[0] + w*p[1]) as a sum over all classes of one softmax, each with what its weight of at most 1 leaves."""
     terms = [term for sign, term in summands(total) if sign > 0]
     if len(terms) < 2 or len(terms) != len(summands(total)):
         return None
-    classes = [_class_of(term) for term in terms]
-    wholes = {one[0] for one in classes if one is not None}
-    numbers = {one[2] for one in classes if one is not None}
-    if None in classes or len(wholes) != 1 or len(numbers) != len(terms):
+    pairs = [_with_weight(term) for term in terms]
+    classes = [one for _, term in pairs if (one := _class_of(term)) is not None]
+    if len(classes) < len(terms) or len({one[0] for one in classes}) > 1:
         return None
-    (whole, axis, _), *_ = [one for one in classes if one is not None]
-    is_among = fold(
-        lambda one, other: b.call("or", one, other),
-        (b.call("eq", Position(axis), b.const(number)) for number in sorted(numbers)),
-    )
-    over = frozenset({axis})
-    return reduce("sum", b.where(is_among, b.ZERO, whole), over)
+    left: dict[int, Fraction] = {}
+    for (weight, _), (_, _, number) in zip(pairs, classes, strict=True):
+        left[number] = left.get(number, Fraction(1)) - weight
+    if min(left.values()) < 0:
+        return None
+    whole, axis, _ = classes[0]
+    rest: Expr = whole
+    for number, share in sorted(left.items(), reverse=True):
+        rest = b.where(b.call("eq", Position(axis), b.const(number)), b.mul(b.const(share), whole), rest)
+    return reduce("sum", rest, frozenset({axis}))
+
+
+def _with_weight(term: Expr) -> tuple[Fraction, Expr]:
+    """A term as a number and what it multiplies."""
+    factors = multiplied(term)
+    for place, factor in enumerate(factors if len(factors) == 2 else []):
+        weight = b.exact(factor)
+        if weight is not None:
+            return weight, factors[1 - place]
+    return Fraction(1), term
 
 
 def _class_of(term: Expr) -> tuple[Along, Axis, int] | None:

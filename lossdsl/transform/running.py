@@ -1,0 +1,86 @@
+"""Running sums: what comes after each element, the logarithms of running sums, and the slopes of those.
+
+The sum of all less a running sum is the running sum from the other end, one place on. The logarithm of a running sum
+of exponentials is a whole function, `logcumsumexp`, for its terms may overflow or vanish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axis
+from lossdsl.ir.expr import Along, Call, Expr, Position, Reduce, Unslice
+from lossdsl.ir.ranges import Ranges
+from lossdsl.transform.lower import largest
+from lossdsl.transform.scaled import NOTHING
+from lossdsl.transform.shares import is_whole
+from lossdsl.transform.sums import FEW, summands, summed
+
+
+def rest_of_running(total: Along, known: Ranges) -> Expr | None:
+    """1 less a running sum of shares that come to 1: the sum of those after it."""
+    return _after(total) if is_whole(total.args[0], total.over, known.units) else None
+
+
+def rest_of_total(node: Call) -> Expr | None:
+    """`sum(e) - cumsum(e)` as the sum of what comes after each element, `cumsum(e) - e` as that of those before it."""
+    terms = summands(node, FEW)
+    for place, (sign, running) in enumerate(terms):
+        if not (isinstance(running, Along) and running.op.name == "cumsum"):
+            continue
+        (arg,) = running.args
+        for other, (its_sign, part) in enumerate(terms):
+            found = None
+            if its_sign == -sign and isinstance(part, Reduce) and part.op.name == "sum" and part.arg is arg:
+                found = (-sign, _after(running)) if part.over == running.over else None
+            elif its_sign == -sign and part is arg:
+                found = sign, _after(replace(running, reverse=not running.reverse))
+            if found is not None and found[1] is not None:
+                kept = [one for at, one in enumerate(terms) if at not in (place, other)]
+                return summed([(found[0], found[1]), *kept])
+    return None
+
+
+def _after(running: Along) -> Expr | None:
+    """What a running sum has still to come, as that from the other end, without the element at hand."""
+    (axis,) = running.over if len(running.over) == 1 else (None,)
+    if axis is None or not (axis.is_last or axis.is_index) or axis.size == 0:
+        return None
+    back = Along(running.op, running.args, running.over, not running.reverse)
+    shorter = _shorter(axis)
+    start = 0 if running.reverse else 1
+    return Unslice(b.cut(back, axis, shorter, start), running.args[0], shorter, axis, 1 - start)
+
+
+def _shorter(axis: Axis) -> Axis:
+    return replace(axis, cut=axis.cut + 1) if axis.size is None else replace(axis, size=axis.size - 1)
+
+
+def log_of_padded(node: Unslice, log: Expr) -> Expr:
+    """The logarithm of what is 0 outside of a part, from that of the part."""
+    place, start = Position(node.new), b.const(node.start)
+    is_inside = b.call("lt", place, b.add(start, b.length(node.arg, frozenset({node.old}))))
+    if node.start:
+        is_inside = b.call("and", b.call("ge", place, start), is_inside)
+    return b.where(is_inside, Unslice(log, node.like, node.old, node.new, node.start), NOTHING)
+
+
+def slope_of_log(node: Along, adjoint: Expr) -> Expr:
+    """The adjoint of e from that of `logcumsumexp(e)`: `exp(e)` times the running sum of `a*exp(-node)` from the end.
+
+    Both factors may overflow where their product does not, so they are added as logarithms, of either sign of `a`
+    apart, and all of e is taken beside the largest.
+    """
+    (arg,) = node.args
+    powers = b.sub(arg, largest(arg, node.over))
+    beside = Along(node.op, (powers,), node.over, node.reverse)
+    return b.sub(_of_one_sign(beside, adjoint), _of_one_sign(beside, b.neg(adjoint)))
+
+
+def _of_one_sign(node: Along, adjoint: Expr) -> Expr:
+    """The part of the slope that positive elements of an adjoint make."""
+    is_there = b.call("and", b.call("gt", adjoint, b.ZERO), b.call("gt", node, NOTHING))
+    weight = b.where(is_there, b.sub(b.call("log", b.where(is_there, adjoint, b.ONE)), node), NOTHING)
+    back = Along(node.op, (b.spread(weight, node.over),), node.over, not node.reverse)
+    return b.call("exp", b.add(node.args[0], back))
