@@ -98,8 +98,8 @@ def _log1p(domain: LogDomain, node: Call) -> Expr | None:
     if domain.known[arg].within(UNIT):
         return None  # log1p of an exponential that cannot overflow is as good
     found = domain.log(b.add(b.ONE, arg))
-    if found is None or (isinstance(found, Call) and found.op.name == "softplus"):
-        return found
+    if found is None or (isinstance(found, Call) and (found.op.name == "softplus" or node in found.args)):
+        return found  # which has the logarithm at hand where that is the best
     is_far = domain.known[arg].high <= 1  # as a tangent is from 0 near its end at -1
     return b.where(b.call("gt", arg, b.neg(NEAR)) if is_far else b.call("lt", arg, b.ONE), node, found)
 

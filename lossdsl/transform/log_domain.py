@@ -60,7 +60,7 @@ class LogDomain:
         rest = None if name_of(scaled.power) == "softplus" else self.rest(expr)
         if rest is None:
             return scaled
-        is_near = b.call("gt", expr, NEAR)
+        is_near: Expr = Flag(True) if self.known[expr].low >= 0.5 else b.call("gt", expr, NEAR)
         if not self.known[expr].high <= 2:
             is_near = b.call("and", is_near, b.call("lt", expr, b.TWO))
         better = b.where(is_near, b.call("log1p", b.neg(rest)), scaled.log)
