@@ -80,15 +80,7 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         live = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
         plain = {name: value for name, value in given.items() if name not in live}
         self.spec = LoadedLoss(*named(source, axis, plain, ("reduction", "name", "dtype")), live=frozenset(live))
-        specs = {one.name: one for one in self.spec.program.loss.parameters}
-        self._attributes = {}
-        for name, value in live.items():
-            check_parameter(self.spec.name, specs[name], tuple(value.shape))
-            self._attributes[name] = attribute = f"{name}_" if hasattr(self, name) else name
-            if isinstance(value, torch.nn.Parameter):
-                self.register_parameter(attribute, value)
-            else:
-                self.register_buffer(attribute, value)
+        self._attributes = {name: self._registered(name, value) for name, value in live.items()}
         self._native = self._made()
         known = {name: value for name, value in live.items() if type(value) in _REAL and not value.is_meta}
         self._native.check_values({name: value.detach().cpu().tolist() for name, value in known.items()})
@@ -108,6 +100,15 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         """The loss on numpy arrays, with the numbers that its parameters have now."""
         values = {name: getattr(self, one).detach().cpu().numpy() for name, one in self._attributes.items()}
         return LoadedLoss(self.spec.origin, self.spec.axis, {**self.spec.parameters, **values}).numpy
+
+    def _registered(self, name: str, value: Any) -> str:
+        """The attribute in which a parameter is kept."""
+        (spec,) = (one for one in self.spec.program.loss.parameters if one.name == name)
+        check_parameter(self.spec.name, spec, tuple(value.shape))
+        attribute = f"{name}_" if hasattr(self, name) else name
+        keep = self.register_parameter if isinstance(value, torch.nn.Parameter) else self.register_buffer
+        keep(attribute, value)
+        return attribute
 
     def extra_repr(self) -> str:
         """What `print` shows of the module."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -47,6 +48,9 @@ def acknowledged(
     marks: dict[int, str] = {}
     seen: list[set[str]] = [set() for _ in file.losses]
     lines = [(at, line) for at, loss in enumerate(file.losses) for line in loss.lines if isinstance(line, s.Allow)]
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, finding in enumerate(findings):
+        places[finding.id].append(place)
     for number, line in lines:
         name = line.finding.text
         wrong = _wrong(line, rows, seen[number])
@@ -54,15 +58,17 @@ def acknowledged(
             yield wrong
             continue
         seen[number].add(name)
-        alike = [place for place, finding in enumerate(findings) if finding.id == name]
-        met = [place for place in alike if owners[place] == number]
+        met = [place for place in places[name] if owners[place] == number]
         marks |= dict.fromkeys(met, line.reason)
         if not met and name in sought:
-            hint = _elsewhere(file, owners, alike)
-            fix = without_line(line.span) if hint == _REMOVE else ()
-            yield UNMET.found(f"there is no finding `{name}` here", line.finding.span, hint, fix=fix)
+            yield _unmet(line, _elsewhere(file, owners, places[name]))
     for place, finding in enumerate(findings):
         yield replace(finding, allowed=marks[place]) if place in marks else finding
+
+
+def _unmet(line: s.Allow, hint: str) -> Finding:
+    fix = without_line(line.span) if hint == _REMOVE else ()
+    return UNMET.found(f"there is no finding `{line.finding.text}` here", line.finding.span, hint, fix=fix)
 
 
 def _wrong(line: s.Allow, rows: Mapping[str, Row], seen: Container[str]) -> Finding | None:

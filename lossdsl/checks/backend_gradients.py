@@ -12,6 +12,7 @@ import numpy as np
 from lossdsl.checks.finding import Finding, Row, Sure
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.expr import Input
+from lossdsl.ir.inputs import InputSpec
 from lossdsl.oracle.breakpoints import both_sides
 from lossdsl.oracle.compare import shown
 from lossdsl.oracle.gradient_check import Trial
@@ -79,15 +80,19 @@ def _differing(program: Program, backend: str) -> tuple[dict[str, str], int, int
         count += 1
         inputs, parameters = _arguments(program, point)
         for spec, slopes in zip(loss.inputs, theirs(inputs, parameters), strict=True):
-            if slopes is None or spec.name in found:
-                continue
-            parts = np.split(slopes, len(spec.nodes), axis=-1) if len(spec.nodes) > 1 else [slopes]
-            for node, expr, part in zip(spec.nodes, program.gradients[spec], parts, strict=True):
-                text, bent = _difference(program, node, trial.spread(expr, node), part, trial, backend)
+            if slopes is not None and spec.name not in found:
+                text, bent = _of_input(program, spec, slopes, trial, backend)
                 kinks += bent
-                if text:
-                    found[spec.name] = text
+                found |= {spec.name: text} if text else {}
     return found, count, kinks
+
+
+def _of_input(program: Program, spec: InputSpec, slopes: Any, trial: Trial, backend: str) -> tuple[str, int]:
+    """What differs at a point in the last component of an input that does, and how many slopes are left aside."""
+    parts = np.split(slopes, len(spec.nodes), axis=-1) if len(spec.nodes) > 1 else [slopes]
+    rows = zip(spec.nodes, program.gradients[spec], parts, strict=True)
+    found = [_difference(program, node, trial.spread(expr, node), part, trial, backend) for node, expr, part in rows]
+    return next((text for text, _ in reversed(found) if text), ""), sum(bent for _, bent in found)
 
 
 def _difference(program: Program, node: Input, ours: Any, theirs: Any, trial: Trial, backend: str) -> tuple[str, int]:

@@ -74,16 +74,16 @@ def look(subject: Subject) -> Iterator[Finding]:
 def _twice(program: Program) -> Iterator[Finding]:
     loss = program.loss
     for node in walk(loss.result):
-        names = next((names for kind, names in _NORMALIZING.items() if isinstance(node, kind)), ())
-        if isinstance(node, Along | Reduce | Call) and node.op.name in names:
-            arg = node.children[0]
-            if isinstance(arg, Call) and arg.op.name == "neg":
-                arg = arg.args[0]
-            if isinstance(node, Along) and loss.target is not None and _unscaled(arg) in loss.target.nodes:
-                arg = _unscaled(arg)
-            if _is_probability(arg, loss):
-                text = f"`{node.op.name}` is taken of `{formula(arg, loss.names)}`, which is a probability already"
-                yield TWICE.found(f"{text}{setting(loss)}", loss.spans.get(node), TWICE.remedy)
+        if not (isinstance(node, Along | Reduce | Call) and node.op.name in _NORMALIZING.get(type(node), ())):
+            continue
+        arg = node.children[0]
+        if isinstance(arg, Call) and arg.op.name == "neg":
+            arg = arg.args[0]
+        if isinstance(node, Along) and loss.target is not None and _unscaled(arg) in loss.target.nodes:
+            arg = _unscaled(arg)
+        if _is_probability(arg, loss):
+            text = f"`{node.op.name}` is taken of `{formula(arg, loss.names)}`, which is a probability already"
+            yield TWICE.found(f"{text}{setting(loss)}", loss.spans.get(node), TWICE.remedy)
 
 
 def _is_probability(node: Expr, loss: Loss) -> bool:
@@ -195,15 +195,23 @@ def _beside_log_probability(node: Expr, loss: Loss) -> Expr | None:
     if not isinstance(node, Call) or node.op.name != "mul":
         return None
     for factor, other in (node.args, node.args[::-1]):
-        is_log = isinstance(other, Along) and other.op.name == "log_softmax"
-        if isinstance(other, Call) and other.op.name == "log":
-            is_log = _is_distribution(other.args[0], loss)
         while isinstance(factor, Call) and factor.op.name == "neg":
             factor = factor.args[0]
-        leaves = {part for part in valued(factor) if not part.children and part.axes and not isinstance(part, Position)}
-        if is_log and LAST in factor.axes and loss.target is not None and leaves <= set(loss.target.nodes):
+        if _is_log_probability(other, loss) and LAST in factor.axes and _is_of_target(factor, loss):
             return factor
     return None
+
+
+def _is_log_probability(node: Expr, loss: Loss) -> bool:
+    if isinstance(node, Call) and node.op.name == "log":
+        return _is_distribution(node.args[0], loss)
+    return isinstance(node, Along) and node.op.name == "log_softmax"
+
+
+def _is_of_target(factor: Expr, loss: Loss) -> bool:
+    """Whether all that varies in a factor is the target."""
+    leaves = {part for part in valued(factor) if not part.children and part.axes and not isinstance(part, Position)}
+    return loss.target is not None and leaves <= set(loss.target.nodes)
 
 
 def _is_distribution(node: Expr, loss: Loss) -> bool:

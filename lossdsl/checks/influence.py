@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from lossdsl.analyze.analyzer import Analyzer
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.names import below
 from lossdsl.checks.promises import setting
@@ -118,17 +120,23 @@ def _named(header: s.Header, name: str) -> Span | None:
 
 def _for_some_targets(subject: Subject) -> Iterator[Finding]:
     for analyzer in subject.analyzers:
-        loss, views = analyzer.program.loss, [case.view for case in analyzer.cases]
-        if len(analyzer.silent) == 1 and loss.target is not None:
-            text = f"an element of the prediction has no influence where `{loss.target.name} = {analyzer.silent[0]}`"
-            hint = _MARGIN if analyzer.silent[0] == 0 else WITHOUT.remedy
-            yield WITHOUT.found(f"{text}{setting(loss)}", subject.formula, hint, "proved")
-        flat = [view for view in views if not b.depends(canonical((view.expr,))[0], view.variables)]
-        if flat and len(flat) < len(views) and loss.target is not None:
-            cases = " and ".join(f"`{loss.target.name} = {view.target_case}`" for view in flat)
-            hint = _MARGIN if flat[0].target_case == 0 else WITHOUT.remedy
-            text = f"the prediction has no influence for {cases}{setting(loss)}"
-            yield WITHOUT.found(text, subject.formula, hint, "proved")
+        for text, case in _without_influence(analyzer):
+            hint = _MARGIN if case == 0 else WITHOUT.remedy
+            yield WITHOUT.found(f"{text}{setting(analyzer.program.loss)}", subject.formula, hint, "proved")
+
+
+def _without_influence(analyzer: Analyzer) -> Iterator[tuple[str, Any]]:
+    """What has no influence where, and the first target for which that is so."""
+    target, views = analyzer.program.loss.target, [case.view for case in analyzer.cases]
+    if target is None:
+        return
+    if len(analyzer.silent) == 1:
+        (case,) = analyzer.silent
+        yield f"an element of the prediction has no influence where `{target.name} = {case}`", case
+    flat = [view.target_case for view in views if not b.depends(canonical((view.expr,))[0], view.variables)]
+    if 0 < len(flat) < len(views):
+        cases = " and ".join(f"`{target.name} = {case}`" for case in flat)
+        yield f"the prediction has no influence for {cases}", flat[0]
 
 
 _MARGIN = "a factor `t` wants labels -1 and 1 (`t: sign`); of labels 0 and 1, look for the term with `1 - t`"

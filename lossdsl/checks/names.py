@@ -152,6 +152,18 @@ def _index(item: s.Item, words: Collection[str]) -> s.Word | None:
     return None
 
 
+def _bound_in(node: s.Aggregate, words: Collection[str]) -> dict[str, s.Word]:
+    """The indices that an aggregate binds, by name."""
+    found = (_index(item, words) for item in node.items)
+    return {str(word.text): word for word in found if word is not None}
+
+
+def _declared(header: s.Header) -> dict[str, str]:
+    """What the names of a header are."""
+    found = {str(word.text): "input" for one in header.inputs for word in one.names}
+    return {**found, **{str(one.name.text): "parameter" for one in header.parameters}}
+
+
 def _shadowing(loss: s.LossText) -> Iterator[Finding]:
     """Arguments, functions and indices that are called like something else in reach.
 
@@ -159,19 +171,16 @@ def _shadowing(loss: s.LossText) -> Iterator[Finding]:
     a built-in one is no finding: it has a header of its own, and whoever writes it means it.
     """
     header = loss.header
-    reach: dict[str, str] = dict.fromkeys(("t", "x"), "input") if header is None else {}
-    if header is not None:
-        reach = {word.text: "input" for one in header.inputs for word in one.names}
-        reach |= {one.name.text: "parameter" for one in header.parameters}
+    reach = dict.fromkeys(("t", "x"), "input") if header is None else _declared(header)
     for line in loss.lines:
         if isinstance(line, s.Definition | s.Formula):
             yield from _nested(_value(line), with_places(places_of(loss)))
-        if isinstance(line, s.Definition):
-            word = _defined(line.left)
-            if isinstance(line.left, s.Call):
-                yield from _hidden_by_function(line.left, reach)
-            if word is not None:
-                reach.setdefault(word.text, "function" if isinstance(line.left, s.Call) else "definition")
+        left = line.left if isinstance(line, s.Definition) else None
+        if isinstance(left, s.Call):
+            yield from _hidden_by_function(left, reach)
+        word = None if left is None else _defined(left)
+        if word is not None:
+            reach.setdefault(word.text, "function" if isinstance(left, s.Call) else "definition")
 
 
 def _hidden_by_function(left: s.Call, reach: Mapping[str, str]) -> Iterator[Finding]:
@@ -193,10 +202,9 @@ def _nested(node: s.Node, words: Collection[str]) -> Iterator[Finding]:
         if isinstance(part, tuple):
             stack.extend((one, around) for one in part)
         elif isinstance(part, s.Node):
-            items = part.items if isinstance(part, s.Aggregate) else ()
-            bound = [word for item in items if (word := _index(item, words)) is not None]
-            yield from (_hides(word, "index", "index around it") for word in bound if word.text in around)
-            inner = around.union(word.text for word in bound)
+            bound = _bound_in(part, words) if isinstance(part, s.Aggregate) else {}
+            yield from (_hides(bound[text], "index", "index around it") for text in bound if text in around)
+            inner = around.union(bound)
             stack.extend((getattr(part, name), inner) for name in part.__dataclass_fields__ if name != "span")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lossdsl.analyze import Join
+from lossdsl.analyze.piece_reports import Piece
 from lossdsl.checks.finding import Finding, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
@@ -79,9 +80,16 @@ _TWINS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _PIECES = {"gap": GAP, "overlap": OVERLAP, "unreachable": DEAD}
 
 
+def _of_piece(piece: Piece) -> Finding:
+    row = _PIECES[piece.kind]
+    at = f" at {piece.verdict.place}" if piece.verdict.at else ""
+    return row.found(f"{piece.text}{at}", piece.span, row.remedy, str(piece.verdict))
+
+
 def look(subject: Subject) -> Iterator[Finding]:
     """A finding for each jump and each piece that is amiss, once over all settings; a piece is dead if it is in all."""
     told: set[tuple[str, str]] = set()
+    dead = frozenset.intersection(*(frozenset(one.text for one in each.pieces) for each in subject.analyzers))
     for analyzer in subject.analyzers:
         where = setting(analyzer.program.loss)
         for join in analyzer.joins:
@@ -89,16 +97,10 @@ def look(subject: Subject) -> Iterator[Finding]:
                 told.add(("jump", join.condition))
                 yield JUMP.found(_jump(join) + where, join.span, JUMP.remedy, str(join.value))
         for piece in analyzer.pieces:
-            if (piece.kind, piece.text) in told:
-                continue
-            if piece.kind == "unreachable" and not all(
-                any(one.text == piece.text for one in other.pieces) for other in subject.analyzers
-            ):
+            if (piece.kind, piece.text) in told or (piece.kind == "unreachable" and piece.text not in dead):
                 continue
             told.add((piece.kind, piece.text))
-            row = _PIECES[piece.kind]
-            at = f" at {piece.verdict.place}" if piece.verdict.at else ""
-            yield row.found(f"{piece.text}{at}", piece.span, row.remedy, str(piece.verdict))
+            yield _of_piece(piece)
 
 
 def kinks(subject: Subject) -> Iterator[Finding]:

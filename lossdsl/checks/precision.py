@@ -150,9 +150,7 @@ def _runs(
 ) -> Iterator[_Run]:
     loss = program.loss
     slopes = program.gradients.get(loss.prediction)
-    if slopes is None:
-        return
-    if sum(1 for _ in walk(loss.result, *slopes)) > MAX_NODES:
+    if slopes is None or len([*walk(loss.result, *slopes)]) > MAX_NODES:
         return
     count = min(max(WORK // (settings * elements(loss, slopes)), FEWEST), MOST)
     compiled = _compiled(program)
@@ -168,6 +166,10 @@ def _runs(
                 yield _Run(loss, one, samples, truth.errors(got, one))
 
 
+def _cast(array: Any, kind: Format) -> Any:
+    return array.astype(kind.name) if kind.name in ("float32", "float16") else in_format(array, kind)
+
+
 def _compiled(program: Program, target: str = "numpy") -> Callable[[Samples, Format], list[Any]]:
     """Value and slopes at samples in a format, by the code that is emitted for a target; but for numpy, in float32."""
     loss, spec = program.loss, program.loss.prediction
@@ -181,16 +183,13 @@ def _compiled(program: Program, target: str = "numpy") -> Callable[[Samples, For
     tensor: Callable[[Any], Any] = np.asanyarray if target == "numpy" else autodiff.tensor_of(target)
 
     def run(samples: Samples, kind: Format) -> list[Any]:
-        def cast(array: Any) -> Any:
-            return array.astype(kind.name) if kind.name in ("float32", "float16") else in_format(array, kind)
-
         arguments = []
         for one in loss.inputs:
             arrays = [samples.inputs[node] for node in one.nodes]
-            array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
-            arguments.append(tensor(array.astype(np.int64) if one.is_label else cast(array)))
+            array = np.concatenate(arrays, axis=-1) if arrays[1:] else arrays[0]
+            arguments.append(tensor(array.astype(np.int64) if one.is_label else _cast(array, kind)))
         for array in samples.parameters.values():
-            arguments.append(tensor(cast(array)) if array.ndim else float(array))
+            arguments.append(tensor(_cast(array, kind)) if array.ndim else float(array))
         with np.errstate(all="ignore"):
             found, (slope,) = made["value"](*arguments), made["gradient"](*arguments)
         parts = np.split(np.asarray(slope, dtype=float), len(spec.nodes), axis=-1)

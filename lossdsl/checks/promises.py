@@ -44,16 +44,17 @@ def look(subject: Subject) -> Iterator[Outcome]:
     kept = 0
     for promise in subject.loss.expectations:
         found = list(_verdicts(subject, promise.text))
-        broken = next((one for one in found if one[1].how == "refuted"), None)
-        unsettled = next((one for one in found if one[1].how != "proved"), None)
-        if broken is not None:
-            yield BROKEN.found(_broken(promise, *broken), promise.span, BROKEN.remedy, str(broken[1]))
-        elif unsettled is not None or not subject.covering:
-            analyzer, verdict = unsettled or found[0]
-            remedy = f"{REQUIRE}, or {OPEN.remedy}" if verdict.scope or unsettled is None else OPEN.remedy
-            yield OPEN.found(_open(promise, analyzer, verdict), promise.span, remedy, str(verdict))
-        else:
+        broken = [one for one in found if one[1].how == "refuted"]
+        unsettled = [one for one in found if one[1].how != "proved"]
+        if broken:
+            yield BROKEN.found(_broken(promise, *broken[0]), promise.span, BROKEN.remedy, str(broken[0][1]))
+            continue
+        if not unsettled and subject.covering:
             kept += 1
+            continue
+        analyzer, verdict = (unsettled or found)[0]
+        remedy = OPEN.remedy if unsettled and not verdict.scope else f"{REQUIRE}, or {OPEN.remedy}"
+        yield OPEN.found(_open(promise, analyzer, verdict), promise.span, remedy, str(verdict))
     if kept:
         yield Sure(f"{kept} promise{'s' * (kept > 1)} proved")
 

@@ -95,7 +95,7 @@ def _can_leave(node: Gather, loss: Loss) -> bool:
         if any(axis.length(count) == 0 for axis in node.index.axes):
             continue  # nothing is read
         last = float(max(0, node.axis.length(count) - 1))
-        facts: dict[Expr, Bounds] = {**known.facts, **{label: Bounds(0.0, float(count - 1)) for label in labels}}
+        facts: dict[Expr, Bounds] = {**known.facts, **dict.fromkeys(labels, Bounds(0.0, float(count - 1)))}
         found = replace(_Counted(facts, known.units), count=count)[node.index]
         if found.low < 0 or found.high >= last + 1:
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,22 +112,25 @@ def check(
         return Report(text.name, (from_error(error),), file=text.name)
     header = file.losses[-1].header
     name = header.name.text if header is not None else text.name
-    subject = Subject(file, points, prove, given, backend, properties, parameters or {})
-    found: list[Outcome] = [one for look in READ for one in look(subject)]
-    try:
-        subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding
-    except LossError as error:
-        found.append(from_error(error, (header.name if header is not None else file.losses[-1]).span))
-        sought: set[str] = set()
-    else:
-        found += [one for look in (*STUDIED, *(ASKED[id] for id in wanted)) for one in look(subject)]
-        sought = {row.id for row in FINDINGS.values() if not row.asked or row.id in wanted}
+    found, sought = _outcomes(Subject(file, points, prove, given, backend, properties, parameters or {}), wanted)
     raised = [in_file(file, one) for one in found if isinstance(one, Finding)]
     findings = list(acknowledged(file, raised, FINDINGS, sought))
     findings.sort(key=lambda one: one.span.start if one.span else -1)
     passed = tuple(one.text for one in found if isinstance(one, Sure))
     verdicts = tuple(with_finding(one, findings) for one in found if isinstance(one, Known))
     return Report(name, tuple(findings), passed, verdicts, text.name)
+
+
+def _outcomes(subject: Subject, wanted: Collection[str]) -> tuple[list[Outcome], set[str]]:
+    """What is found, and the ids of what was looked for."""
+    found: list[Outcome] = [one for look in READ for one in look(subject)]
+    last = subject.file.losses[-1]
+    try:
+        subject.programs  # noqa: B018 - made here, where a text that means nothing is a finding
+    except LossError as error:
+        return [*found, from_error(error, (last.header.name if last.header is not None else last).span)], set()
+    found += [one for look in (*STUDIED, *(ASKED[id] for id in wanted)) for one in look(subject)]
+    return found, {row.id for row in FINDINGS.values() if not row.asked or row.id in wanted}
 
 
 def _wanted(asked: Sequence[str], *, properties: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import INF, Bounds
 from lossdsl.ir.expr import Call, Expr, Input, Param, walk
+from lossdsl.ir.op import Op
 from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet, half_line
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in, plain
@@ -122,12 +124,7 @@ class Assumptions:
             domain = node.op.trait.domain
             if composed.bounds(args[0]).within(domain):
                 return True
-            ends = []
-            if domain.low > -INF:
-                ends.append((b.sub(args[0], b.const(Fraction(domain.low))), domain.low_open))
-            if domain.high < INF:
-                ends.append((b.sub(b.const(Fraction(domain.high)), args[0]), domain.high_open))
-            return all(self._above(end, is_open, region) for end, is_open in ends)
+            return all(self._above(gap, is_open, region) for gap, is_open in _gaps(args[0], domain))
         if name == "div":
             found = self.sign(args[1], region)
             return found is not None and found[0] != 0 and found[1]
@@ -145,24 +142,26 @@ class Assumptions:
         return found is not None and (found == (1, True) or (not strictly and found[0] >= 0))
 
 
+def _gaps(arg: Expr, domain: Bounds) -> Iterator[tuple[Expr, bool]]:
+    """How far an argument is from each end of a domain, and whether it may not be there."""
+    if domain.low > -INF:
+        yield b.sub(arg, b.const(Fraction(domain.low))), domain.low_open
+    if domain.high < INF:
+        yield b.sub(b.const(Fraction(domain.high)), arg), domain.high_open
+
+
 def required(conditions: list[Expr], forms: NormalForms) -> tuple[Nonnegative, ...]:
     """The polynomials that conditions such as `0 < q and q < 1` make nonnegative; others are left out."""
     found: list[Nonnegative] = []
     for condition in conditions:
-        if not isinstance(condition, Call):
-            continue
-        if condition.op.name == "and":
-            found += required(list(condition.args), forms)
-        elif condition.op.is_order:
-            left, right = condition.args
-            if condition.op.name in ("gt", "ge"):
-                left, right = right, left
-            try:
-                form = forms.of(b.sub(b.number(right), b.number(left)))
-            except TooLarge:
-                continue
-            if form.is_polynomial:
-                found.append(Nonnegative(form.top, condition.op.name in ("lt", "gt")))
+        match condition:
+            case Call(Op("and"), args):
+                found += required(list(args), forms)
+            case Call(op, (left, right)) if op.is_order:
+                one, other = (left, right) if op.name in ("gt", "ge") else (right, left)
+                with suppress(TooLarge):
+                    form = forms.of(b.sub(b.number(one), b.number(other)))
+                    found += [Nonnegative(form.top, op.name in ("lt", "gt"))] if form.is_polynomial else []
     return tuple(found)
 
 
@@ -192,11 +191,15 @@ def slope(expr: Expr, leaf: Expr) -> Expr:
                 condition = b.call("ge" if node.op.name == "max" else "le", *node.args)
             done[node] = b.where(condition, done[node.args[-2]], done[node.args[-1]])
         else:
-            letters, slopes = _slopes(node.op.name)
-            total: Expr = b.ZERO
-            for arg, one in zip(node.args, slopes, strict=True):
-                if one is not None and done[arg] is not b.ZERO:
-                    local = b.substitute(one, dict(zip(letters, node.args, strict=True)))
-                    total = b.add(total, b.mul(local, done[arg]))
-            done[node] = total
+            done[node] = _by_chain_rule(node, done)
     return done[expr]
+
+
+def _by_chain_rule(node: Call, done: Mapping[Expr, Expr]) -> Expr:
+    letters, slopes = _slopes(node.op.name)
+    total: Expr = b.ZERO
+    for arg, one in zip(node.args, slopes, strict=True):
+        if one is not None and done[arg] is not b.ZERO:
+            local = b.substitute(one, dict(zip(letters, node.args, strict=True)))
+            total = b.add(total, b.mul(local, done[arg]))
+    return total

@@ -169,11 +169,10 @@ def _held_sides(pieces: Piecewise, cell: Cell) -> set[int]:
     forms, bounds = pieces.assumptions.forms, pieces.assumptions.leaves.get(pieces.leaf, Bounds())
     sides = {side for side, end in ((1, bounds.high), (-1, bounds.low)) if -INF < end < INF}
     place = atoms_in(forms.of(pieces.leaf).top)[0]
-    for polynomial, is_zero in [(one.polynomial, False) for one in cell.region.known] + [
-        (zero, True) for zero in cell.region.zeros
-    ]:
-        used, degree = atoms_in(polynomial), int(polynomial.degrees()[place])
-        others = [forms.atoms[other] for other in used if other != place]
+    known = [(one.polynomial, False) for one in cell.region.known]
+    for polynomial, is_zero in [*known, *((zero, True) for zero in cell.region.zeros)]:
+        degree = int(polynomial.degrees()[place])
+        others = [forms.atoms[other] for other in atoms_in(polynomial) if other != place]
         if not degree or len(sides) == 2 or any(b.depends(other, (pieces.leaf,)) for other in others):
             continue
         leading = polynomial

@@ -7,7 +7,7 @@ and positive. A cell is what is left of the inputs after all such questions; tho
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,32 +66,37 @@ class _Asked(Exception):
         self.question = question
 
 
+_Case = tuple[tuple[CaseSplit, ...], tuple[tuple[Expr, bool], ...], SemialgebraicSet]
+
+
 def cells(expr: Expr, assumptions: Assumptions) -> list[Cell]:
     """Every cell of an expression that is not proved to be empty. Raises TooLarge."""
     found: list[Cell] = []
-    stack: list[tuple[tuple[CaseSplit, ...], tuple[tuple[Expr, bool], ...], SemialgebraicSet]] = [
-        ((), (), SemialgebraicSet())
-    ]
+    stack: list[_Case] = [((), (), SemialgebraicSet())]
     while stack:
-        splits, flags, region = stack.pop()
+        case = stack.pop()
         if len(found) + len(stack) > MAX_CELLS:
             raise TooLarge
+        splits, flags, region = case
+        resolver = _Resolver(assumptions, splits, dict(flags), region)
         try:
-            resolver = _Resolver(assumptions, splits, dict(flags), region)
-            value = resolver.resolved(expr)
+            found.append(Cell(*case, resolver.resolved(expr), frozenset(resolver.chosen)))
         except _Asked as asked:
-            question = asked.question
-            if isinstance(question, Expr):
-                stack += [(splits, (*flags, (question, answer)), region) for answer in (True, False)]
-                continue
-            difference, asker, sides = question
-            for sign in (1, 0, -1):
-                narrowed = region.with_sign(difference, sign)
-                if not assumptions.within(narrowed).about(atoms_in(difference)).is_empty():
-                    stack.append(((*splits, CaseSplit(difference, sign, asker, sides)), flags, narrowed))
-            continue
-        found.append(Cell(splits, flags, region, value, frozenset(resolver.chosen)))
+            stack += _answers(case, asked.question, assumptions)
     return found
+
+
+def _answers(case: _Case, question: Any, assumptions: Assumptions) -> Iterator[_Case]:
+    """A case narrowed by each answer to a question that is not proved to be impossible."""
+    splits, flags, region = case
+    if isinstance(question, Expr):
+        yield from ((splits, (*flags, (question, answer)), region) for answer in (True, False))
+        return
+    difference, asker, sides = question
+    for sign in (1, 0, -1):
+        narrowed = region.with_sign(difference, sign)
+        if not assumptions.within(narrowed).about(atoms_in(difference)).is_empty():
+            yield (*splits, CaseSplit(difference, sign, asker, sides)), flags, narrowed
 
 
 class _Resolver:
@@ -149,19 +154,16 @@ class _Resolver:
             return done[node.args[1] if held.value else node.args[2]]
         args = tuple(done[arg] for arg in node.args)
         if name in _COMPARISONS:
-            if any(_is_infinite(arg) for arg in args) and all(arg.is_static for arg in args):
+            if any(map(_is_infinite, args)) and all(arg.is_static for arg in args):
                 return self._flag(node)  # a parameter may be infinite
             return Flag(self._compare(node, *args) in _COMPARISONS[name])
         match name:
             case "abs" | "sign":
                 sign = self._compare(node, args[0], b.ZERO)
-                if name == "sign":
-                    return b.const(sign)
-                return args[0] if sign > 0 else b.neg(args[0]) if sign < 0 else b.ZERO
-            case "max":
-                return args[0] if self._compare(node, *args) >= 0 else args[1]
-            case "min":
-                return args[0] if self._compare(node, *args) <= 0 else args[1]
+                return b.const(sign) if name == "sign" else {1: args[0], 0: b.ZERO, -1: b.neg(args[0])}[sign]
+            case "max" | "min":
+                is_first = self._compare(node, *args) * (1 if name == "max" else -1) >= 0
+                return args[0] if is_first else args[1]
             case "isnan" | "isinf":
                 return Flag(False)
             case "isfinite":

@@ -329,14 +329,10 @@ def _products(given: _Given, degree: int, write: _Writer) -> tuple[list[_Product
             for place in range(first, len(factors)):  # factors in order: every product once
                 if product.degree + factors[place].degree <= degree:
                     made = product.times(factors[place])
-                    if made.key not in taller:
-                        taller[made.key] = made, place
-                    elif made.strict:
-                        taller[made.key] = made, taller[made.key][1]
+                    _, last = taller.setdefault(made.key, (made, place))
+                    taller[made.key] = (made, last) if made.strict else taller[made.key]
         layer = taller
-        for key, (made, _) in layer.items():
-            if key not in products or made.strict:
-                products[key] = made
+        products |= {key: made for key, (made, _) in layer.items() if key not in products or made.strict}
         if len(products) > MAX_COLUMNS:
             break
     return factors, list(products.values())[:MAX_COLUMNS]

@@ -28,11 +28,10 @@ def dominated(form: RationalFunction, forms: NormalForms) -> Bounds | None:
             continue
         size = rational(times.leading_coefficient())
         for element, least in _never_beyond(node, form, forms):
-            try:
+            rest = None
+            with suppress(TooLarge):
                 gap = forms.mul(forms.number(size), forms.sub(forms.atom(place), element))
                 rest = forms.sub(form, gap).value
-            except TooLarge:
-                continue
             if rest is not None:
                 above = (size > 0) == least
                 found = found.meet(Bounds(Fraction(rest), INF) if above else Bounds(-INF, Fraction(rest)))

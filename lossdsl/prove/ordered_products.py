@@ -6,7 +6,7 @@ not above its area. By such facts a quotient like `overlap/union` lies between 0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import permutations
@@ -117,6 +117,10 @@ class OrderedProducts:
             return NO
         return ABOVE if found == (1, True) else NOT_NEGATIVE
 
+    def _is_below(self, low: Sequence[Expr], high: Sequence[Expr]) -> bool:
+        """Whether each factor is proved to be no more than the other."""
+        return all(self.sign(b.sub(c, a)) for a, c in zip(low, high, strict=True))
+
     def _facts(self, products: list[Call], forms: NormalForms) -> Iterator[Nonnegative]:
         """That products of what is not negative are so, that some are never above others, and what squares say."""
         known: dict[Call, tuple[Expr, Expr]] = {}
@@ -129,9 +133,7 @@ class OrderedProducts:
                 for beside in (b.add(one, other), b.sub(one, other)):
                     yield Nonnegative(forms.of(b.call("square", beside)).top)
         for low, high in permutations(known, 2):
-            if any(all(self.sign(b.sub(c, a)) for a, c in zip(known[low], pair, strict=True)) for pair in (
-                known[high], known[high][::-1],
-            )):  # fmt: skip
+            if self._is_below(known[low], known[high]) or self._is_below(known[low], known[high][::-1]):
                 yield Nonnegative(forms.sub(forms.of(high), forms.of(low)).top)
 
 

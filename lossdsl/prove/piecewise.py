@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
+from operator import attrgetter
 from typing import Any
 
 from lossdsl.ir import build as b
@@ -137,17 +138,20 @@ class Piecewise:
         return list(self._meetings())
 
     def _meetings(self) -> Iterator[Adjacency]:
-        for on in self.cells:
-            if not on.is_thin:
-                continue
+        for on in filter(attrgetter("is_thin"), self.cells):
             near = [cell for cell in self.whole if cell is not on and cell.agrees(on) and self._touches(cell, on)]
-            crossings = [(split, self.crossing(on, split)) for split in on.zeros] if len(near) > 1 else []
-            sides = {id(cell): [self._side(cell, split) for split in on.zeros] for cell in near}
-            solved = tuple(self.solved(on)) if len(near) > 1 else ()
-            for one, other in combinations(near, 2):
-                if one.agrees(other):
-                    signs = list(zip(sides[id(one)], sides[id(other)], strict=True))
-                    yield self._meeting(one, other, on, crossings, signs, solved)
+            if len(near) > 1:
+                yield from self._meetings_on(on, near)
+
+    def _meetings_on(self, on: Cell, near: list[Cell]) -> Iterator[Adjacency]:
+        """The meetings of cells beside a thin one."""
+        crossings = [(split, self.crossing(on, split)) for split in on.zeros]
+        sides = {id(cell): [self._side(cell, split) for split in on.zeros] for cell in near}
+        solved = tuple(self.solved(on))
+        for one, other in combinations(near, 2):
+            if one.agrees(other):
+                signs = list(zip(sides[id(one)], sides[id(other)], strict=True))
+                yield self._meeting(one, other, on, crossings, signs, solved)
 
     def _touches(self, cell: Cell, on: Cell) -> bool:
         """Whether the edge of a cell may reach a thin one."""
@@ -289,17 +293,17 @@ class Piecewise:
             closed = cell.region.closed()
             if not self.assumptions.composition(closed, frozenset({self.leaf}))[cell.value].continuous:
                 return False
-        for on in self.cells:
-            if on.is_thin:
-                solved = tuple(self.solved(on))
-                for cell in self.cells:
-                    if cell is on or not cell.agrees(on) or not self._touches(cell, on):
-                        continue
-                    if not self.assumptions.is_defined(cell.value, cell.region.closed() + on.region):
-                        return False
-                    if not self.same(cell.value, on.value, on, solved):
-                        return False
-        return True
+        return all(map(self._is_joined, filter(attrgetter("is_thin"), self.cells)))
+
+    def _is_joined(self, on: Cell) -> bool:
+        """Whether every cell that touches a thin one has its value there."""
+        solved = tuple(self.solved(on))
+        near = (cell for cell in self.cells if cell is not on and cell.agrees(on) and self._touches(cell, on))
+        return all(
+            self.assumptions.is_defined(cell.value, cell.region.closed() + on.region)
+            and self.same(cell.value, on.value, on, solved)
+            for cell in near
+        )
 
     @cached_property
     def smooth(self) -> bool:

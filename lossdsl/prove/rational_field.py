@@ -196,9 +196,7 @@ class RationalField:
             parts.append(inner if exponent == 1 else b.power(inner, b.const(int(exponent))))
         if not parts:
             return b.const(size)
-        found = parts[0] if abs(size) == 1 else b.mul(b.const(abs(size)), parts[0])
-        for part in parts[1:]:
-            found = b.mul(found, part)
+        found = reduce(b.mul, parts if abs(size) == 1 else (b.const(abs(size)), *parts))
         return b.neg(found) if size < 0 else found
 
     def _sum(self, polynomial: Any) -> Expr:

@@ -157,14 +157,8 @@ class NormalForms(RationalField):
                 if name == "exp":
                     return self.div(one, turned)
                 return self.sub(one, turned) if name == "sigmoid" else self.add(turned, first)
-            case "exp":
-                inner = self._inside(first, "log")
-                if inner is not None:
-                    return inner
-            case "log":
-                inner = self._inside(first, "exp")
-                if inner is not None:
-                    return inner
+            case "exp" | "log" if (inner := self._inside(first, "log" if name == "exp" else "exp")) is not None:
+                return inner
             case "max" | "min" if args[0].key == args[1].key:
                 return first
             case "pow" if first.value == 1:

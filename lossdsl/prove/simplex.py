@@ -30,11 +30,10 @@ class Simplex:
                 return False
         self.costs = [0] * (self.count + 1)
         # An artificial unknown that is still in the basis is 0: it must stay so.
-        for number, name in enumerate(self.basis):
-            if name < 0:
-                enter = next((place for place in range(self.count) if self.rows[number][place] != 0), None)
-                if enter is not None:
-                    self._pivot(number, enter)
+        for number in [number for number, name in enumerate(self.basis) if name < 0]:
+            enter = next((place for place in range(self.count) if self.rows[number][place] != 0), None)
+            if enter is not None:
+                self._pivot(number, enter)
         keep = [number for number, name in enumerate(self.basis) if name >= 0]
         self.rows = [self.rows[number] for number in keep]
         self.basis = [self.basis[number] for number in keep]

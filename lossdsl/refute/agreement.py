@@ -137,11 +137,8 @@ def falls_without_end(program: Program) -> Reward | None:
     for drawn, (way, node) in product(list(points(loss, program.known, COUNT // 2)), _ways(loss)):
         point = usual(loss, drawn)
         rays = [_scaled(loss, point, factor) if node is None else _moved(point, node, way * factor) for factor in _FAR]
-        if not all(holds(loss, one.values) for one in rays):
-            continue
-        values = [finite_values(loss, one) for one in rays]
-        for several in zip(*(found or () for found in values), strict=False):
-            near, far, farthest = several
+        held = [finite_values(loss, one) or () for one in rays] if all(holds(loss, one.values) for one in rays) else []
+        for near, far, farthest in zip(*held, strict=False):
             if farthest < 5 * far < 25 * near < 0 and farthest < -1000:
                 return Reward(at(loss, rays[-1]), farthest, near)
     return None

@@ -162,13 +162,11 @@ def jump(search: GridSearch, joins: Sequence[Expr]) -> Verdict | None:
 
 def hole(search: GridSearch) -> Verdict | None:
     """A prediction without a value between two that have one, however near."""
+    bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for line in search.lines:
-        bounds = search.view.leaves.get(search.loss.prediction.nodes[0])
-        for x, y in zip(line.xs, line.values, strict=True):
-            if y is not None:
-                continue
+        for x in (x for x, y in zip(line.xs, line.values, strict=True) if y is None):
             near = [x + shift for h in _STEPS for shift in (-h, h)]
-            if bounds is not None and not all(bounds.contains(place) for place in near):
+            if not all(map(bounds.contains, near)):
                 continue
             beside = search.line(line.setting, near)
             if None not in beside.values:
@@ -188,8 +186,8 @@ def _at_joins(
 ) -> Verdict | None:
     bounds = search.view.leaves.get(search.loss.prediction.nodes[0], Bounds())
     for setting in islice(search.settings(), SETTINGS):
-        found = dict.fromkeys(x for x in (search.number(join, setting) for join in joins) if x is not None)
-        inside = [x for x in found if all(bounds.contains(x + shift) for shift in _SHIFTS)]
+        found = dict.fromkeys(search.number(join, setting) for join in joins)
+        inside = [x for x in found if x is not None and all(bounds.contains(x + shift) for shift in _SHIFTS)]
         line = search.line(setting, [x + shift for x in inside for shift in _SHIFTS])
         for place, x in enumerate(inside):
             values = line.values[place * len(_SHIFTS) : (place + 1) * len(_SHIFTS)]

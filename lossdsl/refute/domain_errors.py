@@ -86,11 +86,8 @@ def _culprits_along(expr: Expr, done: Mapping[Expr, Array], count: int, m: MpNum
         if not isinstance(node, Call) or node not in live or node.kind is Kind.BOOL or node.op.name == "where":
             continue
         bad = live[node] & infinite(done[node], count)
-        if not bad.any():
-            continue
-        for arg in node.args:
-            if arg.kind is Kind.REAL:
-                bad &= ~infinite(done[arg], count)
+        for arg in (arg for arg in node.args if arg.kind is Kind.REAL) if bad.any() else ():
+            bad &= ~infinite(done[arg], count)
         for place in map(int, np.flatnonzero(bad)):
             if place not in found:
                 found[place] = node, shown(rows(done[node], count)[place], m)
@@ -110,24 +107,24 @@ def in_gradient(program: Program, search: GridSearch) -> Iterator[DomainError]:
     loss = program.loss
     spec = loss.prediction
     candidates = [node for node in walk(loss.value) if may_be_steep(node)]
-    if not candidates:
-        return
-    gradient = program.gradients.get(spec, ())
+    gradient = program.gradients.get(spec, ()) if candidates else ()
     if len(gradient) != 1:
         return
     seen: set[Expr] = set()
     for line in islice(search.lines, KEPT):
         for x, steep in _steep(search, line, candidates):
             suspects = [node for node in steep if node not in seen]
-            if not suspects:
-                continue
-            done = search.parts(gradient[0], line.setting, [x])[gradient[0]].ravel().tolist()
-            bad = [shown(value, search.m) for value in done if not search.m.isfinite(value)]
-            if not bad and _grows(gradient[0], search, line.setting, x):
-                bad = ["unbounded"]
+            bad = _not_finite(gradient[0], search, line.setting, x) if suspects else ""
             if bad:
                 seen.add(suspects[0])
-                yield escape("gradient", loss, suspects[0], bad[0], search.at(line.setting, x))
+                yield escape("gradient", loss, suspects[0], bad, search.at(line.setting, x))
+
+
+def _not_finite(slope: Expr, search: GridSearch, setting: Setting, x: Fraction) -> str:
+    """What a slope is at a point where it is not finite, or grows without end; "" for others."""
+    done = search.parts(slope, setting, [x])[slope].ravel().tolist()
+    bad = next((shown(value, search.m) for value in done if not search.m.isfinite(value)), "")
+    return bad or ("unbounded" if _grows(slope, search, setting, x) else "")
 
 
 _NEAR = (Fraction(1, 10**9), Fraction(1, 10**15))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -108,10 +109,10 @@ class ValueCache:
         found: dict[Expr, tuple[Any, ...]] = {}
         for node in walk(expr):
             if node not in self._leaves:
-                below = dict.fromkeys(leaf for child in node.children for leaf in self._leaves[child])
+                below = dict.fromkeys(chain.from_iterable(self._leaves[child] for child in node.children))
                 self._leaves[node] = (node,) if isinstance(node, Input | Param) else tuple(below)
             if all(leaf in numbers for leaf in self._leaves[node]):
-                found[node] = (node, *(numbers[leaf] for leaf in self._leaves[node]))
+                found[node] = (node, *map(numbers.__getitem__, self._leaves[node]))
         return found
 
     def add(self, key: tuple[Any, ...], array: Array) -> None:
@@ -148,15 +149,11 @@ class GridSearch:
     def settings(self) -> Iterator[Setting]:
         """Values for everything but the prediction: those of parameters near the defaults, or those far from them."""
         inputs = [spec for spec in self.loss.inputs if spec is not self.loss.prediction]
-        choices = [[self._input_values(spec, node) for node in spec.nodes] for spec in inputs]
-        rows: list[dict[Expr, Fraction]] = []
-        longest = max((len(values) for several in choices for values in several), default=1)
-        for place in range(longest):
-            row: dict[Expr, Fraction] = {}
-            for shift, (spec, several) in enumerate(zip(inputs, choices, strict=True)):
-                for node, values in zip(spec.nodes, several, strict=True):
-                    row[node] = values[(place + shift) % len(values)]
-            rows.append(_in_order(self.loss, row))
+        nodes = [(shift, spec, node) for shift, spec in enumerate(inputs) for node in spec.nodes]
+        choices = [(shift, node, self._input_values(spec, node)) for shift, spec, node in nodes]
+        longest = max((len(values) for _, _, values in choices), default=1)
+        every: list[dict[Expr, Fraction]] = [{node: row[(at + shift) % len(row)] for shift, node, row in choices} for at in range(longest)]
+        rows = [_in_order(self.loss, one) for one in every]
         drawn_ones = self.parameters.far() if self.is_far else self.parameters.near()
         for number, drawn in enumerate(drawn_ones):
             for row in rows if number == 0 and not self.is_far else [rows[number % len(rows)], rows[0]]:

@@ -90,17 +90,15 @@ def _nothing() -> Any:
 def _points(program: Program, free: list[ParameterSpec]) -> Iterator[Point]:
     loss = program.loss
     is_line = loss.prediction.is_line
+    known = [spec for spec in free if spec.default is not None]
     for place, plain in enumerate(plain_points(loss, program.known)):
-        if place < DRAWN or " and " in plain.why or plain.why.startswith(f"where `{loss.prediction.name}`"):
-            arrays: dict[Expr, Array] = {
-                spec.node: defaults(spec, plain.point.values[spec.node].shape)
-                for spec in free
-                if spec.default is not None
-            }
-            point = Point({**plain.point.values, **arrays}, plain.point.sizes)
-            for scale in _SCALES if is_line else _SCALES[:1]:
-                moved: dict[Expr, Array] = {node: scale * point.values[node] for node in loss.prediction.nodes}
-                yield Point({**point.values, **moved}, point.sizes)
+        if not (place < DRAWN or " and " in plain.why or plain.why.startswith(f"where `{loss.prediction.name}`")):
+            continue
+        values = dict(plain.point.values)
+        values |= {spec.node: defaults(spec, values[spec.node].shape) for spec in known}
+        for scale in _SCALES if is_line else _SCALES[:1]:
+            moved: dict[Expr, Array] = {node: scale * values[node] for node in loss.prediction.nodes}
+            yield Point({**values, **moved}, plain.point.sizes)
     if is_line:
         yield from contradicting(program)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import zip_longest
+from itertools import product, zip_longest
 from random import Random
 
 import numpy as np
@@ -98,9 +98,9 @@ class ParameterValues:
             values += [usual + step for step in (1, -1, 2, 3)]
         if spec.node in self._required:
             # Where a parameter meets a number of the formula, something may turn.
-            values += [number + step for number in self._numbers for step in (1, -1, 0)]
-            values += [end + sign * step for end in self._ends(spec) for step in _STEPS for sign in (1, -1)]
-            values += [sign * step * (abs(usual) or 1) for step in _SCALES for sign in (1, -1)]
+            values += [number + step for number, step in product(self._numbers, (1, -1, 0))]
+            values += [end + sign * step for end, step, sign in product(self._ends(spec), _STEPS, (1, -1))]
+            values += [sign * step * (abs(usual) or 1) for step, sign in product(_SCALES, (1, -1))]
         return self._fitting(spec, values)[:FAR]
 
     def _fitting(self, spec: ParameterSpec, values: list[Fraction]) -> list[Fraction]:

@@ -56,11 +56,11 @@ def selected(
             continue
         children = node.children
         if isinstance(node, Call) and node.op.name == "where":
-            held = np.array([bool(c) for c in rows(done[children[0]], count)], dtype=bool)
-            parts = [(children[0], here), (children[1], here & held), (children[2], here & ~held)]
+            held = np.array([*map(bool, rows(done[children[0]], count))], dtype=bool)
+            masks = [here, here & held, here & ~held]
         else:
-            parts = [(child, here) for child in children]
-        for child, mask in parts:
+            masks = [here] * len(children)
+        for child, mask in zip(children, masks, strict=True):
             live[child] = live[child] | mask if child in live else mask
     return live
 
@@ -72,12 +72,10 @@ def culprit(expr: Expr, done: Mapping[Expr, Array], m: MpNumbers) -> tuple[Call,
     """The first operation whose arguments are finite and whose result is not, among those that are selected."""
     live = live_parts(expr, done)
     for node in walk(expr):
-        if node not in live or node.kind is Kind.BOOL or isinstance(node, Const | Flag):
+        if node not in live or node.kind is Kind.BOOL or not isinstance(node, Call) or node.op.name == "where":
             continue
         bad = [value for value in done[node].ravel().tolist() if not m.isfinite(value)]
-        if not bad or not isinstance(node, Call) or node.op.name == "where":
-            continue
-        if all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
+        if bad and all(m.isfinite(y) for arg in node.args for y in done[arg].ravel().tolist() if arg.kind is Kind.REAL):
             return node, shown(bad[0], m)
     return None
 
@@ -92,11 +90,9 @@ def live_parts(root: Expr, done: Mapping[Expr, Array]) -> set[Expr]:
     for node in reversed(list(walk(root))):
         if node not in live:
             continue
+        parts = node.children
         if isinstance(node, Call) and node.op.name == "where":
-            held = [bool(value) for value in done[node.args[0]].ravel().tolist()]
-            live.add(node.args[0])
-            live |= {node.args[1]} if any(held) else set()
-            live |= {node.args[2]} if not all(held) else set()
-        else:
-            live |= set(node.children)
+            held = {bool(value) for value in done[parts[0]].ravel().tolist()}
+            parts = (parts[0], *(parts[1:2] if True in held else ()), *(parts[2:] if False in held else ()))
+        live |= {*parts}
     return live

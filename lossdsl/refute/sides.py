@@ -5,7 +5,7 @@ Each law is tried at small tensors and must fail at all of them, so that a loss 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -100,11 +100,17 @@ def _opposed(program: Program) -> Reward | None:
             _, agreed = _at(loss, point, size * targets)
             if costs is None or agreed is None:
                 return None
-            cost, better = sum(costs) / len(costs), sum(agreed) / len(agreed)
-            if not (cost < better and differ(cost, better)):
+            reward = _reward(loss, opposite, costs, agreed)
+            if reward is None:
                 return None
-            found = found or Reward(at(loss, opposite), cost, better)
+            found = found or reward
     return found
+
+
+def _reward(loss: Loss, worse: Point, costs: Sequence[Any], others: Sequence[Any]) -> Reward | None:
+    """The worse of two predictions, where it costs less on an average."""
+    cost, better = sum(costs) / len(costs), sum(others) / len(others)
+    return Reward(at(loss, worse), cost, better) if cost < better and differ(cost, better) else None
 
 
 def _at(loss: Loss, point: Point, predictions: Array) -> tuple[Point, list[Any] | None]:
@@ -130,11 +136,10 @@ def _everywhere(program: Program, of: Callable[[Loss, Point], Side | None]) -> R
             _, others = _at(program.loss, point, side(far))
             if costs is None or others is None:
                 return None
-            if any(cost > better for cost, better in zip(costs, others, strict=True)):
-                return None
-            if _turned(program.loss, wrong) != costs:
+            pairs = list(zip(costs, others, strict=True))
+            if any(cost > better for cost, better in pairs) or _turned(program.loss, wrong) != costs:
                 return None  # of a distance the one class wants little, and the other one much
-            if found is None and all(differ(cost, better) for cost, better in zip(costs, others, strict=True)):
+            if found is None and all(differ(cost, better) for cost, better in pairs):
                 found = Reward(at(program.loss, wrong), costs[0], others[0])
     return found
 
@@ -234,10 +239,10 @@ def _mixed_up(program: Program) -> Reward | None:
         (mixed, mixed_costs), (_, apart) = costs
         if not mixed_costs or not apart:
             return None
-        cost, better = sum(mixed_costs) / len(mixed_costs), sum(apart) / len(apart)
-        if not (cost < better and differ(cost, better)):
+        reward = _reward(loss, mixed, mixed_costs, apart)
+        if reward is None:
             return None
-        found = found or Reward(at(loss, mixed), cost, better)
+        found = found or reward
     return found
 
 

@@ -34,11 +34,11 @@ def unfelt_inputs(program: Program) -> Iterator[Input]:
         return
     drawn = [usual(loss, point) for point in islice(points(loss, program.known, COUNT), COUNT)]
     pairs = [(one, other) for one, other in pairwise(drawn) if one.sizes == other.sizes]
-    for spec in loss.inputs:
-        for node in spec.nodes if spec.is_real and spec.domain not in _NARROW else ():
-            parts = _analytic_parts(loss.result, node, program.known) if pairs else []
-            if parts and node not in parts and all(_is_same(program, parts, node, *pair) for pair in pairs):
-                yield node
+    wide = [spec for spec in loss.inputs if spec.is_real and spec.domain not in _NARROW]
+    for node in (node for spec in wide for node in spec.nodes) if pairs else ():
+        parts = _analytic_parts(loss.result, node, program.known)
+        if parts and node not in parts and all(_is_same(program, parts, node, *pair) for pair in pairs):
+            yield node
 
 
 _NARROW = ("onehot", "simplex", "unit", "binary", "sign", "count")

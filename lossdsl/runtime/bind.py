@@ -52,10 +52,11 @@ def known(file: FileText, given: Mapping[str, Any], live: Collection[str] = ()) 
     given = {normal_name(name): value for name, value in given.items()}
     header = file.losses[-1].header
     label = header.name.text if header is not None else "the formula"
-    for name in given:
-        if name not in names:
-            hint = did_you_mean(name, names) or (f"its parameters: {', '.join(names)}" if names else "it has none")
-            raise LossParameterError(f"{label} has no parameter `{name}`", None, hint, (name,), is_unknown=True)
+    unknown = next((name for name in given if name not in names), None)
+    if unknown is not None:
+        those = f"its parameters: {', '.join(names)}" if names else "it has none"
+        hint = did_you_mean(unknown, names) or those
+        raise LossParameterError(f"{label} has no parameter `{unknown}`", None, hint, (unknown,), is_unknown=True)
     for spec in specs:
         if spec.name in live and spec.kind in ("bool", "int"):
             message = f"`{spec.name}` of {label} decides what is compiled: it cannot change afterwards"
@@ -225,12 +226,9 @@ def _other_kind(spec: ParameterSpec, value: Any) -> str | None:
         return _class_hint(spec.name, value)
     if spec.kind in ("vector", "matrix"):
         return f"as in `{spec.name}={_example(spec)}`"
-    is_schedule = callable(value)
-    return (
-        "a parameter is a plain number: call a schedule for its value, or declare an input for it"
-        if is_schedule
-        else None
-    )
+    if callable(value):
+        return "a parameter is a plain number: call a schedule for its value, or declare an input for it"
+    return None
 
 
 def _class_hint(name: str, value: Mapping[Any, Any]) -> str:

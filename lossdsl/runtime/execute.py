@@ -16,7 +16,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from lossdsl.errors import LossParameterError, LossShapeError
+from lossdsl.errors import LossError, LossParameterError, LossShapeError
 
 _AXIS = "the axis is shorter than the formula takes it to be: give longer rows, or mend the index"
 _numbers = itertools.count(1)
@@ -49,6 +49,18 @@ def _forget(name: str, filename: str) -> None:
     linecache.cache.pop(filename, None)
 
 
+def _of_value_error(text: str, label: str) -> LossError | None:
+    """What a ValueError of Python's or numpy's says of the caller's arguments."""
+    if text.startswith(("math domain error", "expected a ")):
+        return LossParameterError(f"{label}: the parameters leave the domain of a function ({text})")
+    if "zero-size array" in text or "empty sequence" in text:
+        message = f"{label}: of an axis without elements there is no largest or least one"
+        return LossShapeError(message, None, "leave out tensors that have none")
+    if "broadcast" in text:
+        return LossShapeError(f"{label}: tensors meet whose lengths do not agree ({text})")
+    return None
+
+
 def _told(function: Callable[..., Any], label: str, use: _Use) -> Callable[..., Any]:
     """The function, with what Python's arithmetic and numpy's indices may raise told as a mistake of the caller's."""
 
@@ -64,16 +76,10 @@ def _told(function: Callable[..., Any], label: str, use: _Use) -> Callable[..., 
             message = f"{label}: an element is named that its axis does not have ({error})"
             raise LossShapeError(message, None, _AXIS) from None
         except ValueError as error:
-            if str(error).startswith(("math domain error", "expected a ")):
-                raise LossParameterError(
-                    f"{label}: the parameters leave the domain of a function ({error})"
-                ) from None
-            if "zero-size array" in str(error) or "empty sequence" in str(error):
-                message = f"{label}: of an axis without elements there is no largest or least one"
-                raise LossShapeError(message, None, "leave out tensors that have none") from None
-            if "broadcast" in str(error):
-                raise LossShapeError(f"{label}: tensors meet whose lengths do not agree ({error})") from None
-            raise
+            found = _of_value_error(str(error), label)
+            if found is None:
+                raise
+            raise found from None
 
     call.__dict__["module"] = use
     return call

@@ -132,6 +132,10 @@ class Code:
         )
 
 
+def _has_places(over: frozenset[Any], tensor: Any) -> bool:
+    return SPACE in over and len(tensor.shape) >= len(over)
+
+
 def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any]], Code]:
     """What gives the code for inputs: one for all of them, or, where space is an axis of its own, two; made once."""
     made: dict[Axes, Code] = {}
@@ -139,10 +143,8 @@ def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any
 
     def fitting(inputs: list[Any]) -> Code:
         axes = Axes.WHOLE if is_whole else Axes.EVERY
-        if not is_whole and not spec.program.is_flexible:
-            pairs = zip(over, inputs, strict=True)
-            has_places = any(SPACE in own and len(each.shape) >= len(own) for own, each in pairs)
-            axes = Axes.EVERY if has_places or spec.program.placeless is None else Axes.PLACELESS
+        if not (is_whole or spec.program.is_flexible or any(map(_has_places, over, inputs))):
+            axes = Axes.EVERY if spec.program.placeless is None else Axes.PLACELESS
         if axes not in made:
             made[axes] = Code.of(spec, backend, axes)
         return made[axes]

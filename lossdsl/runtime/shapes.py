@@ -225,11 +225,14 @@ class Shapes:
             for one in filter(None, (self._measured(home, by_node.get(home[0]), steps) for home in order)):
                 other = next((each for each in before if not _agree(each.length, one.length)), None)
                 if other is not None:
-                    hint = _VECTOR if len(one.shape) == 1 else None
-                    if one.spec is not None:
-                        hint = _label_hint(one.spec, one.shape, self.prediction, other.shape)
-                    raise self._mismatch((one.name, one.shape), (other.name, other.shape), hint)
+                    raise self._lengths_differ(one, other)
                 before.append(one)
+
+    def _lengths_differ(self, one: _Measured, other: _Measured) -> LossShapeError:
+        hint = _VECTOR if len(one.shape) == 1 else None
+        if one.spec is not None:
+            hint = _label_hint(one.spec, one.shape, self.prediction, other.shape)
+        return self._mismatch((one.name, one.shape), (other.name, other.shape), hint)
 
     def _measured(self, home: Home, spec: InputSpec | None, steps: Mapping[str, Step]) -> _Measured | None:
         """An input, what slices leave of it, or a parameter; None for a vector given as one number."""
