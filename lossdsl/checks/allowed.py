@@ -46,7 +46,7 @@ def acknowledged(
     """
     owners = [_owner(file, finding) for finding in findings]
     marks: dict[int, str] = {}
-    seen: list[set[str]] = [set() for _ in file.losses]
+    seen: defaultdict[int, set[str]] = defaultdict(set)
     lines = [(at, line) for at, loss in enumerate(file.losses) for line in loss.lines if isinstance(line, s.Allow)]
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, finding in enumerate(findings):

@@ -44,12 +44,12 @@ def look(subject: Subject) -> Iterator[Outcome]:
     kept = 0
     for promise in subject.loss.expectations:
         found = list(_verdicts(subject, promise.text))
-        broken = [one for one in found if one[1].how == "refuted"]
         unsettled = [one for one in found if one[1].how != "proved"]
+        broken = [one for one in unsettled if one[1].how == "refuted"]
         if broken:
             yield BROKEN.found(_broken(promise, *broken[0]), promise.span, BROKEN.remedy, str(broken[0][1]))
             continue
-        if not unsettled and subject.covering:
+        if subject.covering and not unsettled:
             kept += 1
             continue
         analyzer, verdict = (unsettled or found)[0]

@@ -74,8 +74,7 @@ def run(options: argparse.Namespace) -> int:
     for path in _paths(options.files):
         try:
             file = _formatted(path)
-            if not is_dry:
-                _keep(file, path)
+            _keep(file, path, is_dry=is_dry)
         except LossError as error:
             write(sys.stderr, error.kind, str(error))
             failed += 1
@@ -84,15 +83,17 @@ def run(options: argparse.Namespace) -> int:
         same += not file.is_changed
         if options.diff:
             deliver(file.diff())
-        elif file.is_changed and outcome and (path is not None or is_dry):
+        elif file.is_changed and outcome and (path or is_dry):
             print(f"{outcome}: {file.name}")
-    if _STDIN not in options.files and not options.diff and not options.quiet:
+    if not (_STDIN in options.files or options.diff or options.quiet):
         print(_summary(changed, same, failed, is_dry=is_dry))
     return WRONG_USE if failed else FOUND if is_dry and changed else CLEAN
 
 
-def _keep(file: _File, path: Path | None) -> None:
+def _keep(file: _File, path: Path | None, *, is_dry: bool) -> None:
     """Writes what was standard input to standard output, and a file in place if it is another."""
+    if is_dry:
+        return
     if path is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(file.after)

@@ -61,6 +61,8 @@ def weight_of(item: Item) -> tuple[Item, Entry | None]:
 def terms_of(items: list[Item], folder: Path | None, described: Callable[[Item, Path | None], Any]) -> list[Term]:
     """The terms of a list. Raises LossConfigError."""
     found: list[Term] = []
+    if not items:
+        raise LossConfigError("the list of losses is empty", None, "as in `[huber, {formula: abs(x), weight: 0.1}]`")
     for item in items:
         plain, weight = weight_of(item)
         if isinstance(plain.value, list):
@@ -77,8 +79,6 @@ def terms_of(items: list[Item], folder: Path | None, described: Callable[[Item, 
             raise LossConfigError(f"`{name}` is no name of a term", one.span, "a name has letters, digits and `_`")
         source = one.source if header is not None else _with_header(one.source, name)
         found.append(Term(name, source, one.places, one.parameters, weight, one.span))
-    if not found:
-        raise LossConfigError("the list of losses is empty", None, "as in `[huber, {formula: abs(x), weight: 0.1}]`")
     return found
 
 

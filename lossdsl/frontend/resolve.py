@@ -27,7 +27,7 @@ from lossdsl.frontend.stated_orders import check_orders, is_about_inputs, orders
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
 from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
-from lossdsl.ir.inputs import InputSpec, Order
+from lossdsl.ir.inputs import InputSpec, Order, Part
 from lossdsl.ir.loss import Allowance, Example, Expectation, Loss, ParameterSpec, Requirement
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
@@ -190,12 +190,15 @@ class _Main:
         names_.update({spec.name: spec.node for spec in self.parameters})
         names_.update({name: _settled_node(value) for name, value in values.items()})
         for declaration, whole in packed:
-            slices = parts(declaration, whole, values)
             names_.pop(whole.name)
-            names_ = {**{part.name: part.node for part in slices}, **names_}
-            self.names.update({part.node: part.name for part in slices})
-            self.inputs = tuple(replace(one, slices=slices) if one is whole else one for one in self.inputs)
+            names_ = {**self._unpacked(whole, parts(declaration, whole, values)), **names_}
         return names_, values
+
+    def _unpacked(self, whole: InputSpec, slices: tuple[Part, ...]) -> dict[str, Meaning]:
+        """The parts of a packed input by their names."""
+        self.names.update({part.node: part.name for part in slices})
+        self.inputs = tuple(replace(one, slices=slices) if one is whole else one for one in self.inputs)
+        return {part.name: part.node for part in slices}
 
     def _sized(self, axis: Axis, span: Span) -> Expr:
         """An input on which the length of an axis can be measured, the prediction first."""

@@ -75,14 +75,17 @@ def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Exp
         if len(some) > 1:
             yield f"where {_and(some)} are all {word}", {n: _filled(point, n, value) for one in some for n in one.nodes}
     corners = [spec for spec in loss.inputs if _has_corners(spec)]
+    yield from _at_corners(loss, point, corners) if corners else ()
+
+
+def _at_corners(loss: Loss, point: Point, corners: list[InputSpec]) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
+    """Probabilities that are sure of one element, and of each label."""
     nodes = [node for spec in corners for node in spec.nodes]
     if len(corners) > 1:
         yield f"where {_and(corners)} agree on one element", {node: _corner(point, node) for node in nodes}
-    labels = [spec for spec in loss.inputs if spec.layout == "label"]
-    for label in labels if corners else ():
-        yield f"where {_and(corners)} are sure of `{label.name}`", {
-            node: _at_label(point, node, label.nodes[0]) for node in nodes
-        }
+    for label in (spec for spec in loss.inputs if spec.layout == "label"):
+        sure: dict[Expr, Array] = {node: _at_label(point, node, label.nodes[0]) for node in nodes}
+        yield f"where {_and(corners)} are sure of `{label.name}`", sure
 
 
 def _plain_values(spec: InputSpec) -> list[int]:

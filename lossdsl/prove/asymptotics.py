@@ -56,10 +56,8 @@ class Growths(Interpretation[Growth | None]):
         name = node.op.name
         if name in ("where", "max", "min"):
             return self._chosen(node)
-        if name == "xlogy":
-            first = below[0]
-            if first is not None and first.order == LEVEL and first.lead == point(0) and not self._moves(node.args[0]):
-                return first  # 0 times whatever the logarithm is counts as 0
+        if name == "xlogy" and below[0] == Growth(LEVEL, point(0)) and not self._moves(node.args[0]):
+            return below[0]  # 0 times whatever the logarithm is counts as 0
         if node.op.written and not has_own_growth(node.op):
             return self[expression(node.op.written, dict(zip(node.op.args, node.args, strict=True)))]
         known = [arg for arg in below if arg is not None]
@@ -94,9 +92,8 @@ class Growths(Interpretation[Growth | None]):
         name = node.op.name
         if name in ("and", "or", "not"):
             parts = [self._holds(arg) for arg in node.args]
-            if None in parts:
-                return None
-            return not parts[0] if name == "not" else all(parts) if name == "and" else any(parts)
+            held = any(parts) if name == "or" else all(parts)
+            return None if None in parts else held != (name == "not")
         if not node.op.turned:
             return None
         gap = self[b.sub(b.number(node.args[0]), b.number(node.args[1]))]

@@ -144,8 +144,10 @@ class _Resolver:
         return ()  # what is not elementwise is taken as a whole
 
     def _made(self, node: Expr, done: Mapping[Expr, Expr]) -> Expr:
+        if isinstance(node, Flag):
+            return node
         if not isinstance(node, Call) or self._is_whole(node):
-            return self._flag(node) if node.kind is Kind.BOOL and not isinstance(node, Flag) else node
+            return self._flag(node) if node.kind is Kind.BOOL else node
         name = node.op.name
         if name == "where":
             held = done[node.args[0]]
@@ -162,8 +164,8 @@ class _Resolver:
                 sign = self._compare(node, args[0], b.ZERO)
                 return b.const(sign) if name == "sign" else {1: args[0], 0: b.ZERO, -1: b.neg(args[0])}[sign]
             case "max" | "min":
-                is_first = self._compare(node, *args) * (1 if name == "max" else -1) >= 0
-                return args[0] if is_first else args[1]
+                side = self._compare(node, *args)
+                return args[side < 0] if name == "max" else args[side > 0]
             case "isnan" | "isinf":
                 return Flag(False)
             case "isfinite":

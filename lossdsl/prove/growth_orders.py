@@ -122,7 +122,8 @@ def _power(a: Growth, exponent: Fraction) -> Growth | None:
     if a.lead is None:
         return Growth(order) if order[0] != INF else None
     if a.order[0] in (INF, -INF):
-        return Growth(order, UP if a.sign > 0 or exponent % 2 == 0 else DOWN) if a.sign else Growth(order)
+        turned = a.sign if exponent % 2 else abs(a.sign)
+        return Growth(order, {1: UP, 0: None, -1: DOWN}[turned])
     if whole:
         return Growth(order, a.lead.whole_power(int(exponent)))
     if exponent == Fraction(1, 2) and a.lead.is_nonnegative:

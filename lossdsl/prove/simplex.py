@@ -23,7 +23,7 @@ class Simplex:
 
     def is_feasible(self) -> bool:
         """Phase one: whether the artificial unknowns can all be 0."""
-        self.costs = list(map(sum, zip(*self.rows, strict=True))) if self.rows else [0] * (self.count + 1)
+        self.costs = [*map(sum, zip(*self.rows, strict=True))] or [0] * (self.count + 1)
         while self.costs[-1] != 0:
             enter = self._entering()
             if enter is None or not self._exchange(enter):

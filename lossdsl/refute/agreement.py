@@ -135,13 +135,18 @@ def falls_without_end(program: Program) -> Reward | None:
     if not is_judged(loss):
         return None
     for drawn, (way, node) in product(list(points(loss, program.known, COUNT // 2)), _ways(loss)):
-        point = usual(loss, drawn)
-        rays = [_scaled(loss, point, factor) if node is None else _moved(point, node, way * factor) for factor in _FAR]
-        held = [finite_values(loss, one) or () for one in rays] if all(holds(loss, one.values) for one in rays) else []
+        ray = _ray(loss, usual(loss, drawn), way, node)
+        held = [finite_values(loss, one) or () for one in ray]
         for near, far, farthest in zip(*held, strict=False):
             if farthest < 5 * far < 25 * near < 0 and farthest < -1000:
-                return Reward(at(loss, rays[-1]), farthest, near)
+                return Reward(at(loss, ray[-1]), farthest, near)
     return None
+
+
+def _ray(loss: Loss, point: Point, way: int, node: Expr | None) -> list[Point]:
+    """Predictions ever farther away; none where one of them may not be."""
+    found = [_scaled(loss, point, factor) if node is None else _moved(point, node, way * factor) for factor in _FAR]
+    return found if all(holds(loss, one.values) for one in found) else []
 
 
 def _ways(loss: Loss) -> list[tuple[int, Expr | None]]:

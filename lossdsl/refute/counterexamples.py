@@ -166,10 +166,7 @@ def hole(search: GridSearch) -> Verdict | None:
     for line in search.lines:
         for x in (x for x, y in zip(line.xs, line.values, strict=True) if y is None):
             near = [x + shift for h in _STEPS for shift in (-h, h)]
-            if not all(map(bounds.contains, near)):
-                continue
-            beside = search.line(line.setting, near)
-            if None not in beside.values:
+            if all(map(bounds.contains, near)) and None not in search.line(line.setting, near).values:
                 ends = (search.at(line.setting, near[0]), search.at(line.setting, near[1]))
                 return Verdict("refuted", "search", at=search.at(line.setting, x), beside=ends,
                                detail="there is no finite value, though there is one on either side")  # fmt: skip
@@ -193,9 +190,8 @@ def _at_joins(
             values = line.values[place * len(_SHIFTS) : (place + 1) * len(_SHIFTS)]
             detail = judge(search, values)
             if detail is not None:
-                ends = (search.at(setting, x - _STEPS[0]), search.at(setting, x + _STEPS[0]))
-                at = search.at(setting, x)
-                return Verdict("refuted", "search", at=at, beside=ends, detail=detail, size=_size(values))
+                at, *ends = (search.at(setting, x + shift) for shift in (0, -_STEPS[0], _STEPS[0]))
+                return Verdict("refuted", "search", at=at, beside=tuple(ends), detail=detail, size=_size(values))
     return None
 
 

@@ -152,12 +152,13 @@ class GridSearch:
         nodes = [(shift, spec, node) for shift, spec in enumerate(inputs) for node in spec.nodes]
         choices = [(shift, node, self._input_values(spec, node)) for shift, spec, node in nodes]
         longest = max((len(values) for _, _, values in choices), default=1)
-        every: list[dict[Expr, Fraction]] = [{node: row[(at + shift) % len(row)] for shift, node, row in choices} for at in range(longest)]
-        rows = [_in_order(self.loss, one) for one in every]
-        drawn_ones = self.parameters.far() if self.is_far else self.parameters.near()
-        for number, drawn in enumerate(drawn_ones):
-            for row in rows if number == 0 and not self.is_far else [rows[number % len(rows)], rows[0]]:
-                yield {**row, **drawn}
+        rows: list[dict[Expr, Fraction]] = []
+        for at in range(longest):
+            rows.append(_in_order(self.loss, {node: row[(at + shift) % len(row)] for shift, node, row in choices}))
+        far = self.is_far
+        for number, drawn in enumerate(self.parameters.far() if far else self.parameters.near()):
+            some = [rows[number % len(rows)], rows[0]] if number or far else rows
+            yield from ({**row, **drawn} for row in some)
 
     def _input_values(self, spec: InputSpec, node: Expr) -> tuple[Fraction, ...]:
         if spec.is_label:

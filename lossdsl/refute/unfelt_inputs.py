@@ -7,7 +7,7 @@ taken of it, as an absolute value is, what they are taken of must not change.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 from lossdsl.ir.bounds import INF, Bounds
@@ -35,7 +35,7 @@ def unfelt_inputs(program: Program) -> Iterator[Input]:
     drawn = [usual(loss, point) for point in islice(points(loss, program.known, COUNT), COUNT)]
     pairs = [(one, other) for one, other in pairwise(drawn) if one.sizes == other.sizes]
     wide = [spec for spec in loss.inputs if spec.is_real and spec.domain not in _NARROW]
-    for node in (node for spec in wide for node in spec.nodes) if pairs else ():
+    for node in chain.from_iterable(spec.nodes for spec in wide if pairs):
         parts = _analytic_parts(loss.result, node, program.known)
         if parts and node not in parts and all(_is_same(program, parts, node, *pair) for pair in pairs):
             yield node

@@ -192,7 +192,7 @@ class _Module:
         shape = f"{self.arguments.of(one)}.shape"
         has_last = LAST in one.over
         if axis == LAST:
-            return fill(f"{shape}[-1] // {len(one.nodes)}" if len(one.nodes) > 1 else f"{shape}[-1]")
+            return fill(f"{shape}[-1]" + f" // {len(one.nodes)}" * (len(one.nodes) > 1))
         if axis == ROWS:
             return fill(f"{shape}[{-1 - has_last}]")
         if axis.place:
