@@ -181,6 +181,26 @@ def test_what_is_refused(source, curvature, kind, message):
         boosting.xgboost(source, curvature)
 
 
+def test_a_loss_that_ranks_the_scores_of_a_row_needs_several():
+    """Of a list, libraries hand over each document as a row of its own."""
+    objective = boosting.lightgbm("listnet")
+    with pytest.raises(lossdsl.LossTypeError, match="compares the scores of a row"):
+        objective(np.array([0.0, 1.0, 2.0]), np.zeros(3))
+    assert objective(np.array([[0.0, 1.0]]), np.zeros((1, 2)))[0].any()
+    assert not boosting.lightgbm("norm(t - x)", "one")(np.ones(3), np.ones(3))[0].any()  # all of it is right
+
+
+def test_a_best_constant_is_asked_of_targets_that_have_one():
+    objective = boosting.xgboost("huber")
+    for target, weight, kind, message in (
+        ([1.0, np.nan], None, lossdsl.LossTypeError, "a target is nan or infinite"),
+        ([], None, lossdsl.LossShapeError, "there is no target"),
+        ([1.0, 2.0], [1.0], lossdsl.LossShapeError, "1 weights for 2 rows"),
+    ):
+        with pytest.raises(kind, match=message):
+            objective.params(np.array(target), weight)
+
+
 def test_shapes_and_weights_are_compared():
     objective = boosting.lightgbm("mse")
     with pytest.raises(lossdsl.LossShapeError, match="one row of scores a target"):

@@ -12,6 +12,8 @@ T, X, Y = (RNG.normal(size=(6, 4)) for _ in range(3))
 BITS, LABELS, COUNTS = RNG.integers(0, 2, (6, 4)), RNG.integers(0, 4, 6), RNG.integers(0, 6, (6, 4))
 P, Q = RNG.dirichlet(np.ones(4), 6), RNG.dirichlet(np.ones(4), 6)
 SIGNS, SPREAD, WEIGHTS = 2 * BITS - 1, np.abs(Y) + 0.1, RNG.random(4) + 0.5
+LOG_LIKELIHOOD = "-log_softmax(x)[t]"
+CLASSES = f"loss nll(t: label, x)\n{LOG_LIKELIHOOD}"
 MASKED = np.where(np.arange(6) == 1, -100, LABELS)
 HELD = np.stack([np.concatenate([np.flatnonzero(row), np.full(4 - row.sum(), -1)]) for row in BITS])
 
@@ -84,3 +86,26 @@ def test_inside_autocast_a_loss_is_worked_out_in_32_bits(name, target):
     assert found.item() == wanted.item()
     found.backward()
     assert torch.isfinite(hidden.grad).all()
+
+
+@pytest.mark.parametrize("source", [CLASSES, f"loss of_all(t: label, x)\nsum[space]({LOG_LIKELIHOOD})^2"])
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_inside_autocast_a_fused_layer_takes_what_a_layer_gives(source, is_inside):
+    fused = lossdsl.torch.fused_linear(source, chunk=4)
+    made = torch.nn.Linear(4, 3)
+    kernel = torch.nn.Parameter(torch.as_tensor(RNG.normal(size=(5, 3)), dtype=torch.float32))
+    t, x = torch.as_tensor(LABELS).reshape(2, 3), torch.as_tensor(X, dtype=torch.float32).reshape(2, 3, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = made(x)
+        found = fused(hidden, kernel, t)
+        if is_inside:
+            found.backward()
+    if not is_inside:
+        found.backward()
+    states = hidden.detach().float().requires_grad_()
+    wanted = fused(states, kernel, t)
+    (slope,) = torch.autograd.grad(wanted, kernel)
+    assert hidden.dtype == torch.bfloat16
+    assert found.item() == wanted.item()
+    torch.testing.assert_close(kernel.grad, slope)
+    assert torch.isfinite(made.weight.grad).all()

@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from lossdsl.boosting.curvature import Centre, Curvature, Score
 from lossdsl.errors import LossShapeError, LossTypeError
 from lossdsl.ir.axes import BATCH, LAST
-from lossdsl.ir.mixing import mixes_samples
+from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.runtime.shapes import show
 from lossdsl.runtime.spec import LoadedLoss
 
 Array = NDArray[np.float64]
 LEAST = 1e-16
 """The least curvature: libraries divide by sums of them."""
+_TRIED = 8
+"""At how many rows a slope is looked at."""
 _FAR = 64.0
 """How far from 0 a best constant is looked for, where targets and scores are of different kinds."""
 
@@ -75,11 +77,24 @@ class RowLoss:
         """Gradient and curvature in the shape of the scores, each times the weight of its row."""
         t, x = self.aligned(target, scores)
         slope = self.gradient(t, x)
+        if x.shape[1:] == (1,) and not slope.any() and self._is_flat:
+            message = f"{self.spec.name} compares the scores of a row, and a row has one: its slope is 0 everywhere"
+            hint = "libraries give each row by itself, of a list too: take a loss of single scores, or several a row"
+            raise LossTypeError(message, None, hint)
         bend = np.maximum(self._bend(t, x, slope), LEAST)
         if weight is not None:
             each = np.asarray(weight, dtype=np.float64).reshape(-1, *[1] * (slope.ndim - 1))
             slope, bend = slope * each, bend * each
         return slope.reshape(np.shape(scores)), bend.reshape(np.shape(scores))
+
+    @cached_property
+    def _is_flat(self) -> bool:
+        """Whether the slope is 0 wherever a row has one score, as that of a softmax over it is."""
+        loss, draw = self.spec.program.loss, np.random.default_rng(0)
+        if loss.target is None or not mixes_elements(loss.value):
+            return False
+        t = np.zeros(_TRIED, dtype=np.int64) if loss.target.is_label else draw.uniform(0.0, 1.0, _TRIED)
+        return not self.gradient(*self.aligned(t, draw.normal(size=_TRIED))).any()
 
     def _bend(self, target: Array, scores: Array, slope: Array) -> Array:
         kind, majorizer = self.curvature.kind, self.curvature.majorizer
@@ -147,7 +162,16 @@ class RowLoss:
         from scipy import optimize
 
         t = np.asarray(target)
+        if not t.size:
+            message = f"{self.spec.name}: there is no target that a constant could fit"
+            raise LossShapeError(message, None, "give some rows")
+        if not np.isfinite(t.astype(np.float64)).all():
+            message = f"{self.spec.name}: a target is nan or infinite, so that no constant is best"
+            raise LossTypeError(message, None, "leave such rows out")
         w = np.ones(len(t)) if weight is None else np.asarray(weight, dtype=np.float64)
+        if w.shape != (len(t),):
+            message = f"{self.spec.name}: there are {w.size} weights for {len(t)} rows"
+            raise LossShapeError(message, None, "one weight a row")
 
         def of(constant: Array) -> tuple[float, Array]:
             aligned, x = self.aligned(t, np.broadcast_to(constant, (len(t), outputs)))

@@ -173,8 +173,12 @@ def _accumulate(into: Sequence[Tensor | None], slope: Tensor, group: Sequence[Te
 
 @torch.library.custom_op("lossdsl::places", mutates_args=())  # type: ignore[untyped-decorator]
 def _places(number: int, arguments: list[Tensor], upstream: list[Tensor], wanted: list[bool]) -> list[Tensor]:
-    """`TorchChunks.run` as one operation, which `torch.compile` takes as it is."""
-    return _known[number].run(arguments, upstream, wanted)
+    """`TorchChunks.run` as one operation, which `torch.compile` takes as it is. Under autocast it works as without."""
+    chunks, device = _known[number], arguments[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return chunks.run(arguments, upstream, wanted)
+    with torch.autocast(device, enabled=False):
+        return chunks.run(arguments, upstream, wanted)
 
 
 @_places.register_fake  # type: ignore[untyped-decorator]

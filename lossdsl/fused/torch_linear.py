@@ -34,7 +34,7 @@ def fused_linear(
     Returns:
         A function `(hidden, weight, target, bias=None, sample_weight=None)`; see `FusedLinear.__call__`. It can be
         differentiated backward, twice if need be, compiled by `torch.compile`, and mapped by `torch.func.vmap`. There
-        is no forward mode.
+        is no forward mode. Inside `torch.autocast` products are in float32, as outside.
 
     Raises:
         LossError: the kind says what was wrong; the message says where, and what to do.
