@@ -33,7 +33,8 @@ def gallery(out: Path, names: list[str], jobs: int) -> None:
     names = out / "losses" / "names.js"
     names.write_text(pages.names(every), encoding="utf-8")
     shared = [*(out / "static").iterdir(), names]
-    _write({out / "index.html": pages.start(every)}, shared)
+    of_curves = {"curves.js", "page.js", names.name}
+    _write({out / "index.html": pages.start(every)}, [path for path in shared if path.name not in of_curves])
     for one in every:
         family = [other["name"] for other in every if other["family"] == one["family"]]
         path = out / "losses" / f"{one['name']}.html"

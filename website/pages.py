@@ -109,7 +109,7 @@ def _card(one: Facts) -> str:
     proved = [verdict["name"] for verdict in one["verdicts"] if verdict["how"] == "proved"]
     refuted = [verdict["name"] for verdict in one["verdicts"] if verdict["how"] == "refuted"]
     shown = "".join(f'<span class="tag">{escape(name)}</span>' for name in FILTERS if name in proved)
-    words = " ".join([one["name"], *one["aliases"], one["title"], one["family"], *one["text"][-1:]])
+    words = " ".join([*one["aliases"], *one["text"][-1:]])  # what is searched besides what is shown
     return (
         f'<li class="card" data-family="{one["family"]}" data-proved="{escape("|".join(proved))}"'
         f' data-refuted="{escape("|".join(refuted))}" data-words="{escape(words.lower(), quote=True)}">'

@@ -5,7 +5,7 @@
     family: element.dataset.family,
     proved: new Set(element.dataset.proved.split("|")),
     refuted: new Set(element.dataset.refuted.split("|")),
-    words: element.dataset.words,
+    words: `${element.querySelector(".head").textContent} ${element.querySelector("p").textContent} ${element.dataset.words}`.toLowerCase(),
     name: element.querySelector("a").textContent,
   }));
   const query = document.getElementById("query");
