@@ -187,6 +187,33 @@ const tests = {
     await page.click("#theme");
   },
 
+  async "sliders go to their ends, and a number that a loss refuses is told"() {
+    for (const path of losses) {
+      await open(path);
+      const found = await page.evaluate(() => {
+        const told = [];
+        const put = (place, value) => {
+          const box = document.querySelectorAll(".slider input[type=number]")[place];
+          box.value = value;
+          box.dispatchEvent(new Event("input", { bubbles: true }));
+        };
+        [...document.querySelectorAll(".slider input[type=range]")].forEach((slider, place) => {
+          for (const end of [slider.min, slider.max, slider.value]) {
+            put(place, end);
+            const paths = [...document.querySelectorAll(".curve")].map((curve) => curve.getAttribute("d"));
+            const refused = document.getElementById("refused").textContent;
+            if (refused || paths.some((d) => /NaN|undefined/.test(d))) told.push(`${slider.dataset.name} = ${end}: ${refused || paths}`);
+          }
+        });
+        return told;
+      });
+      assert.deepEqual(found, [], path);
+    }
+    await open("losses/huber.html");
+    await page.fill(".slider input[type=number]", "-1");
+    assert.equal(await page.textContent("#refused"), "huber requires delta > 0");
+  },
+
   async "the documentation opens, finds, and sets its formulas itself"() {
     for (const path of ["index", "tutorial", "language", "losses", "findings", "api", "design", "losses/robust"]) {
       await open(`docs/${path}.html`);
