@@ -31,6 +31,12 @@ Of the nearest pyproject.toml, [tool.lossdsl] has `select`, `ignore`, `strict` a
 exit status: 0 nothing found, 1 errors or warnings found, 2 wrong use, such as a file that is not there.
 """
 
+_SELECTING = {
+    "select": "only these findings, or families of them, separated by commas; --list has their ids, ALL is all",
+    "extend-select": "these too, such as one that is told when asked for",
+    "ignore": "all but these",
+}
+
 
 def add(commands: Any) -> None:
     """Adds the command to a command line."""
@@ -52,21 +58,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--format", "--output-format", default="text", metavar="FORMAT", help=f"{_FORMATS} (by default text)"
     )
-    parser.add_argument(
-        "--select",
-        action="append",
-        default=[],
-        metavar="IDS",
-        help="only these findings, or families of them, separated by commas; --list has their ids, ALL is all",
-    )
-    parser.add_argument(
-        "--extend-select",
-        action="append",
-        default=[],
-        metavar="IDS",
-        help="these too, such as one that is told when asked for",
-    )
-    parser.add_argument("--ignore", action="append", default=[], metavar="IDS", help="all but these")
+    for option, told in _SELECTING.items():
+        parser.add_argument(f"--{option}", action="append", default=[], metavar="IDS", help=told)
     parser.add_argument("--strict", action="store_true", help="remarks count as well")
     parser.add_argument("--fix", action="store_true", help="mend in .loss files what leaves the loss what it is")
     parser.add_argument("--statistics", action="store_true", help="print how often each finding was found")

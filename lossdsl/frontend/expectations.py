@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from lossdsl.errors import (
-    LossNameError,
-    LossTypeError,
-    did_you_mean,
-)
+from lossdsl.errors import LossNameError, LossParameterError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.headers import constant
 from lossdsl.ir.expr import Const, Flag
-from lossdsl.ir.loss import (
-    EXPECTED,
-    Expectation,
-    Written,
-)
+from lossdsl.ir.inputs import InputSpec
+from lossdsl.ir.loss import EXPECTED, Example, Expectation, ParameterSpec, Written
 from lossdsl.source import Span
 
 
@@ -57,3 +51,25 @@ def written(node: s.Node) -> object:
     if isinstance(value, Const):
         return Written(value.value, Fraction(0))
     raise LossTypeError("an example holds plain numbers and lists of them", node.span)
+
+
+def example(line: s.Example, inputs: Sequence[InputSpec], parameters: Sequence[ParameterSpec]) -> Example:
+    """A worked value. Raises LossError for names that are not those of inputs and parameters."""
+    known = [spec.identifier for spec in inputs] + [spec.name for spec in parameters]
+    bindings: dict[str, object] = {}
+    for word, node in line.bindings:
+        if word.text not in known:
+            raise LossNameError(
+                f"`{word.text}` is no input or parameter",
+                word.span,
+                did_you_mean(word.text, known) or f"there are {', '.join(known)}",
+            )
+        if word.text in bindings:
+            raise LossNameError(f"`{word.text}` has a value already", word.span)
+        bindings[word.text] = written(node)
+    missing = [spec.identifier for spec in inputs if spec.identifier not in bindings]
+    missing += [p.name for p in parameters if p.default is None and p.name not in bindings]
+    if missing:
+        hint = f"as in `example …, {missing[0]}=[1] -> …`"
+        raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span, hint)
+    return Example(bindings, written(line.expected), line.span)

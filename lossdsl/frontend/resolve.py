@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from lossdsl.errors import (
-    LossNameError,
-    LossParameterError,
-    LossSyntaxError,
-    LossTypeError,
-    did_you_mean,
-)
+from lossdsl.errors import LossNameError, LossParameterError, LossSyntaxError, LossTypeError
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.expectations import expectations, written
+from lossdsl.frontend.expectations import example, expectations
 from lossdsl.frontend.expressions import Resolver
 from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.indices import Bound, bound_name, within
+from lossdsl.frontend.loss_calls import meanings_of, settled_node
 from lossdsl.frontend.named_places import check_names, places_of, with_places, words_of_call
 from lossdsl.frontend.packed_parts import has_lengths, parts
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.frontend.stated_orders import check_orders, is_about_inputs, orders
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
-from lossdsl.ir.expr import Const, Expr, Flag, Input, walk
+from lossdsl.ir.expr import Expr, Flag, Input, walk
 from lossdsl.ir.inputs import InputSpec, Order, Part
 from lossdsl.ir.loss import Allowance, Example, Expectation, Loss, ParameterSpec, Requirement
-from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import function_names
 from lossdsl.ir.text import formula
 from lossdsl.source import Span, normal_name
@@ -188,7 +182,7 @@ class _Main:
         counted = [spec for spec in self.parameters if spec.kind in ("bool", "int") and spec.name not in free]
         values = {spec.name: self._settled(spec, settled) for spec in counted}
         names_.update({spec.name: spec.node for spec in self.parameters})
-        names_.update({name: _settled_node(value) for name, value in values.items()})
+        names_.update({name: settled_node(value) for name, value in values.items()})
         for declaration, whole in packed:
             names_.pop(whole.name)
             names_ = {**self._unpacked(whole, parts(declaration, whole, values)), **names_}
@@ -233,7 +227,7 @@ class _Main:
                 case s.Allow(_, finding, reason):
                     body.allowances.append(Allowance(finding.text, reason, finding.span))
                 case s.Example():
-                    body.examples.append(self._example(line))
+                    body.examples.append(example(line, self.inputs, self.parameters))
                 case _:
                     raise AssertionError(f"no meaning for {type(line).__name__}")
         return body
@@ -346,31 +340,7 @@ class _Main:
     ) -> Expr:
         header = text.header
         assert header is not None
-        meanings = _input_values(resolver, call, header, scope)
-        given = {word.text: (word, node) for word, node in call.keywords}
-        for parameter in map(parameter_spec, header.parameters):
-            if parameter.name in given:
-                _, node = given.pop(parameter.name)
-                meanings[parameter.name] = _parameter_value(resolver, parameter, node, scope)
-            elif isinstance(parameter.default, tuple):
-                hint = f"declare `w: {parameter.kind}` here: `{header.name.text}(…; {parameter.name}=w)`"
-                message = f"the parameter `{parameter.name}` of `{header.name.text}` has several numbers by default"
-                raise LossParameterError(message, call.span, hint)
-            elif parameter.default is not None:
-                meanings[parameter.name] = _settled_node(parameter.default)
-            else:
-                raise LossParameterError(
-                    f"the parameter `{parameter.name}` of `{header.name.text}` has no value",
-                    call.span,
-                    f"give it one after a semicolon: `{header.name.text}(…; {parameter.name}=…)`",
-                )
-        for name, (word, _) in given.items():
-            known = [spec.name.text for spec in header.parameters]
-            raise LossParameterError(
-                f"`{header.name.text}` has no parameter `{name}`",
-                word.span,
-                did_you_mean(name, known) or (f"its parameters: {', '.join(known)}" if known else None),
-            )
+        meanings = meanings_of(resolver, call, header, scope)
         words = words_of_call(call, text, self.inputs[0].places)
         inner = Scope(meanings, losses, scope.depth, scope.around, words=words)
         value_: Expr | None = None
@@ -404,28 +374,6 @@ class _Main:
         with suppress(LossTypeError):  # of what a call gives, nothing may be known
             self._ordered(condition, call.span)
 
-    # --- examples
-
-    def _example(self, line: s.Example) -> Example:
-        known = [spec.identifier for spec in self.inputs] + [spec.name for spec in self.parameters]
-        bindings: dict[str, object] = {}
-        for word, node in line.bindings:
-            if word.text not in known:
-                raise LossNameError(
-                    f"`{word.text}` is no input or parameter",
-                    word.span,
-                    did_you_mean(word.text, known) or f"there are {', '.join(known)}",
-                )
-            if word.text in bindings:
-                raise LossNameError(f"`{word.text}` has a value already", word.span)
-            bindings[word.text] = written(node)
-        missing = [spec.identifier for spec in self.inputs if spec.identifier not in bindings]
-        missing += [p.name for p in self.parameters if p.default is None and p.name not in bindings]
-        if missing:
-            hint = f"as in `example …, {missing[0]}=[1] -> …`"
-            raise LossParameterError(f"the example gives no value to {', '.join(missing)}", line.span, hint)
-        return Example(bindings, written(line.expected), line.span)
-
 
 def _once(requirements: list[Requirement]) -> tuple[Requirement, ...]:
     """Requirements without those that another makes, too."""
@@ -455,45 +403,3 @@ def _no_value_hint(loss: s.LossText) -> str:
     if isinstance(last.left, s.Call) and loss.header is None:
         return f"its last line is a formula; a header is a line of its own above it: `loss {left}`"
     return f"its last line is a formula: leave out `{left} =`, or write `{left}` below"
-
-
-def _settled_node(value: float | int | bool) -> Expr:
-    return Flag(value) if isinstance(value, bool) else b.const(value)
-
-
-# --- calls of losses ----------------------------------------------------------------------------------------------
-
-
-def _miscounted(call: s.Call, header: s.Header, words: Sequence[s.Word]) -> LossTypeError:
-    shown = ", ".join(word.text for word in words)
-    hint = f"as in `{header.name.text}({shown})`"
-    if len(call.args) > len(words) and header.parameters:
-        first = header.parameters[0].name.text
-        hint = f"parameters follow a semicolon: `{header.name.text}({shown}; {first}=…)`"
-    wanted = f"{len(words)} input{'' if len(words) == 1 else 's'} ({shown})"
-    return LossTypeError(f"`{header.name.text}` takes {wanted}, not {len(call.args)}", call.span, hint)
-
-
-def _input_values(resolver: Resolver, call: s.Call, header: s.Header, scope: Scope) -> dict[str, Meaning]:
-    """What a call gives for the inputs of a loss."""
-    words = [word for spec in header.inputs for word in spec.names]
-    if len(call.args) != len(words):
-        raise _miscounted(call, header, words)
-    found: dict[str, Meaning] = {}
-    specs = [spec for one, spec in zip(header.inputs, map(input_spec, header.inputs), strict=True) for _ in one.names]
-    for word, spec, arg in zip(words, specs, call.args, strict=True):
-        value = resolver.resolve(arg, scope)
-        if spec.is_label and value.kind is not Kind.INT:
-            hint = "give it an input that is declared so, as in `t: label`"
-            raise LossTypeError(f"`{header.name.text}` wants a label here", arg.span, hint)
-        found[word.text] = value if spec.is_label else b.number(value)
-    return found
-
-
-def _parameter_value(resolver: Resolver, parameter: ParameterSpec, node: s.Node, scope: Scope) -> Expr:
-    value = resolver.resolve(node, scope)
-    if parameter.kind == "bool" and not isinstance(value, Flag):
-        raise LossTypeError(f"`{parameter.name}` is `true` or `false`", node.span)
-    if parameter.kind == "int" and not isinstance(value, Const):
-        raise LossTypeError(f"`{parameter.name}` is a whole number", node.span)
-    return value if parameter.kind in ("bool", "int") else b.number(value)

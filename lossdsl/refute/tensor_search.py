@@ -169,14 +169,7 @@ def _lopsided(loss: Loss, point: Point, other: Point) -> Found:
     turned = _moved(point, mirror)
     if not holds(loss, turned.values):
         return None, 0
-    here, across = finite_values(loss, point), finite_values(loss, turned)
-    if here is None or across is None:
-        return None, 0
-    for one, two in zip(here, across, strict=True):
-        if abs(one - two) > mp_numbers().mpf(10) ** -30 * (1 + abs(one)):
-            detail = f"the values are {_text(one)} and {_text(two)}"
-            return Verdict("refuted", "search", at=at(loss, point), beside=(at(loss, turned),), detail=detail), 1
-    return None, 1
+    return _compared(loss, point, turned)
 
 
 def _bent(loss: Loss, point: Point, other: Point) -> Found:
@@ -209,7 +202,11 @@ def _scaled(loss: Loss, point: Point, other: Point) -> Found:
 
 def _changed(loss: Loss, point: Point, arrays: Mapping[Expr, Array]) -> Found:
     """A point at which the loss is another where the predictions are changed alike."""
-    there = _moved(point, arrays)
+    return _compared(loss, point, _moved(point, arrays))
+
+
+def _compared(loss: Loss, point: Point, there: Point) -> Found:
+    """Two points at which the loss is another; what it is like there."""
     here, across = finite_values(loss, point), finite_values(loss, there)
     if here is None or across is None:
         return None, 0
