@@ -93,9 +93,7 @@ def compile(
     if isinstance(source, Mapping):
         from lossdsl.config import compile_mapping
 
-        return compile_mapping(
-            source, axis=axis, reduction=reduction, name=name, dtype=dtype, parameters=parameters
-        )
+        return compile_mapping(source, axis=axis, reduction=reduction, name=name, dtype=dtype, parameters=parameters)
     from lossdsl.runtime.compiled import Loss  # Keras takes seconds: not before it is wanted
 
     return Loss(read(source), parameters, axis, name, reduction, dtype)

@@ -101,9 +101,7 @@ class LossImportError(LossError, ImportError):
 
 def width(text: str) -> int:
     """How many columns a terminal gives `text` (a combining accent takes none, a wide letter two)."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 MAX_COLUMNS = 160

@@ -12,13 +12,7 @@ from types import ModuleType
 
 from lossdsl.errors import LossImportError
 
-EXTRAS = {
-    "keras": "tensorflow",
-    "tensorflow": "tensorflow",
-    "jax": "jax",
-    "torch": "torch",
-    "matplotlib": "plot",
-}
+EXTRAS = {"keras": "tensorflow", "tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "matplotlib": "plot"}
 """The extra of the package that brings a library."""
 
 _KERAS_BACKENDS = ("tensorflow", "jax", "torch")

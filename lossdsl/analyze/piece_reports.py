@@ -266,10 +266,7 @@ def gaps(view: PredictionView, cells: Sequence[Cell], search: GridSearch | None)
     """Inputs for which no condition holds and there is no `else`: the loss has no value there."""
     if not any(_is_undefined(part) for cell in cells for part in walk(cell.value)):
         return
-    node = next(
-        (one for one in walk(view.loss.value) if any(map(_is_undefined, one.children))),
-        None,
-    )
+    node = next((one for one in walk(view.loss.value) if any(map(_is_undefined, one.children))), None)
     verdict = Verdict("open")
     at: Mapping[str, Number] = {}
     for line in search.lines if search is not None else ():

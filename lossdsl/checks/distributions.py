@@ -242,4 +242,3 @@ def _total(program: Program, target: Expr, labels: Sequence[Expr]) -> str | None
         if abs(total - 1) > mp_numbers().mpf(10) ** -9:
             return f"{float(total):.6g} for {point.sizes['last']} classes"
     return None
-

@@ -175,10 +175,7 @@ def _compiled(program: Program, target: str = "numpy") -> Callable[[Samples, For
     loss, spec = program.loss, program.loss.prediction
     (value,) = guarded((program.value,), program.known)
     slopes = guarded(program.gradients[spec], program.known)
-    trees = [
-        code.value_function(loss, value, target),
-        code.gradient_function(loss, [(spec, slopes)], target),
-    ]
+    trees = [code.value_function(loss, value, target), code.gradient_function(loss, [(spec, slopes)], target)]
     made = functions(code.module(trees, target), loss.name)
     tensor: Callable[[Any], Any] = np.asanyarray if target == "numpy" else autodiff.tensor_of(target)
 

@@ -90,9 +90,7 @@ def _command(name: str, text: str, parser: argparse.ArgumentParser) -> _Command:
         if action.option_strings
     )
     plain = [
-        each
-        for each in parser._actions
-        if not each.option_strings and not isinstance(each, argparse._SubParsersAction)
+        each for each in parser._actions if not each.option_strings and not isinstance(each, argparse._SubParsersAction)
     ]
     return _Command(name, text, options, _metavar(plain[0]) if plain else None)
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lossdsl.errors import (
-    LossLimitError,
-    LossNameError,
-    LossTypeError,
-)
+from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
 from lossdsl.frontend.foreign import constant_hint, kind_hint

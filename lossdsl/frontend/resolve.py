@@ -267,9 +267,7 @@ class _Main:
                 scope.check_free(s.Word(span, text), "definition")
                 for item in items:
                     if bound_name(item) is None:
-                        raise LossSyntaxError(
-                            "a definition has index names in brackets", item.span, "`s[i, j] = …`"
-                        )
+                        raise LossSyntaxError("a definition has index names in brackets", item.span, "`s[i, j] = …`")
                 indexed = _not_of_itself(
                     text, lambda: within(resolver, items, scope, lambda bound: self._indexed(resolver, right, bound))
                 )

@@ -92,9 +92,7 @@ class Scope:
         if word.text in self.words and word.text not in WORDS:
             raise LossNameError(f"`{word.text}` is what a place is called", word.span, f"give the {what} another name")
         if word.text in function_names() or word.text in self.words:
-            raise LossNameError(
-                f"`{word.text}` is a name of the language", word.span, f"give the {what} another name"
-            )
+            raise LossNameError(f"`{word.text}` is a name of the language", word.span, f"give the {what} another name")
 
     def axis(self, word: s.Word) -> Axis:
         """The one axis that a word names, along which an index runs. Raises LossNameError or LossTypeError."""

@@ -108,11 +108,7 @@ def _gradients(slope: Array, group: Sequence[Array], dtype: Any) -> list[Callabl
     """What makes the gradients in the arguments of an input from that in the input."""
     if len(group) == 1:
         return [lambda: slope]
-    return [
-        lambda: _dot(slope, group[1].T, dtype),
-        lambda: _dot(group[0].T, slope, dtype),
-        lambda: slope.sum(0),
-    ]
+    return [lambda: _dot(slope, group[1].T, dtype), lambda: _dot(group[0].T, slope, dtype), lambda: slope.sum(0)]
 
 
 def _place_values(chunks: JaxChunks) -> Callable[[Sequence[Array]], tuple[Array, ...]]:

@@ -14,17 +14,7 @@ from dataclasses import dataclass, replace
 from lossdsl.errors import LossTypeError
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH, LAST, SAMPLE, Axis
-from lossdsl.ir.expr import (
-    Along,
-    Expr,
-    Gather,
-    Input,
-    Length,
-    Position,
-    Reduce,
-    Rename,
-    walk,
-)
+from lossdsl.ir.expr import Along, Expr, Gather, Input, Length, Position, Reduce, Rename, walk
 from lossdsl.ir.inputs import ELEMENT, InputSpec
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind

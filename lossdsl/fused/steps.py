@@ -86,11 +86,7 @@ class Steps:
         return [code.value(*inputs, *own) for code, own in zip(self.codes, settings, strict=True)]
 
     def values_and_slopes(
-        self,
-        inputs: Sequence[Any],
-        settings: Sequence[Sequence[Any]],
-        upstream: Sequence[Any],
-        wanted: Sequence[bool],
+        self, inputs: Sequence[Any], settings: Sequence[Sequence[Any]], upstream: Sequence[Any], wanted: Sequence[bool]
     ) -> tuple[list[Any], list[Any]]:
         """The same, and for each input that is wanted the derivative of their sum, each times its `upstream`."""
         values: list[Any] = []

@@ -117,10 +117,7 @@ class Bounds:
 
     def __mul__(self, other: Bounds) -> Bounds:
         ends = [
-            (
-                _times(a, b),
-                (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open),
-            )
+            (_times(a, b), (a_open and b != 0) or (b_open and a != 0) or (a_open and b_open))
             for a, a_open in ((self.low, self.low_open), (self.high, self.high_open))
             for b, b_open in ((other.low, other.low_open), (other.high, other.high_open))
         ]

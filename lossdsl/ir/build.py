@@ -9,23 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from lossdsl.ir.axes import SAMPLE, Axes, Axis, ordered, without_last
-from lossdsl.ir.calls import (
-    ONE,
-    TWO,
-    ZERO,
-    add,
-    call,
-    const,
-    div,
-    exact,
-    is_const,
-    mul,
-    neg,
-    number,
-    power,
-    sub,
-    where,
-)
+from lossdsl.ir.calls import ONE, TWO, ZERO, add, call, const, div, exact, is_const, mul, neg, number, power, sub, where
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Position, Reduce, Rename, Slice, Unslice, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS

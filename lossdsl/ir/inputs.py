@@ -49,10 +49,7 @@ LAYOUTS: dict[str, Axes] = {
 HARMLESS = {"positive": 1.0, "nonneg": 1.0, "prob": 0.5, "simplex": 0.5, "logprob": -1.0, "sign": 1.0, "unit": 0.5}
 """A value of inputs of a kind that stands where nothing is to count; 0 for other kinds."""
 
-_CHANGED = {
-    "shifted": frozenset({"real", "logits"}),
-    "scaled": frozenset({"real", "logits", "positive", "nonneg"}),
-}
+_CHANGED = {"shifted": frozenset({"real", "logits"}), "scaled": frozenset({"real", "logits", "positive", "nonneg"})}
 
 LABELS = ("label", "label last", "row_label", "sample label", "sample label last")
 """Those of them whose inputs hold whole numbers."""

@@ -7,20 +7,7 @@ from typing import NamedTuple
 
 from lossdsl.ir.affine import affine
 from lossdsl.ir.axes import ROWS, Axis, last_of, ordered, slice_bounds
-from lossdsl.ir.expr import (
-    Along,
-    Call,
-    Expr,
-    Gather,
-    Input,
-    Param,
-    Position,
-    Reduce,
-    Rename,
-    Slice,
-    Unslice,
-    walk,
-)
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Param, Position, Reduce, Rename, Slice, Unslice, walk
 
 Place = tuple[str, Axis]
 """An input or parameter by name, and one of its axes."""

@@ -15,20 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossdsl.ir.axes import Axes, Axis, ordered, slice_bounds
-from lossdsl.ir.expr import (
-    Along,
-    Call,
-    Const,
-    Expr,
-    Flag,
-    Gather,
-    Length,
-    Position,
-    Reduce,
-    Rename,
-    Slice,
-    Unslice,
-)
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Length, Position, Reduce, Rename, Slice, Unslice
 from lossdsl.ir.whole import definition
 from lossdsl.oracle.number_systems import Beyond, Numbers
 

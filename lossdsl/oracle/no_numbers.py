@@ -16,11 +16,7 @@ from lossdsl.ir.loss import Loss
 from lossdsl.ir.op import Kind
 
 _INFINITE = (math.inf, -math.inf)
-_ASKED: Mapping[str, tuple[float, ...]] = {
-    "isnan": (math.nan,),
-    "isinf": _INFINITE,
-    "isfinite": (math.nan, *_INFINITE),
-}
+_ASKED: Mapping[str, tuple[float, ...]] = {"isnan": (math.nan,), "isinf": _INFINITE, "isfinite": (math.nan, *_INFINITE)}
 """The operations that ask, with what they ask for."""
 
 

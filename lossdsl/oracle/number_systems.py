@@ -69,7 +69,6 @@ _PLAIN: dict[str, Callable[..., Any]] = {
 """The rows of `ir.ops` that mpmath's numbers have as operators, which raise nothing and stay real: most of all work."""
 
 
-
 class MpNumbers:
     """Real numbers by mpmath, in a context of their own, so that no one else's precision is touched."""
 

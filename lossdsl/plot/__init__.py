@@ -86,9 +86,7 @@ def family(
     given = [LoadedLoss(text, (-1,), {**(fixed or {}), parameter: value}) for value in values]
     names = [f"{parameter} = {number(value)}" for value in values]
     heading = title if title is not None or not given else name(given[0])
-    return draw(
-        given, path, over=over, targets=targets, gradient=gradient, labels=names, title=heading, graded=True
-    )
+    return draw(given, path, over=over, targets=targets, gradient=gradient, labels=names, title=heading, graded=True)
 
 
 def png(loss: LoadedLoss) -> bytes:

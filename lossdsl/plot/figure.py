@@ -120,9 +120,7 @@ def _drawn(
     return found
 
 
-def _targets(
-    view: View, given: Sequence[float] | None, others: Sequence[float] | None
-) -> Sequence[float | None]:
+def _targets(view: View, given: Sequence[float] | None, others: Sequence[float] | None) -> Sequence[float | None]:
     """The targets that a loss is drawn for, given those of the user and those of other losses in the picture."""
     if not view.has_target:
         return [None]

@@ -94,9 +94,7 @@ class OrderedProducts:
         if (slope > 0) == (node.op.name != "min"):
             return max(self._chosen(each, conditions, left - 1) for each in put)
         where = [b.call("ge" if node.op.name != "min" else "le", *pair) for pair in ((one, other), (other, one))]
-        return min(
-            self._chosen(each, [*conditions, there], left - 1) for each, there in zip(put, where, strict=True)
-        )
+        return min(self._chosen(each, [*conditions, there], left - 1) for each, there in zip(put, where, strict=True))
 
     def _plain(self, expr: Expr, conditions: list[Expr]) -> int:
         """The same of a polynomial: from the conditions, or from what is known of its products."""

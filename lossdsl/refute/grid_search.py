@@ -19,18 +19,7 @@ import numpy as np
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ordered
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import (
-    Along,
-    Call,
-    Expr,
-    Gather,
-    Input,
-    Length,
-    Param,
-    Position,
-    Reduce,
-    walk,
-)
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Position, Reduce, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.prediction_view import PredictionView

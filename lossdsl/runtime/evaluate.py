@@ -140,9 +140,7 @@ def _values(spec: LoadedLoss, inputs: list[Any], live: Mapping[str, Any], *, is_
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, Shape]:
     """The lengths by name; None for one that is not known yet, such as a symbol of `torch.compile`'s."""
-    return {
-        name: tuple([n if isinstance(n, int) else None for n in tensor.shape]) for name, tensor in tensors.items()
-    }
+    return {name: tuple([n if isinstance(n, int) else None for n in tensor.shape]) for name, tensor in tensors.items()}
 
 
 @lru_cache(maxsize=512)

@@ -214,17 +214,10 @@ def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
         like = inputs[code.prediction]
-        settings = code.settings(
-            parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device)
-        )
+        settings = code.settings(parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device))
         return carried(code, [*inputs, *settings])
 
     return call
 
 
-_MAKERS: dict[str, Callable[[LoadedLoss, bool], Kernel]] = {
-    "tensorflow": _tensorflow,
-    "jax": _jax,
-    "torch": _torch,
-}
-
+_MAKERS: dict[str, Callable[[LoadedLoss, bool], Kernel]] = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -184,9 +184,7 @@ class _Builder:
             tree = self.printer.reshape(tree, name("shape"))
         return tree
 
-    def gradients(
-        self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]
-    ) -> Function:
+    def gradients(self, function: str, gradients: Sequence[tuple[Argument, tuple[Expr, ...]]]) -> Function:
         self._count_on(gradients)
         before: dict[str, ast.expr] = {}
         results = self._slopes(self.printer.print(), gradients, before)

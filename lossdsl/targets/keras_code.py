@@ -86,8 +86,11 @@ def _carried(*arguments):
 
     return _value(*arguments), gradient
 '''
-HELPERS = special.helpers(special.KERAS) | arguments.HELPERS | {
-    "_norm": '''
+HELPERS = (
+    special.helpers(special.KERAS)
+    | arguments.HELPERS
+    | {
+        "_norm": '''
 def _norm(a, axis=None, keepdims=False):
     """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
     top = ops.stop_gradient(ops.max(ops.abs(a), axis=axis, keepdims=True, initial=0.0))
@@ -95,7 +98,7 @@ def _norm(a, axis=None, keepdims=False):
     found = _root(ops.sum(ops.square(a / top), axis=axis, keepdims=keepdims))
     return ops.reshape(top, ops.shape(found)) * found
 ''',
-    "_masked": '''
+        "_masked": '''
 def _masked(a, mask, harmless):
     """`a` with a harmless number wherever the mask is off."""
     a = ops.convert_to_tensor(a)
@@ -109,19 +112,19 @@ def _masked(a, mask, harmless):
         mask = ops.expand_dims(mask, -1)
     return ops.where(mask, a, ops.cast(harmless, a.dtype))
 ''',
-    "_is_known": '''
+        "_is_known": '''
 def _is_known(*values):
     """Whether all are plain numbers; what a backend computes is not waited for."""
     return all(isinstance(a, numbers.Real) for a in values)
 ''',
-    "_real": '''
+        "_real": '''
 def _real(a):
     """A tensor of floating numbers."""
     a = ops.convert_to_tensor(a)
     is_real = keras.backend.is_float_dtype(keras.backend.standardize_dtype(a.dtype))
     return a if is_real else ops.cast(a, keras.config.floatx())
 ''',
-    "_mean": '''
+        "_mean": '''
 def _mean(a, axis, keepdims=False):
     """The mean, which ops.mean takes in float32 on torch; over an empty batch 0."""
     axes = range(len(a.shape)) if axis is None else axis
@@ -131,7 +134,7 @@ def _mean(a, axis, keepdims=False):
     count = count if axis == -1 else ops.maximum(count, ops.ones_like(count))
     return ops.sum(a, axis=axis, keepdims=keepdims) / count
 ''',
-    "_flat": '''
+        "_flat": '''
 def _flat(a, has_last):
     """`a` with all axes between the first and the last joined; without a last axis, all after the first."""
     shape = ops.shape(a)
@@ -139,7 +142,7 @@ def _flat(a, has_last):
         return ops.reshape(a, (shape[0], math.prod(shape[1:-1]), shape[-1]))
     return ops.reshape(a, (shape[0], math.prod(shape[1:])))
 ''',
-    "_take_along": '''
+        "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
     axis = axis % len(a.shape)
@@ -152,7 +155,7 @@ def _take_along(a, index, axis):
     )
     return ops.squeeze(ops.take_along_axis(a, index, axis=axis), axis)
 ''',
-    "_unslice": '''
+        "_unslice": '''
 def _unslice(a, axis, count, start):
     """`a` from `start` on along an axis of a length, and 0 elsewhere."""
     first = ops.shape(ops.arange(count)[:start])[0]
@@ -160,7 +163,7 @@ def _unslice(a, axis, count, start):
     widths[axis] = first, count - first - ops.shape(a)[axis]
     return ops.pad(a, widths)
 ''',
-    "_along": '''
+        "_along": '''
 def _along(function, tensors, first, count):
     """Applies a function to the last axis, after `count` axes from `first` on have been joined and put there."""
     rank = max(len(a.shape) for a in tensors)
@@ -178,7 +181,8 @@ def _along(function, tensors, first, count):
     ]
     return ops.reshape(ops.moveaxis(function(*moved), -1, first), shape)
 ''',
-}
+    }
+)
 
 ATTRIBUTES = frozenset({"call", "dtype", "from_config", "get_config", "keras", "name", "ops", "reduction", "self"})
 """What a loss of Keras's has already, so that no parameter of a loss can be called so in one."""
@@ -197,13 +201,7 @@ def _masked_targets(loss: Loss) -> str:
 
 
 def class_text(
-    *,
-    loss: Loss,
-    function: str,
-    name: str,
-    title: str,
-    signature: Callable[..., list[str]],
-    parameters: Sequence[str],
+    *, loss: Loss, function: str, name: str, title: str, signature: Callable[..., list[str]], parameters: Sequence[str]
 ) -> str:
     """A loss of Keras's around the function of a loss; it can be saved, and knows of masks and weights."""
     prediction = loss.prediction
@@ -217,10 +215,10 @@ def class_text(
     config = "".join(f'\n            "{one}": self.{one},' for one in parameters)
     batch = ""
     if prediction.is_full:
-        batch = f'''
+        batch = f"""
         y_pred = ops.convert_to_tensor(y_pred)
         if len(y_pred.shape) == {1 + len(loss.places)}:
-            y_pred = y_pred[..., None]'''
+            y_pred = y_pred[..., None]"""
     shape, places = _values_over(loss)
     masked = _masked_targets(loss)
     values = "\n".join(source_layout.signature(f"return {function}", call, "", 8))
@@ -272,15 +270,15 @@ def _values_over(loss: Loss) -> tuple[str, str]:
     if loss.result.axes >= loss.sample_axes - {BATCH}:
         return (f"{shape}[:-1]" if LAST in loss.prediction.over else shape), ""
     if not loss.places:
-        some = '''
+        some = """
             while len(mask.shape) > 1:
-                mask = ops.any(mask, axis=-1)'''
+                mask = ops.any(mask, axis=-1)"""
         return f"{shape}[:1]", some
     gone = tuple(at for at, axis in enumerate(loss.places, 1) if axis not in loss.result.axes)
-    some = f'''
+    some = f"""
             while len(mask.shape) < {1 + len(loss.places)}:
                 mask = ops.expand_dims(mask, -1)
-            mask = ops.any(mask, axis={gone})'''
+            mask = ops.any(mask, axis={gone})"""
     return arguments.place_lengths(loss, shape, frozenset({BATCH})), some
 
 

@@ -150,9 +150,7 @@ def _apart(node: Expr, last: Axis) -> tuple[Expr, Expr] | None:
     return None
 
 
-def _reweighted(
-    found: tuple[Expr, Expr] | None, make: Callable[[Expr], Expr]
-) -> tuple[Expr, Expr] | None:
+def _reweighted(found: tuple[Expr, Expr] | None, make: Callable[[Expr], Expr]) -> tuple[Expr, Expr] | None:
     return None if found is None else (make(found[0]), found[1])
 
 

@@ -147,8 +147,12 @@ def _carried(*arguments):
     compiling = torch.compiler.is_compiling()
     return (_Function if compiling else _ForwardToo).apply(*arguments)
 '''
-HELPERS = special.helpers(special.TORCH) | arguments.HELPERS | pairs_torch.HELPERS | {
-    "_norm": '''
+HELPERS = (
+    special.helpers(special.TORCH)
+    | arguments.HELPERS
+    | pairs_torch.HELPERS
+    | {
+        "_norm": '''
 def _norm(a, dim=None, keepdim=False):
     """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
     if not a.numel():
@@ -158,18 +162,18 @@ def _norm(a, dim=None, keepdim=False):
     found = _root(torch.sum(torch.square(a / top), dim=dim, keepdim=keepdim))
     return top.reshape(found.shape) * found
 ''',
-    "_is_known": '''
+        "_is_known": '''
 def _is_known(*numbers):
     """Whether all are plain numbers; a tensor is not waited for."""
     return not any(isinstance(a, torch.Tensor) for a in numbers)
 ''',
-    "_real": '''
+        "_real": '''
 def _real(a):
     """A tensor of floating numbers."""
     a = torch.as_tensor(a)
     return a if a.is_floating_point() else a.to(torch.get_default_dtype())
 ''',
-    "_in_blocks": '''
+        "_in_blocks": '''
 def _in_blocks(function, combined, joined, lengths, *tensors):
     """A reduction of what is large together, a few rows at a time: their results combined, or joined along an axis."""
     size, (first, axis) = math.prod(lengths), tensors[0]
@@ -191,22 +195,22 @@ def _in_blocks(function, combined, joined, lengths, *tensors):
         found.narrow(joined, start, part.shape[joined]).copy_(part)
     return found
 ''',
-    "_mean": '''
+        "_mean": '''
 def _mean(a, axis):
     """torch.mean; 0 over nothing, as in an empty batch."""
     return torch.mean(a, dim=axis) if a.numel() else torch.sum(a, dim=axis)
 ''',
-    "_extreme": '''
+        "_extreme": '''
 def _extreme(function, a, axis, nothing):
     """torch.amax or torch.amin; `nothing` over nothing, as in an empty batch."""
     return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis) + nothing
 ''',
-    "_position": '''
+        "_position": '''
 def _position(function, a, axis):
     """torch.argmax or torch.argmin; 0 over nothing."""
     return function(a, dim=axis) if a.numel() else torch.sum(a, dim=axis).long()
 ''',
-    "_put": '''
+        "_put": '''
 def _put(a, index, value):
     """`a` with another value at a position of the last axis, if it has such a position."""
     if not a.shape[-1]:
@@ -215,14 +219,14 @@ def _put(a, index, value):
     value = torch.where(index == inside, value, torch.gather(a, -1, inside))
     return torch.scatter(a, -1, inside, value)
 ''',
-    "_put_among_zeros": '''
+        "_put_among_zeros": '''
 def _put_among_zeros(count, index, value):
     """A value at a position of the last axis, if it is inside, and 0 elsewhere."""
     rows = torch.broadcast_shapes(index.shape, value.shape)[:-1]
     zeros = torch.zeros((*rows, count), dtype=value.dtype, device=value.device)
     return _put(zeros, index.expand(*rows, 1), value)
 ''',
-    "_take_along": '''
+        "_take_along": '''
 def _take_along(a, index, axis):
     """The elements of `a` at positions of an axis, held inside its range; all other dimensions broadcast."""
     axis = axis % a.ndim
@@ -237,19 +241,20 @@ def _take_along(a, index, axis):
     index = index.expand(*shape[:axis], 1, *shape[axis:])
     return torch.squeeze(torch.take_along_dim(a, index, dim=axis), axis)
 ''',
-    "_unslice": '''
+        "_unslice": '''
 def _unslice(a, axis, count, start):
     """`a` from `start` on along an axis of a length, and 0 elsewhere."""
     first = len(range(count)[:start])
     widths = [0, 0] * (-axis - 1) + [first, count - first - a.shape[axis]]
     return torch.nn.functional.pad(a, widths)
 ''',
-    "_dft": '''
+        "_dft": '''
 def _dft(a):
     """The discrete Fourier transform along the last axis, of 16-bit numbers in 32."""
     return torch.fft.fft(a if a.dtype == torch.float64 else a.float(), dim=-1)
 ''',
-}
+    }
+)
 
 ATTRIBUTES = frozenset(
     re.findall(
@@ -270,23 +275,17 @@ ATTRIBUTES = frozenset(
 
 
 def class_text(
-    *,
-    loss: Loss,
-    function: str,
-    name: str,
-    title: str,
-    signature: Callable[..., list[str]],
-    parameters: Sequence[str],
+    *, loss: Loss, function: str, name: str, title: str, signature: Callable[..., list[str]], parameters: Sequence[str]
 ) -> str:
     """A module of torch's around the function of a loss."""
     target = ["target", "*others"][: len(loss.inputs) - 1]
     given = [*target[:1], "input", *target[1:], *(f"self.{one}" for one in parameters)]
     batch = ""
     if loss.prediction.is_full:
-        batch = f'''
+        batch = f"""
         input = torch.as_tensor(input)
         if input.ndim == {1 + len(loss.places)}:
-            input = input[..., None]'''
+            input = input[..., None]"""
     head = source_layout.signature("def __init__", ["self", *signature('reduction="mean"')], ":", 4)
     assigned = "".join(f"\n        self.{one} = {one}" for one in parameters)
     values = "\n".join(source_layout.signature(f"values = {function}", given, "", 8))

@@ -40,10 +40,7 @@ def _is_open(node: Expr) -> TypeGuard[Call]:
 
 
 def _inside(
-    piece: Expr,
-    condition: Expr,
-    choices: Mapping[tuple[Expr, Expr], Call],
-    chosen: dict[tuple[Expr, Expr], Expr],
+    piece: Expr, condition: Expr, choices: Mapping[tuple[Expr, Expr], Call], chosen: dict[tuple[Expr, Expr], Expr]
 ) -> Expr:
     """A piece with those parts of it as choices of which there is one by the condition; not the piece as a whole.
 

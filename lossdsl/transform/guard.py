@@ -36,9 +36,7 @@ def guarded(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
             left -= sum(len(region(piece)) for piece in (first, second) if unsafe[piece])
             both = _in_both(first, second, unsafe) | _compared(new, unsafe)
             new = b.where(
-                condition,
-                _safe(first, condition, unsafe, both),
-                _safe(second, b.call("not", condition), unsafe, both),
+                condition, _safe(first, condition, unsafe, both), _safe(second, b.call("not", condition), unsafe, both)
             )
         done[node] = new
     return tuple(done[root] for root in roots)

@@ -12,21 +12,7 @@ from dataclasses import replace
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, NONE, Axes
-from lossdsl.ir.expr import (
-    Along,
-    Call,
-    Const,
-    Expr,
-    Flag,
-    Gather,
-    Input,
-    Length,
-    Param,
-    Position,
-    Reduce,
-    Rename,
-    walk,
-)
+from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Rename, walk
 from lossdsl.ir.inputs import ELEMENT
 from lossdsl.ir.loss import Loss
 
