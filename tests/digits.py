@@ -191,6 +191,15 @@ WRITTEN = (
     ("nu = abs(x[0])\nlgamma(nu/2) - lgamma((nu + 1)/2)", 0, (1e-6, 0.0, 0.0)),
     ("lgamma(abs(x[0])) - lgamma(abs(x[0]) + 0.5)", 0, (1e-6, 0.0, 0.0)),
     ("p = softmax(x)\nlog(p[0] + p[1]*0.5)", 0, (17.0, 0.0, 0.5)),
+    ("F = cumsum(softmax(x))\n-log(F[2] - F[0])", 0, (200.0, -150.0, 3.0)),
+    ("F = cumsum(softmax(x))\n-log(where(t > 0, F[t] - F[t - 1], F[0]))", 1, (-110.0, -120.0, 1.0)),
+    ("h = sigmoid(x)\nS = exp(cumsum(log(1 - h)))\n-sum(log(1 - S))", 0, (-110.0, -105.0, -120.0)),
+    ("s = sort(softmax(x))\nlog(s[2]/s[0])", 0, (-110.0, 0.0, 200.0)),
+    ("s = -sort(-softmax(x))\n-log(s[1]) - log(1 - s[0])", 0, (30.0, -150.0, 3.0)),
+    ("c = cumsum(sort(softmax(x)))\n-log(1 - c[1])", 0, (200.0, -150.0, 3.0)),
+    ("p = normalize(exp(x))\n-log(p[t])", 0, (-110.0, 200.0, 3.0)),
+    ("p = normalize(exp(x))\np[1]", 0, (-110.0, 199.0, 200.0)),
+    ("p = softmax(x)\nw = (1 - p)/sum(1 - p)\n-log(1 - w[t])", 0, (30.0, 0.0, -3.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

@@ -13,6 +13,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
+from lossdsl.ir.op import Aggregate
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.log_domain import LogDomain
@@ -71,8 +72,9 @@ def _rest_of(whole: Fraction, sign: int, term: Expr, domain: LogDomain) -> Expr 
     """`c - c*F` of a number c and a term of the other sign; None if they do not belong together."""
     for size, share in (_with_coefficient(term), (Fraction(1), term)):
         if abs(size) == abs(whole):
-            rest = one_minus(share if sign * size * whole < 0 else b.neg(share), domain)
-            return None if rest is None else b.mul(b.const(whole), rest)
+            part = share if sign * size * whole < 0 else b.neg(share)
+            rest = one_minus(part, domain)
+            return None if rest is None else b.mul(b.const(whole), _unless_large(part, rest, domain))
     return None
 
 
@@ -134,6 +136,9 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             return along("softmax", a, over)
         case Along(op) if op.name == "cumsum":
             return rest_of_running(share, domain.known)
+        case Along(op, (arg, key), over) if op.name == "sort":
+            inner = one_minus(arg, domain)
+            return None if inner is None or not over <= inner.axes else share.rebuilt((inner, key))
         case Reduce(op, arg, over) if op.name == "prod" and domain.known[arg].is_nonnegative:
             return b.neg(b.call("expm1", reduce("sum", domain.log_of(arg), over)))
         case Reduce(op, Call() as arg, over) if op.name == "sum":
@@ -203,12 +208,11 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return None if log is None else b.neg(b.call("expm1", b.mul(NEAR, log)))
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
-        case "neg", (Gather() | Rename() | Slice() as inner,):
-            whole = one_minus(b.neg(inner.arg), domain)
+        case "neg", (Gather() | Rename() | Slice() | Along(Aggregate("sort")) as inner,):
+            whole = one_minus(b.neg(inner.children[0]), domain)
             return None if whole is None else inner.rebuilt((whole, *inner.children[1:]))
         case "div", (above, below):
-            rest = _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
-            return None if rest is None else _unless_large(below, rest, share, domain)
+            return _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
         case (("add" | "sub"), _):
             return of_mixture(share, domain)
         case "where", (condition, *pieces):
@@ -281,8 +285,11 @@ def _of_reciprocal(below: Expr, domain: LogDomain) -> Expr | None:
     return None if rest is None else b.neg(b.div(rest, below))
 
 
-def _unless_large(below: Expr, rest: Expr, share: Expr, domain: LogDomain) -> Expr:
-    """The complement of a quotient; by the subtraction where the divisor may be infinite, for then so is more."""
+def _unless_large(share: Expr, rest: Expr, domain: LogDomain) -> Expr:
+    """A complement; of a quotient by the subtraction where the divisor may be infinite, for then so is more."""
+    if name_of(share) != "div":
+        return rest
+    below = share.children[1]
     if domain.known[below].high < MOST or not domain.is_made_of_exponentials(below):
         return rest
     return b.where(b.call("lt", below, b.const(MOST)), rest, b.sub(b.ONE, share))

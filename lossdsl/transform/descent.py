@@ -18,11 +18,12 @@ from lossdsl.transform.factors import positive
 from lossdsl.transform.gammas import log_binomial
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import without_shift
+from lossdsl.transform.lower import largest
 from lossdsl.transform.norms import root
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.quotients import log_of_quotient_near_one, quotient
-from lossdsl.transform.running import rest_of_total
-from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, condition_of
+from lossdsl.transform.running import between, rest_of_total
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, condition_of, unshifted
 from lossdsl.transform.sums import FEW, Terms, summands, summed, union
 
 Rule = Callable[[LogDomain, Call], Expr | None]
@@ -36,18 +37,32 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     def change(node: Expr) -> Expr:
         if isinstance(node, Reduce):
             return _of_whole(domain, node)
+        if isinstance(node, Along):
+            return _direction(node) or node
         if not isinstance(node, Call):
             return node
         rule = _RULES.get(node.op.name)
         found = None if rule is None else rule(domain, node)
+        if isinstance(found, Along):
+            found = _direction(found) or found
         return node if found is None or found.axes != node.axes else found  # of x - x, the axes would be lost
 
     def apart(node: Expr) -> Expr:  # first, for exponentials among factors become one, and logarithms choices
         if not isinstance(node, Call) or node.op.name not in ("add", "sub"):
             return node
-        return _union(domain, node) or _unmoved(domain, node) or log_binomial(node) or rest_of_total(node) or node
+        forms = (_union(domain, node), _unmoved(domain, node), log_binomial(node), rest_of_total(node), between(node))
+        return next((form for form in forms if form is not None), node)
 
     return b.mapped(b.mapped(roots, apart), change)
+
+
+def _direction(node: Along) -> Expr | None:
+    """`normalize(exp(x))` with the largest exponential as 1, for all of them may overflow or vanish."""
+    match node:
+        case Along(op, (Call(inner, (power,)),), over) if (op.name, inner.name) == ("normalize", "exp"):
+            if over <= power.axes and unshifted(power, over)[1] is None:
+                return along("normalize", b.call("exp", b.sub(power, largest(power, over))), over)
+    return None
 
 
 def _of_whole(domain: LogDomain, node: Expr) -> Expr:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce, Rename
+from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, name_of, subtraction
@@ -202,6 +203,8 @@ def _away_by_name(domain: LogDomain, power: Expr) -> Expr | None:
             return None if away is None else reduce("logsumexp", b.spread(away, over), over)
         case Along(op, (a,), over) if op.name in _RESTS:
             return b.sub(along(_RESTS[op.name], a, over), b.mul(NEAR, power))
+        case Along(op, (arg,), over, reverse) if op.name == "cumsum" and (away := _away(domain, arg)) is not None:
+            return Along(AGGREGATES["logcumsumexp"], (away,), over, reverse)
         case Gather(arg, axis, index) if (away := _away(domain, arg)) is not None:
             return Gather(away, axis, index)
         case Rename(arg, old, new) if (away := _away(domain, arg)) is not None:

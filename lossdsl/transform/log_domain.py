@@ -126,6 +126,10 @@ class LogDomain:
                 return Scaled(b.ONE, along(_LOG_OF_WHOLE[op.name], arg, over))
             case Along(op, (arg,), over) if op.name == "cumsum":
                 return self._running(expr, arg)
+            case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
+                return self._sorted(expr, arg, key)
+            case Along(op, (arg,), over) if op.name == "normalize" and self.is_positive(arg):
+                return self.scale(b.div(arg, reduce("norm", arg, over)))
             case Gather() if (total := prefix(expr)) is not None:
                 found = self.scale(total)
                 return Scaled(expr) if found.is_plain and found.better is None else found
@@ -140,6 +144,15 @@ class LogDomain:
                 pure = None if inner.is_plain else self.pure(inner.by_logarithm)
                 return Scaled(expr) if pure is None else Scaled(b.ONE, log_of_padded(expr, pure))
         return Scaled(expr)
+
+    def _sorted(self, expr: Along, arg: Expr, key: Expr) -> Scaled:
+        """By the logarithm as the key, if it is that of the elements themselves, which may all have vanished."""
+        inner = self.scale(arg).by_logarithm
+        if inner.is_plain or not inner.factor.is_static:
+            return Scaled(expr)
+        if key is arg:
+            key = inner.power if self.is_positive(inner.factor) else b.neg(inner.power)
+        return Scaled(inner.factor, Along(expr.op, (b.spread(inner.power, expr.over), key), expr.over))
 
     def _running(self, expr: Along, arg: Expr) -> Scaled:
         inner = self.scale(arg)

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
-from lossdsl.ir.expr import Along, Call, Expr, Position, Reduce, Unslice
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Reduce, Unslice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.lower import largest
-from lossdsl.transform.scaled import NOTHING
+from lossdsl.transform.scaled import NOTHING, prefix
 from lossdsl.transform.shares import is_whole
 from lossdsl.transform.sums import FEW, summands, summed
 
@@ -21,6 +21,34 @@ from lossdsl.transform.sums import FEW, summands, summed
 def rest_of_running(total: Along, known: Ranges) -> Expr | None:
     """1 less a running sum of shares that come to 1: the sum of those after it."""
     return _after(total) if is_whole(total.args[0], total.over, known.units) else None
+
+
+def between(node: Call) -> Expr | None:
+    """The difference of two elements of a running sum as the sum of what is between them."""
+    terms = summands(node, FEW)
+    for place, (sign, one) in enumerate(terms):
+        for other, (its_sign, two) in enumerate(terms[:place]):
+            if its_sign == sign or not (isinstance(one, Gather) and isinstance(two, Gather)) or one.arg is not two.arg:
+                continue
+            found = _from_to(one, two)
+            if found is not None:
+                return summed([(sign, found), *(rest for at, rest in enumerate(terms) if at not in (place, other))])
+    return None
+
+
+def _from_to(one: Gather, other: Gather) -> Expr | None:
+    """An element of a running sum less another."""
+    first, second = prefix(one), prefix(other)
+    match first, second:
+        case Reduce(_, Call(_, (to_one, arg, _)), over), Reduce(_, Call(_, (to_other, _, _))) if one.axis == other.axis:
+            more, fewer = (b.call("and", a, b.call("not", c)) for a, c in ((to_one, to_other), (to_other, to_one)))
+            here, there = b.exact(one.index), b.exact(other.index)
+            if here is None or there is None or not isinstance(one.arg, Along):
+                return b.total(b.where(more, arg, b.where(fewer, b.neg(arg), b.ZERO)), over)
+            if (here > there) != one.arg.reverse:  # as numbers tell
+                return b.total(b.where(more, arg, b.ZERO), over)
+            return b.neg(b.total(b.where(fewer, arg, b.ZERO), over))
+    return None
 
 
 def rest_of_total(node: Call) -> Expr | None:
