@@ -200,7 +200,9 @@ class Trial:
         still = self._still(move)
         if self.loss.result in still:
             return self.m.mpf(0)
-        ahead, behind = (self._moved(still, move, sign * step) for sign in (1, -1))
+        (ahead, after), (behind, before) = (self._moved(still, move, sign * step) for sign in (1, -1))
+        if self._is_single(before, after):
+            return None
         forward, backward = (ahead - self.total) / step, (self.total - behind) / step
         if not (self.m.isfinite(forward) and self.m.isfinite(backward)):
             return None
@@ -223,11 +225,23 @@ class Trial:
                 moved.add(node)
         return {**self.given, **still}
 
-    def _moved(self, still: Mapping[Expr, Array], move: Mapping[Expr, Array], step: Any) -> Any:
+    def _is_single(self, before: Mapping[Expr, Array], after: Mapping[Expr, Array]) -> bool:
+        """Whether a condition is another here than on both sides, as `x == 0`: its piece has a slope of its own."""
+        return any(
+            bool(np.any((self._done[node] != before[node]) & (self._done[node] != after[node])))
+            for node in walk(self.loss.result)
+            if isinstance(node, Call) and node.kind is Kind.BOOL
+        )
+
+    def _moved(
+        self, still: Mapping[Expr, Array], move: Mapping[Expr, Array], step: Any
+    ) -> tuple[Any, Mapping[Expr, Array]]:
+        """The sum of all values at a point nearby, and the values of all parts there."""
         given = dict(still)
         for node, along in move.items():
             given[node] = self.given[node] + step * along
-        return _sum(evaluate([self.loss.result], given, self.m, self.point.sizes)[self.loss.result])
+        done = evaluate([self.loss.result], given, self.m, self.point.sizes)
+        return _sum(done[self.loss.result]), done
 
 
 def _sum(values: Array) -> Any:
