@@ -88,9 +88,11 @@ def test_inputs_are_of_every_kind_and_those_of_the_grammar_often_mean_something(
         ("checked", "loss f(t: positive)\nt[1:]^(sort(t[1]) - 1)"),
         ("checked", "loss f(t: positive, x)\nt[1:]*softmax(t[1])"),
         ("checked", "loss f(t: count, x)\n(t*x)^t"),
+        ("checked", "loss f(t, x)\n" + "exp(-" * 30 + "(x - t)^2" + ")" * 30),
+        ("checked", "loss f(x: logits)\np = softmax(x)\nstop(mean(p == max(p)))*mean(p)"),
         ("checked", "loss f(t: binary, x: prob)\nwhere(t >= t/3 and not t > t/3, 3*t, 0) + (t - x)^2"),
     ],
-    ids=["a long chain", "a long product", "a tanh of much", "positions of a slice", "of another", "an exponent of 0", "one point"],
+    ids=["chain", "product", "tanh of much", "positions of a slice", "of another", "exponent of 0", "tower", "stop", "one point"],
 )
 def test_what_was_found_once_stays_mended(kind, text):
     assert fuzz.problem((kind, text)) == ""

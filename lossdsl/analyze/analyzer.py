@@ -18,6 +18,7 @@ from lossdsl.pipeline import Program
 from lossdsl.prove.assumptions import slope
 from lossdsl.prove.boundedness import is_gentle
 from lossdsl.prove.claims import CLAIMS, MAX_PROOF, Proof, TargetCase
+from lossdsl.prove.rational_field import TooLarge
 from lossdsl.prove.silent_labels import silent_labels
 from lossdsl.refute import counterexamples, domain_errors, tensor_search
 from lossdsl.refute.agreement import (
@@ -320,7 +321,7 @@ class Analyzer:
 
     def _proved(self, ways: Sequence[Proof], cases: Sequence[TargetCase] | None = None) -> Verdict | None:
         """A proof, if each case has one by one of some ways."""
-        found = [next(filter(None, (way(case) for way in ways)), "") for case in cases or self.cases]
+        found = [next(filter(None, (_tried(way, case) for way in ways)), "") for case in cases or self.cases]
         return Verdict("proved", " and ".join(dict.fromkeys(found))) if all(found) else None
 
     def _refuted(self, name: str, *, far: bool) -> Verdict:
@@ -343,6 +344,14 @@ class Analyzer:
             if found is not None:
                 return found
         return None
+
+
+def _tried(way: Proof, case: TargetCase) -> str:
+    """A proof by one way; none where that meets a polynomial that is too large."""
+    try:
+        return way(case)
+    except TooLarge:
+        return ""
 
 
 _OTHERS: dict[str, Callable[[Analyzer], Verdict]] = {

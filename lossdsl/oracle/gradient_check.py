@@ -230,7 +230,7 @@ class Trial:
         return any(
             bool(np.any((self._done[node] != before[node]) & (self._done[node] != after[node])))
             for node in walk(self.loss.result)
-            if isinstance(node, Call) and node.kind is Kind.BOOL
+            if isinstance(node, Call) and node.kind is Kind.BOOL and node in before and node in after
         )
 
     def _moved(

@@ -144,7 +144,10 @@ class TargetCase:
         """Whether each piece is proved to fall towards the target, which is itself an admissible prediction."""
         if self.pieces is None or self.error is None:
             return False
-        return self.pieces.falls_towards(self.forms.of(self.error).top)
+        try:
+            return self.pieces.falls_towards(self.forms.of(self.error).top)
+        except TooLarge:
+            return False
 
     @cached_property
     def on_target(self) -> Expr | None:
