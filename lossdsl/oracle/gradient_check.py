@@ -57,8 +57,12 @@ def judge(
         count = max(1, count * MAX_NODES // size)
     every = (Trial(loss, point) for point in points(loss, known, 4 * count + 8 * is_large, asks=True))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
-    found: list[tuple[InputSpec | None, Verdict]] = [(None, _value_verdict(value, trials))]
     finer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials[:2]])
+    surer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials])
+    at_first = _value_verdict(value, trials)
+    found: list[tuple[InputSpec | None, Verdict]] = [
+        (None, _value_verdict(value, surer()) if at_first.how == "refuted" else at_first)
+    ]
     proves = cache(lambda: _prover(loss, known)) if prove and not is_large else None
     flat = _without_slope(loss)
     for spec, exprs in gradients.items():
@@ -67,6 +71,8 @@ def judge(
             found.append((spec, Verdict("open", detail=f"`{function}` has no slope in it")))
             continue
         verdict = _slope_verdict(spec, exprs, trials, finer)
+        if verdict.how == "refuted":  # not by digits that are lost beside numbers such as 1e300
+            verdict = _quotient_verdict(spec, exprs, surer())
         is_proved = proves is not None and verdict.how in ("tested", "open") and proves()(spec, exprs)
         found.append((spec, Verdict("proved") if is_proved else verdict))
     return found
