@@ -128,7 +128,8 @@ def _way(item: Item, entries: dict[str, Entry]) -> str:
         raise LossConfigError("this describes no loss", item.span, _no_loss_hint(entries))
     if len(ways) > 1:
         first, second = ways[:2]
-        raise LossConfigError(f"`{first}` and `{second}` each describe a loss", entries[second].key, "keep one of them")
+        hint = "keep one of them; a sum of both is a list, as in `[huber, {mse: {}, weight: 0.5}]`"
+        raise LossConfigError(f"`{first}` and `{second}` each describe a loss", entries[second].key, hint)
     return ways[0]
 
 
@@ -138,6 +139,9 @@ def _hint(key: str, entries: Mapping[str, Entry]) -> str | None:
         return "a comma inside `{…}` ends the formula: put it in quotes"
     if (hint := habit(key)) is not None:
         return hint
+    called = entries["name"].item.value if "name" in entries else None
+    if isinstance(called, str) and catalog.full_name(called) is not None:
+        return f"a loss is a key of its own, by its name: `{called}: {{{key}: …}}`"
     way = next((each for each in entries if catalog.full_name(each) is not None), None)
     if way is not None and key in _parameters_of(way):
         return f"a parameter stands under the name of its loss: `{way}: {{{key}: …}}`"

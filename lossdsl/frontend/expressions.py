@@ -225,7 +225,7 @@ class Resolver:
         """The error for a call of what is no function."""
         name = node.function.text
         if name in CONSTANTS:
-            hint = f"a product is written `{name}*(…)`"
+            hint = f"a product is written `{name}*(…)`" if node.args else f"leave out the brackets: `{name}`"
             return LossTypeError(f"`{name}` is a number, not a function", node.function.span, hint)
         near = function_hint(name, [*scope.names, *scope.losses, *self.losses(), *function_names()])
         if _begins_a_text(node):

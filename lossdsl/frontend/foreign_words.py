@@ -109,7 +109,7 @@ FUNCTIONS = (
     ForeignWord("fmod remainder floormod floor_mod", "mod(a, b)"),
     ForeignWord("floor_divide floordiv", "floor(a/b)"),
     ForeignWord("heaviside step unit_step", "where(a > 0, 1, 0)"),
-    ForeignWord("indicator iverson ind kronecker kronecker_delta", "where(condition, 1, 0)"),
+    ForeignWord("indicator iverson ind I Ind 𝟙 kronecker kronecker_delta", "where(condition, 1, 0)"),
     # two and more numbers
     ForeignWord("maximum fmax elementwise_max", "max(a, b)"),
     ForeignWord("minimum fmin elementwise_min", "min(a, b)"),
@@ -195,7 +195,7 @@ FUNCTIONS = (
     ForeignWord("zeros zeros_like", "0"),
     ForeignWord("ones ones_like", "1"),
     ForeignWord("full full_like fill", "", "write the number itself: it is spread over the axes"),
-    ForeignWord("cast astype float float32 float64 to_float int int32 to convert_to_tensor constant tensor array asarray as_tensor "
+    ForeignWord("cast astype float float32 float64 to_float int int32 bool str complex to convert_to_tensor constant tensor array asarray as_tensor "
         "Variable", "", _DTYPES),
     ForeignWord("uniform normal randn rand random random_normal random_uniform sample bernoulli dropout shuffle", "", _RANDOM),
     ForeignWord("print assert check_numerics Assert debug", "", "remove it: `require` and `example` lines say what must hold"),
@@ -241,6 +241,8 @@ CONSTANTS = (
     ForeignWord("nan NaN NAN NA", "", "nan cannot be written: `isnan(a)` asks for it"),
     ForeignWord("otherwise default", "", "the last piece of `cases` begins with `else`"),
     ForeignWord("E 𝔼", "mean(a)"),
+    ForeignWord("Var", "var(a)"),
+    ForeignWord("Cov", "mean((a - mean(a))*(b - mean(b)))"),
     ForeignWord("True TRUE yes", "true"),
     ForeignWord("False FALSE no", "false"),
     ForeignWord("None null nil NULL undefined", "0", "a choice without a value is written with the value that it has then"),

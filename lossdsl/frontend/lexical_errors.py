@@ -164,6 +164,8 @@ def _dotted(source: Source, at: int) -> LossSyntaxError:
     hint = _without_module(module, word)
     if hint is None and source.text[end:].strip() == "" and start == len(source.text) - len(source.text.lstrip()):
         hint = "if this names a file: the name of a loss ends in `.loss`; any other is given as a `pathlib.Path`"
+    elif hint is None:
+        hint = f"leave it out: `{module}` is a number here, and no object of Python's" if module else None
     return LossSyntaxError("a name has no parts after a dot", Span(source, start, end), hint)
 
 
@@ -204,6 +206,7 @@ def explain_word(source: Source, start: int, end: int) -> LossSyntaxError:
             "else": "a choice is written `where(condition, a, b)` or `cases(c: a, else: b)`",
             "for": "a sum over an index is written `sum[j](x[j])`",
             "loss": "a loss has a name of its own, one word: `loss my_loss(t, x)`",
+            "self": "leave it out: a loss has inputs only, and `self` is the position at hand, in brackets",
             "in": "it stands in square brackets, as in `sum[j in batch](x[j])`",
         }.get(word, f"`{word}` is a word of the language: give what it names another name" if word in _LINES else None)
         return LossSyntaxError(f"the word `{word}` cannot stand here", Span(source, start, end), hint)

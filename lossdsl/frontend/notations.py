@@ -60,6 +60,22 @@ NOTATIONS = (
         "a kind stands behind its name, as in `{of}: int = 1`; a real number needs none",
     ),
     Notation(rf"^loss .*;.*\b(?P<of>{_NAME})\s*:\s*", r"(?P<value>[-.\d]+)", "a default follows `=`: `{of} = {value}`"),
+    Notation(
+        rf"^loss {_NAME}\([^;)]*\b(?:float|int|double|Tensor|tensor|array)\s+",
+        rf"(?P<of>{_NAME})",
+        "a kind stands behind its name, as in `{of}: label`; a real number needs none",
+    ),
+    Notation(
+        rf"^loss {_NAME}\([^;)]*\b(?P<of>{_NAME})\s*",
+        r"[<>]=?|in\b",
+        "which values an input takes, a word behind it says, as in `{of}: nonneg` or `{of}: prob`",
+    ),
+    Notation(
+        rf"^require .*\b(?P<of>{_NAME})\s+",
+        r"in\b",
+        "an interval is written `0 < {of} < 1`, a choice of numbers `{of} == 1 or {of} == 2`",
+    ),
+    Notation(r"^\s*", r"%", "a comment begins with `#`"),
     Notation(rf"^loss {_NAME}\([^;)]*{_NAME}\s+", _NAME, "inputs are separated by commas, as in `loss name(t, x)`"),
     Notation(
         rf"^loss {_NAME}\([^)]*;[^)]*[\w.\]]\s+",

@@ -73,12 +73,14 @@ def subscript(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
     return _moved(_folded(target, moves), moves)
 
 
+_BY_NAMES = "an element of it is `x[0]`, a slice `x[1:]`; other axes have names, as in `x[a in batch]`, without `:`"
+
+
 def _check_once(node: s.Subscript, moves: list[_Move]) -> None:
     """Raises for brackets as in `x[:, 0]`: where numpy has positions, axes have names here."""
     slices = sum(isinstance(item, s.Range) for item in node.items)
     if slices > 1 or (slices and any(move.axis.is_last for move in moves)):
-        hint = "an element of it is `x[0]`, a slice `x[1:]`; other axes have names, as in `x[a in batch]`, without `:`"
-        raise LossTypeError("two things in these brackets read along the last axis", node.span, hint)
+        raise LossTypeError("two things in these brackets read along the last axis", node.span, _BY_NAMES)
 
 
 def _position(node: s.Subscript, scope: Scope, resolver: Resolving) -> Expr:
@@ -120,6 +122,8 @@ def _move(
         return _to(Index(axis, 0, axis, target), value, item, resolver)
     axis_ = ROWS if ROWS in free else last_of(frozenset(free))
     if axis_ is None:
+        if any(isinstance(other, s.At) and other is not item for other in node.items):
+            raise LossTypeError("two things in these brackets read along the last axis", node.span, _BY_NAMES)
         have = names(free) if free else "none"
         message = f"`{node.target.span.text}` has no elements to choose from"
         raise LossTypeError(message, node.span, f"its axes are {have}; a row of the batch is `x[a in batch]`")

@@ -97,8 +97,8 @@ def _equals_hint(text: str, at: int, line: str) -> str:
         return "the formula stands on a line of its own below the header"
     if line.startswith("loss ") and ";" not in line:
         return "parameters follow a semicolon, as in `loss name(t, x; delta = 1.0)`"
-    if line.startswith("example") and line.endswith("]"):
-        return "the value follows `->`, as in `example t=[0], x=[1] -> 1.0`"
+    if line.startswith("example"):
+        return "values follow the names of their inputs, and the last one `->`: `example t=[0], x=[1] -> 1.0`"
     if line[-1:] in ("+", "-", "*", "/", ":"):
         return "a value is defined once, by `name = …` on a line of its own"
     if line.count("[") > line.count("]"):
@@ -153,6 +153,10 @@ def _line_hint(line: str, expected: set[str]) -> str | None:
         return "a list stands in square brackets, as in `t=[0, 1]`"
     if re.search(r"\w\s*:$", line) and "cases" not in line and line.startswith("("):
         return "a value is defined by `name = …` on a line of its own"
+    if re.match(r"\(\s*\w+\s*,$", line):
+        return "a loss is one formula, of t and x: there are no tuples"
+    if re.match(r"\w+\s*=(?!.*\().*,$", line):
+        return "what follows stands on a line of its own"
     if line.startswith("loss ") and (hint := _header_hint(line, expected)):
         return hint
     if line.startswith("example") and "->" not in line and "RPAR" not in expected:

@@ -56,7 +56,8 @@ def is_name(text: str) -> bool:
     if "_" in (joined := re.sub(r"[ -]+", "_", text)) and "_" not in text and joined in catalog.known():
         return True
     family, slash, name = text.rpartition("/")
-    return name.isidentifier() and name not in ("t", "x") and (not slash or family in catalog.families())
+    is_word = name.isidentifier() and "·" not in name  # the product in `t·x`, which Unicode counts as part of a word
+    return is_word and name not in ("t", "x") and (not slash or family in catalog.families())
 
 
 def _near(name: str) -> str:
