@@ -195,6 +195,8 @@ def degree(node: Call, below: list[float]) -> float:
     none overflows where its piece is not selected.
     """
     name = node.op.name
+    if any(isinstance(arg, Const) and b.exact(arg) is None for arg in node.args):
+        return math.inf  # infinity, or nan
     if name == "mul":
         return sum(below)
     if name == "square":
@@ -204,6 +206,8 @@ def degree(node: Call, below: list[float]) -> float:
         is_whole = exponent is not None and exponent >= 1 == exponent.denominator
         return below[0] * float(exponent) if exponent is not None and is_whole else math.inf
     if name == "div":
+        if node.args[1] is b.ZERO:
+            return math.inf
         by_many = node.args[1].axes < node.axes  # see gradient._push_quotient
         return below[0] if node.args[1].is_static or by_many else math.inf
     if name in CHOICES or any(safe is not None for safe in node.op.safe):
