@@ -81,7 +81,7 @@ def _remedy(error: Exception, path: Path) -> str | None:
     if number == errno.EISDIR or path.is_dir():
         return "name a file in it"
     if number == errno.EACCES and path.exists() and os.access(path, os.W_OK):
-        return f"the folder {path.parent} may not be written to, where a new file is made before it takes the place of this"
+        return f"the folder {path.parent} may not be written to, where a new file is made to take the place of this"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "write to a place that you may write to"
     return "free some space" if number in (errno.ENOSPC, errno.EDQUOT) else None
