@@ -341,7 +341,9 @@ class Program:
         comes after is multiplied, and the rest, in the shape of the prediction.
         """
         spec = self.loss.prediction
-        found = by_value(self.pullbacks[spec][0], seed_for(self.stable)) if len(spec.nodes) == 1 else None
+        slope = self.pullbacks[spec][0]
+        keeps_places = is_flexible((self.value, slope))
+        found = by_value(slope, seed_for(self.stable), keeps_places) if len(spec.nodes) == 1 else None
         factor, *rest = found or (b.ONE, *self._in_few_passes(self.gradients[spec]))
         value, factor, *slopes = guarded((*affine_choices((self.value,)), factor, *rest), self.known)
         made = code.scaled_function(self.loss, value, factor, (spec, tuple(slopes)), target, "value_and_slope")

@@ -145,7 +145,7 @@ def factors():
         given += code.settings(spec.arguments(3), lambda one: torch.as_tensor(one, dtype=torch.float64))
         before = [each.detach().clone() for each in given]
         whole = slopes(unpacked(code), given)
-        for block in (2**18, 8):  # bytes: all samples at once, and one after the other
+        for block in (2**19, 8):  # bytes: all samples at once, and one after the other
             with mock.patch.object(torch_eager, "_BLOCK", block):
                 for one, other in zip(slopes(partial(carried, code), given, code.is_separable), whole, strict=True):
                     torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12, msg=partial("{}: {}".format, text))

@@ -17,7 +17,7 @@ from lossdsl.ir.axes import BATCH
 if TYPE_CHECKING:
     from lossdsl.runtime.kernels import Code
 
-_BLOCK = 2**18
+_BLOCK = 2**19
 """How many bytes of the prediction one thread works with at a time, as in `runtime.by_rows`."""
 
 _are_transformed: Any = getattr(torch._C, "_are_functorch_transforms_active", None)

@@ -7,11 +7,11 @@ from lossdsl.ir.axes import NONE, SPACE
 from lossdsl.ir.expr import Call, Expr, Input, walk
 
 
-def by_value(slope: Expr, seed: Input) -> tuple[Expr, Expr] | None:
+def by_value(slope: Expr, seed: Input, keeps_places: bool) -> tuple[Expr, Expr] | None:
     """The factor without the derivative of what comes after, `seed`, and the rest; None where it is not such a product.
 
     Whoever is given the rest multiplies what comes after by the factor before he multiplies the rest by both: that is
-    one pass over what is large instead of two.
+    one pass over what is large instead of two. Where arrays keep the places of the inputs, the factor may have places.
     """
     if not isinstance(slope, Call) or slope.op.name != "mul":
         return None
@@ -19,7 +19,7 @@ def by_value(slope: Expr, seed: Input) -> tuple[Expr, Expr] | None:
         if one.axes != seed.axes or seed not in walk(one) or seed in walk(rest):
             continue
         factor = b.substitute(one, {seed: b.ONE})
-        fits = factor.axes in (NONE, seed.axes) and SPACE not in factor.axes
+        fits = factor.axes in (NONE, seed.axes) and (keeps_places or SPACE not in factor.axes)
         if fits and all(isinstance(node, Call) for node in walk(one) if node is not seed and seed in walk(node)):
             return factor, rest
     return None
