@@ -157,7 +157,8 @@ def _norm(a, dim=None, keepdim=False):
     """sqrt(sum(a^2)), of multiples of `a` whose largest is 1: no square overflows or vanishes."""
     if not a.numel():
         return torch.sum(a, dim=dim, keepdim=keepdim)
-    top = torch.amax(torch.abs(a.detach()), dim=() if dim is None else dim, keepdim=True)
+    axes = () if dim is None else dim
+    top = torch.amax(torch.abs(a.detach()), dim=axes, keepdim=True)
     top = torch.where((top > 0.0) & (top < math.inf), top, torch.ones_like(top))
     found = _root(torch.sum(torch.square(a / top), dim=dim, keepdim=keepdim))
     return top.reshape(found.shape) * found

@@ -112,6 +112,7 @@ RULES = (
          (("a", ABOVE_MINUS_ONE), ("b", ABOVE_MINUS_ONE)), point=(("a", 10.0), ("b", 10.00001)), late=True),
     Rule("log-of-near-quotient", "log(a/b)", "sign(a - b)*log1p(abs(a - b)/min(a, b))",
          (("a", POSITIVE), ("b", POSITIVE)), point=(("a", 0.3), ("b", 0.300001)), late=True),
+    Rule("square-of-signed-log", "(sign(a)*log1p(abs(a)/b))^2", "log1p(abs(a)/b)^2", late=True),  # where a sign is dear
     # tempting, and wrong
     Rule("log-of-quotient", "log(a/b)", "log(a) - log(b)", wrong_at=(("a", -2.0), ("b", -3.0))),
     Rule("root-of-square", "sqrt(a^2)", "a", wrong_at=(("a", -1.0),)),
