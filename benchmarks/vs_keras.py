@@ -102,10 +102,10 @@ measured one beside the other; the forms in brackets were tried.
 - **Small tensors on torch**: planning takes some 15 of 70 microseconds of a value and its gradient; a function of
   Python's in each direction takes another 20, where Keras has torch's own. The slowest are labels from logits (a
   gather, a scatter, and bounds of the index).
-- **Cross-entropies from logits on torch**, eagerly: torch's `log_softmax` and its slope are one operation each, and have
-  no digits of a sure class. Large batches are worked out some rows at a time, so that what is between stays in a cache;
-  what is left is an exponential of 0.6 ns an element, where theirs takes 0.4 with all that it does. The binary one takes
-  two logarithms and two sigmoids, where Keras's takes one of each and has no digits of what is surely not.
+- **Cross-entropies from logits on torch**, eagerly: torch's `log_softmax` and its slope are one operation each, and
+  have no digits of a sure class. Large batches are worked out some rows at a time, so that what is between stays in a
+  cache; what is left is an exponential of 0.6 ns an element, where theirs takes 0.4 with all that it does. The binary
+  one takes two logarithms and two sigmoids, where Keras's takes one of each and has no digits of what is surely not.
 """
 
 
