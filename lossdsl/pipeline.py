@@ -99,9 +99,8 @@ class Program:
 
         Where too much would be settled, so that nothing is left to sum over, it is this loss as it is.
         """
-        put: dict[Expr, Expr] = {
-            one.node: b.const(values[one.name]) for one in self.loss.parameters if one.name in values
-        }
+        known = [one for one in self.loss.parameters if one.name in values]
+        put: dict[Expr, Expr] = {one.node: b.const(values[one.name]) for one in known}
         if not b.keeps_axes(self.loss.value, put) or not b.keeps_axes(self.loss.result, put):
             return self
         loss = replace(
@@ -356,11 +355,7 @@ class Program:
         return found is not None and not found.before and BATCH in self.value.axes & self.loss.prediction.over
 
     def _pullback_functions(
-        self,
-        target: str,
-        traced: bool = False,
-        live: Collection[str] = (),
-        arrays: frozenset[Expr] = frozenset(),
+        self, target: str, traced: bool = False, live: Collection[str] = (), arrays: frozenset[Expr] = frozenset()
     ) -> list[code.Function]:
         seed = seed_for(self.stable)
         slopes: list[tuple[str, Argument, tuple[Expr, ...]]] = [
@@ -370,9 +365,7 @@ class Program:
             if one.name in live:
                 slopes.append((f"parameter_pullback_{one.name}", one, exprs))
         return [
-            code.gradient_function(
-                self.loss, [(spec, guarded(exprs, self.known))], target, name, seed, traced, arrays
-            )
+            code.gradient_function(self.loss, [(spec, guarded(exprs, self.known))], target, name, seed, traced, arrays)
             for name, spec, exprs in slopes
         ]
 
