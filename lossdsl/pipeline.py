@@ -23,7 +23,7 @@ from lossdsl.ir.axes import BATCH
 from lossdsl.ir.expr import Expr, Gather, Input, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Argument, Loss, ParameterSpec
-from lossdsl.ir.meets import Home, LeastLength, meetings, named_by, needs
+from lossdsl.ir.meets import Home, LeastLength, meetings, named_by, needs, reads
 from lossdsl.ir.mixing import mixes_elements, mixes_samples
 from lossdsl.ir.ranges import Ranges, ranges
 from lossdsl.source import Source
@@ -264,7 +264,7 @@ class Program:
     @cached_property
     def needs(self) -> list[LeastLength]:
         """How many elements there must be."""
-        return needs(self.loss.result)
+        return [*needs(self.loss.result), *reads(self.loss.result)]
 
     @cached_property
     def class_label(self) -> str | None:

@@ -810,6 +810,19 @@ def test_a_metric_weighs_masks_and_begins_again():
         metric.update_state(np.zeros((3, 1)), np.zeros((3, 2)))
 
 
+@pytest.mark.parametrize(
+    "body", ["x[5]", "x[-6]", "sort(x[4:])[1]", "median(x[5:])", "argmax(x[5:])*x[0]", "max(x[5:])", "t[argmin(x[5:])]"]
+)
+def test_an_element_that_is_read_is_there(body):
+    """TensorFlow tells of it in words of its own, and only when it runs, or makes -inf of it."""
+    loss = lossdsl.compile(f"loss mine(t, x)\n{body} + 0*sum(t)")
+    x = np.ones((3, 5), "float32")
+    for call in (loss, tf.function(loss, autograph=False)):
+        with pytest.raises(lossdsl.LossShapeError, match="elements along `last`"):
+            call(x, x)
+    assert np.isfinite(float(loss(np.ones((3, 6), "float32"), np.ones((3, 6), "float32"))))
+
+
 # --- the debug mode
 
 OF_THE_WRONG_KIND = [

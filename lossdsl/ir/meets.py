@@ -6,8 +6,22 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lossdsl.ir.affine import affine
-from lossdsl.ir.axes import ROWS, Axis, last_of, ordered, slice_bounds
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Param, Position, Reduce, Rename, Slice, Unslice, walk
+from lossdsl.ir.axes import LAST, ROWS, Axis, last_of, ordered, slice_bounds
+from lossdsl.ir.expr import (
+    Along,
+    Call,
+    Const,
+    Expr,
+    Gather,
+    Input,
+    Param,
+    Position,
+    Reduce,
+    Rename,
+    Slice,
+    Unslice,
+    walk,
+)
 
 Place = tuple[str, Axis]
 """An input or parameter by name, and one of its axes."""
@@ -81,6 +95,31 @@ def needs(value: Expr) -> list[LeastLength]:
         if home is not None:
             found[LeastLength(home, least)] = None
     return list(found)
+
+
+def reads(value: Expr) -> list[LeastLength]:
+    """How many elements of the last axis there must be for what is read at a number, or is one of those that are there.
+
+    Targets tell of this in ways of their own, or not at all; emitted modules leave it to them.
+    """
+    homes = _walked(value, _Groups(), {})
+    found: dict[LeastLength, None] = {}
+    for node in walk(value):
+        if isinstance(node, Gather):
+            number = node.index.value if isinstance(node.index, Const) else 0
+            pairs = [(node.axis, int(number) + 1 if number >= 0 else -int(number))]
+        elif isinstance(node, Reduce) and node.op.name in _ONE_OF_THOSE:
+            pairs = [(axis, 1) for axis in node.over if node.op.name in ("argmax", "argmin") or axis.is_last]
+        else:
+            continue
+        for axis, least in pairs:
+            home = homes[node.arg].get(axis)
+            if home is not None and home[1].domain == LAST.domain:
+                found[LeastLength(home, least)] = None
+    return list(found)
+
+
+_ONE_OF_THOSE = ("max", "min", "argmax", "argmin")
 
 
 def named_by(node: Gather) -> Input | None:

@@ -192,7 +192,7 @@ class Shapes:
         if more == 1 and shape[-1] == 1:
             return Step(squeeze=True, lead=lead)
         has_one = LAST not in self.prediction.over or self._last_of_prediction(first) in (1, None)
-        if more == -1 and has_last and has_one:
+        if more == -1 and has_last and has_one and spec.has_places:
             return Step(expand=True, lead=lead)
         hint = _label_hint(spec, shape, self.prediction, prediction)
         raise self._mismatch((spec.name, shape), (self.prediction.name, prediction), hint)
@@ -258,9 +258,11 @@ class Shapes:
             shape = self.of(spec)
             left = _left(need.place, _length(shape, spec, steps[spec.identifier], axis))
             if left is not None and left < need.least:
-                of = f"{self.label}: `{spec.name}` has shape {show(shape)}"
-                message = f"{of}, and so `{called(need.place, spec.name)}` has {left} elements along `{axis.name}`"
-                hint = f"the formula takes at least {need.least} of them: give longer rows, or cut off less"
+                of, part = f"{self.label}: `{spec.name}` has shape {show(shape)}", called(need.place, spec.name)
+                so = "" if part == spec.name else f" and so `{part}` has"
+                message = f"{of},{so} {left} elements along `{axis.name}`"
+                or_else = "cut off less" if so else "mend the index"
+                hint = f"the formula takes at least {need.least} of them: give longer rows, or {or_else}"
                 raise LossShapeError(message, None, hint)
 
     def _mismatch(self, one: tuple[str, Shape], two: tuple[str, Shape], hint: str | None = None) -> LossShapeError:
