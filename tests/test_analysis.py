@@ -718,3 +718,10 @@ def test_places_are_searched_once_for_all_the_pieces_that_meet_there(monkeypatch
     joins = analyzer(pipeline.program(pipeline.parsed(Source(text)))).joins
     assert joins
     assert len(searched) == len(set(searched)) == 2
+
+
+def test_what_falls_to_nothing_slowly_is_neither_kink_nor_jump():
+    """At 1e-12 the slope of `abs(e)^1.001` is 0.97, and 0 at 0."""
+    found = lossdsl.properties("loss f(t, x; p = 2)\nrequire p > 1\nabs(t - x)^p")
+    assert found["smooth"].how != "refuted"
+    assert lossdsl.properties("1e6*(t - x)^2 + abs(t - x)")["smooth"].how == "refuted"

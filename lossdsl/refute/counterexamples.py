@@ -149,7 +149,9 @@ def _triples(points: Sequence[tuple[Fraction, Any]]) -> Iterator[tuple[Any, Any,
 
 INFINITE = "the slope is infinite"
 _MILLIONTH = Fraction(1, 10**6)
-_STEPS = (Fraction(1, 10**9), Fraction(1, 10**12))
+_STEPS = (Fraction(1, 10**9), Fraction(1, 10**12), Fraction(1, 10**15))
+_HERE = 2 * len(_STEPS)
+"""The place of a join among its neighbours."""
 _SHIFTS = (*(-2 * h for h in _STEPS), *(-h for h in _STEPS), Fraction(0), *_STEPS, *(2 * h for h in _STEPS))
 SETTINGS = 14
 """For how many settings of the other inputs and the parameters each join is tried."""
@@ -197,45 +199,50 @@ def _at_joins(
 
 def _size(values: Sequence[Any]) -> float:
     """How far the values next to a join lie apart, beside the largest of them, or beside 1 where they are small."""
-    found = [values[place] for place in (3, 4, 6) if values[place] is not None]
+    found = [values[place] for place in (5, _HERE, 9) if values[place] is not None]
     return float((max(found) - min(found)) / max(1, *map(abs, found))) if len(found) > 1 else 0.0
 
 
 def _jump(search: GridSearch, values: Sequence[Any]) -> str | None:
-    low, high, middle = values[2:4], values[5:7], values[4]
+    low, high, middle = values[3:6], values[7:10], values[_HERE]
     if None in (*low, *high):
         return None
     gaps = [c - a for a, c in zip(low, high, strict=True)]
     size = max(map(abs, (*low, *high)))
     if _lasts(search, gaps, size):
-        return f"the value goes from {_text(low[1])} to {_text(high[1])}"
+        return f"the value goes from {_text(low[-1])} to {_text(high[-1])}"
     if middle is not None:
         alone = [middle - a for a in low]
         if _lasts(search, alone, size + abs(middle)):
-            return f"the value is {_text(middle)} there, and {_text(low[1])} beside it"
+            return f"the value is {_text(middle)} there, and {_text(low[-1])} beside it"
     return None
 
 
 def _lasts(search: GridSearch, gaps: Sequence[Any], size: Any) -> bool:
-    """Whether a difference stays the same while the points come together."""
-    far, near = gaps
-    floor = search.m.number(_MILLIONTH) * size + search.m.number(_NOTHING)
-    return bool(abs(near) > floor and abs(far - near) < abs(near) / 10)
+    """Whether a difference stays the same while the points come together.
+
+    What it changes by must fall with their distance: `abs(e)^0.001` goes to 0, and is 0.97 at 1e-12.
+    """
+    far, near, nearest = gaps
+    nothing = search.m.number(_NOTHING)
+    first, second = abs(far - near), abs(near - nearest)
+    is_steady = first < abs(near) / 10 and second <= first / 10 + nothing * (1 + size)
+    return bool(is_steady and abs(nearest) > search.m.number(_MILLIONTH) * size + nothing)
 
 
 def _kink(search: GridSearch, values: Sequence[Any]) -> str | None:
-    if any(value is None for place, value in enumerate(values) if place != 4):
+    if any(value is None for place, value in enumerate(values) if place != _HERE):
         return None
     m = search.m
     slopes = []
     for place, h in enumerate(_STEPS):
         step = m.number(h)
-        left = (values[2 + place] - values[place]) / step
-        right = (values[7 + place] - values[5 + place]) / step
+        left = (values[3 + place] - values[place]) / step
+        right = (values[10 + place] - values[7 + place]) / step
         slopes.append((left, right))
-    (far_left, far_right), (left, right) = slopes
+    (far_left, far_right), (left, right), _ = slopes
     size = max(abs(left), abs(right))
-    gaps = [far_right - far_left, right - left]
+    gaps = [right - left for left, right in slopes]
     if size > 8 * max(abs(far_left), abs(far_right)) and size > 1:
         return INFINITE
     if _lasts(search, gaps, size):
