@@ -125,13 +125,13 @@ def ranges(loss: Loss) -> Ranges:
     return Ranges(facts, units)
 
 
-def conjuncts(condition: Expr) -> list[Expr]:
-    """The parts of `a and b and …`, of which there may be thousands."""
+def conjuncts(condition: Expr, of: str = "and") -> list[Expr]:
+    """The parts of `a and b and …`, or of another operation, of which there may be thousands."""
     found: list[Expr] = []
     stack = [condition]
     while stack:
         part = stack.pop()
-        if isinstance(part, Call) and part.op.name == "and":
+        if isinstance(part, Call) and part.op.name == of:
             stack += reversed(part.args)
         else:
             found.append(part)

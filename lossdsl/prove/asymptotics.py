@@ -12,6 +12,7 @@ from lossdsl.ir.axes import NONE
 from lossdsl.ir.bounds import INF, REALS, Bounds, End, point
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Length
 from lossdsl.ir.op import Kind
+from lossdsl.ir.ranges import conjuncts
 from lossdsl.prove.growth_orders import (
     ANY_FAST,
     LEVEL,
@@ -91,7 +92,7 @@ class Growths(Interpretation[Growth | None]):
             return None
         name = node.op.name
         if name in ("and", "or", "not"):
-            parts = [self._holds(arg) for arg in node.args]
+            parts = [self._holds(arg) for arg in (node.args if name == "not" else conjuncts(node, name))]
             held = any(parts) if name == "or" else all(parts)
             return None if None in parts else held != (name == "not")
         if not node.op.turned:

@@ -6,6 +6,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
 from lossdsl.ir.bounds import INF, REALS, Bounds
 from lossdsl.ir.expr import Along, Call, Const, Expr, Position, Reduce, Rename, walk
+from lossdsl.ir.ranges import conjuncts
 
 _AT_EQUALS = frozenset({"ge", "le", "eq"})
 """The comparisons that hold of equal numbers."""
@@ -59,5 +60,5 @@ def _holds(condition: Expr) -> bool:
     if not isinstance(condition, Call):
         return False
     if condition.op.name == "and":
-        return all(map(_holds, condition.args))
+        return all(map(_holds, conjuncts(condition)))
     return condition.op.name in _AT_EQUALS and condition.args[0] is condition.args[1]

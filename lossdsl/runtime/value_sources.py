@@ -167,7 +167,7 @@ def _holds(condition: Expr, known: Ranges) -> bool:
         return False
     name = condition.op.name
     if name in ("and", "or"):
-        return (all if name == "and" else any)(_holds(part, known) for part in condition.args)
+        return (all if name == "and" else any)(_holds(part, known) for part in conjuncts(condition, name))
     left, right = (known[arg] for arg in condition.args)
     if name in ("gt", "ge"):
         left, right, name = right, left, condition.op.turned
