@@ -42,6 +42,12 @@ ATOMS = st.sampled_from(
         "0.5*(1 + erf(x[0]/8))",
         "(1 - exp(-exp(x[2])))",
         "exp(-exp(-x[0]))",
+        "cumsum(softmax(x))[t]",
+        "(1 - cumsum(softmax(x)))[0]",
+        "max[j if j != t](softmax(x)[j])",
+        "sum[j if j != t](softmax(x)[j])",
+        "(softmax(x)[0] + 0.5*softmax(x)[1])",
+        "exp(x)[t]/(1 + sum(exp(x)))",
     ]
 ).map("<{}>".format)  # marked, so that what each contributes to a slope is known
 
@@ -200,7 +206,6 @@ def test_a_logit_that_is_nan_is_not_hidden(body, row):
     """It makes the plain formula nan, and so the forms that are used in its place."""
     value, *_ = on_numpy(f"loss f(t: label, x)\n{body}", np.array([0], np.int32), np.array([row], np.float32))
     assert np.isnan(value)
-
 
 
 def test_a_class_of_reference_is_left_where_all_others_are_masked():

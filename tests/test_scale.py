@@ -152,6 +152,18 @@ def test_no_depth_of_the_stack_is_needed(step: str) -> None:
     assert module.body
 
 
+@pytest.mark.parametrize("step", ["{0}*sigmoid(x - {1})", "where(x > {1}, {0}, 0)"])
+def test_logarithms_and_complements_take_no_depth(step: str) -> None:
+    first, *lines, _ = definitions(130, step).replace("a0 = t - x", "a0 = sigmoid(x - t)").splitlines()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(700)
+    try:
+        module = program("\n".join([first, *lines, "log(1 - a130) - log(a130)"])).module("numpy")
+    finally:
+        sys.setrecursionlimit(limit)
+    assert module.body
+
+
 def test_each_part_is_looked_at_once() -> None:
     looked_at: list[Expr] = []
 

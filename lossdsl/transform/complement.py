@@ -12,7 +12,7 @@ from fractions import Fraction
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice, Unslice
 from lossdsl.ir.op import Aggregate
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
@@ -20,7 +20,7 @@ from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two
 from lossdsl.transform.mulexp import Pullbacks, with_exponential, without_choice
 from lossdsl.transform.pairs import paired
-from lossdsl.transform.running import rest_of_running
+from lossdsl.transform.running import rest_of_after, rest_of_running
 from lossdsl.transform.scaled import MOST, NEAR, name_of, prefix, subtraction
 from lossdsl.transform.shares import difference, of_condition, of_total
 from lossdsl.transform.sums import FEW, summands, summed, without_term
@@ -121,9 +121,7 @@ def _angle(node: Call, cosine: Expr, domain: LogDomain) -> Expr | None:
 
 def one_minus(share: Expr, domain: LogDomain) -> Expr | None:
     """1 - F for a probability F; None where the plain difference is as good, or nothing better is known."""
-    if share not in domain.rests:
-        domain.rests[share] = _worked_out(share, domain)
-    return domain.rests[share]
+    return domain.known_rest(share, lambda part: _worked_out(part, domain))
 
 
 def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
@@ -136,6 +134,8 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             return along("softmax", a, over)
         case Along(op) if op.name == "cumsum":
             return rest_of_running(share, domain.known)
+        case Unslice():
+            return rest_of_after(share, domain.known)
         case Along(op, (arg, key), over) if op.name == "sort":
             inner = one_minus(arg, domain)
             return None if inner is None or not over <= inner.axes else share.rebuilt((inner, key))

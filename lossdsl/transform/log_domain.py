@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce as fold
+from typing import TypeVar
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
@@ -27,6 +28,10 @@ from lossdsl.transform.running import log_of_padded
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, prefix, unshifted
 from lossdsl.transform.sums import Terms, summands
 
+T = TypeVar("T")
+_DEEP = 50
+"""How deep the recursion goes before what is below is worked out first."""
+
 
 class LogDomain:
     """Expressions as `factor*exp(power)`, worked out on demand and kept.
@@ -37,16 +42,32 @@ class LogDomain:
     def __init__(self, known: Ranges, complement: Callable[[Expr, LogDomain], Expr | None]) -> None:
         self.known = known
         self.complement = complement
-        self.rests: dict[Expr, Expr | None] = {}
-        """The complements that are known so far."""
+        self._rests: dict[Expr, Expr | None] = {}
         self._done: dict[Expr, Scaled] = {}
         self._wild: dict[Expr, bool] = {}
+        self._depth = 0
 
     def scale(self, expr: Expr) -> Scaled:
         """An expression as `factor*exp(power)`; its own factor where nothing is gained."""
-        if expr not in self._done:
-            self._done[expr] = self._of(expr)
-        return self._done[expr]
+        return self._kept(self._done, expr, self._of)
+
+    def known_rest(self, expr: Expr, work: Callable[[Expr], Expr | None]) -> Expr | None:
+        """1 - F, worked out once."""
+        return self._kept(self._rests, expr, work)
+
+    def _kept(self, known: dict[Expr, T], expr: Expr, work: Callable[[Expr], T]) -> T:
+        """What is worked out of an expression; of one that is far from its leaves, from these on."""
+        if expr in known:
+            return known[expr]
+        for node in walk(expr) if self._depth >= _DEEP else ():
+            if node not in known and node is not expr:
+                known[node] = work(node)
+        self._depth += 1
+        try:
+            known[expr] = work(expr)
+        finally:
+            self._depth -= 1
+        return known[expr]
 
     def chosen(self, expr: Expr, scaled: Scaled) -> Scaled:
         """A sum that cannot overflow by itself, unless it is too small: one of its terms may be 0 and still move it."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
-from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Reduce, Unslice
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Reduce, Slice, Unslice
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.lower import largest
 from lossdsl.transform.scaled import NOTHING, prefix
@@ -21,6 +21,15 @@ from lossdsl.transform.sums import FEW, summands, summed
 def rest_of_running(total: Along, known: Ranges) -> Expr | None:
     """1 less a running sum of shares that come to 1: the sum of those after it."""
     return _after(total) if is_whole(total.args[0], total.over, known.units) else None
+
+
+def rest_of_after(rest: Unslice, known: Ranges) -> Expr | None:
+    """1 less the sum of the shares after each element: the running sum itself."""
+    back = rest.arg.children[0] if isinstance(rest.arg, Slice) else None
+    if not isinstance(back, Along) or not back.op.runs:
+        return None
+    running = Along(back.op, back.args, back.over, not back.reverse)
+    return running if rest_of_running(running, known) is rest else None
 
 
 def between(node: Call) -> Expr | None:
