@@ -200,6 +200,8 @@ WRITTEN = (
     ("p = normalize(exp(x))\n-log(p[t])", 0, (-110.0, 200.0, 3.0)),
     ("p = normalize(exp(x))\np[1]", 0, (-110.0, 199.0, 200.0)),
     ("p = softmax(x)\nw = (1 - p)/sum(1 - p)\n-log(1 - w[t])", 0, (30.0, 0.0, -3.0)),
+    ("p = max[j if j != t](sigmoid(x[j]))*exp(-x[1]^2/2)\n(1 - p)^0.5", 0, (0.0, 0.0, 1.0)),
+    ("-log(1 - (1 - (1 - cumsum(softmax(x)))[0])*(1 - softmax(x)[t]))", 0, (0.0, 0.0, 18.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

@@ -133,6 +133,8 @@ def log_rest(domain: LogDomain, share: Expr, scaled: Scaled) -> Expr | None:
     rest = domain.complement(share, domain)
     if rest is not None and not (name_of(rest) == "neg" and name_of(rest.children[0]) == "expm1"):
         found = domain.log_of(rest)
+        if _is_sum(rest) and domain.known[share].high <= 1 and not domain.known[rest].is_nonnegative:
+            found = domain.unless_small(rest, found)  # it is not, though its parts do not tell
         if not _is_sum(rest) or domain.rest(rest) is not None:
             return found
         return b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), found)

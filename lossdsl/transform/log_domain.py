@@ -71,10 +71,15 @@ class LogDomain:
 
     def chosen(self, expr: Expr, scaled: Scaled) -> Scaled:
         """A sum that cannot overflow by itself, unless it is too small: one of its terms may be 0 and still move it."""
-        if scaled.is_plain or not self._is_bounded(expr) or not self.known[expr].is_nonnegative:
+        if scaled.is_plain or not self.known[expr].is_nonnegative:
             return scaled
-        is_large = b.call("gt", expr, b.const(LEAST))
-        return Scaled(b.ONE, b.where(is_large, b.call("log", expr), scaled.log))
+        return Scaled(b.ONE, self.unless_small(expr, scaled.log))
+
+    def unless_small(self, expr: Expr, log: Expr) -> Expr:
+        """The logarithm of what is not negative, by itself if it cannot overflow and is large enough."""
+        if not self._is_bounded(expr):
+            return log
+        return b.where(b.call("gt", expr, b.const(LEAST)), b.call("log", expr), log)
 
     def near_one(self, expr: Expr, scaled: Scaled) -> Scaled:
         """A sum that is a probability, as of `p + epsilon`, whose logarithm loses its digits where p is near 1."""
@@ -128,6 +133,10 @@ class LogDomain:
             return True
         if name_of(expr) == "softplus":  # which grows no faster than its argument
             return True
+        if name_of(expr) in ("max", "min") and isinstance(expr, Reduce) and name_of(expr.arg) == "where":
+            _, whole, other = expr.arg.children
+            is_filter = isinstance(other, Const) and abs(other.value) == INF  # what is left out is infinite
+            return self._is_bounded(whole) and (is_filter or self._is_bounded(other))
         if name_of(expr) in ("sum", "mean", "max", "min") or isinstance(expr, Gather | Rename | Slice):
             return self._is_bounded(expr.children[0])
         return name_of(expr) in ("add", "mul") and all(map(self._is_bounded, expr.children))
