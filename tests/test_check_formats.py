@@ -402,7 +402,7 @@ def test_standard_input_that_cannot_be_read(run, given, monkeypatch):
     assert (status, "more than 1000000 bytes" in err) == (2, True)
     monkeypatch.setattr(sys, "stdin", None)
     status, _, err = run("-")
-    assert (status, "cannot be read" in err) == (2, True)
+    assert (status, "standard input is closed" in err) == (2, True)
 
 
 def test_standard_input_stands_among_files(run, given):
