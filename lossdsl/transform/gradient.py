@@ -171,7 +171,8 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
         case Along(op, (arg,)) if op.name == "logcumsumexp":
-            adjoints.add(arg, slope_of_log(node, adjoint))
+            is_linear = any(isinstance(part, Input) and part.name in (SEED, DIRECTION) for part in walk(adjoint))
+            adjoints.add(arg, slope_of_log(node, adjoint, is_linear=is_linear))
         case Along(op, (arg,), over) if op.name in ("dft_cos", "dft_sin"):  # the matrices are symmetric
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over))
         case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Reduce, Slice, Unslice
+from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.lower import largest
 from lossdsl.transform.scaled import NOTHING, prefix
@@ -103,7 +104,7 @@ def log_of_padded(node: Unslice, log: Expr) -> Expr:
     return b.where(is_inside, Unslice(log, node.like, node.old, node.new, node.start), NOTHING)
 
 
-def slope_of_log(node: Along, adjoint: Expr) -> Expr:
+def slope_of_log(node: Along, adjoint: Expr, *, is_linear: bool) -> Expr:
     """The adjoint of e from that of `logcumsumexp(e)`: `exp(e)` times the running sum of `a*exp(-node)` from the end.
 
     Both factors may overflow where their product does not, so they are added as logarithms, of either sign of `a`
@@ -112,6 +113,9 @@ def slope_of_log(node: Along, adjoint: Expr) -> Expr:
     (arg,) = node.args
     powers = b.sub(arg, largest(arg, node.over))
     beside = Along(node.op, (powers,), node.over, node.reverse)
+    if is_linear:  # in what comes after the loss, which JAX transposes: no logarithm is taken of it
+        weights = b.spread(b.mul(adjoint, b.call("exp", b.neg(beside))), node.over)
+        return b.mul(b.call("exp", powers), Along(AGGREGATES["cumsum"], (weights,), node.over, not node.reverse))
     return b.sub(_of_one_sign(beside, adjoint), _of_one_sign(beside, b.neg(adjoint)))
 
 
