@@ -202,6 +202,17 @@ def test_a_logit_that_is_nan_is_not_hidden(body, row):
     assert np.isnan(value)
 
 
+HELD = [("F[t] - F[t - 1]", 0.0), ("log(F[t - 1])", -0.75), ("F[t + 2] - F[2]", 0.0)]
+
+
+@pytest.mark.parametrize("body, expected", HELD)
+def test_an_element_of_a_running_sum_is_held_inside_of_its_range(body, expected):
+    """As of any tensor: before the first is the first, and the sum of nothing is not."""
+    text = f"{HEADER}F = cumsum(exp(x))\n{body}"
+    value, *_ = on_numpy(text, np.array([0], np.int32), np.array([[-0.75, 1.0, 2.0]], np.float32))
+    assert value == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_class_of_reference_is_left_where_all_others_are_masked():
     """-log(exp(-inf)/(1 + 0)): the shares among the others, which would be 0/0, do not come in."""
     value, *_ = on_numpy(f"{HEADER}log(1 + sum(exp(x))) - x[t]", np.array([0], np.int32), np.full((1, 3), -np.inf))

@@ -20,6 +20,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce, Rename, Slice, Unslice, walk
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import Ranges
+from lossdsl.ir.traversal import unknown
 from lossdsl.ir.whole import INF, along, reduce
 from lossdsl.transform.log_difference import difference
 from lossdsl.transform.log_rules import RULES
@@ -57,16 +58,10 @@ class LogDomain:
 
     def _kept(self, known: dict[Expr, T], expr: Expr, work: Callable[[Expr], T]) -> T:
         """What is worked out of an expression; of one that is far from its leaves, from these on."""
-        if expr in known:
-            return known[expr]
-        for node in walk(expr) if self._depth >= _DEEP else ():
-            if node not in known and node is not expr:
-                known[node] = work(node)
         self._depth += 1
-        try:
-            known[expr] = work(expr)
-        finally:
-            self._depth -= 1
+        for node in () if expr in known else unknown(expr, known) if self._depth > _DEEP else (expr,):
+            known[node] = work(node)
+        self._depth -= 1
         return known[expr]
 
     def chosen(self, expr: Expr, scaled: Scaled) -> Scaled:

@@ -114,7 +114,9 @@ def slope_of_log(node: Along, adjoint: Expr, *, is_linear: bool) -> Expr:
     powers = b.sub(arg, largest(arg, node.over))
     beside = Along(node.op, (powers,), node.over, node.reverse)
     if is_linear:  # in what comes after the loss, which JAX transposes: no logarithm is taken of it
-        weights = b.spread(b.mul(adjoint, b.call("exp", b.neg(beside))), node.over)
+        is_there = b.call("gt", beside, NOTHING)
+        scale = b.where(is_there, b.call("exp", b.neg(b.where(is_there, beside, b.ZERO))), b.ZERO)
+        weights = b.spread(b.mul(adjoint, scale), node.over)
         return b.mul(b.call("exp", powers), Along(AGGREGATES["cumsum"], (weights,), node.over, not node.reverse))
     return b.sub(_of_one_sign(beside, adjoint), _of_one_sign(beside, b.neg(adjoint)))
 

@@ -8,7 +8,7 @@ from functools import reduce as fold
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Position, Reduce
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Position, Reduce
 from lossdsl.ir.whole import INF
 from lossdsl.transform.sums import summands
 
@@ -75,6 +75,10 @@ def prefix(node: Gather) -> Expr | None:
     exact = b.exact(index)
     if axis in index.axes or (exact is not None and exact < 0):
         return None
+    if exact is None and not isinstance(index, Input):
+        if cumulated.reverse:
+            return None  # one beyond the end is held inside of the range
+        index = b.call("max", index, b.ZERO)
     side = "ge" if cumulated.reverse else "le"
     return b.total(b.where(b.call(side, Position(axis), index), cumulated.args[0], b.ZERO), cumulated.over)
 
