@@ -351,9 +351,7 @@ def _logcumsumexp(a, first, count, reverse):
     total = lambda a: tf.math.cumulative_logsumexp(a, axis=-1, reverse=reverse)
     is_nan = lambda a: tf.cumsum(tf.cast(a != a, a.dtype), axis=-1, reverse=reverse) > 0
     nan = lambda a: tf.constant(math.nan, a.dtype)
-    return _along(
-        lambda a: tf.where(is_nan(a), nan(a), total(a)), [a], first, count
-    )
+    return _along(lambda a: tf.where(is_nan(a), nan(a), total(a)), [a], first, count)
 ''',
     "_dft": '''
 def _dft(a):
