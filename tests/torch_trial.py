@@ -8,17 +8,19 @@ Run in a process of its own, for the backend is settled when Keras is imported.
 import ast
 import math
 from functools import partial
+from itertools import product
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from emit_trial import drawn
-from keras.src.backend import set_keras_mask
+from keras.src.backend import get_keras_mask, set_keras_mask
 from shipped import THOROUGH
 
 import lossdsl
 from lossdsl import losses
+from lossdsl.errors import LossError
 from lossdsl.runtime import torch_eager
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.kernels import Code
@@ -204,8 +206,46 @@ def labels():
                 torch.testing.assert_close(one, other, equal_nan=True)
 
 
+def bits(function, t, x):
+    """What a function gives for a target and a prediction, with its slope; or the text of its refusal."""
+    x = x.clone().requires_grad_(x.is_floating_point())
+    try:
+        value = function(t, x)
+    except (LossError, TypeError) as error:
+        return [str(error)]
+    mask = get_keras_mask(value)
+    found = [value, mask] if x.requires_grad is False else [value, mask, *torch.autograd.grad(value.sum(), x)]
+    return [None if each is None else each.detach().double().numpy().tobytes() for each in found]
+
+
+def again():
+    """A function called once more, with tensors that are as it wants them, gives what it gives by the long way."""
+    shapes = [((6, 5), (6, 5)), ((6,), (6,)), ((6,), (6, 5)), ((6, 1), (6, 5)), ((6, 5), (5,)), ((6, 1), (6,)),
+              ((2, 3, 5), (2, 3, 5)), ((2, 3), (2, 3, 5)), ((0, 5), (0, 5)), ((0,), (0, 5)), ((6, 1), (6, 1)),
+              ((3, 4), (6, 5))]  # fmt: skip
+    options = [{}, {"axis": None}, {"from_logits": True}, {"ignore_class": 2}, {"label_smoothing": 0.1}, {"alpha": 0.3},
+               {"axis": 1}, {"axis": True}, {"q": 0.5}, {"delta": 2}, {"from_logits": 1}]  # fmt: skip
+    functions = {name: one for name, one in vars(losses).items() if hasattr(one, "__signature__") and name != "ctc"}
+    count = 0
+    for function, given in product({id(one): one for one in functions.values()}.values(), options):
+        if not given.keys() <= function.__signature__.parameters.keys():
+            continue
+        dtypes = [(one, torch.float32) for one in shapes] + [(shapes[0], torch.float64), (shapes[2], torch.bfloat16)]
+        for (of_target, of_prediction), dtype in dtypes:
+            x = torch.rand(of_prediction).mul(0.8).add(0.1).to(dtype)
+            t = torch.randint(0, 5, of_target) if len(of_target) < 2 else torch.rand(of_target).to(dtype)
+            run = partial(function, **given)
+            found = [bits(run, t, x), bits(run, t, x)]
+            with mock.patch("lossdsl.runtime.torch_calls.is_debugging", return_value=True):  # it looks at each call
+                found.append(bits(run, t, x))
+            assert found[0] == found[1] == found[2], (function, given, of_target, of_prediction, dtype)
+            count += 1
+    assert count > 800, count
+
+
 if __name__ == "__main__":
     torch.manual_seed(SEED)
+    again()
     for what, function, inputs in calls():
         compared(function, inputs, what)
     alike()

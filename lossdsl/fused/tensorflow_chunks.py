@@ -27,7 +27,7 @@ class TensorFlowChunks:
 
     def __init__(self, steps: Steps, chunk: int | None, classes: int) -> None:
         self.steps = steps
-        self.chunk = chunk_of(chunk, classes, _CHUNK)
+        self.chunk = chunk_of(chunk, classes * len(steps.heads), _CHUNK)
         self.classes = classes
         self._made: dict[tuple[Any, ...], Callable[..., Any]] = {}
 

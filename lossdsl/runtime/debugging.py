@@ -98,7 +98,10 @@ def _jax(look: Callable[..., None], inputs: list[Any]) -> list[Any]:
 
 
 def _torch(look: Callable[..., None], inputs: list[Any]) -> list[Any]:
-    look(*(each.detach().cpu() for each in inputs))
+    import torch
+
+    plain = [each.detach().cpu() for each in inputs]
+    look(*(each.float() if each.dtype is torch.bfloat16 else each for each in plain))  # which numpy does not know
     return inputs
 
 

@@ -205,19 +205,30 @@ def _jax(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
 
 
 def _torch(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
-    import torch
-
     from lossdsl.runtime.torch_eager import carried
 
     coded = _coded(spec, "torch", is_whole)
 
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
-        like = inputs[code.prediction]
-        settings = code.settings(parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device))
-        return carried(code, [*inputs, *settings])
+        return carried(code, [*inputs, *_torch_settings(code, inputs, parameters)])
 
     return call
+
+
+def _torch_settings(code: Code, inputs: list[Any], parameters: list[Any]) -> list[Any]:
+    import torch
+
+    like = inputs[code.prediction]
+    return code.settings(parameters, lambda each: torch.as_tensor(each, dtype=like.dtype, device=like.device))
+
+
+def torch_code(
+    spec: LoadedLoss, inputs: list[Any], parameters: list[Any], is_whole: bool = False
+) -> tuple[Code, list[Any]]:
+    """The code that the kernel of torch has for inputs, and the arguments that it takes behind them."""
+    code = _coded(spec, "torch", is_whole)(inputs)
+    return code, _torch_settings(code, inputs, parameters)
 
 
 _MAKERS: dict[str, Callable[[LoadedLoss, bool], Kernel]] = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -47,12 +48,46 @@ class _Symbolic(keras.Operation):  # type: ignore[misc]
         return _left(*_called(self.row, y_true, y_pred, self.options))
 
 
+def _ready_calls() -> Any:
+    """Where calls with tensors of torch's are kept; None on other backends."""
+    if keras.backend.backend() != "torch":
+        return None
+    from lossdsl.runtime.torch_calls import ReadyCalls
+
+    return ReadyCalls()
+
+
+def _straight(row: BuiltInRow, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What runs calls such as this one, where nothing is to be done to the tensors and nothing stands beside values."""
+    from lossdsl.runtime.torch_calls import straight
+
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    options = dict(bound.arguments)
+    y_true, y_pred = options.pop("y_true"), options.pop("y_pred")
+    is_told = row.warns and y_pred.ndim and y_pred.shape[-1] == 1
+    if is_told or (row.counts is not None and options.get("ignore_class", "") is not None):
+        return None
+    if options.get("ref_labels") is not None or options.get("ref_embeddings") is not None:
+        return None
+    target, prediction = prepared(row, y_true, y_pred, options, keep=False)
+    if target is not y_true or prediction is not y_pred or not y_pred.is_floating_point():
+        return None
+    dtype = keras.backend.standardize_dtype(y_pred.dtype)
+    return straight(opened(row, options, dtype), y_true, y_pred, dtype)
+
+
 def function_of(row: BuiltInRow) -> Callable[..., Any]:
     """Keras's function of a row: `f(y_true, y_pred, …)`, one value a sample, before any reduction."""
     signature, defaults = row.signature, row.defaults
     is_ready = len(defaults) == len(signature.parameters) - 2
+    ready = _ready_calls()
 
     def called(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        if ready is not None and len(args) == 2:
+            values = ready.values(*args, kwargs.items(), lambda: _straight(row, signature, args, kwargs))
+            if values is not None:
+                return values, None
         if len(args) == 2 and is_ready and kwargs.keys() <= defaults.keys():  # a signature takes a while to bind
             y_true, y_pred = args
             options = {**defaults, **kwargs} if kwargs else defaults
