@@ -59,7 +59,7 @@ def judge(
     every = (Trial(loss, point) for point in points(loss, known, 4 * count + 8 * is_large, asks=True))
     trials = list(islice((trial for trial in every if trial.is_usable), count))
     finer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials[:2]])
-    surer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials])
+    surer = cache(lambda: [fine for trial in trials if (fine := Trial(loss, trial.point, FINE)).keeps_digits])
     at_first = _value_verdict(value, trials)
     found: list[tuple[InputSpec | None, Verdict]] = [
         (None, _value_verdict(value, surer()) if at_first.how == "refuted" else at_first)
@@ -145,6 +145,13 @@ class Trial:
         args = {arg for node in walk(self.loss.result) if isinstance(node, Call) and node.op.name in _PERIODIC
                 for arg in node.args}  # fmt: skip
         return any(self.m.isfinite(one) and abs(one) > far for arg in args for one in self._done[arg].ravel().tolist())
+
+    @property
+    def keeps_digits(self) -> bool:
+        """Whether twice the digits give the same values: of `exp(1e700)` 600 digits leave none."""
+        finer = Trial(self.loss, self.point, 2 * self.digits).values
+        pairs = zip(self.values.ravel().tolist(), finer.ravel().tolist(), strict=True)
+        return all(_agree(one, other, 0, self.m) for one, other in pairs if self.m.isfinite(one))
 
     @cached_property
     def passes_infinity(self) -> bool:
