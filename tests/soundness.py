@@ -455,6 +455,7 @@ def not_shown(loss: RandomLoss, claim: str, verdict: Verdict) -> str:
         case "finite":
             # between the poles below 0 lossdsl has no value of lgamma and digamma, where mpmath has one
             good = any(not M.isfinite(row[0]) for row in rows) or "gamma(" in loss.text
+            good = good or any(_is_near_a_pole(loss, verdict.at, place) for place in range(len(rows)))
         case "convex":
             share = _share(*(_numbers(one["x"]) for one in (verdict.at, *verdict.beside)))
             good = any(row[0] > row[1] + share * (row[2] - row[1]) for row in rows)
@@ -482,6 +483,16 @@ def _share(middle: list[Any], low: list[Any], high: list[Any]) -> Any:
 def _may_be_rounded(verdict: Verdict, x: Any) -> bool:
     """Whether a join lies between decimals, so that the point told is near it only."""
     return Fraction(verdict.at["x"]).denominator > 10**6
+
+
+def _is_near_a_pole(loss: RandomLoss, at: Any, place: int) -> bool:
+    """Whether a pole that is no decimal lies next to a point: values grow there, or something critical passes 0."""
+    if loss.is_of_rows or Fraction(at["x"]).denominator <= 10**6:
+        return False
+    t, x = (rows[place][0] for rows in _rows(loss, at))
+    line = Line(loss, [t], _given(loss, at), [M.zero], [M.one], x - M.mpf(10) ** -6, x + M.mpf(10) ** -6)
+    grown = break_at(line, x)
+    return bool(grown) or any(abs(s - x) < M.mpf(10) ** -12 * (1 + abs(x)) for s in line.special() if s != x)
 
 
 # --- trials -------------------------------------------------------------------------------------------------------

@@ -57,6 +57,49 @@ def test_beyond_a_pole_nothing_is_known(text):
         assert found.decide(name).how != "proved", name
 
 
+# Of a difference `d` that is 0 at one prediction, which may be any decimal.
+POLES = [
+    "1/d", "(t - x)^2/d", "exp(1/d)", "tanh(1/d)", "atan(1/d)", "sqrt(1/d^2)", "log(d^2)", "log(abs(d))", "d^(-2)",
+    "abs(d)^(-0.5)", "min(1/d^2, 5)", "abs(t - x)/abs(d)", "where(abs(d) < 0.4, 1/d, 0)", "1/(d*(d^2 + 1))",
+    "1/(d*d + 2*d)", "log((exp(d) - 1)^2)", "xlogy(t^2 + 1, d^2)", "1/(abs(d) - 0.25)", "1/(exp(d) - 1)",
+    "(t - x)^2 + 1/(3*d)", "1/(d^2 - 0.0625)", "atanh(1 - d^2)",
+]  # fmt: skip
+SAFE = ["1/(d^2 + 0.01)", "where(abs(d) > 0.1, 1/d, 10)", "log(abs(d) + 0.001)", "exp(d)/(1 + exp(d))", "abs(d)^0.5"]
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(POLES), st.integers(-99_999, 99_999), st.integers(1, 4), st.sampled_from(["x", "2*x", "t - x"]))
+def test_a_pole_is_found_wherever_it_is(text, whole, digits, of):
+    text = f"loss f(t, x)\nd = {of} - {whole}/{10**digits}\n{text}"
+    found = lossdsl.properties(text)
+    for name in ("finite", "continuous"):
+        assert found[name].how == "refuted", (name, text)
+
+
+@settings(max_examples=10)
+@given(st.sampled_from(SAFE), st.integers(-99_999, 99_999), st.integers(1, 4))
+def test_where_there_is_no_pole_none_is_found(text, whole, digits):
+    found = lossdsl.properties(f"loss f(t, x)\nd = x - {whole}/{10**digits}\n{text}")
+    assert found["finite"].how != "refuted"
+
+
+def test_a_pole_is_told_with_its_place_and_what_grows_there():
+    found = lossdsl.properties("1/(x - 3.7)")
+    assert [found[name].at for name in ("finite", "continuous")] == [{"t": 0.0, "x": 3.7}] * 2
+    assert found["bounded below"].detail == "the value goes to -inf as the prediction grows to 3.7"
+    between = lossdsl.properties("1/(x^2 - 2)")["continuous"]
+    assert abs(between.at["x"]) == pytest.approx(2**0.5, abs=1e-12)
+    assert between.detail.startswith("next to it")
+    (told,) = [one for one in lossdsl.check("(t - x)^2/abs(x - 3.7)").findings if one.id == "leaves-domain"]
+    assert told.message == "the quotient by `abs(x - 3.7)` is inf at t=0, x=3.7"
+
+
+@pytest.mark.parametrize("power", ["2", "-2"])
+def test_a_power_has_a_pole_for_the_exponents_that_make_one(power):
+    found = lossdsl.properties(f"loss f(t, x; q = {power})\nrequire q*({power}) > 0\nabs(t - x - 0.37)^q")
+    assert (found["finite"].how == "refuted") == (power == "-2")
+
+
 def test_the_rounding_at_a_pole_refutes_nothing():
     """At t = 0, acos is pi/2, of which no number of digits is on one side: tan of it is of either sign."""
     found = lossdsl.properties("loss f(t, x: nonneg)\ntan(acos(t)) + x")

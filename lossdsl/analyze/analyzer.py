@@ -9,7 +9,7 @@ from functools import cached_property
 from lossdsl.analyze import loss_shape, piece_reports
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import INF
-from lossdsl.ir.expr import Expr, walk
+from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.loss import INVARIANCES
 from lossdsl.ir.prediction_view import stands_alone, views
 from lossdsl.ir.text import formula
@@ -18,9 +18,10 @@ from lossdsl.pipeline import Program
 from lossdsl.prove.assumptions import slope
 from lossdsl.prove.boundedness import is_gentle
 from lossdsl.prove.claims import CLAIMS, MAX_PROOF, Proof, TargetCase
+from lossdsl.prove.domain_edges import domain_edges
 from lossdsl.prove.rational_field import TooLarge
 from lossdsl.prove.silent_labels import silent_labels
-from lossdsl.refute import counterexamples, domain_errors, tensor_search
+from lossdsl.refute import counterexamples, domain_errors, poles, tensor_search
 from lossdsl.refute.agreement import (
     Reward,
     falls_without_end,
@@ -130,7 +131,8 @@ class Analyzer:
         """Whether the loss has a finite value for every admissible input."""
         if self.escapes and any(escape.of == "value" for escape in self.escapes):
             first = next(escape for escape in self.escapes if escape.of == "value")
-            return Verdict("refuted", "search", at=first.at, detail=f"`{first.op}` gives {first.result}")
+            gives = "has no value next to it" if first.result == "unbounded" else f"gives {first.result}"
+            return Verdict("refuted", "search", at=first.at, detail=f"`{first.op}` {gives}")
         if all(case.properties.total for case in self.cases):
             return Verdict("proved", "intervals")
         if all(
@@ -149,8 +151,36 @@ class Analyzer:
         if self.search is None:
             return tuple(over_tensors(self.program))
         is_safe = all(case.properties.total for case in self.cases)
-        found = () if is_safe else tuple(domain_errors.in_value(self.search))
+        found = [] if is_safe else list(domain_errors.in_value(self.search))
+        told = {escape.node for escape in found}
+        found += [escape for escape in poles.escapes(self.search, self.gaps) if escape.node not in told]
         return (*found, *domain_errors.in_gradient(self.program, self.search))
+
+    @cached_property
+    def levels(self) -> tuple[poles.Level, ...]:
+        """The operations of an elementwise loss that may have no value at single predictions."""
+        found: dict[poles.Level, None] = {}
+        for case in self.cases if not self.is_large else ():
+            for edge in domain_edges(case.view, case.assumptions):
+                written = case.view.written
+                node, shown = written(edge.node), case.view.source.get(edge.node, edge.node)
+                vertex = None if edge.vertex is None else written(edge.vertex)
+                if isinstance(node, Call):
+                    shown = shown if isinstance(shown, Call) else node
+                    level = poles.Level(written(case.view.expr), node, written(edge.factor), vertex, shown,
+                                        case.view.target_case)  # fmt: skip
+                    found[level] = None
+        return tuple(found)
+
+    @cached_property
+    def gaps(self) -> tuple[poles.Pole, ...]:
+        """Predictions at which an operation that reaches the loss has no value."""
+        return tuple(poles.poles(self.search, self.levels)) if self.search is not None else ()
+
+    @cached_property
+    def far_gaps(self) -> tuple[poles.Pole, ...]:
+        """The same for parameters far from their defaults."""
+        return tuple(poles.poles(self.far_search, self.levels)) if self.far_search is not None else ()
 
     @cached_property
     def is_large(self) -> bool:
@@ -330,7 +360,8 @@ class Analyzer:
         if search is None or name in INVARIANCES:
             return tensor_search.refuted(self.program, name, far=far)
         if name in ("continuous", "smooth"):
-            broken = counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
+            gap = poles.gap(search, self.far_gaps if far else self.gaps)
+            broken = gap or counterexamples.jump(search, self.joins_at) or counterexamples.hole(search)
             return broken or (counterexamples.kink(search, self.joins_at) if name == "smooth" else None) or OPEN
         if name == "bounded":
             return self._without_end(search) or OPEN
@@ -340,7 +371,7 @@ class Analyzer:
         """An infinite limit of the loss or of its slope, for any of the targets; `below`: minus infinity only."""
         for case in self.cases:
             of = case.pieces.slope if is_slope and case.pieces is not None else None
-            found = loss_shape.unbounded(replace(search, view=case.view), below, of=of)
+            found = loss_shape.unbounded(replace(search, view=case.view), below, of=of, gaps=self.gaps)
             if found is not None:
                 return found
         return None

@@ -25,6 +25,7 @@ from lossdsl.prove.piecewise import Piecewise
 from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in
 from lossdsl.refute.counterexamples import _below, _text
 from lossdsl.refute.grid_search import GridLine, GridSearch, Setting
+from lossdsl.refute.poles import Pole
 from lossdsl.source import Span
 
 _LARGE = Fraction(10**6)
@@ -65,9 +66,16 @@ class Flat:
 
 
 def unbounded(
-    search: GridSearch, below: bool | None = None, *, of: Callable[[Expr], Expr] | None = None
+    search: GridSearch,
+    below: bool | None = None,
+    *,
+    of: Callable[[Expr], Expr] | None = None,
+    gaps: Sequence[Pole] = (),
 ) -> Verdict | None:
-    """A setting for which the loss (or what `of` makes of it) has an infinite limit; `below`: minus infinity only."""
+    """A setting for which the loss (or what `of` makes of it) has an infinite limit; `below`: minus infinity only.
+
+    Limits are looked for towards the ends of the predictions and towards the gaps between them.
+    """
     expr = search.view.expr if of is None else of(search.view.expr)
     what = "the slope" if of is not None else "the value"
     seen: set[Expr] = set()
@@ -76,7 +84,8 @@ def unbounded(
         if plain in seen or not _is_of_case(search.view, setting):
             continue  # seen with another value of a parameter that has no part in it
         seen.add(plain)
-        for end, found in _ends(search, plain):
+        inside = [pole for pole in gaps if pole.is_exact and pole.setting == setting]
+        for end, found in (*_ends(search, plain), *_sides(search, plain, inside)):
             if not found.end or (below is not None and (found.end < 0) != below):
                 continue
             return Verdict(
@@ -136,12 +145,30 @@ def _ends(search: GridSearch, plain: Expr) -> Iterator[tuple[End, Growth]]:
         if view.moves:
             end = -end  # the error falls as the prediction grows
         found = towards(plain, leaf, end, -sign, settled)
-        if found is not None:
-            way = "grows" if sign > 0 else "falls"
-            if is_far:
-                yield End(way, sign * _LARGE, is_far), found
-            else:
-                yield End(f"{way} to {decimal(Fraction(end))}", Fraction(end) - sign / _LARGE, is_far), found
+        if found is not None and is_far:
+            yield End("grows" if sign > 0 else "falls", sign * _LARGE, is_far), found
+        elif found is not None:
+            yield _near(Fraction(end), sign), found
+
+
+def _near(x: Fraction, sign: int) -> End:
+    """A prediction as an end of those below it (`sign` 1) or above."""
+    return End(f"{'grows' if sign > 0 else 'falls'} to {decimal(x)}", x - sign / _LARGE, False)
+
+
+def _sides(search: GridSearch, plain: Expr, inside: Sequence[Pole]) -> Iterator[tuple[End, Growth]]:
+    """How an expression of the prediction alone grows towards each side of predictions without a value."""
+    view, leaf, target = search.view, search.view.variable, search.loss.target
+    if leaf is None:
+        return
+    settled = Composition(frozenset({leaf}), {}).bounds
+    for pole in inside:
+        # The error falls as the prediction grows.
+        end, turn = (pole.setting[target.nodes[0]] - pole.x, -1) if view.moves and target is not None else (pole.x, 1)
+        for sign in (1, -1):
+            found = towards(plain, leaf, end, -sign * turn, settled)
+            if found is not None:
+                yield _near(pole.x, sign), found
 
 
 def _lifted(search: GridSearch, least: Any) -> Any:

@@ -67,7 +67,9 @@ def _said(escape: DomainError) -> str:
             near = where.replace(" at ", " towards ")
             return f"the gradient grows without bound{near}: so does the slope of `{escape.op}`{of}"
         return f"the gradient is {escape.result}{where}, where `{escape.op}`{of} has no finite slope"
+    what = f"`{escape.op}`{of}"
     if escape.op == "div":
-        by = f" by `{escape.argument}`" if escape.argument else ""
-        return f"the quotient{by} is {escape.result}{where}"
-    return f"`{escape.op}`{of} is {escape.result}{where}"
+        what = f"the quotient by `{escape.argument}`" if escape.argument else "the quotient"
+    if escape.result == "unbounded":
+        return f"{what} has no finite value next to {place(escape.at)}"
+    return f"{what} is {escape.result}{where}"

@@ -82,12 +82,13 @@ def quantities(samples: Samples, loss: Loss) -> Iterator[tuple[str, Floats]]:
     rows = samples.rows
     arrays = {node.name: samples.inputs[node].reshape(rows, -1) for node in reals if samples.has_rows(node)}
     single = all(array.shape[1] == 1 for array in arrays.values())
-    differences = {
-        f"{one} - {other}": arrays[one] - arrays[other]
-        for place, one in enumerate(arrays)
-        for other in list(arrays)[place + 1 :]
-        if arrays[one].shape == arrays[other].shape
-    }
+    with np.errstate(invalid="ignore"):  # inputs may be infinite
+        differences = {
+            f"{one} - {other}": arrays[one] - arrays[other]
+            for place, one in enumerate(arrays)
+            for other in list(arrays)[place + 1 :]
+            if arrays[one].shape == arrays[other].shape
+        }
     for name, array in {**differences, **arrays}.items():
         if single:
             yield f"abs({name})", np.abs(array[:, 0])

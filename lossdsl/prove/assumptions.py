@@ -124,7 +124,7 @@ class Assumptions:
             domain = node.op.trait.domain
             if composed.bounds(args[0]).within(domain):
                 return True
-            return all(self._above(gap, is_open, region) for gap, is_open in _gaps(args[0], domain))
+            return all(self._above(gap, is_open, region) for gap, is_open in gaps(args[0], domain))
         if name == "div":
             found = self.sign(args[1], region)
             return found is not None and found[0] != 0 and found[1]
@@ -142,7 +142,7 @@ class Assumptions:
         return found is not None and (found == (1, True) or (not strictly and found[0] >= 0))
 
 
-def _gaps(arg: Expr, domain: Bounds) -> Iterator[tuple[Expr, bool]]:
+def gaps(arg: Expr, domain: Bounds) -> Iterator[tuple[Expr, bool]]:
     """How far an argument is from each end of a domain, and whether it may not be there."""
     if domain.low > -INF:
         yield b.sub(arg, b.const(Fraction(domain.low))), domain.low_open

@@ -180,7 +180,7 @@ class GridSearch:
         size = sum(1 for _ in walk(self.loss.value))
         budget = BUDGET
         for number, setting in enumerate(self.settings()):
-            xs = self._grid(setting)
+            xs = self.grid(setting)
             budget -= size * len(xs)
             if budget < 0 and number:
                 return
@@ -216,7 +216,8 @@ class GridSearch:
     def _finer(self) -> GridSearch:
         return replace(self, m=_real_numbers(2 * DIGITS), kept=ValueCache())
 
-    def _grid(self, setting: Setting) -> list[Fraction]:
+    def grid(self, setting: Setting) -> list[Fraction]:
+        """The predictions that are tried under a setting, in order."""
         bounds = self.view.leaves.get(self.loss.prediction.nodes[0], Bounds())
         more: set[Fraction] = set()
         target = self.loss.target

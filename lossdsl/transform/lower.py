@@ -165,9 +165,12 @@ def _softmax_rest(p: _Parts) -> Expr:
 
 def _log_softmax_rest(p: _Parts) -> Expr:
     """Of a class with more than half, a second logsumexp without it, for the others may be too small for their sum."""
-    (axis,) = p.over
-    own = reduce("argmax", p.arg, p.over) if p.label is None else p.label
-    without = b.where(b.call("eq", Position(axis), own), Const(-INF), p.arg)
+    if len(p.over) > 1:  # what has more than half is the largest, and alone
+        is_own = b.call("eq", p.arg, reduce("max", p.arg, p.over))
+    else:
+        (axis,) = p.over
+        is_own = b.call("eq", Position(axis), reduce("argmax", p.arg, p.over) if p.label is None else p.label)
+    without = b.where(is_own, Const(-INF), p.arg)
     rest = _Parts(without, p.over, p.exact, None, {})
     far = b.add(b.sub(rest.log_total, p.log_total), b.sub(rest.shift, p.shift))
     share = _softmax(p)

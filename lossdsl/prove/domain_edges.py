@@ -1,0 +1,90 @@
+"""Where operations may leave their domain at single predictions: what is 0 there, taken apart into factors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lossdsl.ir import build as b
+from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.prediction_view import PredictionView
+from lossdsl.prove.assumptions import Assumptions, gaps
+from lossdsl.prove.rational_field import TooLarge, atoms_in, factored
+from lossdsl.prove.rational_functions import NormalForms
+
+
+@dataclass(frozen=True)
+class DomainEdge:
+    """An operation that has no value where `factor` is 0.
+
+    `vertex` is the prediction at which a factor of degree 2 in it turns: its zeros lie on either side.
+    """
+
+    node: Call
+    factor: Expr
+    vertex: Expr | None = None
+
+
+def domain_edges(view: PredictionView, assumptions: Assumptions) -> Iterator[DomainEdge]:
+    """The edges that some prediction may be on, as far as bounds tell; of a loss of one number."""
+    leaf = view.variable
+    if leaf is None:
+        return
+    bounds = assumptions.composition(None).bounds
+    for node in walk(view.expr):
+        if not isinstance(node, Call) or node in view.fixed:
+            continue
+        for level in _levels(node):
+            if bounds(level).is_nonzero:
+                continue
+            for factor in _factors(level, assumptions.forms):
+                if b.depends(factor, (leaf,)):
+                    yield DomainEdge(node, factor, _vertex(factor, leaf, assumptions.forms))
+
+
+def _levels(node: Call) -> list[Expr]:
+    """What is 0 where an operation has no value, though it may have one on either side."""
+    name, args = node.op.name, node.args
+    if name in ("div", "xlogy"):
+        return [args[1]]
+    if name == "pow":
+        exponent = b.exact(args[1])
+        return [args[0]] if exponent is None or exponent < 0 else []
+    if name == "tan":
+        return [b.call("cos", args[0])]
+    if node.op.trait is None:
+        return []
+    return [gap for gap, is_open in gaps(args[0], node.op.trait.domain) if is_open]
+
+
+_ZERO_WITH = frozenset({"abs", "sqrt", "square", "neg", "cbrt"})
+"""Functions that are 0 where their argument is, and nowhere else."""
+
+
+def _factors(level: Expr, forms: NormalForms) -> Iterator[Expr]:
+    """Expressions one of which is 0 wherever a level is."""
+    try:
+        polynomials = [factor for factor, _ in factored(forms.of(level).top)[1]]
+        parts = [forms.expr(forms.of_polynomial(one)) for one in polynomials]
+    except TooLarge:
+        parts = [level]
+    for part in parts:
+        if isinstance(part, Call) and (part.op.name in _ZERO_WITH or part.op.name == "pow"):
+            yield from _factors(part.args[0], forms)
+        else:
+            yield part
+
+
+def _vertex(factor: Expr, leaf: Expr, forms: NormalForms) -> Expr | None:
+    """The prediction at which a factor a*x^2 + b*x + c has the slope 0."""
+    try:
+        polynomial = forms.of(factor).top
+        place = atoms_in(forms.of(leaf).top)[0]
+        if polynomial.degrees()[place] != 2:
+            return None
+        first = polynomial.derivative(place)
+        twice = first.derivative(place)
+        rest = first - twice * polynomial.context().gens()[place]
+        return forms.expr(forms.negative(forms.div(forms.of_polynomial(rest), forms.of_polynomial(twice))))
+    except TooLarge:
+        return None
