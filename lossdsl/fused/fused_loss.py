@@ -45,6 +45,10 @@ class _Given:
     steps: Steps
     chunks: Chunks
 
+    def values(self) -> list[Any]:
+        """Each place value, over the places."""
+        return [ops.reshape(value, self.places) for value in self.chunks.place_values(self.flat)]
+
 
 _CHUNKS = {"tensorflow": "TensorFlowChunks", "jax": "JaxChunks", "torch": "TorchChunks"}
 RESTORED: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -87,8 +91,12 @@ class FusedLoss(CompiledLoss):
     ) -> tuple[Any, Any]:
         """One value a sample, and which of them count (None: all)."""
         given = self._given(y_true, y_pred, mask)
-        found = [ops.reshape(value, given.places) for value in given.chunks.place_values(given.flat)]
+        found = given.values()
         rest, mask, is_single = given.steps.rest, given.mask, False
+        if rest is not None and mask is not None and any(given.steps.has_bias):
+            # What comes after takes places together, the masked ones as well, whose logits are to be 0.
+            at_rest = self._harmless(given).values()
+            found = [ops.where(mask, value, other) for value, other in zip(found, at_rest, strict=True)]
         if replicas is not None:  # the values of all places, which are less than the states that they are made of
             found = [replicas.whole(value) for value in found]
             mask = mask if mask is None else replicas.whole(mask)
@@ -133,10 +141,29 @@ class FusedLoss(CompiledLoss):
             mask = aligned_mask(mask, hidden, loss.prediction, label)
             inputs = {one.identifier: _masked(one, inputs[one.identifier], mask) for one in loss.inputs}
             mask = ops.logical_and(_padded(mask, rank), ops.ones(ops.shape(hidden)[:-1], dtype="bool"))
-        of_loss, chunks = self._code(tensors)
-        places = tuple(ops.shape(hidden)[:-1])
-        flat = arguments(spec, inputs, places, ops.reshape, ops.broadcast_to)
+        return self._ready(inputs, tuple(ops.shape(hidden)[:-1]), mask)
+
+    def _ready(self, inputs: Mapping[str, Any], places: tuple[Any, ...], mask: Any) -> _Given:
+        of_loss, chunks = self._code(inputs)
+        flat = arguments(self.spec, inputs, places, ops.reshape, ops.broadcast_to)
         return _Given(inputs, flat, places, mask, of_loss, chunks)
+
+    def _harmless(self, given: _Given) -> _Given:
+        """The first place of each sample, as if it were masked: with logits of 0, which a bias has no part in."""
+        loss = self.spec.program.loss
+        depth = len(given.places) - 1
+        first = (slice(None), *[slice(1)] * depth)
+        off = ops.zeros_like(given.mask[first])
+        inputs: dict[str, Any] = {}
+        for one in loss.inputs:
+            value = given.inputs[one.identifier]
+            if isinstance(value, Head):
+                zeros = ops.zeros_like(value.hidden[(*first, slice(1))])
+                inputs[one.identifier] = Head(zeros, ops.zeros_like(value.kernel[:1]))
+            else:
+                has_places = BATCH in one.over and one.has_places
+                inputs[one.identifier] = masked(one, value[first] if has_places else value, off)
+        return self._ready(inputs, (given.places[0], *[1] * depth), None)
 
     def _head(self, layer: Any, hidden: Any, who: str) -> Head:
         """The product of hidden states and the weights of a layer."""
