@@ -44,7 +44,6 @@ def built_ins() -> str:
 
 def functions() -> str:
     """The table of functions and constants."""
-    from lossdsl.frontend.aggregates import ARITY
     from lossdsl.ir.ops import AGGREGATES, OPS, function_names
 
     rows = ["| written | meaning |", "|---|---|"]
@@ -55,7 +54,7 @@ def functions() -> str:
         elif name in OPS:
             rows.append(f"| `{name}({', '.join(OPS[name].args)})` | {_cell(OPS[name].doc)} |")
         if name in AGGREGATES:
-            arguments = {"dot": "a, b"}.get(name, "e, key" if ARITY.get(name, (1, 1))[1] > 1 else "e")
+            arguments = {"dot": "a, b"}.get(name, "e, key" if AGGREGATES[name].arity[1] > 1 else "e")
             along.append(f"| `{name}({arguments})` | {_cell(AGGREGATES[name].doc)} |")
     return "\n".join([*rows, *along])
 

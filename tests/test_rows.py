@@ -1,6 +1,8 @@
 """The op table as a stranger meets it: names that cannot meet, rows that lack something, a row that is new."""
 
+import ast
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from lossdsl.ir.bounds import REALS, Bounds
 from lossdsl.ir.op import DOUBLE, TARGETS, Kind, Op
 from lossdsl.ir.ops import AGGREGATES, OPS, function_names
 from lossdsl.ir.traits import Trait
+from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.source import Source
 from lossdsl.targets import TARGETS as PRINTED
 
@@ -165,3 +168,91 @@ def test_a_row_that_lacks_something_is_refused_by_name(changed, lacking):
 def test_a_row_speaks_of_every_target():
     assert TARGETS == PRINTED
     assert all(dataclasses.replace(op) for op in OPS.values())
+
+
+# --- what is known of an operation stands in its row ------------------------------------------------------------------
+
+PACKAGE = Path(lossdsl.__file__).parent
+NAMES = set(OPS) | set(AGGREGATES)
+
+BY_NAME = {
+    # what an operation is to one way of computing: a meaning each
+    "frontend/aggregates.py": 1, "ir/calls.py": 1, "ir/whole.py": 1, "oracle/interpreter.py": 1,
+    "oracle/no_numbers.py": 1, "oracle/number_systems.py": 1, "oracle/rational.py": 1, "oracle/sympy_numbers.py": 1,
+    "prove/growth_orders.py": 1, "prove/invariance.py": 5, "prove/properties.py": 1, "targets/blocks.py": 2,
+    "targets/javascript_loops.py": 1, "targets/latex.py": 2, "targets/some_samples.py": 1, "transform/descent.py": 2,
+    "transform/log_domain.py": 3, "transform/log_rules.py": 1, "transform/lower.py": 2, "transform/vjp.py": 2,
+    # what libraries have or keep, which is no fact of mathematics
+    "targets/array_sums.py": 2, "targets/javascript_helpers.py": 1, "targets/torch_eager_code.py": 1,
+    # what authors write by them
+    "analyze/analyzer.py": 1, "checks/distributions.py": 3, "checks/parameters.py": 1, "checks/shape.py": 1,
+    # what counts positions: the arithmetic of indices
+    "checks/reads.py": 1, "frontend/subscripts.py": 1, "ir/meets.py": 1,
+    # the forms of arithmetic that something matches, or prints
+    "ir/text.py": 2, "oracle/gradient_check.py": 1, "prove/asymptotics.py": 1, "prove/composition.py": 1,
+    "prove/dominance.py": 1, "prove/own_element.py": 1, "prove/rational_functions.py": 1, "refute/unfelt_inputs.py": 2,
+    "targets/scatters.py": 1, "transform/canonical.py": 1, "transform/choices.py": 3, "transform/complement.py": 2,
+    "transform/fewer_passes.py": 1, "transform/log_difference.py": 1, "transform/pairs.py": 1, "transform/rules.py": 1,
+    "transform/simplify.py": 2,
+}  # fmt: skip
+"""How many lists of three or more operations by name a module has, outside of the rows. What is known of an operation
+is a field of its row, from which a property follows; a new list here has to say what else it is.
+"""
+
+
+def listed(tree):
+    """The lists of three or more operations by name in a module: tuples, sets, keys, patterns, words of a text."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts) | ast.Dict(keys=parts):
+                words = [part.value for part in parts if isinstance(part, ast.Constant)]
+            case ast.MatchOr(patterns=parts):
+                words = [one.value.value for part in parts for one in ast.walk(part) if isinstance(one, ast.MatchValue)]
+            case ast.Constant(value=str(text)) if " " in text:
+                words = text.split()
+            case _:
+                continue
+        if len(words) > 2 and all(isinstance(word, str) and word in NAMES for word in words):
+            yield words
+
+
+def test_no_other_module_lists_operations_by_name():
+    paths = [path for path in PACKAGE.rglob("*.py") if "rows" not in path.parts]
+    found = {path.relative_to(PACKAGE).as_posix(): len(list(listed(ast.parse(path.read_text())))) for path in paths}
+    assert {name: count for name, count in found.items() if count > BY_NAME.get(name, 0)} == {}
+    assert {name: count for name, count in BY_NAME.items() if count > found[name]} == {}, "fewer: say so in BY_NAME"
+
+
+@pytest.mark.parametrize("text", ['("exp", "log", "abs")', '{"exp": 1, "log": 2, "abs": 3}', '"exp log abs".split()'])
+def test_a_list_is_seen(text):
+    assert list(listed(ast.parse(text)))
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.passes], ids=lambda op: op.name)
+def test_what_passes_its_arguments_on_moves_no_further_than_they_do(op, rng):
+    m = mp_numbers()
+    meaning = m.meaning(op)
+    for _ in range(40):
+        point, moved = ([bool(v > 0) if kind is Kind.BOOL else float(v) for v, kind in zip(row, kinds(op), strict=True)]
+                        for row in (rng.uniform(-3, 3, op.arity), rng.uniform(-3, 3, op.arity)))  # fmt: skip
+        moved = [one if kind is Kind.BOOL else other for one, other, kind in zip(point, moved, kinds(op), strict=True)]
+        far = sum(abs(one - other) for one, other in zip(point, moved, strict=True))
+        sides = (meaning(*(one if isinstance(one, bool) else m.number(one) for one in args)) for args in (point, moved))
+        assert abs(next(sides) - next(sides)) <= far + 1e-12
+
+
+def kinds(op):
+    return op.takes or (Kind.REAL,) * op.arity
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.holds_at], ids=lambda op: op.name)
+def test_a_comparison_holds_where_its_row_says(op):
+    for one, other in ((0, 1), (1, 1), (1, 0)):
+        held = bool(mp_numbers().meaning(op)(one, other))
+        assert held == ((one > other) - (one < other) in op.holds_at)
+        assert not held or op.beside(other).contains(one)
+    assert (op.beside(1) == REALS) == (op.name == "ne")
+
+
+def test_what_overflows_is_an_exponential():
+    assert {name for name, op in OPS.items() if op.overflows} == {"exp", "exp2", "expm1", "expm1mx", "sinh", "cosh"}

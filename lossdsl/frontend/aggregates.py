@@ -13,7 +13,6 @@ from lossdsl.ir import build as b
 from lossdsl.ir import whole
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce
-from lossdsl.ir.op import Kind
 from lossdsl.ir.ops import AGGREGATES, OPS
 
 _INF = Const(float("inf"))
@@ -207,15 +206,3 @@ LOWERED: dict[str, Callable[..., Expr]] = {
     "spectrum": spectrum,
 }
 """Each public aggregate's meaning: a function of its argument, what it ranges over, and any further argument."""
-
-ARITY = {"sort": (1, 2), "dot": (2, 2), "quantile": (2, 2)}
-COUNTING = ("sum", "count", "prod", "logsumexp", "norm")
-"""Those in which a term counts as often as an axis has elements, along which it does not vary."""
-_ORDERED = ("median", "quantile", "spectrum")
-UNFILTERED = ("sort", "dot", "normalize", "softmax", "log_softmax", *_ORDERED)
-ON_ONE_AXIS = ("argmax", "argmin", *_ORDERED)
-"""What gives a position, or counts positions, which only one axis has."""
-
-
-def wants_condition(name: str) -> bool:
-    return AGGREGATES[name].takes is Kind.BOOL

@@ -286,10 +286,10 @@ class Resolver:
         condition = None if node.condition is None else self.condition(node.condition, inner)
         if name == "filter":
             return b.number(condition or Flag(True))
-        if condition is not None and name in aggregates.UNFILTERED:
+        if condition is not None and not AGGREGATES[name].takes_filter:
             hint = "filter the aggregate around it, or choose before it by `where`"
             raise LossTypeError(f"`{name}` takes no filter", node.condition.span if node.condition else node.span, hint)
-        if name in aggregates.ON_ONE_AXIS and len(places) > 1:
+        if AGGREGATES[name].on_one_axis and len(places) > 1:
             message = f"`{name}` goes along one axis, and here it runs over {names(places)}"
             raise LossTypeError(message, node.span, f"name one axis, as in `{name}[batch](…)`")
         for axis, span in places.items():
@@ -304,12 +304,13 @@ class Resolver:
     def _apply(
         self, name: str, node: s.Node, args: tuple[s.Node, ...], chosen: aggregates.Selection, scope: Scope
     ) -> Expr:
-        least, most = aggregates.ARITY.get(name, (1, 1))
+        row = AGGREGATES[name]
+        least, most = row.arity
         if not least <= len(args) <= most:
             wanted = f"{most} argument{'' if most == 1 else 's'}"
             hint = f"as in `{name}({', '.join('ab'[:most])})`; axes stand in brackets, as in `{name}[batch](a)`"
             raise LossTypeError(f"`{name}` takes {wanted}, not {len(args)}", node.span, hint)
-        take = self.condition if aggregates.wants_condition(name) else self._element
+        take = self.condition if row.takes is Kind.BOOL else self._element
         values, chosen = _along_one([take(arg, scope) for arg in args], chosen, node.span)
         if name == "len" and not chosen.over <= values[0].axes and chosen.condition is None:
             lacking = names(chosen.over - values[0].axes)
@@ -317,7 +318,7 @@ class Resolver:
         if name == "quantile" and not values[1].is_static:
             hint = "as in `quantile(x, 0.9)`"
             raise LossTypeError("which quantile it is, is a number or a parameter", args[1].span, hint)
-        if name in aggregates.COUNTING:
+        if row.counts:
             self._note_repeated(node, chosen, [*values, *([] if chosen.condition is None else [chosen.condition])])
         return aggregates.LOWERED[name](values[0], chosen, *values[1:])
 

@@ -27,9 +27,9 @@ def orders(condition: Expr, inputs: Sequence[InputSpec], span: Span) -> tuple[Or
 def _order(condition: Expr, inputs: Sequence[InputSpec], span: Span) -> Order:
     match condition:
         case Call(op, (Input() as low, Input() as high)) if op.is_order:
-            if op.name in ("gt", "ge"):
+            if 1 in op.holds_at:
                 low, high = high, low
-            strict = op.name in ("lt", "gt")
+            strict = 0 not in op.holds_at
         case _:
             hint = "as in `require x0 < x1`; which numbers an input may be is said by a kind, as in `w: positive`"
             raise LossTypeError("of inputs, `require` compares two parts of one", span, hint)

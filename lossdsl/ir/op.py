@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
-from lossdsl.ir.bounds import REALS, UNIT, Bounds
+from lossdsl.ir.bounds import INF, REALS, UNIT, Bounds, End, point
 from lossdsl.ir.traits import Trait
 
 
@@ -53,8 +54,10 @@ class Op:
     text: that by which readers see an operation that is not public, and LaTeX one without a symbol. `latex` is the
     symbol of a function or relation, or a text in which `#1` stands for the argument. `cost` is the price of one
     application, where a sum costs 1. If it is `whole`, a result of whole numbers is one; if it `compares`, something
-    changes where its two arguments meet. A comparison is named `turned` with its arguments exchanged, and `opposite`
-    where it does not hold. `signs` are those that a sum gives its terms. A row that lacks something is refused.
+    changes where its two arguments meet. If it `passes`, no slope is steeper than 1 whatever the arguments, and nothing
+    jumps; if it `selects`, the value is one of its last two arguments. A comparison is named `turned` with its
+    arguments exchanged, and `opposite` where it does not hold; it `holds_at` some signs of their difference. `signs`
+    are those that a sum gives its terms. A row that lacks something is refused.
     """
 
     name: str
@@ -82,8 +85,11 @@ class Op:
     cost: int = 12
     whole: bool = False
     compares: bool = False
+    passes: bool = False
+    selects: bool = False
     turned: str = ""
     opposite: str = ""
+    holds_at: tuple[int, ...] = ()
     signs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -126,10 +132,26 @@ class Op:
         """Whether it asks which of two is the larger."""
         return self.compares and self.gives is Kind.BOOL
 
+    def beside(self, end: End) -> Bounds:
+        """The numbers whose comparison with another one holds, if they are an interval; else all."""
+        is_open, below, above = (sign not in self.holds_at for sign in (0, 1, -1))
+        if below == above and not (below and self.holds_at):
+            return REALS
+        return Bounds(end if above else -INF, end if below else INF, is_open and above, is_open and below)
+
     @property
     def is_total(self) -> bool:
         """Whether there is a value whatever the arguments, and bounded ones have a bounded value."""
         return not self.defined and not self.holds
+
+    @cached_property
+    def overflows(self) -> bool:
+        """Whether the value leaves float32 at ordinary arguments, as that of an exponential does."""
+        ball = None if self.trait is None else self.trait.ball
+        ends = (point(-200), point(200))
+        if ball is None or not self.is_total:
+            return False
+        return any(end.increasing(ball, 0, 0).absolute().high > 1e38 for end in ends)
 
     @property
     def is_exact(self) -> bool:
@@ -146,6 +168,11 @@ class Op:
         return self.sample[position] if self.sample else Bounds(-3, 3)
 
 
+def same(elements: Bounds) -> Bounds:
+    """The bounds of what lies between the smallest and the largest element."""
+    return elements
+
+
 @dataclass(frozen=True, eq=False)
 class Aggregate:
     """An operation that takes axes away (`keeps` is false) or works along them (`keeps` is true).
@@ -154,6 +181,8 @@ class Aggregate:
     and the axis. An aggregate without `spelling` is written in terms of others: by the resolver, or, if it has a
     definition in `ir.whole`, once the gradient has been taken. `bounds` gives the interval of the result from that of
     the elements. `latex` is its sign, if it is written as a sum is. One that `runs` may run from either end.
+    It takes from `arity[0]` to `arity[1]` arguments. Where it `counts`, a term counts as often as an axis has elements,
+    along which the term does not vary. One that gives a position, or counts positions, goes `on_one_axis` alone.
     """
 
     name: str
@@ -168,6 +197,15 @@ class Aggregate:
     public: bool = True
     latex: str = ""
     runs: bool = False
+    arity: tuple[int, int] = (1, 1)
+    counts: bool = False
+    takes_filter: bool = True
+    on_one_axis: bool = False
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"
+
+    @property
+    def is_between(self) -> bool:
+        """Whether every value lies between the smallest and the largest element."""
+        return self.bounds is same

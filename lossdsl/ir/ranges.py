@@ -13,6 +13,7 @@ from lossdsl.ir.build import ZERO
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Input, Length, Param, Position, Reduce, Rename
 from lossdsl.ir.inputs import SUM_TO_ONE
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.ops import OPS
 
 
 @dataclass
@@ -143,19 +144,12 @@ def _fact(condition: Expr, about: Expr | None = None) -> tuple[Expr, Bounds] | N
     if not isinstance(condition, Call) or len(condition.args) != 2:
         return None
     left, right = condition.args
-    name = condition.op.name
+    op = condition.op
     if isinstance(left, Const):
         left, right = right, left
-        name = condition.op.turned or name
+        op = OPS[op.turned or op.name]
     bound = b.exact(right)
     if bound is None or not (isinstance(left, Param | Input) if about is None else left is about):
         return None
-    end = float(bound)
-    intervals = {
-        "lt": Bounds(high=end, high_open=True),
-        "le": Bounds(high=end),
-        "gt": Bounds(low=end, low_open=True),
-        "ge": Bounds(low=end),
-        "eq": point(end),
-    }
-    return (left, intervals[name]) if name in intervals else None
+    interval = op.beside(float(bound))
+    return None if interval == REALS else (left, interval)

@@ -46,7 +46,7 @@ _REACH = 4096
 _REMEMBERED = 4096
 """Of each function the values at so many numbers are kept."""
 
-_PLAIN: dict[str, Callable[..., Any]] = {
+PLAIN: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
@@ -106,8 +106,8 @@ class MpNumbers:
         return self._meanings[op]
 
     def _meaning(self, op: Op) -> Callable[..., Any]:
-        if op.name in _PLAIN:
-            return _PLAIN[op.name]
+        if op.name in PLAIN:
+            return PLAIN[op.name]
         make, apply, number = self.context.make_mpf, self.apply, self.number
         if Kind.BOOL in (*op.takes, op.gives):
             return lambda *args: number(found) if type(found := apply(op.exact, op.name, args)) is int else found

@@ -53,7 +53,7 @@ def _is_odd(node: Expr) -> bool:
     return isinstance(node, Const) and is_long
 
 
-_MEANINGS: dict[str, Callable[..., Any]] = {
+MEANINGS: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
@@ -79,7 +79,7 @@ def _sympy(expr: Expr, symbols: dict[Expr, Any]) -> Any:
                 assert isinstance(value, Fraction)
                 done[node] = sympy.Rational(value.numerator, value.denominator)
             elif isinstance(node, Call):
-                done[node] = _MEANINGS[node.op.name](*(done[arg] for arg in node.args))
+                done[node] = MEANINGS[node.op.name](*(done[arg] for arg in node.args))
     return done[expr]
 
 

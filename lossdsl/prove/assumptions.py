@@ -158,10 +158,10 @@ def required(conditions: list[Expr], forms: NormalForms) -> tuple[Nonnegative, .
             case Call(Op("and"), args):
                 found += required(list(args), forms)
             case Call(op, (left, right)) if op.is_order:
-                one, other = (left, right) if op.name in ("gt", "ge") else (right, left)
+                one, other = (left, right) if 1 in op.holds_at else (right, left)
                 with suppress(TooLarge):
                     form = forms.of(b.sub(b.number(one), b.number(other)))
-                    found += [Nonnegative(form.top, op.name in ("lt", "gt"))] if form.is_polynomial else []
+                    found += [Nonnegative(form.top, 0 not in op.holds_at)] if form.is_polynomial else []
     return tuple(found)
 
 
@@ -185,7 +185,7 @@ def slope(expr: Expr, leaf: Expr) -> Expr:
             done[node] = b.ONE
         elif not isinstance(node, Call) or all(done[arg] is b.ZERO for arg in node.args):
             done[node] = b.ZERO
-        elif node.op.name in ("where", "max", "min"):
+        elif node.op.selects:
             condition = node.args[0]
             if node.op.name != "where":
                 condition = b.call("ge" if node.op.name == "max" else "le", *node.args)

@@ -55,7 +55,7 @@ class Growths(Interpretation[Growth | None]):
         if node.kind is Kind.BOOL or not self._moves(node):
             return None
         name = node.op.name
-        if name in ("where", "max", "min"):
+        if node.op.selects:
             return self._chosen(node)
         if name == "xlogy" and below[0] == Growth(LEVEL, point(0)) and not self._moves(node.args[0]):
             return below[0]  # 0 times whatever the logarithm is counts as 0
@@ -100,7 +100,7 @@ class Growths(Interpretation[Growth | None]):
         gap = self[b.sub(b.number(node.args[0]), b.number(node.args[1]))]
         if gap is None or not gap.sign:
             return None
-        return name == "ne" if name in ("eq", "ne") else (gap.sign > 0) == (name in ("gt", "ge"))
+        return gap.sign in node.op.holds_at
 
     def _bounded(self, node: Call) -> Growth | None:
         """A function whose values are bounded is of order 1, whatever its argument does."""

@@ -58,10 +58,10 @@ class Boundedness(Interpretation[bool]):
         return low and high and (not trait.elsewhere or bounds.within(domain))
 
     def reduced(self, node: Reduce, inner: bool) -> bool:
-        return inner and node.op.name in ("sum", "mean", "max", "min", "prod", "logsumexp")
+        return inner
 
     def along(self, node: Along, below: list[bool]) -> bool:
-        return below[0] and node.op.name in ("cumsum", "sort", "unsort")
+        return below[0]
 
 
 def is_away_from_zero(expr: Expr, limited: Boundedness) -> bool:
@@ -80,7 +80,7 @@ def is_away_from_zero(expr: Expr, limited: Boundedness) -> bool:
             return positive and (is_away_from_zero(one, limited) or is_away_from_zero(other, limited))
         case Call(op, (one, other)) if op.name == "mul":
             return is_away_from_zero(one, limited) and is_away_from_zero(other, limited)
-        case Reduce(op, inner) if op.name in ("sum", "mean", "max", "min"):
+        case Reduce(op, inner) if op.name == "sum" or op.is_between:
             return is_away_from_zero(inner, limited)
     return False
 

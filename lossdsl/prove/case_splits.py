@@ -19,7 +19,6 @@ from lossdsl.prove.certificates import SemialgebraicSet
 from lossdsl.prove.rational_field import TooLarge, atoms_in
 
 MAX_CELLS = 120
-_COMPARISONS = {"lt": (-1,), "le": (-1, 0), "gt": (1,), "ge": (0, 1), "eq": (0,), "ne": (-1, 1)}
 
 
 @dataclass(frozen=True)
@@ -155,10 +154,10 @@ class _Resolver:
             self.chosen.add((node, held.value))
             return done[node.args[1] if held.value else node.args[2]]
         args = tuple(done[arg] for arg in node.args)
-        if name in _COMPARISONS:
+        if node.op.holds_at:
             if any(map(_is_infinite, args)) and all(arg.is_static for arg in args):
                 return self._flag(node)  # a parameter may be infinite
-            return Flag(self._compare(node, *args) in _COMPARISONS[name])
+            return Flag(self._compare(node, *args) in node.op.holds_at)
         match name:
             case "abs" | "sign":
                 sign = self._compare(node, args[0], b.ZERO)

@@ -170,10 +170,7 @@ def _selected(condition: Expr, piece: Expr) -> Bounds:
     """The bounds of a piece that are its own condition, as in `where(s > 0, s, 1)`."""
     match condition:
         case Call(op, (subject, Const(end))) if subject is piece and isinstance(end, Fraction):
-            if op.name in ("gt", "ge"):
-                return Bounds(end, INF, op.name == "gt")
-            if op.name in ("lt", "le"):
-                return Bounds(-INF, end, False, op.name == "lt")
+            return op.beside(end)
     return REALS
 
 

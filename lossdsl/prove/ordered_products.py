@@ -28,7 +28,6 @@ MAX_CHOICES = 8
 """The most choices of a difference, by `max`, `min` and `abs`, that are resolved one after another."""
 EFFORT = 100_000
 """How many numbers the simplex method may touch for one sum or quotient."""
-_CHOICES = frozenset({"max", "min", "abs"})
 NO, NOT_NEGATIVE, ABOVE = 0, 1, 2
 
 
@@ -149,7 +148,7 @@ def _choices(expr: Expr) -> Iterator[tuple[Call, Fraction]]:
 
 
 def _is_choice(node: Expr) -> bool:
-    return isinstance(node, Call) and node.op.name in _CHOICES
+    return isinstance(node, Call) and (node.op.name == "abs" or (node.op.selects and node.op.compares))
 
 
 def _factors(node: Call) -> tuple[Expr, ...]:

@@ -8,9 +8,6 @@ from lossdsl.ir.bounds import INF, REALS, Bounds
 from lossdsl.ir.expr import Along, Call, Const, Expr, Position, Reduce, Rename, walk
 from lossdsl.ir.ranges import conjuncts
 
-_AT_EQUALS = frozenset({"ge", "le", "eq"})
-"""The comparisons that hold of equal numbers."""
-
 
 def gap(first: Expr, second: Expr) -> Bounds:
     """The bounds of `first - second` where one is an aggregate and the other an element of it; else all numbers."""
@@ -61,4 +58,4 @@ def _holds(condition: Expr) -> bool:
         return False
     if condition.op.name == "and":
         return all(map(_holds, conjuncts(condition)))
-    return condition.op.name in _AT_EQUALS and condition.args[0] is condition.args[1]
+    return 0 in condition.op.holds_at and condition.args[0] is condition.args[1]

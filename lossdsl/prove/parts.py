@@ -24,7 +24,6 @@ from lossdsl.prove.rational_functions import NormalForms
 
 MAX_PART = 60
 """The largest part, in operations, that is taken apart."""
-_CHOICES = frozenset({"where", "abs", "max", "min", "sign"})
 
 
 Known = Mapping[Expr, Profile]
@@ -80,7 +79,7 @@ class Parts:
         if found.constant or (is_known and found.bounds.is_nonnegative) or not isinstance(node, Call):
             return False
         own = _own(node, known)
-        chooses = any(one.op.name in _CHOICES for one in own)
+        chooses = any(one.op.selects or one.op.name in ("abs", "sign") for one in own)
         return len(own) <= MAX_PART and (chooses or not found.bounds.is_nonnegative)
 
     def _pieces(self, node: Expr, leaves: Mapping[Expr, Expr], case: Mapping[Expr, Expr], known: Known) -> Piecewise:

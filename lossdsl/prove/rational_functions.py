@@ -103,11 +103,11 @@ class NormalForms(RationalField):
     def _of_one_number(self, node: Expr) -> RationalFunction | None:
         """What an aggregate or a choice of elements gives where every element is the same number."""
         match node:
-            case Reduce(op, inner) if op.name in ("mean", "max", "min"):
+            case Reduce(op, inner) if op.is_between:
                 found = self._done[inner]
             case Reduce(op, inner) if op.name == "sum" and self._done[inner].is_zero:
                 found = self._done[inner]
-            case Along(op, (inner, *_)) if op.name in ("sort", "unsort"):
+            case Along(op, (inner, *_)) if op.is_between:
                 found = self._done[inner]
             case Rename(inner) | Slice(inner) | Gather(inner):
                 found = self._done[inner]

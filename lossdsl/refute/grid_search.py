@@ -22,6 +22,7 @@ from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Input, Length, Param, Position, Reduce, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
+from lossdsl.ir.op import Kind
 from lossdsl.ir.prediction_view import PredictionView
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.input_kinds import INPUT_KINDS, LABELS_TRIED
@@ -282,7 +283,7 @@ class GridSearch:
         for node in walk(self.loss.value):
             if isinstance(node, Along | Gather | Length | Position):
                 return False
-            if isinstance(node, Reduce) and node.op.name not in ("any", "all", "max", "min", "mean"):
+            if isinstance(node, Reduce) and not (node.op.is_between or node.op.takes is Kind.BOOL):
                 return False
         return True
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lossdsl.ir.expr import Call, Const, Expr, Flag, Input, Param, walk
 from lossdsl.ir.op import Kind
 from lossdsl.oracle.interpreter import Array
-from lossdsl.oracle.number_systems import MpNumbers
+from lossdsl.oracle.number_systems import PLAIN, MpNumbers
 
 Truths = NDArray[np.bool_]
 
@@ -31,15 +31,11 @@ def infinite(array: Array, count: int) -> Truths:
     return np.broadcast_to(found, (count,))
 
 
-_STAYING = frozenset({"add", "sub", "mul", "neg", "square", "abs", "where", "max", "min", "real", "stop"})
-"""The operations that are finite wherever their arguments are: mpmath's exponents have no bound."""
-
-
 def wrong_at(node: Expr, done: Mapping[Expr, Array], count: int) -> Truths | None:
     """Where a part is infinite or nan; None if it is so nowhere, or only where a part of its own is."""
     if node.kind is not Kind.REAL or isinstance(node, Const | Flag | Input | Param):
         return None
-    if isinstance(node, Call) and node.op.name in _STAYING:
+    if isinstance(node, Call) and node.op.name in PLAIN:  # as its arguments are: mpmath's exponents have no bound
         return None
     found = infinite(done[node], count)
     return found if found.any() else None

@@ -23,7 +23,8 @@ from lossdsl.refute.tensor_search import finite_values
 
 COUNT = 4
 """How many points are tried, each with the input of another one."""
-_ARITHMETIC = ("add", "sub", "mul", "div", "neg", "square", "pow", "logaddexp")
+_ARITHMETIC = ("add", "sub", "mul", "div", "pow", "logaddexp")
+"""Those of several arguments that are analytic; of one, its row tells."""
 _AGGREGATES = ("sum", "mean", "prod", "logsumexp", "dot", "var", "softmax", "log_softmax", "cumsum")
 
 

@@ -14,9 +14,6 @@ from lossdsl.ir.expr import Call, Expr, Input, Reduce, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.transform.choices import SEED, Masks, Steepness, degree
 
-EXPONENTIAL = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
-"""What overflows at ordinary arguments, and its slope with it."""
-
 
 @dataclass
 class Exponentials(Interpretation[int]):
@@ -28,7 +25,7 @@ class Exponentials(Interpretation[int]):
         found = 0
         for part in below:
             found |= part
-        if isinstance(node, Call) and node.op.name in EXPONENTIAL:
+        if isinstance(node, Call) and node.op.overflows:
             found |= 1 << self.numbers.setdefault(node, len(self.numbers))
         return found
 

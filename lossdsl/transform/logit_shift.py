@@ -76,7 +76,7 @@ def _moves(term: Expr, logits: Expr, over: Axes, units: Collection[Expr]) -> Com
             return {}
         case Gather(arg) if arg is logits:
             return {b.ONE: Fraction(1)}
-        case Reduce(op, arg, axes) if op.name in ("mean", "max", "min", "logsumexp") and axes <= over:
+        case Reduce(op, arg, axes) if (op.is_between or op.name == "logsumexp") and axes <= over:
             return _moves(arg, logits, over, units)
         case Reduce(op, arg, axes) if op.name == "sum" and axes == over:
             return _of_sum(arg, logits, over, units)

@@ -19,8 +19,6 @@ from lossdsl.ir.whole import DEFINITIONS, INF, may_be_empty, nonzero, reduce
 
 _TAMING = ("exp", "softplus", "sigmoid")
 """Functions whose relative error is at most the absolute error of their argument."""
-_PASSING = ("add", "sub", "neg", "where", "max", "min", "stop")
-"""Operations whose absolute error is the sum of those of their arguments at most."""
 
 
 def lowered(roots: Iterable[Expr]) -> tuple[Expr, ...]:
@@ -56,8 +54,8 @@ def _relative(roots: tuple[Expr, ...]) -> set[Expr]:
     """The parts whose relative error counts, not only their absolute one."""
     found = set(roots)
     for node in reversed(list(walk(*roots))):
-        name = node.op.name if isinstance(node, Call) else ""
-        if name not in _TAMING and not (name in _PASSING and node not in found):
+        # What passes its arguments on has an absolute error that is the sum of theirs at most.
+        if not isinstance(node, Call) or not (node.op.name in _TAMING or (node.op.passes and node not in found)):
             found.update(node.children)
     return found
 

@@ -28,9 +28,6 @@ from lossdsl.transform.guard import region
 _OFF = tuple(Fraction(k, 32) for k in (16, 12, 20, 14, 18, 11))
 """How far harmless numbers lie from the end of a range: exact in every format, off the kinks, and not all the same."""
 
-_PASSING = ("add", "sub", "neg", "where", "max", "min", "relu")
-"""Operations whose slopes are 0, 1 or -1 whatever their operands are: through these nan has no way back."""
-
 
 class _Sum(NamedTuple):
     """What is known of a sum of operands with constant factors: how many, over which axes, and if there is a `stop`."""
@@ -232,7 +229,7 @@ def _leaves(root: Expr) -> Iterable[Expr]:
 def _passes(node: Call, sums: _Sums) -> bool:
     if node.op.name in ("mul", "div"):
         return any(sums[factor] == _Sum() for factor in node.args[node.op.name == "div" :])
-    return node.op.name in _PASSING
+    return node.op.passes  # its slopes know nothing of the operands: through these nan has no way back
 
 
 @dataclass

@@ -135,7 +135,7 @@ def _replaced_in_call(node: Call, inside: Callable[[Expr], Expr | None]) -> Expr
             parts = [one, inside(other)] if left is None else [left, other]
         case "div", (one, other):
             parts = [inside(one), other]
-        case (("add" | "sub" | "neg"), args):
+        case _, args if node.op.signs:
             parts = [inside(arg) for arg in args]
         case "where", (condition, *pieces):
             parts = [condition, *(piece if b.is_const(piece, 0) else inside(piece) for piece in pieces)]

@@ -20,7 +20,7 @@ from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
 from lossdsl.ir.traversal import users, valued
-from lossdsl.oracle.rational import proposed
+from lossdsl.oracle.rational import MEANINGS, proposed
 
 MAX_OPERATIONS = 24
 """The largest rational function that is given to sympy."""
@@ -29,7 +29,6 @@ MAX_REGION = 256
 MAX_SYMBOLS = 6
 MAX_EXPONENT = 8
 
-_ARITHMETIC = ("add", "sub", "mul", "div", "neg", "square", "pow")
 _HERE = frozenset({LAST})
 
 
@@ -80,7 +79,7 @@ def is_elementwise(root: Expr) -> bool:
 
 def _is_open(node: Expr) -> bool:
     """Whether sympy may look into a node."""
-    if not isinstance(node, Call) or node.op.name not in _ARITHMETIC or node.kind is not Kind.REAL:
+    if not isinstance(node, Call) or node.op.name not in MEANINGS or node.kind is not Kind.REAL:
         return False
     if node.op.name == "sub" and not any(isinstance(arg, Const) or _is_term(arg) for arg in node.args):
         return False
@@ -92,7 +91,7 @@ def _is_open(node: Expr) -> bool:
 
 def _is_term(node: Expr) -> bool:
     """Whether a term of a difference is itself worth opening."""
-    return isinstance(node, Call) and node.op.name in _ARITHMETIC
+    return isinstance(node, Call) and node.op.name in MEANINGS
 
 
 def _may_be_closed(node: Expr) -> bool:
@@ -104,7 +103,7 @@ def _may_be_closed(node: Expr) -> bool:
         return False
     if node.op.name in ("add", "sub"):
         return not any(isinstance(arg, Const) for arg in node.args)
-    return node.op.name in ("mul", "div", "square", "pow")
+    return _is_term(node) and not node.op.signs
 
 
 def _interior(roots: tuple[Expr, ...]) -> set[Expr]:

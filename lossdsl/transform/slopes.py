@@ -13,12 +13,11 @@ from heapq import heappop, heappush
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Along, Call, Expr, Flag, Gather, Input, Length, Reduce, Rename, Slice, Unslice
-from lossdsl.ir.op import NO_SLOPE
+from lossdsl.ir.op import NO_SLOPE, Kind
 from lossdsl.ir.traversal import unknown
-from lossdsl.ir.whole import DEFINITIONS
 from lossdsl.transform.choices import CHOICES, SEED, selected, times
 from lossdsl.transform.factors import factored
-from lossdsl.transform.flow import EXPONENTIAL, Flow
+from lossdsl.transform.flow import Flow
 from lossdsl.transform.language import expression
 
 _WRITTEN_DOWN = Bounds(-1e38, 1e38)
@@ -73,7 +72,7 @@ def past_pole(node: Call, adjoint: Expr, product: Expr, flow: Flow) -> Expr:
     """
     if not flow.guards:
         return product
-    is_large = node.op.name in EXPONENTIAL and not flow.ranges[node].within(_WRITTEN_DOWN)
+    is_large = node.op.overflows and not flow.ranges[node].within(_WRITTEN_DOWN)
     if not (is_large and flow.exponentials.has(adjoint, node)) and not _has_pole(node, adjoint, flow):
         return product
     return b.where(_reached(adjoint, flow), product, b.ZERO)
@@ -274,7 +273,7 @@ def differentiable(node: Expr) -> tuple[Expr, ...]:
     match node:
         case Call(op, _) if op.name == "stop" or not any(op.derivative):
             return ()
-        case Reduce(op, _) if op.name not in ("sum", "mean", "prod", "max", "min") and op.name not in DEFINITIONS:
+        case Reduce(op, _) if op.gives is not Kind.REAL:
             return ()
         case Along(op, args):
             return () if op.name == "rank" else args[:1]

@@ -31,9 +31,8 @@ def summands(expr: Expr, most: int | None = None) -> Terms:
             return [*found, *reversed(stack)]
         sign, node = stack.pop()
         seen.add(node)
-        if isinstance(node, Call) and node.op.name in ("add", "sub", "neg"):
-            signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op.name]
-            stack += reversed(list(zip(signs, node.args, strict=True)))
+        if isinstance(node, Call) and node.op.signs:
+            stack += reversed([(sign * own, arg) for own, arg in zip(node.op.signs, node.args, strict=True)])
         else:
             found.append((sign, node))
     return found
