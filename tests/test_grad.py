@@ -73,6 +73,17 @@ FORMULAS = [
      ["e = t - x", "u1 = abs(e)", "-where(u1 < d, d/(a + u1), 1)*sign(e)"]),
     (["loss focal(x: prob; g = 2.0)\n-(1 - x)^g*log(x)"], "focal in x", ELEMENT,
      ["u1 = 1 - x", "g*log(x)*u1^(g - 1) - u1^g/x"]),
+    (["loss f(t: binary, x: logits)\np = sigmoid(x)\n-t*log(p) - (1 - t)*log(1 - p)"], "f in x", ELEMENT,
+     ["p = sigmoid(x)", "p - t"]),
+    (["loss f(t: binary, p: prob)\n-t*log(p) - (1 - t)*log(1 - p)"], "f in p", ELEMENT, ["(p - t)/(p*(1 - p))"]),
+    (["loss f(t: binary, p: prob; g = 2.0)\nrequire g > 0\n-t*(1 - p)^g*log(p) - (1 - t)*p^g*log(1 - p)"], "f in p",
+     ELEMENT, ["u1 = 1 - t", "u2 = 1 - p", "u3 = g - 1",
+               "u1*p^g/u2 - g*log(u2)*u1*p^u3 - t*u2^g/p + t*g*log(p)*u2^u3"]),
+    (["loss f(t: label, x: logits; eps = 1.0)\np = softmax(x)[t]\n-log(p) + eps*(1 - p)"], "f in x", SUM,
+     ["u1 = softmax(x)", "p = u1[t]", "(u1 - onehot(t))*(1 + p*eps)"]),
+    ([f"{SCALED}d^2*atan((e/d)^2)"], "l in x", ELEMENT, ["e = t - x", "-2*e/(1 + (e/d)^4)"]),
+    ([f"{SCALED}(d + 1)/2*log(1 + (e/a)^2/d)"], "l in x", ELEMENT, None),
+    (["loss f(t, x)\nsum[batch]((t - x)^2)/sum[batch]((t - mean[batch](t))^2)", "--wrt", "t"], "f in t", SUM, None),
     (["loss n(t, (m, s))\n0.5*((t - m)^2*exp(-s) + s)"], "n in (m, s)", ELEMENT, None),
     # kinds of blemishes: signs, constants, cancelling parts, choices on one condition, what keeps digits only
     (["where(t == 0, abs(x), x^2) - x"], "loss in x", ELEMENT, ["where(t == 0, sign(x), 2*x) - 1"]),
@@ -85,7 +96,7 @@ FORMULAS = [
     (["loss f(t: binary, x)\np = sigmoid(x)\n(t - p)^2"], "f in x", ELEMENT, ["p = sigmoid(x)", "2*p*(p - t)*(1 - p)"]),
     (["loss f(t, x)\n-sum(softmax(t)*log_softmax(x))"], "f in x", SUM, ["softmax(x) - softmax(t)"]),
     (["loss f(t, x; c = 2.0)\nc^2*(abs(t - x)/c - log(1 + abs(t - x)/c))"], "f in x", ELEMENT,
-     ["u1 = t - x", "u2 = abs(u1)", "-u2*sign(u1)/(1 + u2/c)"]),
+     ["(x - t)/(1 + abs(t - x)/c)"]),
     (["loss f(t: prob, x; g = 2.0)\n-t*(1 - sigmoid(x))^g*log(sigmoid(x))"], "f in x", ELEMENT, None),
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
+from itertools import combinations
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
@@ -81,7 +82,7 @@ def as_power(part: Expr, power: int, least: int = 2) -> Part:
 
 
 def with_powers(factors: list[Part]) -> list[Part]:
-    """`u^(c - 1)` and `u` as `u^c`, `u^c` by `u` as `u^(c - 1)`, and `u` by its root as the root.
+    """`u^(c - 1)` and `u` as `u^c`, `u^c` by `u` as `u^(c - 1)`, `u` by its root as the root, and roots of u that meet.
 
     The same wherever the product is a number; and where u is 0, or underflows, `c*u^(c - 1)` with c = 0 is nan.
     """
@@ -94,7 +95,27 @@ def with_powers(factors: list[Part]) -> list[Part]:
                 [part for part in some if part[0] is not base] for some in (factors[:place], factors[place + 1 :])
             )
             return with_powers([*before, *(part for part in new if part[1]), *rest])
+    return _met(factors)
+
+
+def _met(factors: list[Part]) -> list[Part]:
+    """The factors with `u^(-1/2)*u^(1/2)` as 1: powers of one base, by constants, of which one divides."""
+    for (one, part), (other, met) in combinations(enumerate(factors), 2):
+        (base, first), (same, second) = _root(*part), _root(*met)
+        if base is same and first * second < 0:
+            left = Fraction(first) + Fraction(second)
+            merged_one = [(b.power(base, b.const(abs(left))), 1 if left > 0 else -1)] if left else []
+            rest = [part for place, part in enumerate(factors) if place not in (one, other)]
+            return with_powers([*rest[:one], *merged_one, *rest[one:]])
     return factors
+
+
+def _root(factor: Expr, power: Count) -> Part:
+    """A root, or a power by a constant, as its base with its exponent."""
+    if name_of(factor) == "sqrt":
+        return factor.children[0], Fraction(1, 2) * power
+    exponent = b.exact(factor.children[1]) if name_of(factor) == "pow" else None
+    return (factor, power) if exponent is None else (factor.children[0], exponent * power)
 
 
 def _with_base(factor: Expr, power: Count, counts: Mapping[Expr, Count]) -> list[Part] | None:

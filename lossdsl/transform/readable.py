@@ -47,7 +47,8 @@ def readable(root: Expr, named: Collection[Expr], known: Ranges) -> Expr:
     if chosen is not fraction and size(chosen) <= size(fraction):
         (fraction,) = Fractions(named)((chosen,))
     compared = _compared(fraction, named)
-    return mapped(compared, lambda node: _signed(signed(moved(without_logarithms(node), positive_part)), named))
+    placed = mapped(compared, lambda node: _signed(signed(moved(without_logarithms(node), positive_part)), named))
+    return mapped(placed, lambda node: _over_positive(node, named, known))
 
 
 def _compared(root: Expr, named: Collection[Expr]) -> Expr:
@@ -81,6 +82,14 @@ def _with_complements(root: Expr) -> Expr:
     return b.mapped([root], other)[0]
 
 
+def _over_positive(node: Expr, named: Collection[Expr], known: Ranges) -> Expr:
+    """`(t - p)/(p*(p - 1))` as `(p - t)/(p*(1 - p))` where p is at most 1."""
+    if name_of(node) != "div":
+        return node
+    above, below = (_turned(part, named, known if place else None) for place, part in enumerate(node.children))
+    return node if above is None or below is None else b.div(above, below)
+
+
 def _signed(node: Expr, named: Collection[Expr]) -> Expr:
     """A node with its sign where it is least in the way."""
     return _negative(node.children[0], named) if name_of(node) == "neg" else node
@@ -100,17 +109,21 @@ def _negative(node: Expr, named: Collection[Expr]) -> Expr:
     return b.neg(node)
 
 
-def _turned(node: Expr, named: Collection[Expr]) -> Expr | None:
-    """An expression with one difference among its factors turned around; None if there is none."""
+def _turned(node: Expr, named: Collection[Expr], known: Ranges | None = None) -> Expr | None:
+    """An expression with one difference among its factors turned around; None if there is none.
+
+    With `known`, it must be one with a constant that is never positive.
+    """
     match node:
         case Call() if node in named:
             return None
         case Call(Op("sub"), (first, second)):
-            return b.sub(second, first)
+            is_wanted = known is None or (isinstance(second, Const) and known[node].is_nonpositive)
+            return b.sub(second, first) if is_wanted else None
         case Call(Op("mul" | "div") as op, (first, second)):
-            turned = _turned(first, named)
+            turned = _turned(first, named, known)
             if turned is not None:
                 return b.call(op.name, turned, second)
-            turned = _turned(second, named) if op.name == "mul" else None
+            turned = _turned(second, named, known) if op.name == "mul" else None
             return None if turned is None else b.mul(first, turned)
     return None

@@ -5,7 +5,6 @@ Digits do not count here: quotients are opened, and `e/c/c` is `e/c^2`.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -15,9 +14,10 @@ from lossdsl.ir.axes import NONE
 from lossdsl.ir.expr import Const, Expr
 from lossdsl.transform.cancellation import Count, Part, Parts
 from lossdsl.transform.cancellation import size as size_of
-from lossdsl.transform.canonical import Product
+from lossdsl.transform.canonical import SHORT, Product
 from lossdsl.transform.choice_rules import is_choice
 from lossdsl.transform.factors import multiplied, name_of, positive, powered
+from lossdsl.transform.reader_rules import size as read
 from lossdsl.transform.reader_sums import ReaderSums
 
 _UNIT = Fraction(1)
@@ -36,7 +36,7 @@ class Fractions(ReaderSums):
             is_open = abs(power) == 1 or self._meets(part, parts)
             for base, count in self._inner(unit) if is_open else ((unit, 1),):
                 factors[base] = factors.get(base, 0) + count * power
-        return sign, constants, _without_inverses(factors)
+        return sign, constants, _without_sizes(_without_inverses(factors))
 
     def _meets(self, part: Expr, parts: Iterable[Part]) -> bool:
         """Whether something in a part occurs in another."""
@@ -56,7 +56,7 @@ class Fractions(ReaderSums):
 
     def placed(self, node: Expr, found: Product) -> Expr:
         """The product; a choice between something and 0 takes in numbers and names, and all if some of it cancels."""
-        found = self._with_constant(self._chosen_once(self._taken_in(found)))
+        found = self._with_constant(self._chosen_once(self._multiplied_out(found)))
         for place, (base, power) in enumerate(found.factors):
             if power == 1 and base not in self.named and is_switch(base):
                 rest = replace(found, factors=found.factors[:place] + found.factors[place + 1 :])
@@ -104,24 +104,23 @@ class Fractions(ReaderSums):
         has_one = b.exact(piece) is not None or positive(piece) in self.units
         return self.visited(b.mul(b.const(scale), piece)) if has_one else None
 
-    def _taken_in(self, found: Product) -> Product:
-        """The product with `d*(1 + e/d)` as `d + e`."""
-        for (whole, sign), (factor, power) in itertools.permutations(found.factors, 2):
-            if factor is not whole and whole not in self.named and abs(sign) == 1 and power * sign > 0:
-                taken = self._multiplied(whole, factor, power * sign)
-                if taken is not None:
-                    rest = [part for part in found.factors if part[0] not in (whole, factor)]
-                    return replace(found, factors=(*rest, (taken, sign)))
+    def _multiplied_out(self, found: Product) -> Product:
+        """The product with `u*(a/u + b/v)*v` as `a*v + b*u`, and `d*(1 + e/d)` as `d + e`, if that is shorter."""
+        kept = {*self.named, *self.closed}
+        for whole, power in found.factors:
+            terms = self.sums.get(whole, ()) if abs(power) == 1 and whole not in kept else ()
+            inside = [(unit, 1) for unit, _ in terms]
+            others = [part for part in found.factors if part[0] is not whole]
+            moved = [part for part in others if part[1] * power > 0 and self._meets(part[0], inside)]
+            if not moved or len(terms) > SHORT:
+                continue
+            times = multiplied(powered(base, count * power) for base, count in moved)
+            spread = self.written_sum([(self.visited(b.mul(times, unit)), scale) for unit, scale in terms])
+            rest = (part for part in others if part not in moved)
+            shorter = replace(found, factors=(*rest, (spread, power)))
+            if read(self.spelled(shorter)) < read(self.spelled(found)):
+                return shorter
         return found
-
-    def _multiplied(self, whole: Expr, factor: Expr, power: Count) -> Expr | None:
-        """A sum times a factor that all of its terms but constants are divided by; else None."""
-        terms = self.sums.get(whole, ())
-        counts = [self.bases_of(unit).get(factor, 0) for unit, _ in terms if unit is not b.ONE]
-        if not counts or max(counts) >= 0 or min(counts) + power < 0:
-            return None
-        times = powered(factor, power)
-        return self.written_sum([(self.visited(b.mul(times, unit)), scale) for unit, scale in terms])
 
     def _product_of(self, factor: Expr, piece: Expr) -> Expr:
         return self.visited(b.mul(factor, piece)) if piece is not b.ZERO else piece
@@ -153,6 +152,16 @@ def _without_inverses(factors: dict[Expr, Count]) -> list[Part]:
             factors[base] -= both
             factors[inverse] -= both
     return [(base, power) for base, power in factors.items() if power]
+
+
+def _without_sizes(factors: list[Part]) -> list[Part]:
+    """The factors, with `abs(u)*sign(u)` as u."""
+    for size, _ in [part for part in factors if name_of(part[0]) == "abs"]:
+        sign = b.call("sign", size.children[0])
+        if (size, 1) in factors and (sign, 1) in factors:
+            factors = [(sign.children[0], power) if base is size else (base, power) for base, power in factors]
+            factors.remove((sign, 1))
+    return factors
 
 
 def _fraction(factors: Iterable[Part]) -> tuple[Expr, Expr]:

@@ -24,7 +24,14 @@ from lossdsl.transform.signs import positive_part, with_difference
 
 
 def public(node: Expr) -> Expr:
-    """A node in operations that the language has."""
+    """A node in operations that the language has, `log1p(-a)` as `log(1 - a)`, and `(a^2)^2` as `a^4`."""
+    if name_of(node) == "log1p" and name_of(node.children[0]) == "neg":
+        return b.call("log", b.sub(b.ONE, node.children[0].children[0]))
+    if name_of(node) == name_of(node.children[0] if node.children else node) == "pow":
+        (base, inner), outer = node.children[0].children, node.children[1]
+        powers = b.exact(inner), b.exact(outer)
+        if all(power is not None and power.denominator == 1 for power in powers):
+            return b.power(base, b.const((powers[0] or 0) * (powers[1] or 0)))
     if isinstance(node, Call) and node.op.written and not node.op.public:
         return expression(node.op.written, dict(zip(node.op.args, node.args, strict=True)))
     if isinstance(node, Along | Reduce) and not node.op.public:
@@ -63,15 +70,21 @@ def _exponential(logarithm: Expr) -> Expr | None:
 
 
 def known_total(node: Expr) -> Expr:
-    """The sum of a softmax as 1, and that of a number which is the same everywhere as a multiple of it."""
+    """The sum of a softmax as 1, of differences from their mean as 0, and of the same number as a multiple of it."""
     if not (isinstance(node, Reduce) and node.op.name in ("sum", "mean")):
         return node
+    if name_of(node.arg) == "sub" and _is_mean(node.arg.children[1], node.arg.children[0], node.over):
+        return b.ZERO
     if isinstance(node.arg, Along) and node.arg.op.name == "softmax" and node.arg.over == node.over:
         return b.ONE if node.op.name == "sum" else node
     value = _spread(node.arg, node.over)
     if value is None:
         return node
     return value if node.op.name == "mean" else b.mul(value, _length(node, value))
+
+
+def _is_mean(node: Expr, of: Expr, over: Axes) -> bool:
+    return isinstance(node, Reduce) and node.op.name == "mean" and node.arg is of and node.over == over
 
 
 def _spread(node: Expr, over: Axes) -> Expr | None:

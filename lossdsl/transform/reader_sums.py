@@ -8,7 +8,8 @@ from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr
 from lossdsl.transform.cancellation import Count, Part, Parts, netted
 from lossdsl.transform.cancellation import size as size_of
-from lossdsl.transform.canonical import Canonical, Product
+from lossdsl.transform.canonical import SHORT, Canonical, Product
+from lossdsl.transform.factors import multiplied, powered
 
 _UNIT = Fraction(1)
 
@@ -27,8 +28,34 @@ class ReaderSums(Canonical):
         if len(units) <= min(len(terms), len(opened) - 1):
             return self._sum(self.written_sum(netted(opened, units)))
         if any(unit is b.ONE for unit, _ in terms):
-            return self._over_sum(terms) or self._square(terms) or result
-        return self._factored(terms) or result
+            return self._without_brackets(terms) or self._over_sum(terms) or self._square(terms) or result
+        return self._without_brackets(terms) or self._factored(terms) or result
+
+    def _without_brackets(self, terms: Parts) -> Expr | None:
+        """`a*(1 - c) - c*(1 - a)` as `a - c`: products of sums opened, if no more terms are left then; else None."""
+        if len(terms) > SHORT:
+            return None
+        opened = [(part, scale * each) for unit, scale in terms for part, each in self._opened_product(unit)]
+        found: dict[frozenset[Part], Part] = {}
+        for unit, scale in opened:
+            key = frozenset(self.bases_of(unit).items())
+            same, before = found.get(key, (unit, 0))
+            found[key] = (same, before + scale)
+        left = [part for part in found.values() if part[1]]
+        if len(opened) == len(terms) or len(left) > len(terms):
+            return None
+        return self._sum(self.written_sum(left)) if len(left) > 1 else self.written_sum(left)
+
+    def _opened_product(self, unit: Expr) -> Parts:
+        """A product with its first short sum multiplied out, as the terms of a sum; others as they are."""
+        factors = self.factors_of(unit)
+        for whole, power in factors:
+            inner = self._inner_sum(whole)
+            if power == 1 and 1 < len(inner) <= SHORT:
+                rest = multiplied(powered(*part) for part in factors if part[0] is not whole)
+                parts = ((self._unit_of(self.visited(b.mul(rest, part))), each) for part, each in inner)
+                return tuple((part, each * own) for (part, own), each in parts)
+        return ((unit, 1),)
 
     def _factored(self, terms: Parts) -> Expr | None:
         """`a*u + a*v` as `a*(u + v)`; None if the terms have no factor in common."""

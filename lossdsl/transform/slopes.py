@@ -37,7 +37,8 @@ def slopes_of(node: Call, flow: Flow) -> list[Expr | None]:
 def _raised_to_nothing(node: Call, slope: Expr, flow: Flow) -> Expr:
     """The slope of a power, 0 where an exponent that varies is 0: of 0^0, which is 1 as all others, it would be nan."""
     exponent = node.args[1:]
-    if not exponent or exponent[0].is_static or not all(flow.ranges[arg].contains(0) for arg in node.args):
+    may_be_nothing = exponent and not exponent[0].is_static and all(flow.ranges[arg].contains(0) for arg in node.args)
+    if not flow.guards or not may_be_nothing:
         return slope
     return b.where(b.call("ne", b.number(exponent[0]), b.ZERO), slope, b.ZERO)
 
