@@ -56,8 +56,7 @@ def judge(
     is_large = size > MAX_NODES
     if is_large:
         count = max(1, count * MAX_NODES // size)
-    every = (Trial(loss, point) for point in points(loss, known, 4 * count + 8 * is_large, asks=True))
-    trials = list(islice((trial for trial in every if trial.is_usable), count))
+    trials = _usable(loss, points(loss, known, 4 * count + 8 * is_large, asks=True), count)
     finer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials[:2]])
     surer = cache(lambda: [fine for trial in trials if (fine := Trial(loss, trial.point, FINE)).keeps_digits])
     at_first = _value_verdict(value, trials)
@@ -80,6 +79,11 @@ def judge(
         is_proved = proves is not None and verdict.how in ("tested", "open") and proves()(spec, exprs)
         found.append((spec, Verdict("proved") if is_proved else verdict))
     return found
+
+
+def _usable(loss: Loss, drawn: Iterable[Point], count: int) -> list[Trial]:
+    every = (Trial(loss, point) for point in drawn)
+    return list(islice((trial for trial in every if trial.is_usable), count))
 
 
 def _prover(loss: Loss, known: Ranges) -> Callable[[InputSpec, tuple[Expr, ...]], bool]:
