@@ -7,7 +7,7 @@ equal where it can. What is tried is bounded by size, never by a clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, islice
 from random import Random
