@@ -254,5 +254,13 @@ def test_a_comparison_holds_where_its_row_says(op):
     assert (op.beside(1) == REALS) == (op.name == "ne")
 
 
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.trait and op.trait.is_zero_with])
+def test_what_is_zero_with_its_argument_is_so_there_alone(name):
+    m = mp_numbers()
+    assert m.meaning(OPS[name])(m.number(0)) == 0
+    near = [sign * m.number(size) for size in (0.001, 0.3, 0.9) for sign in (1, -1)]
+    assert all(m.meaning(OPS[name])(one) != 0 for one in near if OPS[name].trait.domain.contains(float(one)))
+
+
 def test_what_overflows_is_an_exponential():
     assert {name for name, op in OPS.items() if op.overflows} == {"exp", "exp2", "expm1", "expm1mx", "sinh", "cosh"}

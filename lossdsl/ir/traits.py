@@ -39,6 +39,13 @@ class Trait:
     is_affine: bool = False
     parity: int = 0
 
+    @property
+    def is_zero_with(self) -> bool:
+        """Whether it is 0 where its argument is, and nowhere else."""
+        if self.direction == 2 or self.domain.low == 0:
+            return self.direction > 0 and self.image.low == 0 and not self.image.low_open
+        return self.parity == -1 and self.direction in (1, -1) and not self.elsewhere
+
     def over(self, bounds: Bounds) -> Bounds:
         """Every value that the function takes on an interval."""
         if self.elsewhere and not bounds.within(self.domain):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.prediction_view import PredictionView
+from lossdsl.ir.traits import Trait
 from lossdsl.prove.assumptions import Assumptions, gaps
 from lossdsl.prove.rational_field import TooLarge, atoms_in, factored
 from lossdsl.prove.rational_functions import NormalForms
@@ -57,10 +58,6 @@ def _levels(node: Call) -> list[Expr]:
     return [gap for gap, is_open in gaps(args[0], node.op.trait.domain) if is_open]
 
 
-_ZERO_WITH = frozenset({"abs", "sqrt", "square", "neg", "cbrt"})
-"""Functions that are 0 where their argument is, and nowhere else."""
-
-
 def _factors(level: Expr, forms: NormalForms) -> Iterator[Expr]:
     """Expressions one of which is 0 wherever a level is."""
     try:
@@ -69,7 +66,7 @@ def _factors(level: Expr, forms: NormalForms) -> Iterator[Expr]:
     except TooLarge:
         parts = [level]
     for part in parts:
-        if isinstance(part, Call) and (part.op.name in _ZERO_WITH or part.op.name == "pow"):
+        if isinstance(part, Call) and (part.op.name == "pow" or (part.op.trait or Trait()).is_zero_with):
             yield from _factors(part.args[0], forms)
         else:
             yield part
