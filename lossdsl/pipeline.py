@@ -186,19 +186,19 @@ class Program:
         """Gradients as they are computed on large tensors."""
         return through(COMPUTE, exprs, self.known)
 
-    def second_derivatives(self, spec: InputSpec) -> tuple[tuple[Expr, ...], Input]:
-        """For each component of an input, the matrix of its second derivatives times a vector, and that vector.
+    def second_derivatives(self, spec: InputSpec) -> tuple[tuple[Expr, ...], InputSpec]:
+        """For each component of an input, the matrix of its second derivatives times a vector, and these vectors.
 
         The matrix is that of the sum of all values. Where the loss takes no elements together it is diagonal, and is
-        had by a vector of ones.
+        had by a vector of ones. The vectors are packed as the input is.
         """
         slopes = gradient(self.stable, spec.nodes)
-        direction = Input(DIRECTION, spec.nodes[0].axes)
+        directions = tuple(Input(f"{DIRECTION}{node.name}", node.axes) for node in spec.nodes)
         products = [
             gradient(b.mul(slopes[node], direction), [node])[node] if slopes[node] is not b.ZERO else b.ZERO
-            for node in spec.nodes
+            for node, direction in zip(spec.nodes, directions, strict=True)
         ]
-        return self._refined(*products), direction
+        return self._refined(*products), replace(spec, nodes=directions)
 
     @cached_property
     def written_slopes(self) -> tuple[Expr, ...]:
@@ -294,9 +294,10 @@ class Program:
         return twin_code.module(self.loss, value, spec, slopes)
 
     def second_module(self, target: str, spec: InputSpec) -> ast.Module:
-        """The same with `second`, the product of the second derivatives in an input with a last argument."""
-        found, direction = self.second_derivatives(spec)
-        made = code.gradient_function(self.loss, [(spec, guarded(found, self.known))], target, "second", direction)
+        """The same with `second`, the product of the second derivatives in an input with one more behind the inputs."""
+        found, directions = self.second_derivatives(spec)
+        given = replace(self.loss, inputs=(*self.loss.inputs, directions))
+        made = code.gradient_function(given, [(spec, guarded(found, self.known))], target, "second")
         return code.module([made], target)
 
     def _value_function(self, target: str) -> code.Function:

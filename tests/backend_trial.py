@@ -11,11 +11,13 @@ import itertools
 import sys
 import tempfile
 from pathlib import Path
+from random import Random
 
 import index_cases
 import keras
 import numpy as np
 import pair_laws
+import part_cases
 import place_cases
 import pytest
 from choices import drawn, poisoned, sources
@@ -674,6 +676,14 @@ def indices(_):
         found, gradient = both(lambda x, loss=loss, t=t, others=others: loss((t, *others), x), x, QUICK)
         same(found, np.broadcast_to(wanted, np.shape(found)), one.source, 1e-9)
         same(gradient, slope * (np.size(found) / np.size(wanted)), f"slope of {one.source}", 1e-9)
+    for seed in range(8):
+        one = part_cases.case(Random(seed))
+        t, x = one.inputs(Random(seed), 2, 2)
+        loss = lossdsl.compile(one.text, reduction=None, dtype="float64")
+        for mode in MODES if seed == 0 else (QUICK,):
+            found, gradient = both(lambda x, loss=loss, t=t: loss(t, x), x, mode)
+            same(found, one.wanted(t, x), one.text, 1e-9)
+            same(gradient, loss.spec.numpy.grad(t, x), f"slope of {one.text}", 1e-9)
     for body in ("median(x)", "quantile[batch](x, 0.3)", "spectrum(x)", "atan2(x, t)", "x[len(x) - 1]*x[1:]",
                  "sort(x)[floor(len(x)/2)]", "mean[j in batch if j != self](x[j])", "x[-2:]*t[:2]"):  # fmt: skip
         loss = lossdsl.compile(f"loss f(t, x)\n{body}", reduction=None, dtype="float64")

@@ -27,6 +27,8 @@ TOLD = [
     ("(there: 1 prob, box: 4 positive, classes: simplex)", {"there": "prob", "box": "positive", "classes": "simplex"}),
     ("(there: 1, classes): logprob", {"there": "logprob", "classes": "logprob"}),
     ("(g: 2, w: K simplex, m)", {"g": "real", "w": "simplex", "m": "real"}),
+    ("(g: 1 prob, m, s: positive)", {"g": "prob", "m": "real", "s": "positive"}),
+    ("(m, w: K simplex, s): positive", {"m": "positive", "w": "simplex", "s": "positive"}),
 ]
 
 
@@ -50,10 +52,10 @@ def packed(draw):
     """A packed input with a kind for each part, and with lengths in half of all cases."""
     kinds = draw(st.lists(KIND, min_size=2, max_size=3))
     names = ("m", "s", "w")[: len(kinds)]
-    rest = draw(st.integers(0, len(kinds) - 1))
+    rest = draw(st.sets(st.integers(0, len(kinds) - 1), min_size=1))
     lengths = [0] * len(kinds)
     if draw(st.booleans()):
-        lengths = [0 if place == rest else draw(st.integers(1, 3)) for place in range(len(kinds))]
+        lengths = [0 if place in rest else draw(st.integers(1, 3)) for place in range(len(kinds))]
     said = (f"{name}: {length or ''} {kind}" for name, length, kind in zip(names, lengths, kinds, strict=True))
     return f"({', '.join(said)})", lengths
 
@@ -126,16 +128,23 @@ def test_kinds_of_parts_are_formatted_shown_and_documented():
     ("(m: sign, s)", [[0.5, 3.0]], "`m` is sign, but has another value"),
     ("(g: 1, s: simplex)", [[7.0, 0.5, 0.25]], "`s` is simplex, but sums to something else than 1"),
     ("(m, s): simplex", [[0.5, 0.5, 1.0, 0.5]], "`s` is simplex, but sums to something else than 1"),
+    ("(g: 1, m, s: simplex)", [[7.0, 0.5, 0.25, 0.5, 0.25]], "`s` is simplex, but sums to something else than 1"),
+    ("(m, g: 1 sign, s)", [[7.0, 0.5, 0.25]], "`g` is sign, but has another value"),
 ])  # fmt: skip
 def test_the_debug_mode_looks_at_each_part(inputs, bad, message):
-    used = "g + mean(s)" if inputs.startswith("(g") else "mean(m) + mean(s)"
+    used = " + ".join(
+        name if f"{name}: 1" in inputs else f"mean({name})" for name in "gms" if re.search(rf"\b{name}\b", inputs)
+    )
     loss = lossdsl.compile(f"loss f(t: scalar, {inputs})\n{used} + t")
     with lossdsl.debug(), pytest.raises(lossdsl.LossTypeError, match=re.escape(message)):
         loss(np.zeros(1, "float32"), np.array(bad, "float32"))
 
 
 # Where a number of all kinds is there, it stands where the mask is off; else each part has its own.
-MASKED = ["(m, s: positive)", "(m: logprob, s: positive)", "(m: 1 logprob, s: prob)", "(m: logprob, s: 2 prob)"]
+MASKED = [
+    "(m, s: positive)", "(m: logprob, s: positive)", "(m: 1 logprob, s: prob)", "(m: logprob, s: 2 prob)",
+    "(m: logprob, g: 2, s: prob)", "(m: 1 logprob, g: positive, h: positive, s: 1 prob)",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("inputs", MASKED)
@@ -145,6 +154,7 @@ def test_what_is_masked_is_harmless_to_each_part(inputs, rng):
     log_of_m = "log(-m)" if "logprob" in inputs else "m"
     text = f"loss f(t: scalar, {inputs})\nt + mean({log_of_m}) + mean(log(s) + sqrt(s))"
     text = text.replace(f"mean({log_of_m})", log_of_m) if "m: 1" in inputs else text
+    text = text.replace("mean(log(s) + sqrt(s))", "log(s) + sqrt(s)") if "s: 1" in inputs else text
     loss = lossdsl.compile(text)
     spec = pipeline.program(pipeline.parsed(Source(text))).loss.prediction
     x = rng.uniform(0.1, 0.9, (2, 3, 4)).astype("float32")

@@ -141,14 +141,16 @@ def _point(loss: Loss, variants: Sequence[Facts], known: Any) -> Facts | None:
 
 
 def _packed(parts: list[Any]) -> Any:
-    """Several components as one input: side by side along the last axis."""
+    """Several components as one input: side by side along the last axis, which one of a number for each row lacks."""
     if len(parts) == 1:
         return parts[0]
-    if not isinstance(parts[0], list):
-        return parts
-    if not isinstance(parts[0][0], list):
-        return [number for part in parts for number in part]
-    return [_packed(list(rows)) for rows in zip(*parts, strict=True)]
+    if any(_depth(part) > 1 for part in parts):
+        return [_packed(list(rows)) for rows in zip(*parts, strict=True)]
+    return [number for part in parts for number in (part if isinstance(part, list) else [part])]
+
+
+def _depth(value: Any) -> int:
+    return 1 + _depth(value[0]) if isinstance(value, list) else 0
 
 
 def _finite(value: Any) -> Any:
@@ -263,8 +265,9 @@ def _places(spec: InputSpec, value: Any) -> list[str]:
     """What the places of the last axis are called, where a prediction has parts."""
     if len(spec.nodes) == 1:
         return []
-    block = np.shape(value)[-1] // len(spec.nodes)
-    return [f"{node.name}[{place}]" if block > 1 else str(node.name) for node in spec.nodes for place in range(block)]
+    blocks = [range(np.shape(value)[-1])[block] for block in spec.blocks(np.shape(value)[-1])]
+    pairs = zip(spec.nodes, blocks, strict=True)
+    return [f"{node.name}[{at}]" if len(own) > 1 else str(node.name) for node, own in pairs for at in range(len(own))]
 
 
 def _count(value: Any) -> int:

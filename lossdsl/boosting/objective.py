@@ -120,7 +120,7 @@ class RowLoss:
         hessian = twin.hessian(loss.prediction)
         if not hessian.mixed:
             return np.asarray(twin.hess(target, scores), dtype=np.float64) * self._outputs(scores)
-        arguments = [target, scores, *self.spec.arguments(scores.shape[-1] // len(loss.prediction.nodes))]
+        arguments = [target, scores, *self.spec.arguments(loss.prediction.block(scores.shape[-1]))]
         return hessian.row_sums(arguments, scores)
 
     def _outputs(self, scores: Array) -> int:

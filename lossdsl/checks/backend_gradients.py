@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.checks.finding import Finding, Row, Sure
+from lossdsl.checks.packed_arrays import components, packed
 from lossdsl.checks.subject import Subject
 from lossdsl.ir.expr import Input
 from lossdsl.ir.inputs import InputSpec
@@ -89,8 +90,7 @@ def _differing(program: Program, backend: str) -> tuple[dict[str, str], int, int
 
 def _of_input(program: Program, spec: InputSpec, slopes: Any, trial: Trial, backend: str) -> tuple[str, int]:
     """What differs at a point in the last component of an input that does, and how many slopes are left aside."""
-    parts = np.split(slopes, len(spec.nodes), axis=-1) if len(spec.nodes) > 1 else [slopes]
-    rows = zip(spec.nodes, program.gradients[spec], parts, strict=True)
+    rows = zip(spec.nodes, program.gradients[spec], components(spec, slopes), strict=True)
     found = [_difference(program, node, trial.spread(expr, node), part, trial, backend) for node, expr, part in rows]
     return next((text for text, _ in reversed(found) if text), ""), sum(bent for _, bent in found)
 
@@ -126,8 +126,7 @@ def _arguments(program: Program, point: Point) -> tuple[list[Any], list[Any]]:
     loss = program.loss
     inputs = []
     for spec in loss.inputs:
-        arrays = [point.values[node].astype(float) for node in spec.nodes]
-        array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
+        array = packed(spec, [point.values[node].astype(float) for node in spec.nodes])
         inputs.append(array.astype(np.int32) if spec.is_label else array)
     parameters: list[Any] = []
     for parameter in loss.parameters:

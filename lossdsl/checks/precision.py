@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.checks.finding import Finding, Known, Row
+from lossdsl.checks.packed_arrays import components, packed
 from lossdsl.checks.subject import Subject
 from lossdsl.checks.where import Affected, Whereabouts, region
 from lossdsl.errors import LossError
@@ -182,15 +183,13 @@ def _compiled(program: Program, target: str = "numpy") -> Callable[[Samples, For
     def run(samples: Samples, kind: Format) -> list[Any]:
         arguments = []
         for one in loss.inputs:
-            arrays = [samples.inputs[node] for node in one.nodes]
-            array = np.concatenate(arrays, axis=-1) if arrays[1:] else arrays[0]
+            array = packed(one, [samples.inputs[node] for node in one.nodes])
             arguments.append(tensor(array.astype(np.int64) if one.is_label else _cast(array, kind)))
         for array in samples.parameters.values():
             arguments.append(tensor(_cast(array, kind)) if array.ndim else float(array))
         with np.errstate(all="ignore"):
             found, (slope,) = made["value"](*arguments), made["gradient"](*arguments)
-        parts = np.split(np.asarray(slope, dtype=float), len(spec.nodes), axis=-1)
-        return [np.asarray(found, dtype=float), *parts]
+        return [np.asarray(found, dtype=float), *components(spec, np.asarray(slope, dtype=float))]
 
     return run
 

@@ -1,18 +1,20 @@
 """Packed inputs: kinds of their parts, as in `(m, s: positive)`, and parts that differ in length: `(g: 1, s, w: K)`.
 
-Where lengths are said, each part is a slice of one tensor. All but one say how long they are; that one takes what is
-left. A part of length 1 is a number for each sample (and place), and has no last axis.
+Parts that say no length share equally what the others leave, in `(m, s)` all of the tensor. Where lengths are said and
+one part takes what is left, parts are slices of one tensor; where several share it, each is a component of its own. A
+part of length 1 is a number for each sample (and place), and has no last axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lossdsl.errors import LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, Axis
-from lossdsl.ir.expr import Expr, Gather
+from lossdsl.ir.expr import Expr, Gather, Input
 from lossdsl.ir.inputs import DOMAINS, LAYOUTS, InputSpec, Part
 
 
@@ -41,41 +43,48 @@ def _domain(words: tuple[s.Word, ...], otherwise: str) -> str:
     return words[-1].text if words else otherwise
 
 
-def parts(declaration: s.InputDecl, spec: InputSpec, settled: Mapping[str, bool | int]) -> tuple[Part, ...]:
-    """What the names of a packed input mean, where lengths are said. Raises LossTypeError or LossNameError.
+def unpacked(
+    declaration: s.InputDecl, spec: InputSpec, settled: Mapping[str, bool | int]
+) -> tuple[InputSpec, dict[str, Expr]]:
+    """An input whose parts say lengths, and what their names mean. Raises LossTypeError or LossNameError.
 
     `settled` has the `int` parameters, which may be lengths.
     """
-    lengths = [None if each is None else _length(each, settled) for each in declaration.lengths]
-    if lengths.count(None) != 1:
-        raise _not_one_open(declaration)
+    lengths = tuple(None if each is None else _length(each, settled) for each in declaration.lengths)
+    otherwise = [word.text for word in declaration.kinds if word.text in DOMAINS]
+    kinds = part_domains(declaration, *(otherwise[-1:] or ["real"]))
+    if None not in lengths:
+        hint = f"leave out one of the lengths: `{declaration.names[-1].text}` is then as long as what the others leave"
+        raise LossTypeError("no part takes what is left", declaration.span, hint)
+    if lengths.count(None) == 1:
+        slices = _slices(declaration, spec, lengths, kinds)
+        return replace(spec, slices=slices), {part.name: part.node for part in slices}
+    names = [word.text for word in declaration.names]
+    nodes = tuple(_component(spec, name, length) for name, length in zip(names, lengths, strict=True))
+    return replace(spec, nodes=nodes, kinds=kinds, lengths=lengths), dict(zip(names, nodes, strict=True))
+
+
+def _component(spec: InputSpec, name: str, length: int | None) -> Input:
+    """A part that shares what is left with others, or a part beside such; its last axis has its own length."""
+    if length == 1:
+        return Input(name, spec.over - {LAST})
+    last = LAST if length is None else Axis("last", "last", 0, 0, length)
+    return Input(name, (spec.over - {LAST}) | {last})
+
+
+def _slices(
+    declaration: s.InputDecl, spec: InputSpec, lengths: Sequence[int | None], kinds: Sequence[str]
+) -> tuple[Part, ...]:
+    """The parts of one tensor, one of which takes what the others leave."""
     open_one = lengths.index(None)
     known = [each or 0 for each in lengths]
     (whole,) = spec.nodes
-    kinds = part_domains(declaration, spec.domain if spec.domain in DOMAINS else "real")
     found: list[Part] = []
     for place, (word, kind, length) in enumerate(zip(declaration.names, kinds, lengths, strict=True)):
         start = sum(known[:place]) if place <= open_one else -sum(known[place:])
         stop = -sum(known[place + 1 :]) if length is None else start + length
         found.append(Part(word.text, _part(whole, start, length, sum(known)), kind, start, stop or None))
     return tuple(found)
-
-
-def _not_one_open(declaration: s.InputDecl) -> LossTypeError:
-    """The error for parts of which none, or several, take what is left."""
-    *most, last = declaration.names
-    if None not in declaration.lengths:
-        hint = f"leave out one of the lengths: `{last.text}` is then as long as what the others leave"
-        return LossTypeError("no part takes what is left", declaration.span, hint)
-    open_ones = [word.text for word, length in zip(declaration.names, declaration.lengths, strict=True) if not length]
-    said = [
-        f"{word.text}: {length.text}" if length else f"{word.text}: K" if word.text in open_ones[:-1] else word.text
-        for word, length in zip([*most, last], declaration.lengths, strict=True)
-    ]
-    *some, one_more = (f"`{one}`" for one in open_ones)
-    message = f"{', '.join(some)} and {one_more} do not say where one ends and the next begins"
-    hint = f"all parts but one say how long they are, as in `({', '.join(said)})` with a parameter `K: int`"
-    return LossTypeError(message, declaration.span, hint)
 
 
 def _part(whole: Expr, start: int, length: int | None, others: int) -> Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from lossdsl.errors import LossNameError, LossParameterError, LossSyntaxError, LossTypeError
@@ -16,13 +16,13 @@ from lossdsl.frontend.headers import implied_header, input_spec, parameter_spec
 from lossdsl.frontend.indices import Bound, bound_name, within
 from lossdsl.frontend.loss_calls import meanings_of, settled_node
 from lossdsl.frontend.named_places import check_names, places_of, with_places, words_of_call
-from lossdsl.frontend.packed_parts import has_lengths, parts
+from lossdsl.frontend.packed_parts import has_lengths, unpacked
 from lossdsl.frontend.scope import Indexed, LocalFunction, Meaning, Scope
 from lossdsl.frontend.stated_orders import check_orders, is_about_inputs, orders
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import ROWS, Axis, names, without_last
 from lossdsl.ir.expr import Expr, Flag, Input, walk
-from lossdsl.ir.inputs import InputSpec, Order, Part
+from lossdsl.ir.inputs import InputSpec, Order
 from lossdsl.ir.loss import Allowance, Example, Expectation, Loss, ParameterSpec, Requirement
 from lossdsl.ir.ops import function_names
 from lossdsl.ir.text import formula
@@ -185,14 +185,11 @@ class _Main:
         names_.update({name: settled_node(value) for name, value in values.items()})
         for declaration, whole in packed:
             names_.pop(whole.name)
-            names_ = {**self._unpacked(whole, parts(declaration, whole, values)), **names_}
+            spec, meanings = unpacked(declaration, whole, values)
+            self.names.update({node: name for name, node in meanings.items() if node.children})
+            self.inputs = tuple(spec if one is whole else one for one in self.inputs)
+            names_ = {**meanings, **names_}
         return names_, values
-
-    def _unpacked(self, whole: InputSpec, slices: tuple[Part, ...]) -> dict[str, Meaning]:
-        """The parts of a packed input by their names."""
-        self.names.update({part.node: part.name for part in slices})
-        self.inputs = tuple(replace(one, slices=slices) if one is whole else one for one in self.inputs)
-        return {part.name: part.node for part in slices}
 
     def _sized(self, axis: Axis, span: Span) -> Expr:
         """An input on which the length of an axis can be measured, the prediction first."""

@@ -41,7 +41,7 @@ class Steps:
 
     def settings(self, classes: int, array: Callable[[Any], Any]) -> list[list[Any]]:
         """For each code the arguments behind the inputs, where the prediction has that many classes."""
-        given = self.spec.arguments(classes // len(self.loss.prediction.nodes))
+        given = self.spec.arguments(self.loss.prediction.block(classes))
         return [code.settings(given, array) for code in self.codes]
 
     def grouped(self, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -113,7 +113,7 @@ def steps(spec: LoadedLoss, heads: Mapping[str, int], has_bias: Sequence[bool], 
         raise LossTypeError(message, None, "leave `axis` out")
     numbers = {name: value for name, value in spec.parameters.items() if isinstance(value, float)}
     bound = spec.program.bound(numbers)
-    chosen = {one: heads[one.identifier] // len(one.nodes) for one in bound.loss.inputs if one.identifier in heads}
+    chosen = {one: one.block(heads[one.identifier]) for one in bound.loss.inputs if one.identifier in heads}
     apart = taken_apart(bound, chosen)
     codes = tuple(Code.of(spec.over(one), backend, Axes.PLACELESS) for one in apart.values)
     rest = None if apart.rest is None else spec.over(apart.rest)

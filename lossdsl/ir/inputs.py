@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from itertools import accumulate, pairwise
 
 from lossdsl.ir.axes import BATCH, LAST, ROWS, SPACE, Axes, Axis
 from lossdsl.ir.bounds import NONNEGATIVE, NONPOSITIVE, POSITIVE, REALS, SIGNED_UNIT, UNIT, Bounds
@@ -92,9 +93,10 @@ class Part:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """An input of a loss: one tensor, or several components in equal blocks of its last axis.
+    """An input of a loss: one tensor, or several components, each a block of its last axis.
 
     `domain` is the kind of all of it, or MIXED; `kinds` are those of several nodes, `slices` the parts of one node.
+    `lengths` says how long the blocks of nodes are, where one of them says so; the others share what is left equally.
     """
 
     nodes: tuple[Input, ...]
@@ -104,6 +106,31 @@ class InputSpec:
     """The axes of the loss between batch and last, where it names them."""
     kinds: tuple[str, ...] = ()
     slices: tuple[Part, ...] = ()
+    lengths: tuple[int | None, ...] = ()
+
+    @cached_property
+    def fixed(self) -> int:
+        """How many elements of the last axis belong to blocks that say how long they are."""
+        return sum(length or 0 for length in self.lengths)
+
+    @cached_property
+    def shares(self) -> int:
+        """How many blocks share the other elements equally."""
+        return self.lengths.count(None) or len(self.nodes)
+
+    def block(self, length: int) -> int:
+        """The length of a block that says none, where the last axis of the whole tensor is so long."""
+        return (length - self.fixed) // self.shares
+
+    def blocks(self, length: int) -> list[slice]:
+        """Where each of its nodes lies in the last axis of the whole tensor."""
+        own = self.block(length)
+        stops = [*accumulate(own if one is None else one for one in self.lengths or [None] * len(self.nodes))]
+        return [slice(start, stop) for start, stop in pairwise([0, *stops])]
+
+    def is_packed_like(self, other: InputSpec) -> bool:
+        """Whether its tensor has as many elements along the last axis as that of another, where their blocks agree."""
+        return (self.fixed, self.shares) == (other.fixed, other.shares)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -123,9 +150,9 @@ class InputSpec:
 
     def pieces(self, length: int) -> Iterator[tuple[Part, slice]]:
         """Each part with where it lies in the last axis of the whole tensor, which is so long."""
-        block = length // len(self.nodes)
+        blocks = self.blocks(length)
         for place, part in enumerate(self.parts):
-            yield part, part.place if len(self.nodes) == 1 else slice(place * block, (place + 1) * block)
+            yield part, part.place if len(self.nodes) == 1 else blocks[place]
 
     @property
     def is_line(self) -> bool:

@@ -190,7 +190,8 @@ class Loss:
         found: dict[Axis, Input | Param] = {}
         for leaf in leaves:
             for axis in ordered(leaf.axes):
-                found.setdefault(axis, leaf)
+                if axis.is_whole:
+                    found.setdefault(axis, leaf)
         return found
 
     @property

@@ -153,6 +153,7 @@ def _walked(value: Expr, groups: _Groups, measured: Mapping[Axis, str]) -> dict[
 
 def length_of(part: Home, whole: int) -> int:
     """The length of a place, or of what slices leave of it, if its axis has `whole` elements."""
+    whole = whole if part[1].size is None else part[1].size
     for start, stop in cuts_of(part):
         whole = len(range(whole)[start:stop])
     return whole
@@ -171,7 +172,7 @@ def never_agree(one: Home, other: Home) -> bool:
 
 def _left(part: Home) -> tuple[int | None, int]:
     """What is left of a place by slices: a number of elements, or all but a number of them."""
-    size, cut = None, 0
+    size, cut = part[1].size, 0
     for start, stop in cuts_of(part):
         first = start or 0
         if size is not None:

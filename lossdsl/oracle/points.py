@@ -80,7 +80,7 @@ def sizes_for(loss: Loss) -> dict[str, int]:
 
 def shape_of(node: Expr, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The shape of a leaf where axes have these sizes."""
-    whole = tuple(sizes[axis.domain] for axis in ordered(node.axes))
+    whole = tuple(sizes[axis.domain] if axis.size is None else axis.size for axis in ordered(node.axes))
     own = sizes.get(_own(node.name)) if isinstance(node, Input) else None
     return whole if own is None or LAST not in node.axes else (*whole[:-1], own)
 

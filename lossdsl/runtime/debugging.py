@@ -168,7 +168,7 @@ def _classes(spec: LoadedLoss, arrays: list[Array]) -> int | None:
     loss = spec.program.loss
     if LAST not in loss.prediction.over:
         return None
-    return int(arrays[loss.inputs.index(loss.prediction)].shape[-1]) // len(loss.prediction.nodes)
+    return loss.prediction.block(int(arrays[loss.inputs.index(loss.prediction)].shape[-1]))
 
 
 def _compared(spec: LoadedLoss, one: InputSpec) -> list[float]:

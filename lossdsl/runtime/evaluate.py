@@ -173,7 +173,7 @@ def _tensors(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str, label: str)
     for one in loss.inputs:
         if not keras_internals.has_rank(tensors[one.identifier]):
             lacks = LAST in loss.prediction.over and LAST not in one.over
-            last = None if lacks else (len(one.nodes), len(loss.prediction.nodes))
+            last = None if lacks else ((one.fixed, one.shares), (loss.prediction.fixed, loss.prediction.shares))
             tensors[one.identifier] = keras_internals.ranked(
                 tensors[one.identifier], prediction, last, f"{label}: `{one.name}`"
             )
@@ -277,7 +277,7 @@ def _dimensions(one: InputSpec, other: InputSpec, axis: Axis, rank: int, other_r
     if axis == BATCH:
         return {0: 0}
     if axis == LAST:
-        return {rank - 1: other_rank - 1} if len(one.nodes) == len(other.nodes) else {}
+        return {rank - 1: other_rank - 1} if one.is_packed_like(other) else {}
     if axis == SPACE:
         return {place: place for place in range(1, rank - (LAST in one.over))}
     return {ordered(one.over).index(axis): ordered(other.over).index(axis)}
@@ -286,7 +286,7 @@ def _dimensions(one: InputSpec, other: InputSpec, axis: Axis, rank: int, other_r
 def _last_of(spec: InputSpec, prediction: Any) -> int | None:
     if LAST not in spec.over or prediction.shape[-1] is None:
         return None
-    return int(prediction.shape[-1]) // len(spec.nodes)
+    return spec.block(int(prediction.shape[-1]))
 
 
 # --- masks and weights ----------------------------------------------------------------------------------------------

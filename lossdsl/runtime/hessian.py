@@ -36,7 +36,7 @@ class Hessian:
 
     @cached_property
     def product(self) -> Callable[..., Any]:
-        """`product(inputs, parameters, vector)`, compiled when it is asked for."""
+        """`product(inputs, vector, parameters)`, compiled when it is asked for."""
         return functions(self.program.second_module("numpy", self.spec), f"{self.program.loss.name} second")["second"]
 
     @cached_property
@@ -56,19 +56,21 @@ class Hessian:
         return self._gathered(arguments, array, lambda product, _: np.abs(product))
 
     def _gathered(self, arguments: list[Any], array: Array, part: Callable[[Array, Array], Array]) -> Array:
-        count = len(self.spec.nodes)
-        shape = (*array.shape[:-1], array.shape[-1] // count) if LAST in self.spec.over else array.shape
+        count = len(self.program.loss.inputs)
         total: Array = np.zeros(array.shape)
         with np.errstate(all="ignore"):
-            for vector in self._vectors(shape, array.dtype):
-                product = np.asarray(self.product(*arguments, vector)[0])
-                chosen = np.concatenate([vector] * count, axis=-1) if count > 1 else vector
-                total = total + part(product, chosen != 0)
+            for vector in self._vectors(array.shape, array.dtype):
+                product = np.asarray(self.product(*arguments[:count], vector, *arguments[count:])[0])
+                total = total + part(product, vector != 0)
         return total.astype(array.dtype, copy=False)
 
     def _vectors(self, shape: tuple[int, ...], dtype: Any) -> Iterator[Array]:
+        """Vectors of ones where no two elements meet; components do not, and each has a one at a time."""
         places = self._places(len(shape))
+        blocks = [range(shape[-1])[block] for block in self.spec.blocks(shape[-1])] if LAST in self.spec.over else []
         lengths = [shape[place] for place in places]
+        if blocks and len(shape) - 1 in places:
+            lengths[places.index(len(shape) - 1)] = max(map(len, blocks))
         if np.prod(lengths) > MAX_PRODUCTS:
             message = f"{self.program.loss.name}: {int(np.prod(lengths))} elements meet, more than {MAX_PRODUCTS}"
             raise LossLimitError(message, None, "take second derivatives of a part of the batch, or use fewer elements")
@@ -76,7 +78,8 @@ class Hessian:
             vector = np.zeros(shape, dtype)
             index: list[Any] = [slice(None)] * len(shape)
             for place, here in zip(places, position, strict=True):
-                index[place] = here
+                is_last = blocks and place == len(shape) - 1
+                index[place] = [block[here] for block in blocks if here < len(block)] if is_last else here
             vector[tuple(index)] = 1
             yield vector
 

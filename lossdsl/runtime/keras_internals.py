@@ -224,10 +224,14 @@ def has_rank(tensor: Any) -> bool:
     return getattr(tensor.shape, "rank", 0) is not None
 
 
-def ranked(tensor: Any, prediction: Any, last: tuple[int, int] | None, label: str) -> Any:
+Packing = tuple[int, int]
+
+
+def ranked(tensor: Any, prediction: Any, last: tuple[Packing, Packing] | None, label: str) -> Any:
     """A TensorFlow tensor of unknown rank in the shape of the prediction.
 
-    `last` says how many components the last axes of tensor and prediction hold; None that the tensor lacks that axis.
+    `last` says how the last axes of tensor and prediction are packed: how many elements belong to components of known
+    lengths, and how many components share the others. It is None where the tensor lacks that axis.
     Only trailing axes of length 1 may come or go; the graph checks that when it runs.
     """
     import tensorflow as tf
@@ -238,9 +242,9 @@ def ranked(tensor: Any, prediction: Any, last: tuple[int, int] | None, label: st
     elif last[0] == last[1]:
         wanted = tf.shape(prediction)
     else:
-        length = tf.shape(prediction)[-1:] // last[1] * last[0]
-        wanted = tf.concat([tf.shape(prediction)[:-1], length], 0)
-        static[-1] = None if static[-1] is None else static[-1] // last[1] * last[0]
+        (fixed, shares), (less, count) = last
+        wanted = tf.concat([tf.shape(prediction)[:-1], (tf.shape(prediction)[-1:] - less) // count * shares + fixed], 0)
+        static[-1] = None if static[-1] is None else (static[-1] - less) // count * shares + fixed
     given = tf.shape(tensor)
     texts = [tf.strings.as_string(_without_ones(shape)) for shape in (given, wanted)]
     one, other = (tf.strings.reduce_join(text, separator=",") for text in texts)

@@ -198,23 +198,26 @@ class Shapes:
         raise self._mismatch((spec.name, shape), (self.prediction.name, prediction), hint)
 
     def _last_of_prediction(self, step: Step) -> int | None:
-        shape, count = self.of(self.prediction), len(self.prediction.nodes)
-        last = shape[-1] if len(shape) > 1 and not step.expand else count
-        return None if last is None else last // count
+        shape = self.of(self.prediction)
+        if len(shape) < 2 or step.expand:
+            return 1
+        return None if shape[-1] is None else self.prediction.block(shape[-1])
 
     # --- lengths that must agree
 
     def _check_components(self) -> None:
-        """Refuses a last axis that is no multiple of the number of an input's components."""
+        """Refuses a last axis that the components of an input cannot share."""
         for spec in self.inputs:
             last = self.of(spec)[-1] if self.of(spec) else 1  # one number is a last axis of length 1
-            if len(spec.nodes) > 1 and last is not None and last % len(spec.nodes):
-                raise LossShapeError(
-                    f"{self.label}: the last axis of `{spec.name}` has length {last}, "
-                    f"which is no multiple of its {len(spec.nodes)} components",
-                    None,
-                    "a packed input has all of the first component, then all of the second",
-                )
+            if len(spec.nodes) == 1 or last is None or (last >= spec.fixed and not (last - spec.fixed) % spec.shares):
+                continue
+            has, hint = f"which is no multiple of its {spec.shares} components", _IN_ORDER
+            if spec.fixed:
+                pairs = zip(spec.nodes, spec.lengths, strict=True)
+                shared = " and ".join(f"`{node.name}`" for node, length in pairs if length is None)
+                has = f"which is not {spec.fixed} and equal parts for {shared}"
+                hint = f"give {spec.fixed} + {spec.shares}·n elements, or say how long one more is, as in `(a: K, …)`"
+            raise LossShapeError(f"{self.label}: the last axis of `{spec.name}` has length {last}, {has}", None, hint)
 
     def _check_meetings(self, steps: Mapping[str, Step]) -> None:
         """Refuses lengths that differ where tensors meet."""
@@ -244,7 +247,7 @@ class Shapes:
         if len(home) == 2 or None in length:
             return _Measured(spec.name, shape, length, spec)
         length = (_left(home, length),)
-        is_last = home[1] == LAST
+        is_last = home[1].is_last
         return _Measured(called(home, spec.name), (*shape[:-1], *length) if is_last else shape, length, spec)
 
     def _check_needs(self, steps: Mapping[str, Step]) -> None:
@@ -276,6 +279,7 @@ class Shapes:
         )
 
 
+_IN_ORDER = "a packed input has all of the first component, then all of the second"
 _VECTOR = "a vector has one number for each element of the last axis"
 
 
@@ -315,9 +319,9 @@ def _length(shape: Shape, spec: InputSpec, step: Step, axis: Axis) -> Shape:
         shape = (*shape, 1)
     if step.lead:
         shape = (1, *shape)
-    if axis == LAST:
+    if axis.is_last:
         last = shape[-1]
-        return (None if last is None else last // len(spec.nodes),)
+        return (axis.size if last is None or axis.size is not None else spec.block(last),)
     if axis == BATCH:
         return shape[:1]
     if axis == SPACE:

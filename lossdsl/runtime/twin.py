@@ -309,5 +309,5 @@ def _last_length(inputs: Sequence[InputSpec], prediction: InputSpec, arguments: 
     order = sorted(zip(inputs, arguments, strict=True), key=lambda pair: pair[0] is not prediction)
     for spec, array in order:
         if LAST in spec.over:
-            return int(array.shape[-1]) // len(spec.nodes)
+            return spec.block(int(array.shape[-1]))
     return None

@@ -14,7 +14,7 @@ from lossdsl.ir.expr import Expr
 from lossdsl.ir.inputs import ELEMENT, InputSpec
 from lossdsl.ir.loss import Argument, Loss
 from lossdsl.ir.meets import Home, called, cuts_of, needs
-from lossdsl.targets import code, expression_layout, source_layout, target_module
+from lossdsl.targets import code, expression_layout, packing, source_layout, target_module
 from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.template import fill
 from lossdsl.targets.template import name as named
@@ -56,6 +56,12 @@ def _enough(what, lengths, least):
     """Refuses an axis of which the formula takes more than there is; a length may be None."""
     if None not in lengths and math.prod(lengths) < least:
         raise ValueError(f"{what} has {lengths[0]} elements, and {least} are taken")
+''',
+    "_shared": '''
+def _shared(what, length, fixed, shares):
+    """Refuses a last axis that parts cannot share; its length may be None."""
+    if length is not None and (length < fixed or (length - fixed) % shares):
+        raise ValueError(f"{what} has {length} elements, which are not {fixed} and {shares} equal parts")
 ''',
 }
 
@@ -124,7 +130,8 @@ class Arguments:
         for one in self.open:
             like: ast.expr = named(user((model or loss.prediction).identifier))
             if one.kind == "vector" and model is not None:
-                like = fill(f"x[..., ::{len(model.nodes)}]", x=like) if len(model.nodes) > 1 else like
+                step = f"x[..., {model.fixed or ''}::{model.shares}]"
+                like = fill(step, x=like) if len(model.nodes) > 1 else like
                 lines.append(self._converted(one, "vector", like))
             elif one.kind in ("vector", "matrix"):
                 lines.append(self._converted(one, "matrix", like))
@@ -164,6 +171,10 @@ class Arguments:
         for one in loss.inputs:
             if one is not loss.prediction:
                 lines += self._ranked(one)
+        for one in (each for each in loss.inputs if len(each.nodes) > 1):
+            what = expression_layout.quoted(f"{loss.name}: {one.name}")
+            given = [what, f"{self.of(one)}.shape[-1]", str(one.fixed), str(one.shares)]
+            lines += source_layout.signature("_shared", given, "", 4)
         return [*lines, *self.settings(), *self._compared()]
 
     def _with_places(self) -> list[str]:
@@ -188,7 +199,8 @@ class Arguments:
             more = (LAST in one.over) - (LAST in over)
             rank = f"len({x}.shape)" + {1: " + 1", 0: "", -1: " - 1"}[more]
             if LAST in one.over:
-                grows = "True" if LAST not in over else f"{x}.shape[-1] == {len(loss.prediction.nodes)}"
+                least = loss.prediction.fixed + loss.prediction.shares
+                grows = "True" if LAST not in over else f"{x}.shape[-1] == {least}"
         what = expression_layout.quoted(f"{loss.name}: {one.name} and {loss.prediction.name}")
         arguments = [what, argument, x, rank, grows]
         return source_layout.signature(f"{argument} = _aligned", arguments, "", 4)
@@ -203,8 +215,8 @@ class Arguments:
             one, other = by_node[first[0]], by_node[place[0]]
             if one is loss.prediction and first[1:] == place[1:2] and other is not one:
                 together.setdefault(other, set()).add(place[1])
-            elif one is not other or first != place:
-                lines.update(self._checked(other, self._length(place, other), one, self._length(first, one)))
+            elif (mine := self._length(place, other)) != (theirs := self._length(first, one)) or one is not other:
+                lines.update(self._checked(other, mine, one, theirs))
         for other, axes in together.items():
             for mine, theirs in self._shapes(other, frozenset(axes)):
                 lines.update(self._checked(other, mine, loss.prediction, theirs))
@@ -231,7 +243,7 @@ class Arguments:
         first = self.loss.prediction
         mine, theirs = f"{self.of(one)}.shape", f"{self.prediction}.shape"
         if axes >= self.loss.sample_axes:
-            if LAST not in axes or len(one.nodes) != len(first.nodes):
+            if LAST not in axes or not (isinstance(one, InputSpec) and one.is_packed_like(first)):
                 pairs = [(mine + "[:-1]" * (LAST in one.over), theirs + "[:-1]" * (LAST in first.over))]
                 return pairs + ([(self._part(one, LAST), self._part(first, LAST))] if LAST in axes else [])
             return [(mine, theirs)]
@@ -244,8 +256,10 @@ class Arguments:
 
     def _part(self, one: Argument, axis: Axis) -> str:
         shape = f"{self.of(one)}.shape"
+        if axis.is_last and axis.size is not None:
+            return f"({axis.size},)"
         if axis == LAST and len(one.nodes) > 1:
-            return f"({shape}[-1] // {len(one.nodes)},)"
+            return f"({packing.block(one, f'{shape}[-1]')},)"
         if axis == LAST:
             return f"{shape}[-1:]"
         if axis == SPACE:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from lossdsl.ir.axes import LAST, SAMPLE, SPACE
+from lossdsl.ir.axes import LAST, SAMPLE, SPACE, last_of
 from lossdsl.ir.expr import Expr, Input, Param, Position, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Argument, Loss
-from lossdsl.targets import array_sums, pair_products, source_layout, target_module
+from lossdsl.targets import array_sums, packing, pair_products, source_layout, target_module
 from lossdsl.targets.blocks import split_means
 from lossdsl.targets.identifiers import Renaming, renaming, user
 from lossdsl.targets.lifetimes import freed
@@ -211,13 +211,17 @@ class _Builder:
         for spec, exprs in gradients:
             nodes: tuple[Input | Param, ...] = spec.nodes
             parts = [self._like(next(trees), expr, node) for expr, node in zip(exprs, nodes, strict=True)]
-            tree = parts[0] if len(parts) == 1 else self.printer.joined(parts)
+            tree = parts[0] if len(parts) == 1 else self.printer.joined(list(map(self._with_last, parts, nodes)))
             if not flexible and SPACE in spec.nodes[0].axes:
                 kept = f"{spec.identifier}_shape"
                 before[kept] = self.printer.shape(name(self._argument(spec)))
                 tree = self.printer.reshape(tree, name(kept))
             results.append(tree)
         return results
+
+    def _with_last(self, tree: ast.expr, node: Input | Param) -> ast.expr:
+        """A component with a last axis, which one of a number for each sample (and place) lacks."""
+        return tree if last_of(node.axes) else self.printer.subscript(tree, [..., None])
 
     def _like(self, tree: ast.expr, expr: Expr, node: Input | Param) -> ast.expr:
         """A gradient in the shape of its input."""
@@ -253,7 +257,12 @@ class _Builder:
         for spec in self.loss.inputs:
             if len(spec.nodes) > 1:
                 targets = [ast.Name(printer.leaves[node.name], ast.Store()) for node in spec.nodes]
-                value = printer.split(name(self._argument(spec)), len(targets))
+                whole = name(self._argument(spec))
+                if not spec.fixed:
+                    value = printer.split(whole, len(targets))
+                else:
+                    ends = [packing.start(spec, place, "n") for place in range(len(targets))]
+                    value = printer.parted(whole, ends, [last_of(node.axes) is None for node in spec.nodes])
                 body.append(ast.Assign([ast.Tuple(list(targets), ast.Store())], value))
         if "dtype" in used:
             body.append(assign("dtype", printer.dtype_of(name(self._argument(self.loss.prediction)))))

@@ -69,7 +69,7 @@ def renaming(trees: Sequence[ast.AST], modules: Iterable[str] = (), blocked: Ite
     fixed = {*(own & _BUILTINS), *keyword.kwlist, *blocked}
     users: dict[str, str] = {}
     for name in marked:
-        found = name.removeprefix(_MARK)
+        found = name.removeprefix(_MARK).replace(" ", "_")  # names with spaces are those that no user can write
         if _DUNDER.fullmatch(found):  # Python's own
             found = f"name{found}"
         while found in fixed or found in users.values():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -19,13 +19,13 @@ from lossdsl.ir.expr import Expr, Input, Param
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Argument, Loss
 from lossdsl.ir.text import definitions
-from lossdsl.targets import documentation
+from lossdsl.targets import documentation, packing
 from lossdsl.targets.arguments import Arguments
 from lossdsl.targets.emission import Emission
 from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.javascript_helpers import HELPERS
 from lossdsl.targets.javascript_loops import Loops
-from lossdsl.targets.javascript_nests import Leaf
+from lossdsl.targets.javascript_nests import Leaf, Places
 from lossdsl.targets.javascript_syntax import RESERVED, block, expression
 from lossdsl.targets.layout import is_flexible
 from lossdsl.targets.template import fill, literal, name
@@ -174,9 +174,13 @@ class _Module:
     def _loops(self, roots: Iterable[Expr]) -> Loops:
         leaves, numbers = dict[str, Leaf](), dict[str, str]()
         for spec in self.loss.inputs:
+            argument = self.arguments.of(spec)
             for place, node in enumerate(spec.nodes):
-                axes = tuple(node.axes)
-                leaves[node.name] = Leaf(f"{self.arguments.of(spec)}.data", axes, place, len(spec.nodes))
+                leaf = Leaf(f"{argument}.data", tuple(node.axes), place, len(spec.nodes))
+                if spec.fixed:
+                    row = f"{argument}.shape[-1]"
+                    leaf = replace(leaf, row=row, start=packing.start(spec, place, row))
+                leaves[node.name] = leaf
         for one in self.open:
             if one.over:
                 leaves[one.name] = Leaf(f"{self.arguments.of(one)}.data", tuple(one.over))
@@ -192,7 +196,7 @@ class _Module:
         shape = f"{self.arguments.of(one)}.shape"
         has_last = LAST in one.over
         if axis == LAST:
-            return fill(f"{shape}[-1]" + f" // {len(one.nodes)}" * (len(one.nodes) > 1))
+            return fill(packing.block(one, f"{shape}[-1]"))
         if axis == ROWS:
             return fill(f"{shape}[{-1 - has_last}]")
         if axis.place:
@@ -227,11 +231,12 @@ class _Module:
         nodes: Sequence[Input | Param] = spec.nodes
         out = loops.fresh("slope")
         loops.allocate(out, fill(f"{self.arguments.of(spec)}.data.length"))
-        stores = [
-            (expr, partial(loops.leaf_element, replace(loops.leaves[node.name], data=out), node))
-            for node, expr in zip(nodes, exprs, strict=True)
-        ]
-        loops.fill(nodes[0], nodes[0].axes, stores)
+        stores: dict[Axes, list[tuple[Expr, Callable[[Places], ast.expr]]]] = {}
+        for node, expr in zip(nodes, exprs, strict=True):
+            store = partial(loops.leaf_element, replace(loops.leaves[node.name], data=out), node)
+            stores.setdefault(node.axes, []).append((expr, store))
+        for axes, some in stores.items():
+            loops.fill(next(node for node in nodes if node.axes == axes), axes, some)
         return self._finished(function, loops, name(out))
 
     def _finished(self, function: str, loops: Loops, result: ast.expr) -> _Function:

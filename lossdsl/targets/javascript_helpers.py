@@ -34,9 +34,9 @@ function _vector(a, x) {
 }
 """,
     "_component": """
-function _component(x, count) {
-  // The shape of one of the inputs that are packed in another.
-  return { shape: [...x.shape.slice(0, -1), Math.floor(x.shape.at(-1) / count)] };
+function _component(x, count, fixed = 0) {
+  // The shape of one of the inputs that share what others leave of one that they are packed in.
+  return { shape: [...x.shape.slice(0, -1), Math.floor((x.shape.at(-1) - fixed) / count)] };
 }
 """,
     "_led": """
@@ -103,6 +103,13 @@ function _cut(lengths, start, stop) {
 function _enough(what, lengths, least) {
   // Refuses an axis of which the formula takes more than there is.
   if (_size(lengths) < least) throw new RangeError(`${what} has ${lengths[0]} elements, and ${least} are taken`);
+}
+""",
+    "_shared": """
+function _shared(what, length, fixed, shares) {
+  // Refuses a last axis that parts cannot share.
+  if (length < fixed || (length - fixed) % shares)
+    throw new RangeError(`${what} has ${length} elements, which are not ${fixed} and ${shares} equal parts`);
 }
 """,
     "_held": """

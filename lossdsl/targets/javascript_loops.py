@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lossdsl.errors import LossTypeError
-from lossdsl.ir.axes import Axes, Axis
+from lossdsl.ir.axes import Axes, Axis, last_of
 from lossdsl.ir.expr import (
     Along,
     Call,
@@ -131,6 +131,8 @@ class Loops(Nests):
         """The element of an argument at the position at hand; components have a block of the last axis each."""
         if leaf.components == 1:
             return self.element(leaf.data, node, self.dims(node.axes), places)
+        if leaf.row:
+            return fill("a[i]", a=fill(leaf.data), i=self._in_row(leaf, node, places))
         *outer, last = self.dims(node.axes)
         block: ast.expr = literal(leaf.component)
         if outer:
@@ -138,6 +140,13 @@ class Loops(Nests):
             block = fill("i * c + j", i=index, c=leaf.components, j=leaf.component)
         block = fill("b * n + k", b=block, n=self.length(node, last), k=places[last].tree)
         return fill("a[i]", a=fill(leaf.data), i=block)
+
+    def _in_row(self, leaf: Leaf, node: Expr, places: Places) -> ast.expr:
+        """Where the element is that a component has at the position at hand, in rows of components of any lengths."""
+        outer = tuple(axis for axis in self.dims(node.axes) if not axis.is_last)
+        at = fill("i * r + s", i=self.index(node, outer, places), r=fill(leaf.row), s=fill(leaf.start))
+        last = last_of(node.axes)
+        return at if last is None else fill("a + k", a=at, k=places[last].tree)
 
     def _call(self, node: Call, places: Places, home: Frame) -> ast.expr:
         text = node.op.spelling.get("javascript")

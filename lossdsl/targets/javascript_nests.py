@@ -50,12 +50,17 @@ Places = Mapping[Axis, Place]
 
 @dataclass(frozen=True)
 class Leaf:
-    """An argument of the function: the array of its numbers, their lengths along its axes, the component at hand."""
+    """An argument of the function: the array of its numbers, their lengths along its axes, the component at hand.
+
+    Where components differ in length, `row` is that of all of them together, and `start` where this one begins.
+    """
 
     data: str
     axes: tuple[Axis, ...]
     component: int = 0
     components: int = 1
+    row: str = ""
+    start: str = ""
 
 
 class Nests:

@@ -136,8 +136,8 @@ def _subscript(value: ast.expr, index: ast.expr) -> str:
             return f"_unended({owner})"
         case ast.Tuple([ast.Constant(), ast.Constant(None)]):
             return f"_ended({owner})"
-        case ast.Tuple([ast.Constant(), ast.Slice(step=ast.expr() as step)]):
-            return f"_component({owner}, {expression(step)})"
+        case ast.Tuple([ast.Constant(), ast.Slice(first, step=ast.expr() as step)]):
+            return f"_component({', '.join([owner, expression(step), *([expression(first)] if first else [])])})"
         case ast.Slice(lower, upper):
             ends = [expression(lower) if lower else "0"] + ([expression(upper)] if upper else [])
             return f"{owner}.slice({', '.join(ends)})"

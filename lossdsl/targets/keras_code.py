@@ -9,7 +9,7 @@ from typing import ClassVar
 from lossdsl.ir.axes import BATCH, LAST
 from lossdsl.ir.inputs import HARMLESS, InputSpec
 from lossdsl.ir.loss import Loss
-from lossdsl.targets import arguments, source_layout, special
+from lossdsl.targets import arguments, packing, source_layout, special
 from lossdsl.targets.printer import Printer
 from lossdsl.targets.template import fill
 
@@ -288,8 +288,8 @@ def _harmless(spec: InputSpec, tensor: str) -> str:
         return str(number)
     length = f"{tensor}.shape[-1]"
     rows = []
-    for part in spec.parts:
-        count = f"{length} // {len(spec.parts)}"
+    for place, part in enumerate(spec.parts):
+        count = str((spec.lengths and spec.lengths[place]) or packing.block(spec, length))
         if spec.slices:
             start, stop = part.start or 0, part.stop or 0
             takes_rest = start >= 0 >= stop

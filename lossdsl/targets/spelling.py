@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lossdsl.ir.expr import Call, Expr
-from lossdsl.targets.template import fill
+from lossdsl.targets.template import fill, literal
 
 
 class Spelling:
@@ -56,6 +56,20 @@ class Spelling:
     def split(self, tree: ast.expr, count: int) -> ast.expr:
         """The components of a packed input."""
         return self.spelled("split", a=tree, n=count)
+
+    def parted(self, tree: ast.expr, ends: list[str], ones: list[bool]) -> ast.expr:
+        """The components of a packed input that differ in length, those of one element without a last axis.
+
+        `ends` tells where they start, given the length of the whole as `n`.
+        """
+        length = fill("s[-1]", s=self.shape(tree))
+        stops = [*(fill(end, n=length) for end in ends[1:]), None]
+        parts: list[ast.expr] = []
+        for place, (end, is_one) in enumerate(zip(ends, ones, strict=True)):
+            start = fill(end, n=length) if place else None
+            part = start or literal(0) if is_one else ast.Slice(start, stops[place])
+            parts.append(ast.Subscript(tree, ast.Tuple([ast.Constant(...), part], ast.Load()), ast.Load()))
+        return ast.Tuple(parts, ast.Load())
 
     def joined(self, parts: list[ast.expr]) -> ast.expr:
         """The inverse of `split`."""

@@ -43,8 +43,16 @@ def seed_for(value: Expr) -> Input:
     return Input(SEED, value.axes)
 
 
-DIRECTION = "the direction"
-"""The name of the input that a second derivative is multiplied by; no user can write it."""
+DIRECTION = "the direction in "
+"""The name of the input that a second derivative is multiplied by; no user can write it.
+
+Behind it stands the name of the component that it is for.
+"""
+
+
+def is_upstream(node: Expr) -> bool:
+    """Whether a gradient is linear in a leaf: in what comes after the loss, or in a direction."""
+    return isinstance(node, Input) and (node.name == SEED or node.name.startswith(DIRECTION))
 
 
 def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, guards: bool = True) -> dict[Expr, Expr]:
@@ -171,7 +179,7 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
         case Along(op, (arg,)) if op.name == "logcumsumexp":
-            is_linear = any(isinstance(part, Input) and part.name in (SEED, DIRECTION) for part in walk(adjoint))
+            is_linear = any(is_upstream(part) for part in walk(adjoint))
             adjoints.add(arg, slope_of_log(node, adjoint, is_linear=is_linear))
         case Along(op, (arg,), over) if op.name in ("dft_cos", "dft_sin"):  # the matrices are symmetric
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over))

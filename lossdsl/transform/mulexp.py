@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import reduce as fold
 
 from lossdsl.ir import build as b
-from lossdsl.ir.expr import Call, Const, Expr, Input, Length, walk
+from lossdsl.ir.expr import Call, Const, Expr, Length, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.traversal import unknown
-from lossdsl.transform.choices import SEED
 from lossdsl.transform.factors import few_factors
-from lossdsl.transform.gradient import DIRECTION
+from lossdsl.transform.gradient import is_upstream
 
 _OVERFLOWS = 88
 """The exponential of more is infinite in float32."""
@@ -25,8 +24,7 @@ class Pullbacks:
 
     def has(self, expr: Expr) -> bool:
         for node in unknown(expr, self._found):
-            is_seed = isinstance(node, Input) and node.name in (SEED, DIRECTION)
-            self._found[node] = is_seed or any(self._found[child] for child in node.children)
+            self._found[node] = is_upstream(node) or any(self._found[child] for child in node.children)
         return self._found[expr]
 
 
