@@ -175,7 +175,7 @@ def test_parts_that_share_are_put_in_order():
 
 def test_tensors_that_are_too_short():
     loss = lossdsl.load("loss f(t, (b: 4, s))\nsum(b) + sum(s) + 0*sum(t)").numpy
-    with pytest.raises(LossError, match="at least 4"):
+    with pytest.raises(LossError, match="4 and equal parts"):
         loss(ONE, X[:, :3])
     loss = lossdsl.load("loss f(t, (g: 1, s))\ng*(t - s)^2").numpy
     with pytest.raises(LossError, match="do not agree"):

@@ -11,6 +11,7 @@ import lossdsl
 from lossdsl import pipeline
 from lossdsl.analyze import analyzer
 from lossdsl.frontend.format import formatted
+from lossdsl.ir.axes import last_of
 from lossdsl.ir.inputs import DOMAINS
 from lossdsl.oracle.float_formats import FLOAT32
 from lossdsl.oracle.plain_points import plain_points
@@ -73,8 +74,8 @@ def test_all_that_is_tried_is_of_the_kinds(case):
     for point in tried:
         for node in made.loss.prediction.nodes:
             whole = (point.values if isinstance(point, Point) else point.inputs)[node].astype(float)
-            for part in made.loss.prediction.parts_of(node):
-                of_kind(part.domain, whole[..., part.place])
+            is_number = last_of(node.axes) is None
+            of_kind(made.loss.prediction.part(node).domain, whole[..., None] if is_number else whole)
 
 
 def of_kind(kind, array):

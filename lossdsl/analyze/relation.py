@@ -326,8 +326,6 @@ def _named(one: Order, moved: Mapping[Expr, Expr]) -> Order:
 
 def _narrowed(mine: InputSpec, other: InputSpec) -> InputSpec:
     """An input with the kinds that one of two losses says where the other says none."""
-    if mine.slices or other.slices:
-        return mine if mine.domain != "real" else replace(other, nodes=mine.nodes)
     pairs = zip(mine.domains, other.domains, strict=False)
     kinds = tuple(theirs if own == "real" else own for own, theirs in pairs)
     return replace(mine, domain=kinds[0] if len(set(kinds)) == 1 else MIXED, kinds=kinds if len(kinds) > 1 else ())

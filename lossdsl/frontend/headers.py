@@ -119,7 +119,7 @@ def _kinds(words: Sequence[s.Word]) -> tuple[str, str]:
 
 
 def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> InputSpec:
-    """What a declaration says of an input. The slices of parts that have lengths come later: `packed_parts`."""
+    """What a declaration says of an input. Parts that have lengths come later: `packed_parts`."""
     domain, layout = _kinds(declaration.kinds)
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")

@@ -1,21 +1,19 @@
 """Packed inputs: kinds of their parts, as in `(m, s: positive)`, and parts that differ in length: `(g: 1, s, w: K)`.
 
-Parts that say no length share equally what the others leave, in `(m, s)` all of the tensor. Where lengths are said and
-one part takes what is left, parts are slices of one tensor; where several share it, each is a component of its own. A
-part of length 1 is a number for each sample (and place), and has no last axis.
+Parts that say no length share equally what the others leave, in `(m, s)` all of the tensor. A part of length 1 is a
+number for each sample (and place), and has no last axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lossdsl.errors import LossNameError, LossTypeError, did_you_mean
 from lossdsl.frontend import syntax as s
-from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, Axis
-from lossdsl.ir.expr import Expr, Gather, Input
-from lossdsl.ir.inputs import DOMAINS, LAYOUTS, InputSpec, Part
+from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.inputs import DOMAINS, LAYOUTS, InputSpec
 
 
 def whole_name(declaration: s.InputDecl) -> str:
@@ -56,9 +54,6 @@ def unpacked(
     if None not in lengths:
         hint = f"leave out one of the lengths: `{declaration.names[-1].text}` is then as long as what the others leave"
         raise LossTypeError("no part takes what is left", declaration.span, hint)
-    if lengths.count(None) == 1:
-        slices = _slices(declaration, spec, lengths, kinds)
-        return replace(spec, slices=slices), {part.name: part.node for part in slices}
     names = [word.text for word in declaration.names]
     nodes = tuple(_component(spec, name, length) for name, length in zip(names, lengths, strict=True))
     return replace(spec, nodes=nodes, kinds=kinds, lengths=lengths), dict(zip(names, nodes, strict=True))
@@ -70,29 +65,6 @@ def _component(spec: InputSpec, name: str, length: int | None) -> Input:
         return Input(name, spec.over - {LAST})
     last = LAST if length is None else Axis("last", "last", 0, 0, length)
     return Input(name, (spec.over - {LAST}) | {last})
-
-
-def _slices(
-    declaration: s.InputDecl, spec: InputSpec, lengths: Sequence[int | None], kinds: Sequence[str]
-) -> tuple[Part, ...]:
-    """The parts of one tensor, one of which takes what the others leave."""
-    open_one = lengths.index(None)
-    known = [each or 0 for each in lengths]
-    (whole,) = spec.nodes
-    found: list[Part] = []
-    for place, (word, kind, length) in enumerate(zip(declaration.names, kinds, lengths, strict=True)):
-        start = sum(known[:place]) if place <= open_one else -sum(known[place:])
-        stop = -sum(known[place + 1 :]) if length is None else start + length
-        found.append(Part(word.text, _part(whole, start, length, sum(known)), kind, start, stop or None))
-    return tuple(found)
-
-
-def _part(whole: Expr, start: int, length: int | None, others: int) -> Expr:
-    """A part of a packed input; without a length, what the others leave."""
-    if length == 1:
-        return Gather(whole, LAST, b.const(start))
-    axis = Axis("last", "last", 0, others) if length is None else Axis("last", "last", 0, 0, length)
-    return b.cut(whole, LAST, axis, start)
 
 
 def _length(word: s.Word, settled: Mapping[str, bool | int]) -> int:

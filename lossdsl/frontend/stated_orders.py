@@ -37,7 +37,7 @@ def _order(condition: Expr, inputs: Sequence[InputSpec], span: Span) -> Order:
     if spec is None:
         hint = "parts are those of `(x0, x1)`; of two inputs one knows nothing of the other"
         raise LossTypeError(f"`{low.name}` and `{high.name}` are not two parts of one input", span, hint)
-    (one,), (other,) = ([part.domain for part in spec.parts_of(node)] for node in (low, high))
+    one, other = spec.part(low).domain, spec.part(high).domain
     if one != other or one not in _ORDERED:
         hint = f"parts that are put in order are both {', '.join(_ORDERED[:-1])} or {_ORDERED[-1]}"
         raise LossTypeError(f"`{low.name}` is {one} and `{high.name}` {other}", span, hint)

@@ -70,32 +70,22 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Part:
-    """What has a kind of its own: an input, or the elements from `start` up to `stop` of the last axis of one.
-
-    `node` is what it is in formulas.
-    """
+    """What has a kind of its own: an input, or a component of one. `node` is what it is in formulas."""
 
     name: str
-    node: Expr
+    node: Input
     domain: str
-    start: int | None = None
-    stop: int | None = None
 
     @property
     def bounds(self) -> Bounds:
         return DOMAINS[self.domain]
-
-    @property
-    def place(self) -> slice:
-        """Where it lies in the last axis of the input."""
-        return slice(self.start, self.stop)
 
 
 @dataclass(frozen=True)
 class InputSpec:
     """An input of a loss: one tensor, or several components, each a block of its last axis.
 
-    `domain` is the kind of all of it, or MIXED; `kinds` are those of several nodes, `slices` the parts of one node.
+    `domain` is the kind of all of it, or MIXED; `kinds` are those of several nodes.
     `lengths` says how long the blocks of nodes are, where one of them says so; the others share what is left equally.
     """
 
@@ -105,7 +95,6 @@ class InputSpec:
     places: tuple[Axis, ...] = ()
     """The axes of the loss between batch and last, where it names them."""
     kinds: tuple[str, ...] = ()
-    slices: tuple[Part, ...] = ()
     lengths: tuple[int | None, ...] = ()
 
     @cached_property
@@ -134,25 +123,22 @@ class InputSpec:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """What has a kind of its own: the slices, or each of the nodes."""
+        """The nodes with their kinds."""
         kinds = self.kinds or (self.domain,) * len(self.nodes)
-        nodes = zip(self.nodes, kinds, strict=True)
-        return self.slices or tuple(Part(node.name, node, kind) for node, kind in nodes)
+        return tuple(Part(node.name, node, kind) for node, kind in zip(self.nodes, kinds, strict=True))
 
     @cached_property
     def domains(self) -> tuple[str, ...]:
         """The kinds of its parts, in order."""
         return tuple(part.domain for part in self.parts)
 
-    def parts_of(self, node: Expr) -> tuple[Part, ...]:
-        """The parts that lie in one of its nodes."""
-        return self.slices or tuple(part for part in self.parts if part.node is node)
+    def part(self, node: Expr) -> Part:
+        """The part that one of its nodes is."""
+        return next(part for part in self.parts if part.node is node)
 
     def pieces(self, length: int) -> Iterator[tuple[Part, slice]]:
         """Each part with where it lies in the last axis of the whole tensor, which is so long."""
-        blocks = self.blocks(length)
-        for place, part in enumerate(self.parts):
-            yield part, part.place if len(self.nodes) == 1 else blocks[place]
+        return zip(self.parts, self.blocks(length), strict=True)
 
     @property
     def is_line(self) -> bool:

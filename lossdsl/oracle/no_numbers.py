@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import reduce
 
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Call, Const, Expr, walk
@@ -32,8 +31,7 @@ def no_numbers(loss: Loss) -> dict[Expr, tuple[float, ...]]:
     found: dict[Expr, tuple[float, ...]] = {}
     for spec in loss.inputs:
         for leaf in spec.nodes if not spec.is_label else ():
-            bounds = reduce(Bounds.meet, (part.bounds for part in spec.parts_of(leaf)))
-            found[leaf] = _admitted(asked.get(leaf, set()), bounds)
+            found[leaf] = _admitted(asked.get(leaf, set()), spec.part(leaf).bounds)
     return {leaf: values for leaf, values in found.items() if values}
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 
-from lossdsl.ir.axes import BATCH, LAST, ordered
+from lossdsl.ir.axes import BATCH, LAST, last_of, ordered
 from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
@@ -61,10 +61,7 @@ def _plain(spec: InputSpec, point: Point) -> Iterator[tuple[str, Mapping[Expr, A
         yield f"where `{spec.name}` is sure of one element", {node: _corner(point, node) for node in spec.nodes}
     for part in spec.parts if len(spec.parts) > 1 else ():
         for value in set(INPUT_KINDS[part.domain].plain) - set(_plain_values(spec)):
-            (node,) = (node for node in spec.nodes if part in spec.parts_of(node))
-            array = point.values[node].copy()
-            array[..., part.place] = Fraction(value)
-            yield f"where `{part.name}` is {value} everywhere", {node: array}
+            yield f"where `{part.name}` is {value} everywhere", {part.node: _filled(point, part.node, value)}
 
 
 def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
@@ -124,6 +121,8 @@ def _filled(point: Point, node: Expr, value: int) -> Array:
 
 
 def _corner(point: Point, node: Expr) -> Array:
+    if last_of(node.axes) is None:  # a part of one element
+        return _filled(point, node, 1)
     array = _filled(point, node, 0)
     array[..., 0] = Fraction(1)
     return array
@@ -131,10 +130,12 @@ def _corner(point: Point, node: Expr) -> Array:
 
 def _at_label(point: Point, node: Expr, label: Expr) -> Array:
     """1 at the element that a label names, and 0 at all others."""
+    if last_of(node.axes) is None:
+        return _filled(point, node, 1)
     array = _filled(point, node, 0)
     for place, value in np.ndenumerate(point.values[label]):
         if len(place) == array.ndim - 1:
-            array[(*place, int(value))] = Fraction(1)
+            array[(*place, int(value) % array.shape[-1])] = Fraction(1)  # a part may have fewer elements than classes
     return array
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.errors import LossShapeError
-from lossdsl.ir.axes import DOMAINS, LAST, ROWS, ordered
+from lossdsl.ir.axes import DOMAINS, LAST, ROWS, last_of, ordered
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Const, Expr, Gather, Input, Position, Slice, walk
 from lossdsl.ir.inputs import InputSpec
@@ -200,14 +200,12 @@ def _input(spec: InputSpec, node: Expr, sizes: Mapping[str, int], random: Random
     shape = shape_of(node, sizes)
     if spec.is_label:
         return _objects(shape, lambda: Fraction(random.randrange(sizes["last"])))
-    found = _objects(shape, lambda: Fraction(0))
-    for part in spec.parts_of(node):
-        kind = INPUT_KINDS[part.domain]
-        draw = kind.draw or (signed if is_signed else positive)
-        block = found[..., part.place] if part.place != slice(None) else found
-        block[...] = _objects(block.shape, lambda draw=draw: draw(random))
-        for place in np.ndindex(shape[:-1]) if LAST in spec.over else ():
-            block[place] = kind.fit(list(block[place]), random)
+    kind = INPUT_KINDS[spec.part(node).domain]
+    draw = kind.draw or (signed if is_signed else positive)
+    found = _objects(shape, lambda: draw(random))
+    rows = found if last_of(node.axes) or LAST not in spec.over else found[..., None]
+    for place in np.ndindex(rows.shape[:-1]) if LAST in spec.over else ():
+        rows[place] = kind.fit(list(rows[place]), random)
     return found
 
 

@@ -204,9 +204,7 @@ def _fill(spec: InputSpec, node: Expr, room: Floats, numbers: _Numbers, classes:
         room[...] = settled.reshape(room.shape)
         return
     room[...] = drawn.reshape(room.shape)
-    for part in spec.parts_of(node):
-        block = room[..., part.place]
-        block[...] = INPUT_KINDS[part.domain].bring(block.ravel(), numbers.random).reshape(block.shape)
+    room[...] = INPUT_KINDS[spec.part(node).domain].bring(room.ravel(), numbers.random).reshape(room.shape)
 
 
 class _Numbers:

@@ -27,7 +27,6 @@ from lossdsl.ir.expr import (
     Param,
     Position,
     Reduce,
-    Slice,
     Unslice,
 )
 from lossdsl.ir.ops import OPS
@@ -73,8 +72,6 @@ class Composition(Interpretation[Profile]):
         is_number = isinstance(node, Call) and not node.args  # pi, epsilon
         if is_number or (below and not isinstance(node, Length) and all(one.constant for one in below)):
             found = replace(found, constant=True, convex=True, concave=True, continuous=True, smooth=True)
-        if isinstance(node, Gather | Slice) and node in self.leaves:  # a part of a packed input
-            found = replace(found, bounds=found.bounds.meet(self.leaves[node]))
         if isinstance(node, Call) and node.op.name in ("add", "sub", "mul", "div") and not found.bounds.is_point:
             found = replace(found, bounds=self._sharpened(node, found.bounds))
         return found

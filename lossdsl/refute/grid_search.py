@@ -153,8 +153,7 @@ class GridSearch:
     def _input_values(self, spec: InputSpec, node: Expr) -> tuple[Fraction, ...]:
         if spec.is_label:
             return LABELS_TRIED
-        kinds = [part.domain for part in spec.parts_of(node)]  # of slices one number stands for all
-        return next((INPUT_KINDS[kind].few for kind in kinds if kind != "real"), INPUT_KINDS["real"].few)
+        return INPUT_KINDS[spec.part(node).domain].few
 
     @cached_property
     def parameters(self) -> ParameterValues:

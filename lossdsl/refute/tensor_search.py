@@ -120,7 +120,7 @@ def agreeing(loss: Loss, point: Point) -> Point | None:
 
 def _fits(spec: InputSpec, node: Expr, array: Array) -> bool:
     """Whether numbers may stand in a node of an input."""
-    return all(_is_of(part.domain, array[..., part.place] if spec.slices else array) for part in spec.parts_of(node))
+    return _is_of(spec.part(node).domain, array)
 
 
 def _is_of(domain: str, array: Array) -> bool:

@@ -244,11 +244,12 @@ class Shapes:
             return None if own is None else _Measured(home[0], own, own[-1:] if home[1] == LAST else own[:1])
         shape = self.of(spec)
         length = _length(shape, spec, steps[spec.identifier], home[1])
-        if len(home) == 2 or None in length:
+        is_part = len(spec.nodes) > 1 and home[1].is_last
+        if None in length or (len(home) == 2 and not is_part):
             return _Measured(spec.name, shape, length, spec)
-        length = (_left(home, length),)
-        is_last = home[1].is_last
-        return _Measured(called(home, spec.name), (*shape[:-1], *length) if is_last else shape, length, spec)
+        length = (_left(home, length),) if len(home) > 2 else length
+        name = called(home, home[0] if is_part else spec.name)
+        return _Measured(name, (*shape[:-1], *length) if home[1].is_last else shape, length, spec)
 
     def _check_needs(self, steps: Mapping[str, Step]) -> None:
         """Refuses tensors that have fewer elements than a slice or a mean takes."""

@@ -290,9 +290,5 @@ def _harmless(spec: InputSpec, tensor: str) -> str:
     rows = []
     for place, part in enumerate(spec.parts):
         count = str((spec.lengths and spec.lengths[place]) or packing.block(spec, length))
-        if spec.slices:
-            start, stop = part.start or 0, part.stop or 0
-            takes_rest = start >= 0 >= stop
-            count = f"{length} - {start - stop}" if takes_rest else f"{stop - start}"
         rows.append(f"[{HARMLESS.get(part.domain, 0.0)}] * ({count})")
     return " + ".join(rows)
