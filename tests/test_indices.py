@@ -326,3 +326,17 @@ def test_an_aggregate_of_a_constant_has_its_axis(name, inner):
     expected = {"logsumexp": np.log(3)}.get(name, 0) * x + t
     np.testing.assert_allclose(loss.numpy(t, x), expected.mean(-1), rtol=1e-12)
     assert loss.numpy.grad(t, x).shape == (2, 3)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_what_is_read_at_a_number_may_be_of_another_length_than_what_is_counted(length):
+    """Positions are counted along the prediction; the slope of the target is zero but for one element of its own."""
+    rng = np.random.default_rng(length)
+    t, x = rng.normal(size=(2, length)), rng.normal(size=(2, 3))
+    loss = lossdsl.load("loss f(t, x)\nmean(x*self[last]) + exp(t[0]) + t[-1]").numpy
+    np.testing.assert_allclose(loss(t, x), (x * np.arange(3)).mean(1) + np.exp(t[:, 0]) + t[:, -1])
+    slope = np.zeros_like(t)
+    slope[:, 0] += np.exp(t[:, 0])
+    slope[:, -1] += 1
+    np.testing.assert_allclose(loss.grad(t, x, wrt="t"), slope)
+    np.testing.assert_allclose(loss.grad(t, x), np.tile(np.arange(3) / 3, (2, 1)))

@@ -15,6 +15,7 @@ from lossdsl.ir.axes import BATCH, LAST, NONE, Axes, Axis
 from lossdsl.ir.expr import (
     Along,
     Call,
+    Const,
     Expr,
     Flag,
     Gather,
@@ -63,7 +64,7 @@ def gradient(value: Expr, wrt: Iterable[Input | Param], seed: Expr = b.ONE, *, g
     wanted = tuple(wrt)
     active = _active(value, wanted)
     flow = Flow(value, active, masks(value), guards)
-    adjoints = _Adjoints(_counted_axes(value))
+    adjoints = _Adjoints(value)
     adjoints.add(value, seed)
     for node in reversed(list(walk(value))):
         if node in active and node in adjoints.of and node not in wanted:
@@ -112,9 +113,14 @@ class _Adjoints:
     `counted` are the axes that have one length throughout, so that the number of a position means the same everywhere.
     """
 
-    def __init__(self, counted: Axes) -> None:
+    def __init__(self, value: Expr) -> None:
         self.of: dict[Expr, Expr] = {}
-        self.counted = counted
+        self.counted = _counted_axes(value)
+        self.positions = {node.axis for node in walk(value) if isinstance(node, Position)}
+
+    def is_counted_elsewhere(self, axis: Axis) -> bool:
+        """Whether the loss itself counts positions along an axis, which may be of another length in what is read."""
+        return axis in self.positions and axis not in self.counted
 
     def add(self, node: Expr, contribution: Expr, spread_by: Expr | None = None) -> None:
         """Adds what comes from one user of a node; `spread_by` is an elementwise one, which may have spread the node.
@@ -194,7 +200,10 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             label = _inside(arg, axis, index)
             rule = vjp.of_labelled if flow.guards else vjp.of_labelled_for_readers
             labelled = rule(node, label, adjoint, partial(times, known=flow.masks))
-            if labelled is None:
+            if isinstance(index, Const) and axis == LAST and adjoints.is_counted_elsewhere(LAST):
+                one = Axis(LAST.name, LAST.domain, size=1)
+                labelled = arg, Unslice(b.spread(adjoint, frozenset({one})), arg, one, axis, int(index.value))
+            elif labelled is None:
                 labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
             adjoints.add(*labelled)
         case Slice(arg, old, new, start):
