@@ -150,13 +150,13 @@ class Program:
 
     def _stabilized(self, expr: Expr) -> Expr:
         (found,) = through((*MASKS, *STABILIZE, *LINK), (expr,), self.known)
-        return found
+        return b.spread(found, expr.axes - found.axes)  # where all that varied along an axis cancelled
 
     @cached_property
     def value(self) -> Expr:
         """The form in which the value is computed: the late rules have been used too."""
         (found,) = through(LOWER, (self.stable,), self.known)
-        return found
+        return b.spread(found, self.stable.axes - found.axes)
 
     @cached_property
     def gradients(self) -> dict[InputSpec, tuple[Expr, ...]]:

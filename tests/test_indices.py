@@ -340,3 +340,17 @@ def test_what_is_read_at_a_number_may_be_of_another_length_than_what_is_counted(
     slope[:, -1] += 1
     np.testing.assert_allclose(loss.grad(t, x, wrt="t"), slope)
     np.testing.assert_allclose(loss.grad(t, x), np.tile(np.arange(3) / 3, (2, 1)))
+
+
+@pytest.mark.parametrize("body", [
+    "u = sum[i in space](x[i]) + prod[i in space](x - x)\nu^2 + u - u^2",
+    "sum[i in space](x[i]) + prod[i in space](x - x) + prod[i in space](t - t)",
+    "sum[i in space](x[i]) + (x - x)*t + (t - t)*x",
+])  # fmt: skip
+def test_values_have_the_axes_of_what_was_written(body):
+    """Also where each part that varies along one cancels: a sum over all values counts its positions."""
+    t, x = np.random.default_rng(2).normal(size=(2, 2, 3, 4))
+    loss = lossdsl.load(f"loss f(t, x)\n{body}").numpy
+    value, slope = loss.value_and_grad(t, x)
+    np.testing.assert_allclose(value, np.repeat(x.sum(1).mean(-1)[:, None], 3, axis=1), rtol=1e-9)
+    np.testing.assert_allclose(slope, np.full(x.shape, 3 / 4), rtol=1e-9)
