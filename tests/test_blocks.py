@@ -183,7 +183,8 @@ def test_tensors_that_are_too_short():
     for packed in ("(g: 1, s)", "(g: 1, s, n)"):  # an index runs over the part alone, and the message tells of it
         loss = lossdsl.load(f"loss f(t, {packed})\nsum[i](t[i]*s[i]) + g").numpy
         shared = 6 // packed.count(",")
-        np.testing.assert_allclose(loss(FLAT[:, :shared], X), (FLAT[:, :shared] * X[:, 1 : 1 + shared]).sum(1) + X[:, 0])
+        t, s = FLAT[:, :shared], X[:, 1 : 1 + shared]
+        np.testing.assert_allclose(loss(t, X), (t * s).sum(1) + X[:, 0])
         with pytest.raises(LossError, match=rf"`t` has shape \(3, {shared - 1}\) and `s` has shape \(3, {shared}\)"):
             loss(FLAT[:, : shared - 1], X)
 
