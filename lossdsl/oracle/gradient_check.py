@@ -58,7 +58,7 @@ def judge(
         count = max(1, count * MAX_NODES // size)
     trials = _usable(loss, points(loss, known, 4 * count + 8 * is_large, asks=True), count)
     finer = cache(lambda: [Trial(loss, trial.point, FINE) for trial in trials[:2]])
-    surer = cache(lambda: [fine for trial in trials if (fine := Trial(loss, trial.point, FINE)).keeps_digits])
+    surer = cache(lambda: _surer(loss, trials))
     at_first = _value_verdict(value, trials)
     found: list[tuple[InputSpec | None, Verdict]] = [
         (None, _value_verdict(value, surer()) if at_first.how == "refuted" else at_first)
@@ -84,6 +84,11 @@ def judge(
 def _usable(loss: Loss, drawn: Iterable[Point], count: int) -> list[Trial]:
     every = (Trial(loss, point) for point in drawn)
     return list(islice((trial for trial in every if trial.is_usable), count))
+
+
+def _surer(loss: Loss, trials: list[Trial]) -> list[Trial]:
+    """The trials that more digits leave something to say of, with these."""
+    return [finer for trial in trials if (finer := Trial(loss, trial.point, FINE)).keeps_digits]
 
 
 def _prover(loss: Loss, known: Ranges) -> Callable[[InputSpec, tuple[Expr, ...]], bool]:
