@@ -383,6 +383,23 @@ def test_the_list_is_searched(capsys):
     assert run(capsys, "list", "--family", "ranking", "huber")[0] == 1
 
 
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("hinge_loss", "did you mean `hinge`?"),
+        ("categorical_cross_entropy", "did you mean `categorical_crossentropy`?"),
+        ("crossentropy", "several have that in their names: `lossdsl list crossentropy` names them"),
+    ],
+)
+def test_a_name_that_is_nearly_that_of_a_loss(capsys, name, hint):
+    assert run(capsys, "eval", name, "t=0", "x=1")[2].endswith(f"  help: {hint}\n")
+    assert (
+        run(capsys, "list", "crossentropy")
+        == run(capsys, "list", "cross_entropy")
+        == run(capsys, "list", "Cross-entropy")
+    )
+
+
 def test_a_built_in_is_found_by_family_and_name(folder, capsys):
     assert run(capsys, "eval", "robust/huber", "t=[0]", "x=[3]") == run(capsys, "eval", "huber", "t=[0]", "x=[3]")
     assert lossdsl.load("regression/mse").source == lossdsl.load("mean_squared_error").source

@@ -65,7 +65,7 @@ OFFERED = [
     (["show", "huber", "--stage", "g"], ["gradient"]),
     (["grad", "huber", "--as", "l"], ["latex"]),
     (["fmt", ""], FILES),
-    (["fmt", "-"], ["-h", "--help", "--check", "--diff", *COMMON]),
+    (["fmt", "-"], ["-h", "--help", "--check", "--diff", "--exclude", *COMMON]),
     (["list", ""], []),
     (["list", "--family", "ro"], ["robust"]),
     (["check", "--backend", ""], ["tensorflow", "jax", "torch"]),

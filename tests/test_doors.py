@@ -409,6 +409,25 @@ def test_settings_of_remarks(project, capsys):
     capsys.readouterr()
 
 
+def test_what_is_excluded_is_left_out_of_folders(project, capsys, tmp_path):
+    both = sorted(ids(capsys, ".", "--select", PARAMETER))
+    assert [file for file, _ in both] == ["legacy/old.loss", "mine.loss"]
+    for pattern in ("legacy", "legacy/", "./legacy", "old.loss", "leg*,nothing", "legacy/*"):
+        assert ids(capsys, ".", "--select", PARAMETER, "--exclude", pattern) == both[1:], pattern
+    project('exclude = ["legacy"]')
+    assert ids(capsys, ".", "--select", PARAMETER) == both[1:]
+    assert ids(capsys, str(tmp_path), "--select", PARAMETER)[0][0].endswith("mine.loss")
+    assert ids(capsys, "legacy/old.loss", "--select", PARAMETER) == both[:1]  # named itself
+    assert len(ids(capsys, ".", "--select", PARAMETER, "--isolated")) == 2
+    assert cli.main(["fmt", "--check", "."]) == 1
+    assert "legacy" not in capsys.readouterr().out
+    assert cli.main(["check", "legacy"]) == 2
+    assert "is excluded" in capsys.readouterr().err
+    project('exclude = "legacy"')
+    assert cli.main(["check", "."]) == 2
+    assert "a list of patterns" in capsys.readouterr().err
+
+
 # --- what is mended
 
 
@@ -421,6 +440,20 @@ def test_fix_takes_out_what_nothing_uses(project, capsys):
     assert "nothing found, 2 mended" in capsys.readouterr().out
     assert cli.main(["check", "mine.loss", "--fix", "--ignore", PARAMETER, "--select", "kink,unmet-allow"]) == 0
     assert "allow" not in Path("mine.loss").read_text(encoding="utf-8-sig")
+
+
+def test_diff_prints_what_fix_would_change(project, capsys):
+    assert cli.main(["check", ".", "--diff"]) == 1
+    out, err = capsys.readouterr()
+    head = "--- {0}\n+++ {0}\n@@ -1,3 +1,2 @@\n loss mine(t, x; a = 1.0)\n-e = t + x\n (t - x)^2\n"
+    assert out == head.format("legacy/old.loss") + head.format("mine.loss")
+    assert err == "2 findings would be mended\n"
+    assert Path("mine.loss").read_text(encoding="utf-8") == UNUSED
+    assert cli.main(["check", ".", "--diff", "--select", PARAMETER, "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert cli.main(["check", "mine.loss", "--fix", "--diff", "-q", "-o", "fixes.diff"]) == 1
+    assert Path("fixes.diff").read_text(encoding="utf-8") == head.format("mine.loss")
+    assert Path("mine.loss").read_text(encoding="utf-8") == UNUSED
 
 
 def test_fix_leaves_alone_what_takes_a_decision(project, capsys):

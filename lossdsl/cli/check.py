@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lossdsl.cli.named import STDIN, losses, one_of
+from lossdsl.cli.named import STDIN, add_exclude, kept_by, losses, one_of
 from lossdsl.cli.status import CLEAN, FOUND, WrongUse
 from lossdsl.cli.streams import Stdin
 from lossdsl.cli.terminal import deliver, write
@@ -25,8 +25,8 @@ _FORMATS = "text, compact, json, github or sarif"
 _EPILOG = """\
 A finding that is known and wanted is acknowledged in its loss: allow ID "reason". It is not counted then.
 
-Of the nearest pyproject.toml, [tool.lossdsl] has `select`, `ignore`, `strict` and a table `per-file-ignores`;
---select sets the first two aside.
+Of the nearest pyproject.toml, [tool.lossdsl] has `select`, `ignore`, `strict`, `exclude` and a table
+`per-file-ignores`; --select sets the first two aside.
 
 exit status: 0 nothing found, 1 errors or warnings found, 2 wrong use, such as a file that is not there.
 """
@@ -62,6 +62,8 @@ def add(commands: Any) -> None:
         parser.add_argument(f"--{option}", action="append", default=[], metavar="IDS", help=told)
     parser.add_argument("--strict", action="store_true", help="remarks count as well")
     parser.add_argument("--fix", action="store_true", help="mend in .loss files what leaves the loss what it is")
+    parser.add_argument("--diff", action="store_true", help="write nothing, print what --fix would change")
+    add_exclude(parser)
     parser.add_argument("--statistics", action="store_true", help="print how often each finding was found")
     parser.add_argument(
         "-o", "--output", "--output-file", metavar="PATH", help="write what is found into this file, as UTF-8"
@@ -111,6 +113,11 @@ def run(options: argparse.Namespace) -> int:
     known = f"with --statistics there are {' and '.join(STATISTICS)}" if options.statistics else f"there are {_FORMATS}"
     lines = formats[one_of(options.format, formats, "format", known)]
     checked = _checked(options)
+    if options.diff:
+        deliver("".join(checked.diffs), options.output)
+        if checked.with_summary:
+            write(sys.stderr, "", f"{checked.fixed} finding{'' if checked.fixed == 1 else 's'} would be mended")
+        return FOUND if checked.diffs and not options.exit_zero else CLEAN
     if options.output is None:
         for line in lines(checked):
             write(sys.stdout, line.severity, line.text)
@@ -121,25 +128,32 @@ def run(options: argparse.Namespace) -> int:
 
 def _checked(options: argparse.Namespace) -> Checked:
     """What is told of all that is named, after what is mended."""
-    from lossdsl.cli.fixes import mended
+    from lossdsl.cli.fixes import difference, keep, mended
     from lossdsl.cli.formats import Checked
     from lossdsl.cli.jobs import reports, usual
     from lossdsl.cli.progress import progress
-    from lossdsl.cli.selection import asked_of, selections
+    from lossdsl.cli.selection import asked_of, project_of, selections
 
     stdin = Stdin(options.stdin_filename or "<stdin>")
-    items = [item for given in options.sources for item in losses(given, stdin)]
-    selected = selections(items, options)
+    project = project_of(options)
+    keeps = kept_by(options, project)
+    items = [item for given in options.sources for item in losses(given, stdin, keeps)]
+    selected = selections(items, options, project)
     asked = asked_of(options, selected)
     found: list[Report] = []
+    diffs: list[str] = []
     fixed = 0
     with progress(len(items)) as advance:
         made = reports(items, options.jobs or usual(len(items)), asked)
         for item, selection, report in zip(items, selected, made, strict=True):
-            told, count = selection.told(report), 0
-            if options.fix:
-                told, count = mended(item, told, partial(_again, selection, asked))
-            fixed += count
+            told = selection.told(report)
+            if options.fix or options.diff:
+                new, told, count = mended(item, told, partial(_again, selection, asked))
+                fixed += count
+                if count and options.diff:
+                    diffs.append(difference(item, new))
+                elif count:
+                    keep(new)
             found.append(told)
             advance()
     is_strict = any(selection.strict for selection in selected)
@@ -150,6 +164,7 @@ def _checked(options: argparse.Namespace) -> Checked:
         options.properties,
         fixed,
         with_summary=not options.quiet,
+        diffs=tuple(diffs),
     )
 
 

@@ -6,38 +6,54 @@ import codecs
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lossdsl import pipeline
 from lossdsl.checks import Edit, Finding, Report
-from lossdsl.cli.fmt import lines_of
+from lossdsl.cli.fmt import lines_of, unified
 from lossdsl.cli.formats.told import is_loss_file
 from lossdsl.errors import LossError
 from lossdsl.ir.loss import Loss
 from lossdsl.runtime.files import store
 from lossdsl.source import Source
 
+if TYPE_CHECKING:
+    from lossdsl.cli.named import Named
+
 MOST = 1000
 """How many findings of a file are mended; each time it is checked again, for what is taken out may have used others."""
 
 
-def mended(item: object, report: Report, check: Callable[[Source], Report]) -> tuple[Report, int]:
-    """A loss mended in its file: what is found then, by `check`, and how many findings are gone.
+def mended(item: Named, report: Report, check: Callable[[Source], Report]) -> tuple[Named, Report, int]:
+    """A loss with its text mended: the loss, what is found then, by `check`, and how many findings are gone.
 
-    A change is made where the text still means the same loss, node for node. Raises LossFileError.
+    A change is made where the text still means the same loss, node for node.
     """
     count = 0
     while isinstance(item, Source) and count < MOST:
         text, mends = _changes(item, report.counted)
         if not mends:
             break
-        path = Path(item.name)
-        before = path.read_bytes()
-        mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
-        store(mark + text.replace("\n", lines_of(before)[1]).encode(), path)
         item = replace(item, text=text)
         report = check(item)
         count += mends
-    return report, count
+    return item, report, count
+
+
+def keep(item: Named) -> None:
+    """Writes a text into the file that it is of, with the ends of lines that the file has. Raises LossFileError."""
+    assert isinstance(item, Source)
+    path = Path(item.name)
+    before = path.read_bytes()
+    mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+    store(mark + item.text.replace("\n", lines_of(before)[1]).encode(), path)
+
+
+def difference(before: Named, after: Named) -> str:
+    """What is mended in a text, as `diff -u` tells it."""
+    assert isinstance(before, Source)
+    assert isinstance(after, Source)
+    return unified(before.text, after.text, before.name)
 
 
 def _changes(source: Source, findings: Iterable[Finding]) -> tuple[str, int]:

@@ -6,13 +6,13 @@ import argparse
 import codecs
 import difflib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lossdsl import catalog
-from lossdsl.cli.named import files_in
+from lossdsl.cli.named import add_exclude, files_in, kept_by
 from lossdsl.cli.status import CLEAN, FOUND, WRONG_USE, WrongUse
 from lossdsl.cli.streams import Stdin
 from lossdsl.cli.terminal import deliver, write
@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing, name the files that would change")
     parser.add_argument("--diff", action="store_true", help="write nothing, print what would change")
+    add_exclude(parser)
     parser.set_defaults(run=run)
 
 
@@ -62,16 +63,20 @@ class _File:
         return self.before != self.after
 
     def diff(self) -> str:
-        before, after = (lines_of(data)[0].splitlines() for data in (self.before, self.after))
-        lines = difflib.unified_diff(before, after, self.name, self.name, lineterm="")
-        return "".join(f"{line}\n" for line in lines)
+        return unified(lines_of(self.before)[0], lines_of(self.after)[0], self.name)
+
+
+def unified(before: str, after: str, name: str) -> str:
+    """What differs in a file, as `diff -u` tells it."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def run(options: argparse.Namespace) -> int:
     is_dry = options.check or options.diff
     outcome = "would be rewritten" if is_dry else "" if options.quiet else "rewritten"
     changed = same = failed = 0
-    for path in _paths(options.files):
+    for path in _paths(options):
         try:
             file = _formatted(path)
             _keep(file, path, is_dry=is_dry)
@@ -107,10 +112,13 @@ def _summary(changed: int, same: int, failed: int, *, is_dry: bool) -> str:
     return ", ".join(shown)
 
 
-def _paths(names: Sequence[str]) -> Iterator[Path | None]:
+def _paths(options: argparse.Namespace) -> Iterator[Path | None]:
     """The files that are named, None for standard input. Raises WrongUse or LossFileError before any is touched."""
+    from lossdsl.cli.project import Project
+
+    keeps = kept_by(options, Project())
     found: list[Path | None] = []
-    for name in names:
+    for name in options.files:
         path = Path(name)
         if not name.strip():
             raise WrongUse("an argument is empty, and names no file")
@@ -119,7 +127,7 @@ def _paths(names: Sequence[str]) -> Iterator[Path | None]:
         elif path.suffix in (".yaml", ".yml"):
             raise WrongUse(f"{name} is YAML, which stays as it was written; fmt rewrites .loss files")
         elif path.is_dir():
-            found += files_in(path)
+            found += files_in(path, keeps)
         elif path.exists():
             found.append(path)
         else:

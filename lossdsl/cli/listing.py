@@ -50,9 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _has(name: str, words: list[str]) -> bool:
-    """Whether a loss has each of the words."""
+    """Whether a loss has each of the words, whatever joins their parts: `cross_entropy` is `cross-entropy`."""
     text = f"{name} {catalog.family_of(name)} {' '.join(catalog.documentation(name).split())}".lower()
-    return all(_plain(word) in text for word in " ".join(words).split())
+    joined = _joined(text)
+    return all(_plain(word) in text or _joined(_plain(word)) in joined for word in " ".join(words).split())
+
+
+def _joined(text: str) -> str:
+    return text.replace("_", "").replace("-", "")
 
 
 def _plain(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from lossdsl.errors import LossError, LossFileError, LossParameterError, did_you
 from lossdsl.source import Source
 
 if TYPE_CHECKING:
+    from lossdsl.cli.project import Project
     from lossdsl.config import Described
     from lossdsl.frontend.syntax import FileText
     from lossdsl.pipeline import Program
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     Named = Source | Described | Unread
 
 
-def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
-    """The losses that an argument names: of a folder or YAML file several. Raises LossFileError."""
+def losses(given: str, stdin: Stdin | None = None, keeps: Callable[[Path], bool] = lambda _: True) -> Iterator[Named]:
+    """The losses that an argument names: of a folder those that are kept, of a YAML file all. Raises LossFileError."""
     from lossdsl.runtime.sources import is_file, is_folder, is_pipe
 
     path = Path(given)
@@ -57,7 +58,7 @@ def losses(given: str, stdin: Stdin | None = None) -> Iterator[Named]:
     if given == STDIN:
         yield from _in_text((stdin or Stdin()).read())
     elif is_folder(path):
-        yield from map(_read, files_in(path))
+        yield from map(_read, files_in(path, keeps))
     elif path.suffix in _YAML:
         yield from _in_yaml(path)
     elif is_file(path):
@@ -112,13 +113,39 @@ def _in_yaml(given: Path | Source) -> Iterator[Named]:
         yield Unread(name, found) if isinstance(found, LossError) else found
 
 
-def files_in(folder: Path) -> list[Path]:
-    """The `.loss` files of a folder and of those in it, but for hidden ones. Raises LossFileError if there is none."""
+def files_in(folder: Path, keeps: Callable[[Path], bool] = lambda _: True) -> list[Path]:
+    """The `.loss` files of a folder and of those in it that are kept, but for hidden ones.
+
+    Raises LossFileError if there is none.
+    """
     found = (file for file in folder.rglob("*.loss") if not _is_hidden(file.relative_to(folder)))
     files = sorted(file for file in found if not file.is_dir())
     if not files:
         raise LossFileError(f"there is no *.loss file in the folder {folder}")
-    return files
+    kept = [file for file in files if keeps(file)]
+    if not kept:
+        count = "the only *.loss file" if len(files) == 1 else f"each of the {len(files)} *.loss files"
+        raise LossFileError(f"{count} in the folder {folder} is excluded")
+    return kept
+
+
+def add_exclude(parser: argparse.ArgumentParser) -> None:
+    """Adds the patterns of files that folders are looked at without."""
+    told = "leave out these files and folders, patterns separated by commas; what is named itself is not left out"
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATHS", help=told)
+
+
+def kept_by(options: argparse.Namespace, project: Project) -> Callable[[Path], bool]:
+    """Which files of a folder are looked at, by `--exclude` and by the project."""
+    patterns = [word for text in options.exclude for word in map(str.strip, text.split(",")) if word]
+
+    def keeps(path: Path) -> bool:
+        try:
+            return project.keeps(path, patterns)
+        except LossError as error:
+            raise WrongUse(str(error)) from None
+
+    return keeps
 
 
 def _read(path: Path) -> Source | Unread:

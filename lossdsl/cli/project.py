@@ -4,19 +4,20 @@
     select = ["names", "lost-digits"]       only these findings, or families of them
     ignore = ["no-example"]                 all but these
     strict = true                           remarks count as well
+    exclude = ["drafts"]                    folders and files that a folder is looked at without
 
     [tool.lossdsl.per-file-ignores]
     "legacy/*.loss" = ["unused-parameter"]  all but these, in these files
 
 A file has the settings of the nearest folder above it whose pyproject.toml has such a table. Paths are matched against
-patterns as they lie below that folder, and file names alone.
+patterns as they lie below that folder, and names alone.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -27,7 +28,7 @@ from lossdsl.runtime.sources import is_file, read
 from lossdsl.source import Source, Span
 
 FILE = "pyproject.toml"
-KEYS = ("select", "ignore", "per-file-ignores", "strict")
+KEYS = ("select", "ignore", "per-file-ignores", "strict", "exclude")
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,28 @@ class Settings:
     ignore: tuple[str, ...] = ()
     per_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     strict: bool = False
+    exclude: tuple[str, ...] = ()
 
     def ignored_in(self, file: str) -> tuple[str, ...]:
         """What is ignored in a file beyond `ignore`."""
-        path = Path(file).absolute()
-        below = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.as_posix()
         return tuple(
             word
             for pattern, words in self.per_file.items()
-            if fnmatch(below, pattern) or fnmatch(path.name, pattern)
+            if _is_named(Path(file).absolute(), pattern, self.folder)
             for word in words
         )
+
+
+def is_excluded(path: Path, patterns: Iterable[str], folder: Path) -> bool:
+    """Whether a pattern names a file, or a folder that it lies in below `folder`."""
+    above = [one for one in path.absolute().parents if one != folder and one.is_relative_to(folder)]
+    return any(_is_named(one, pattern.rstrip("/"), folder) for pattern in patterns for one in (path.absolute(), *above))
+
+
+def _is_named(path: Path, pattern: str, folder: Path) -> bool:
+    """Whether a pattern is met by a path as it lies below a folder, or by its name alone."""
+    below = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
+    return fnmatch(below, pattern.removeprefix("./")) or fnmatch(path.name, pattern)
 
 
 class Project:
@@ -64,6 +76,14 @@ class Project:
         if self._all is not None:
             return self._all
         return self._above(Path(file).absolute().parent if is_file(Path(file)) else Path.cwd())
+
+    def keeps(self, path: Path, patterns: Sequence[str] = ()) -> bool:
+        """Whether a file of a folder is looked at: neither the project nor patterns below the folder at hand name it.
+
+        Raises LossError.
+        """
+        settings = self.settings(str(path))
+        return not (is_excluded(path, settings.exclude, settings.folder) or is_excluded(path, patterns, Path.cwd()))
 
     def _above(self, folder: Path) -> Settings:
         if folder not in self._found:
@@ -103,20 +123,25 @@ def _read(path: Path) -> Settings | None:
         _ids(source, "ignore", table.get("ignore", [])),
         {pattern: _ids(source, pattern, words) for pattern, words in per_file.items()},
         strict,
+        _texts(source, "exclude", table.get("exclude", []), "patterns of paths", '["drafts", "*_old.loss"]'),
     )
+
+
+def _texts(source: Source, key: str, value: Any, what: str, example: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise LossConfigError(f"`{key}` is a list of {what}", _place(source, key), f"as in `{example}`")
+    return tuple(value)
 
 
 def _ids(source: Source, key: str, value: Any) -> tuple[str, ...]:
     from lossdsl.checks import FAMILIES, FINDINGS
 
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        hint = 'as in `["unused-parameter"]`'
-        raise LossConfigError(f"`{key}` is a list of ids of findings", _place(source, key), hint)
-    for word in value:
+    words = _texts(source, key, value, "ids of findings", '["unused-parameter"]')
+    for word in words:
         if word not in FINDINGS and word not in FAMILIES and word != "ALL":
             hint = did_you_mean(word, [*FINDINGS, *FAMILIES]) or "`lossdsl check --list` names them"
             raise LossConfigError(f"there is no finding `{word}`", _place(source, word), hint)
-    return tuple(value)
+    return words
 
 
 def _place(source: Source, word: str) -> Span | None:

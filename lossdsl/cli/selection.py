@@ -37,15 +37,22 @@ class RowSelection:
         return replace(report, findings=tuple(found for found in report.findings if found.id in self.ids))
 
 
-def selections(items: Sequence[Named], options: argparse.Namespace) -> list[RowSelection]:
+def selections(items: Sequence[Named], options: argparse.Namespace, project: Project) -> list[RowSelection]:
     """What is told of each loss. Raises WrongUse."""
     files = [_file(item) for item in items]
     try:
-        project = Project(options.config, isolated=options.isolated)
         found = {file: _selection(options, project.settings(file), file) for file in dict.fromkeys(files)}
     except LossError as error:
         raise WrongUse(str(error)) from None
     return [found[file] for file in files]
+
+
+def project_of(options: argparse.Namespace) -> Project:
+    """The settings that the command line asks for. Raises WrongUse."""
+    try:
+        return Project(options.config, isolated=options.isolated)
+    except LossError as error:
+        raise WrongUse(str(error)) from None
 
 
 def _file(item: Named) -> str:

@@ -62,11 +62,21 @@ def is_name(text: str) -> bool:
 
 def _near(name: str) -> str:
     """What a name that no built-in loss has was probably meant to be."""
-    near = near_miss(name, catalog.known())
+    bare = _bare(name)
+    same = [one for one in catalog.known() if _bare(one) == bare]
+    having = [one for one in catalog.names() if len(bare) > 4 and bare in _bare(one)]
+    if not same and len(having) > 1:
+        return f"several have that in their names: `lossdsl list {name}` names them"
+    near = same[0] if same else having[0] if having else near_miss(name, catalog.known())
     full = catalog.full_name(near) if near else None
     if near is None or full is None:
         return "`lossdsl list` names the built-in losses, `lossdsl list WORD` those that have a word"
     return f"did you mean `{catalog.family_of(full)}/{near}`?" if name == near else f"did you mean `{near}`?"
+
+
+def _bare(name: str) -> str:
+    """A name without what it is often written with or without: `_`, and `loss` at its end."""
+    return name.lower().replace("_", "").removesuffix("loss")
 
 
 def _described(source: object) -> str:

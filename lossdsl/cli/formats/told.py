@@ -21,7 +21,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Checked:
-    """The reports of a run, in order, and what is wanted of them; `fixed` is how many findings were mended."""
+    """The reports of a run, in order, and what is wanted of them.
+
+    `fixed` is how many findings were mended, and `diffs` what that would change where nothing is written.
+    """
 
     reports: tuple[Report, ...]
     severities: tuple[str, ...] = ("error", "warning")
@@ -29,6 +32,7 @@ class Checked:
     with_properties: bool = False
     fixed: int = 0
     with_summary: bool = True
+    diffs: tuple[str, ...] = ()
 
     def shown(self, report: Report) -> Iterator[Finding]:
         """The findings of a report that are meant for readers."""
