@@ -49,6 +49,8 @@ PROVED = [
     ("1 - abs(dx*dy)/(dx^2 + dy^2 + eps)", "nonnegative bounded"),
     ("log(A + eps) + 1/(X + eps)", "continuous smooth"),
     ("sqrt(cw*ch)", "nonnegative continuous"),
+    ("cw*ch - (A + X - i)", "nonnegative"),
+    ("1 - i/(A + X - i + eps) + (cw*ch - A - X + i)/(cw*ch + eps)", "nonnegative bounded"),
 ]
 
 
@@ -69,6 +71,8 @@ NOT_SO = [
     (ORDERED, "1 - abs(dx*dy)/(dx^2 + 0.1*dy^2 + eps)", "nonnegative"),
     (ORDERED, "1/(A + X)", "continuous bounded"),
     (ORDERED, "w", "nonnegative"),
+    (ORDERED, "cw*ch - A - X", "nonnegative"),
+    (ORDERED, "cw*ch - (A + X - 0.99*i)", "nonnegative"),
     (ORDERED, "i/(A + X - 2*i + eps)", "bounded"),
 ]
 

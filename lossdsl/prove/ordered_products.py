@@ -1,15 +1,17 @@
 """Bounds of sums and quotients by comparing the products in them factor by factor, as the areas of boxes are compared.
 
 The overlap of two boxes is `max(0, w)*max(0, h)`, and neither factor is above the side of a box, so that the overlap is
-not above its area. By such facts a quotient like `overlap/union` lies between 0 and 1.
+not above its area. By such facts a quotient like `overlap/union` lies between 0 and 1. Where no product is above
+another, what is linear in the factors may tell more: the width of what encloses two boxes, and that of their overlap,
+are together not below the widths of the two, so that the area that encloses them is not below that of their union.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import permutations
+from itertools import combinations, permutations
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
@@ -24,6 +26,8 @@ MAX_SIZE = 60
 """The largest sum or quotient, in operations, that is looked at."""
 MAX_PRODUCTS = 8
 """The most products that are compared with one another."""
+MAX_GROUP = 4
+"""The most factors over the same inputs that are compared with one another."""
 MAX_CHOICES = 8
 """The most choices of a difference, by `max`, `min` and `abs`, that are resolved one after another."""
 EFFORT = 100_000
@@ -110,9 +114,25 @@ class OrderedProducts:
         if found is None:
             everywhere = Assumptions(self.assumptions.leaves, forms, effort=self._effort)
             found = everywhere.within(SemialgebraicSet(required(conditions, forms))).sign(form.top)
+        if found is None and 0 < len(products) <= MAX_PRODUCTS:
+            found = self._by_factors(expr, products)
         if found is None or found[0] < 0:
             return NO
         return ABOVE if found == (1, True) else NOT_NEGATIVE
+
+    def _by_factors(self, expr: Expr, products: list[Call]) -> tuple[int, bool] | None:
+        """The sign of a polynomial in the factors of its products, by what is linear in factors over the same inputs."""
+        factors = list(dict.fromkeys(factor for product in products for factor in _factors(product)))
+        letters: dict[Expr, Expr] = {one: Input(f"factor {place}", one.axes) for place, one in enumerate(factors)}
+        forms = NormalForms()
+        top = forms.of(b.substitute(expr, letters)).top
+        if len(atoms_in(top)) != len(factors):  # something else is in it
+            return None
+        facts: list[Nonnegative] = []
+        for group in _linked(factors):
+            linear = [forms.of(b.substitute(one, letters)).top for one in _combined(group) if self.sign(one)]
+            facts += _needed(map(Nonnegative, linear), self._effort)
+        return SemialgebraicSet(tuple(facts), (), self._effort).sign(top)
 
     def _is_below(self, low: Sequence[Expr], high: Sequence[Expr]) -> bool:
         """Whether each factor is proved to be no more than the other."""
@@ -132,6 +152,38 @@ class OrderedProducts:
         for low, high in permutations(known, 2):
             if self._is_below(known[low], known[high]) or self._is_below(known[low], known[high][::-1]):
                 yield Nonnegative(forms.sub(forms.of(high), forms.of(low)).top)
+
+
+def _linked(factors: Sequence[Expr]) -> list[list[Expr]]:
+    """Factors in groups of those that depend on the same inputs, at most four to a group: more are left alone."""
+    groups: list[tuple[set[Expr], list[Expr]]] = []
+    for factor in factors:
+        inputs = {node for node in walk(factor) if isinstance(node, Input)}
+        met = [group for group in groups if group[0] & inputs]
+        groups = [group for group in groups if group not in met]
+        groups.append((inputs.union(*(one for one, _ in met)), [*(f for _, each in met for f in each), factor]))
+    return [group for inputs, group in groups if inputs and len(group) <= MAX_GROUP]
+
+
+def _combined(group: Sequence[Expr]) -> Iterator[Expr]:
+    """What may be known of a few factors: each, their differences, and those of the sums of two."""
+    yield from group
+    for one, other in permutations(group, 2):
+        yield b.sub(one, other)
+    for pair in combinations(group, 2):
+        rest = [one for one in group if one not in pair]
+        for others in combinations(rest, 2):
+            yield b.sub(b.add(*pair), b.add(*others))
+
+
+def _needed(facts: Iterable[Nonnegative], effort: Effort) -> list[Nonnegative]:
+    """Facts of which none follows from the others: few of them make few products."""
+    left = list(facts)
+    for one in list(left):
+        others = [other for other in left if other is not one]
+        if SemialgebraicSet(tuple(others), (), effort).is_nonnegative(one.polynomial):
+            left = others
+    return left
 
 
 def _choices(expr: Expr) -> Iterator[tuple[Call, Fraction]]:
