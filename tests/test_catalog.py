@@ -63,14 +63,10 @@ def test_a_file_says_what_its_reader_needs(name, losses):
     assert not named or "corners of a box" in text or "those of `dpo`" in text, f"not explained: {named}"
 
 
-# Publications of which no address was found: a journal of before there were numbers for its articles.
-WITHOUT_ADDRESS = {"fair"}
-
-
 def test_each_reference_has_an_address_and_each_loss_a_promise(losses):
-    """All but a list: of the von Mises-Fisher likelihood nothing that has a word is proved."""
+    """Of the von Mises-Fisher likelihood nothing that has a word is proved."""
     address = re.compile(r"doi:10\.\d{4,9}/\S|arXiv:\d{4}\.\d{4,5}|https?://\S")
-    assert {name for name in NAMES if not address.search(catalog.documentation(name))} == WITHOUT_ADDRESS
+    assert {name for name in NAMES if not address.search(catalog.documentation(name))} == set()
     assert [name for name in NAMES if not losses[name].expectations] == ["von_mises_fisher"]
 
 

@@ -29,19 +29,21 @@ CLAIMS = [
     ("lq", "mean_squared_error", "A = B for q = 2: proved (pieces)"),
     ("lq", "mean_absolute_error", "A = B for q = 1: proved (pieces)"),
     ("smooth_l1", "huber", "A = (1/beta)*B for delta = beta: proved (pieces)"),
-    ("pseudo_huber", "charbonnier", "A = delta*B - delta^2 for eps = delta: tested at 8 points"),
+    ("pseudo_huber", "charbonnier", "A = delta*B - delta^2 for eps = delta: proved (pieces)"),
     ("loss lorentzian(t, x; c = 1.0)\nrequire c > 0\nlog(1 + 0.5*((t - x)/c)^2)", "cauchy", "A = B: proved (pieces)"),
     ("barron", "cauchy", "A = B for alpha = 0: proved (pieces)"),
     ("barron", "geman_mcclure", "A = B for alpha = -2: proved (pieces)"),
     ("barron", "mean_squared_error", "A = (0.5/c^2)*B for alpha = 2: proved (pieces)"),
-    ("barron", "pseudo_huber", "A = (1/c^2)*B for alpha = 1, delta = c: tested at 8 points"),
+    ("barron", "pseudo_huber", "A = (1/c^2)*B for alpha = 1, delta = c: proved (pieces)"),
     ("binary_sparsemax", "modified_huber", "A = 0.25*B: proved (pieces)"),
     ("bpr", "bradley_terry", "A = B: proved (pieces)"),
     ("huber_quantile", "huber", "A = 0.5*B for q = 0.5: proved (pieces)"),
     ("wgan", "t - x", "A = -B: proved (pieces)"),
     ("noise_prediction", "mean_squared_error", "A = B: proved (pieces)"),
-    ("squared_log_error", "mean_squared_logarithmic_error", "A = 0.5*B: tested at 8 points"),
-    ("byol", "cosine_similarity", "A = 2*B + 2: tested at 10 points"),
+    ("abs(t - x)", "sqrt((t - x)^2)", "A = B: proved (pieces)"),
+    ("exp(3/2*log(1 + (t - x)^2))", "sqrt(1 + (t - x)^2)^3", "A = B: proved (pieces)"),
+    ("tanh(x)*t", "(2*sigmoid(2*x) - 1)*t", "A = B: tested at 89 points"),
+    ("sum(sort(x)) + sum(t)", "sum(x) + sum(t)", "A = B: tested at 92 points"),
     ("quantile", "mean_absolute_error", "A = 0.5*B for q = 0.5: proved (pieces)"),
     ("poly1_cross_entropy", "label_smoothing_cross_entropy", "A = B for eps = 0, smoothing = 0: proved (pieces)"),
 ]
@@ -66,6 +68,53 @@ def test_losses_that_differ_do_so_at_a_point(first, second):
         inputs = {one.identifier: [float(told[node.name]) for node in one.nodes] for one in loss.inputs}
         values.append(lossdsl.load(name, **parameters).numpy(**inputs))
     assert values[0] != values[1]
+
+
+# Below a threshold, beyond one, at one number, for other lengths or parameters: where ordinary points do not go.
+NEARLY = [
+    ("squared_log_error", "mean_squared_logarithmic_error", "0.5*B"),
+    ("byol", "cosine_similarity", "2*B + 2"),
+    ("(t - x)^2", "where(abs(t - x) <= 1000, (t - x)^2, 2000*abs(t - x) - 1000000)", "B"),
+    ("(t - x)^2", "where(abs(t - x) > 1e-9, (t - x)^2, 0)", "B"),
+    ("(t - x)^2", "(t - x)^2 + 1e-30*abs(t - x)^3", "B"),
+    ("(t - x)^2", "where(t - x > 12345 and t - x < 12346, abs(t - x), (t - x)^2)", "B"),
+    ("abs(t - x)", "min(abs(t - x), 1e20)", "B"),
+    ("t*x", "where(x == 3, 0, t*x)", "B"),
+    ("loss f(t, x; a = 1.0)\na*(t - x)", "loss f(t, x; a = 1.0)\nwhere(a == 7, 0, a*(t - x))", "B"),
+    ("loss f(t: label, x)\n-log_softmax(x)[t]", "loss f(t: label, x)\n-log(max(softmax(x)[t], 1e-7))", "B"),
+    ("max(x) + sum(t)", "logsumexp(100000*x)/100000 + sum(t)", "B"),
+]
+
+
+@pytest.mark.parametrize("first, second, nearly", NEARLY)
+def test_what_holds_at_ordinary_points_alone_is_not_said(first, second, nearly):
+    """The point that is told is looked at: the two sides differ there at 50 digits, and so do their texts."""
+    programs = [pipeline.program(pipeline.parsed(read(text))) for text in (first, second)]
+    result = compared(*programs)
+    assert result.relations == ()
+    assert result.nearly.right("B") == nearly
+    assert result.values[0] != result.values[1]
+    assert "=" in result.point
+
+
+def test_a_multiple_holds_for_every_length():
+    assert found("sum((t - x)^2)", "mean((t - x)^2)")[0] == []
+
+
+def test_a_root_is_no_multiple_where_a_sign_is_open():
+    """sqrt(c^2 + e^2) is c*sqrt(1 + (e/c)^2) where c > 0 alone."""
+    left, right = (f"loss f(t, x; c = 1.0){{}}\n{text}" for text in ("sqrt(c^2 + (t-x)^2)", "c*sqrt(1 + ((t-x)/c)^2)"))
+    assert found(left.format("\nrequire c > 0"), right.format("\nrequire c > 0"))[0] == ["A = B: proved (pieces)"]
+    programs = [pipeline.program(pipeline.parsed(read(text.format("")))) for text in (left, right)]
+    result = compared(*programs)
+    assert result.relations == ()
+    assert result.point.endswith("c=-1")
+
+
+def test_a_piece_that_no_point_enters_is_told():
+    (relation,), _ = found("sum(t*x)", "where(sum(sin(x)) > 100, 0, sum(t*x))")
+    assert relation.startswith("A = B: tested at ")
+    assert relation.endswith(" points, none where sum(sin(x)) - 100 > 0")
 
 
 def test_values_that_nearly_agree_are_told_apart():
@@ -108,6 +157,10 @@ def test_on_the_command_line(capsys):
     assert out[1].startswith("otherwise they differ, as at t=")
     assert main(["compare", "huber(t, x; delta=2)", "2*smooth_l1(t, x; beta=2)"]) == 0
     assert capsys.readouterr().out == "the first = the second: proved (pieces)\n"
+    assert main(["compare", "squared_log_error", "msle"]) == 1
+    assert "squared_log_error is 0.5*mean_squared_logarithmic_error at ordinary points, and not at t=" in (
+        capsys.readouterr().out
+    )
     assert main(["compare", "mse", "mae"]) == 1
     assert "mean_squared_error and mean_absolute_error differ, by more than scale" in capsys.readouterr().out
     assert main(["compare", "huber", "nll"]) == 1

@@ -40,7 +40,10 @@ def run(options: argparse.Namespace) -> int:
         names = "the first", "the second"
     found = compared(first, second)
     lines = [one.format(*names) for one in found.relations]
-    if found.point:
+    if found.nearly is not None:
+        lines.append(f"{names[0]} is {found.nearly.right(names[1])} at ordinary points, and not at {found.point}: ")
+        lines[-1] += " and ".join(found.values)
+    elif found.point:
         where = "otherwise they differ" if lines else f"{names[0]} and {names[1]} differ, by more than scale and shift"
         lines.append(f"{where}, as at {found.point}: {found.values[0]} and {found.values[1]}")
     deliver("\n".join([*lines, ""]), options.output)

@@ -142,13 +142,17 @@ def _own_lengths(groups: list[list[Home]], last: int) -> dict[str, int] | None:
     return own
 
 
-def points(loss: Loss, known: Ranges, count: int, seed: int = 1, *, asks: bool = False) -> Iterator[Point]:
+def points(
+    loss: Loss, known: Ranges, count: int, seed: int = 1, *, asks: bool = False, longer: int = 0
+) -> Iterator[Point]:
     """At most `count` points that meet the loss's requirements; every other one has the defaults of parameters.
 
     With `asks`, the inputs of which the formula asks whether they are nan or infinite are so here and there at every
-    other pair of points.
+    other pair of points. Each axis has `longer` elements more than is usual, unless slices fix the lengths.
     """
     sizes = sizes_for(loss)
+    if longer and not sizes.keys() - set(domains(loss)):
+        sizes = {domain: size + longer for domain, size in sizes.items()}
     strange = no_numbers(loss) if asks else {}
     for number in range(count):
         random = Random(1000 * seed + number)

@@ -11,6 +11,7 @@ from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Expr, walk
 from lossdsl.ir.prediction_view import ERROR, PredictionView
 from lossdsl.ir.ranges import ranges
+from lossdsl.prove import roots
 from lossdsl.prove.assumptions import Assumptions, required
 from lossdsl.prove.boundedness import is_bounded, is_limited
 from lossdsl.prove.case_splits import Cell, cells
@@ -81,16 +82,16 @@ class TargetCase:
         found = self.taken_apart(expr)
         if found is None:
             return False
-        for cell in found:
-            try:
-                if not self.forms.of(cell.value).is_zero and self.assumptions.sign(cell.value, cell.region) != (
-                    0,
-                    False,
-                ):
-                    return False
-            except TooLarge:
-                return False
-        return True
+        try:
+            return all(self._vanishes_in(cell) for cell in found)
+        except TooLarge:
+            return False
+
+    def _vanishes_in(self, cell: Cell) -> bool:
+        form = self.forms.of(cell.value)
+        if form.is_zero or self.assumptions.sign(cell.value, cell.region) == (0, False):
+            return True
+        return roots.vanishes(form, self.forms, lambda one: self.assumptions.ratio_sign(one, cell.region))
 
     def stays_above(self, expr: Expr) -> bool:
         """Whether an expression is proved to be at least 0 wherever it is defined."""

@@ -121,7 +121,7 @@ class OrderedProducts:
         return ABOVE if found == (1, True) else NOT_NEGATIVE
 
     def _by_factors(self, expr: Expr, products: list[Call]) -> tuple[int, bool] | None:
-        """The sign of a polynomial in the factors of its products, by what is linear in factors over the same inputs."""
+        """The sign of a polynomial in the factors of its products, by what is linear in those over the same inputs."""
         factors = list(dict.fromkeys(factor for product in products for factor in _factors(product)))
         letters: dict[Expr, Expr] = {one: Input(f"factor {place}", one.axes) for place, one in enumerate(factors)}
         forms = NormalForms()

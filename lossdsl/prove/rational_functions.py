@@ -157,6 +157,8 @@ class NormalForms(RationalField):
                 if name == "exp":
                     return self.div(one, turned)
                 return self.sub(one, turned) if name == "sigmoid" else self.add(turned, first)
+            case "exp" if (power := self._power_inside(first)) is not None:
+                return power
             case "exp" | "log" if (inner := self._inside(first, "log" if name == "exp" else "exp")) is not None:
                 return inner
             case "max" | "min" if args[0].key == args[1].key:
@@ -205,6 +207,20 @@ class NormalForms(RationalField):
             if isinstance(node, Call) and node.op.name == name:
                 return self.arguments[used[0]][0]
         return None
+
+    def _power_inside(self, a: RationalFunction) -> RationalFunction | None:
+        """Of a whole multiple of half a logarithm, what exp makes of it: exp(3/2*log(c)) = sqrt(c)^3."""
+        used = atoms_in(a.top)
+        node = self.atoms[used[0]] if len(used) == 1 and a.is_polynomial and a.top.total_degree() == 1 else None
+        if not isinstance(node, Call) or node.op.name != "log" or len(a.top) != 1:
+            return None
+        times = rational(a.top.leading_coefficient()) * 2
+        (inner,) = self.arguments[used[0]]
+        if times.denominator != 1 or abs(times) > MAX_POWER:
+            return None
+        half = times.numerator % 2
+        whole = self.power(inner, (times.numerator - half) // 2)
+        return self.mul(whole, self._function("sqrt", (inner,))) if half else whole
 
     def _atom(
         self, key: Any, node: Expr | None, args: tuple[RationalFunction, ...], name: str = ""
