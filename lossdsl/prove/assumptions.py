@@ -15,6 +15,7 @@ from lossdsl.ir.expr import Call, Expr, Input, Param, walk
 from lossdsl.ir.op import Op
 from lossdsl.prove.certificates import Effort, Nonnegative, SemialgebraicSet, half_line
 from lossdsl.prove.composition import Composition
+from lossdsl.prove.properties import ORDERS
 from lossdsl.prove.rational_field import RationalFunction, TooLarge, atoms_in, plain
 from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.transform.language import expression
@@ -134,7 +135,8 @@ class Assumptions:
                 return True
             return self._above(args[0], not exponent.is_nonnegative, region)
         if name in ("xlogy", "log_bessel_i"):
-            return self._above(args[1], True, region)
+            is_admitted = name == "xlogy" or composed.bounds(args[0]).within(ORDERS)
+            return is_admitted and self._above(args[1], True, region)
         return node.op.is_total
 
     def _above(self, expr: Expr, strictly: bool, region: SemialgebraicSet) -> bool:

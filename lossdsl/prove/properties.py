@@ -234,12 +234,17 @@ def _logaddexp(u: Profile, v: Profile) -> Profile:
     return replace(_added(u, v), concave=False)
 
 
+ORDERS = Bounds(Fraction(-1), INF, True)
+"""Of these orders the modified Bessel function is positive at all positive numbers."""
+
+
 def _bessel(u: Profile, v: Profile) -> Profile:
-    settled = u.constant and u.bounds.is_nonnegative and v.bounds.is_nonnegative and keeps_domain(v, POSITIVE)
+    is_inside = u.bounds.within(ORDERS)
+    settled = u.constant and is_inside and v.bounds.is_nonnegative and keeps_domain(v, POSITIVE)
     return Profile(
         continuous=settled and v.continuous,
         smooth=settled and v.smooth,
-        total=u.total and v.total and v.bounds.is_positive and u.bounds.is_nonnegative,
+        total=u.total and v.total and v.bounds.is_positive and is_inside,
     )
 
 
