@@ -178,6 +178,7 @@ MEANT = [
     {"mean_absolute_error", "quantile"},
     {"mean_squared_logarithmic_error", "squared_log_error"},
     {"huber", "huber_quantile", "smooth_l1"},
+    {"sa_sdr", "signal_to_noise"},  # of one source
 ]
 
 

@@ -1,4 +1,7 @@
-"""What an aggregate says of its elements: `max(u) >= u[i]`, `logsumexp(u) >= max(u)`, `norm(u) >= abs(u[i])`."""
+"""What an aggregate says of its elements: `max(u) >= u[i]`, `logsumexp(u) >= max(u)`, `norm(u) >= abs(u[i])`.
+
+Nor is it below their mean, unless it is the least of them.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +56,10 @@ def _never_beyond(node: Expr, form: RationalFunction, forms: NormalForms) -> Ite
     if isinstance(node, Reduce) and node.op.name in ("max", "min", "logsumexp"):
         for element in _elements(node.arg, node.over, form, forms):
             yield element, node.op.name != "min"
-        if node.op.name == "logsumexp" and "max" in met:
+        between = {"logsumexp": ("max", "mean"), "max": ("mean",), "min": ("mean",)}[node.op.name]
+        for other in met.intersection(between):
             with suppress(TooLarge):
-                yield forms.of(Reduce(AGGREGATES["max"], node.arg, node.over)), True
+                yield forms.of(Reduce(AGGREGATES[other], node.arg, node.over)), node.op.name != "min"
 
 
 @dataclass(frozen=True)

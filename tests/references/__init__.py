@@ -5,8 +5,9 @@ from .classes import CLASSES
 from .errors import ERRORS
 from .models import MODELS
 from .preferences import PREFERENCES
+from .rankings import RANKINGS
 from .table import Row
 
-REFERENCES: dict[str, Row] = BOXES | CLASSES | ERRORS | MODELS | PREFERENCES
+REFERENCES: dict[str, Row] = BOXES | CLASSES | ERRORS | MODELS | PREFERENCES | RANKINGS
 
 __all__ = ["REFERENCES"]

@@ -41,6 +41,11 @@ class Pair:
         return self.found[0] - self.true[0]
 
 
+@of(boxes, mean=True, low=0.05, high=0.6, eps=TINY)
+def focaler_iou(*corners, low, high, eps):
+    return 1 - np.interp(Pair(*corners).iou(), [low, high], [0, 1])
+
+
 @of(boxes, mean=True, ratio=0.8, eps=TINY)
 def inner_iou(*corners, ratio, eps):
     return 1 - Pair(*corners).iou(ratio)

@@ -28,6 +28,12 @@ def asymmetric(t, x, positive, negative, margin):
     return -t * holds - (1 - t) * shifted**negative * np.log(1 - shifted)
 
 
+@of(ruled, mean=True, weight=1.2, margin=0.7, gamma=1.5)
+def hill(t, x, weight, margin, gamma):
+    p, q = sigmoid(x), sigmoid(x - margin)
+    return -(t * (1 - q) ** gamma * np.log(q) + (1 - t) * -(weight - p) * p**2)
+
+
 # --- calibration ------------------------------------------------------------------------------------------------------
 
 
@@ -94,13 +100,38 @@ def evidential_classification(t, x):
     return (t**2 - 2 * t * mean + second).sum(1)
 
 
+@of(labelled, tau=0.6)
+def logit_norm(t, x, tau):
+    return -np.log((softmax(x / np.sqrt((x**2).sum(1, keepdims=True)) / tau) * hot(t, x)).sum(1))
+
+
+@of(labelled, alpha=0.3)
+def max_suppression(t, x, alpha):
+    return -np.log((softmax(x) * hot(t, x)).sum(1)) + alpha * (np.sort(x, axis=1)[:, -1] - x.mean(1))
+
+
 @of(labelled, eps=0.7)
 def poly1_cross_entropy(t, x, eps):
     p = softmax(x)[np.arange(6), t]
     return -np.log(p) + eps * (1 - p)
 
 
+@of(labelled)
+def squentropy(t, x):
+    others = (x**2 * (1 - hot(t, x))).sum(1) / (x.shape[1] - 1)
+    return -np.log((softmax(x) * hot(t, x)).sum(1)) + others
+
+
 # --- embeddings -------------------------------------------------------------------------------------------------------
+
+
+@of(lambda rng: {"t": rng.integers(0, 4, size=7).astype(float), "x": rng.uniform(-1, 1, size=7)}, scale=5.0)
+def cosent(t, x, scale):
+    total = 1.0
+    for i in range(len(t)):
+        for j in range(len(t)):
+            total += np.exp(scale * (x[j] - x[i])) if t[i] > t[j] else 0
+    return np.log(total)
 
 
 @of(real("t", "x"))
@@ -128,6 +159,12 @@ def boundary(t, x):
 @of(lambda rng: {"t": rng.integers(0, 2, size=(2, 7)).astype(float), "x": rng.uniform(size=(2, 7))}, eps=TINY)
 def jaccard(t, x, eps):
     return 1 - (t * x).sum() / (t + x - t * x).sum()
+
+
+@of(lambda rng: {"t": rng.integers(0, 2, size=(2, 7)).astype(float), "x": rng.uniform(size=(2, 7))}, eps=TINY)
+def tanimoto(t, x, eps):
+    overlap = lambda a, b: (a * b).sum(1) / ((a - b) ** 2 + a * b).sum(1)  # noqa: E731
+    return 1 - (overlap(t, x) + overlap(1 - t, 1 - x)) / 2
 
 
 # --- times to an event ------------------------------------------------------------------------------------------------

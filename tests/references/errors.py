@@ -23,6 +23,13 @@ def adaptive_wing(t, x, omega, theta, eps, alpha):
     return np.where(e < theta, bent(e), slope * (e - theta) + bent(theta))
 
 
+@of(real("t", "x"), s=0.8)
+def balanced_mse(t, x, s):
+    near = stats.norm.pdf(x[:, None], t[None], s)  # of each prediction around the target of each sample
+    own = stats.norm.pdf(x, t, s)
+    return (-2 * s**2 * np.log(own / near.sum(1))).mean(1)
+
+
 @of(real("t", "x"), mean=True, eps=0.5)
 def epsilon_insensitive(t, x, eps):
     return np.where(np.abs(t - x) < eps, 0, np.abs(t - x) - eps)
@@ -136,6 +143,12 @@ def qlike(t, x):
     return t / x - np.log(t) + np.log(x) - 1
 
 
+@of(lambda rng: {"t": rng.integers(0, 3, size=(5, 4)).astype(float), "x": rng.normal(size=(5, 4))}, mean=True)
+def arctangent_percentage_error(t, x):
+    with np.errstate(divide="ignore"):
+        return np.arctan(np.abs((t - x) / t))
+
+
 @of(real("t", "x"), mean=True)
 def symmetric_percentage_error(t, x):
     return 100 * np.abs(t - x) / ((np.abs(t) + np.abs(x)) / 2)
@@ -157,3 +170,9 @@ def signal_to_noise(t, x):
 @of(positive("t", "x"))
 def spectral_convergence(t, x):
     return np.sqrt(((t - x) ** 2).sum(1) / (t**2).sum(1))
+
+
+@of(real("t", "x", shape=(3, 2, 8)))
+def sa_sdr(t, x):
+    energy = lambda signal: (signal**2).reshape(len(signal), -1).sum(1)  # noqa: E731
+    return -10 * (np.log10(energy(t)) - np.log10(energy(t - x)))

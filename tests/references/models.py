@@ -23,6 +23,11 @@ def contrastive_flow_matching(t, x, noise, other_t, other_noise, weight):
     return np.abs(x - (t - noise)) ** 2 - weight * np.abs(x - (other_t - other_noise)) ** 2
 
 
+@of(noisy("snr"), mean=True)
+def debiased(t, x, snr):
+    return (t - x) ** 2 * np.reshape(snr, (-1, 1)) ** -0.5
+
+
 @of(noisy("sigma"), mean=True)
 def denoising_score_matching(t, x, sigma):
     # the noisy sample is clean + sigma*t, so the score of its density about the clean one is -t/sigma

@@ -56,6 +56,13 @@ def centered_reward(c, r, eta):
     return -log_sigmoid(c - r) + eta * (c + r) ** 2
 
 
+@of(pairs, mean=True, beta=0.3, most=1.5)
+def chi_po(tc, tr, c, r, beta, most):
+    link = lambda ratio: ratio + np.log(ratio)  # noqa: E731
+    lead = beta * link(np.exp(c) / np.exp(tc)) - beta * link(np.exp(r) / np.exp(tr))
+    return -np.log(sigmoid(np.clip(lead, -most, most)))
+
+
 @of(policy, mean=True, beta=0.3, weight=0.5)
 def cpo(c, r, beta, weight):
     return -log_sigmoid(beta * (c - r)) - weight * c
@@ -92,6 +99,11 @@ def nca(tc, tr, c, r, beta):
     return -log_sigmoid(chosen) - 0.5 * (log_sigmoid(-chosen) + log_sigmoid(-rejected))
 
 
+@of(lambda rng: pairs(rng) | {"offset": rng.uniform(0, 2, size=(3, 4))}, mean=True, beta=0.4)
+def odpo(tc, tr, c, r, offset, beta):
+    return -np.log(sigmoid(beta * (c - tc) - beta * (r - tr) - offset))
+
+
 @of(policy, mean=True, weight=0.3)
 def orpo(c, r, weight):
     odds = (np.exp(c) / (1 - np.exp(c))) / (np.exp(r) / (1 - np.exp(r)))
@@ -107,6 +119,11 @@ def robust_dpo(tc, tr, c, r, beta, noise):
 @of(counted, mean=True, beta=0.3, alpha=0.7)
 def rpo(tc, tr, c, r, n, beta, alpha):
     return -log_sigmoid(beta * ((c - tc) - (r - tr))) - alpha * c / n
+
+
+@of(policy, mean=True)
+def simper(c, r):
+    return 1 / np.exp(-r) - 1 / np.exp(-c)  # perplexities are exp(-c) and exp(-r)
 
 
 @of(policy, mean=True, beta=2.0, margin=0.6)
@@ -187,3 +204,15 @@ def rloo(t, x):
         others = np.delete(t, i, axis=1).mean(1)
         out[:, i] = -(t[:, i] - others) * x[:, i]
     return out
+
+
+@of(real("t", "c", "r"), mean=True, eta=0.4)
+def rebel(t, c, r, eta):
+    return (np.log((np.exp(c) / np.exp(r)) ** (1 / eta)) - t) ** 2
+
+
+@of(tokens, positive=0.8, negative=1.3)
+def sapo(t, x, m, a, positive, negative):
+    tau = np.where(a > 0, positive, negative)[:, None]
+    gate = 4 / tau / (1 + np.exp(-tau * (np.exp(x) / np.exp(t) - 1)))
+    return -(gate * a[:, None] * m).sum(1) / m.sum(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from lossdsl.ir.bounds import INF, NONNEGATIVE, SIGNED_UNIT, Bounds
 from lossdsl.ir.op import Op
 from lossdsl.ir.rows.writing import (
@@ -18,6 +20,16 @@ from lossdsl.ir.rows.writing import (
     spelled,
 )
 from lossdsl.ir.traits import Trait
+
+
+def _angle(a: Bounds, b: Bounds) -> Bounds:
+    """The bounds of atan2: a half turn, and less where the point lies to the right of 0."""
+    if not b.is_nonnegative:
+        return Bounds(-PI_ABOVE, PI_ABOVE)
+    low = Fraction(0) if a.is_nonnegative else -PI_ABOVE / 2
+    high = Fraction(0) if a.is_nonpositive else PI_ABOVE / 2
+    return Bounds(low, high)
+
 
 TRIGONOMETRY = (
     Op("sin", "a", "sine", lambda m, a: m.sin(a), ("cos(a)",), everywhere("sin"),
@@ -53,7 +65,7 @@ TRIGONOMETRY = (
        ("where(abs(b) >= abs(a), where(b == 0, 0, 1/(b*(1 + (a/b)^2))), b/a/(a*(1 + (b/a)^2)))",
         "where(abs(b) >= abs(a), where(b == 0, 0, -(a/b)/(b*(1 + (a/b)^2))), -1/(a*(1 + (b/a)^2)))"),
        spelled("np.arctan2(a, b)", "tf.math.atan2(a, b)", "math.atan2(a, b)"),
-       bounds=lambda a, b: Bounds(-PI_ABOVE, PI_ABOVE), sample=(*SMALL, *PLUS),
+       bounds=_angle, sample=(*SMALL, *PLUS),
        ulps=errors("2 3.5 1.2 1.2 3.5", "2.6", "5 2.4")),
     Op("one_minus_cos", "a", "1 - cos(a), accurate near 0", lambda m, a: 1 - m.cos(a), ("sin(a)",),
        spelled("2 * np.square(np.sin(0.5 * a))", "2 * tf.math.square(tf.math.sin(0.5 * a))",
