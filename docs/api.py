@@ -27,6 +27,8 @@ MODULES = ("lossdsl.torch", "lossdsl.jax", "lossdsl.boosting", "lossdsl.plot")
 TWIN = ("lossdsl.runtime.spec.LoadedLoss", "lossdsl.runtime.twin.Twin")
 """What `load` gives, and its `numpy`."""
 
+FENCE = "```"
+
 Definition = ast.FunctionDef | ast.ClassDef
 
 
@@ -84,6 +86,11 @@ def entry(name: str, node: Definition | None, title: str = "") -> Iterator[str]:
     if init is not None and not any(ast.unparse(base).endswith("Error") for base in node.bases):
         yield f"```python\n{signature(name, init)}\n```\n"
     yield body(text)
+    yield from methods(node)
+
+
+def methods(node: ast.ClassDef) -> Iterator[str]:
+    """The public methods and properties of a class that have documentation."""
     for each in node.body:
         own = ast.get_docstring(each) if isinstance(each, ast.FunctionDef) else None
         if isinstance(each, ast.FunctionDef) and own and not each.name.startswith("_"):
@@ -106,25 +113,38 @@ def signature(name: str, node: ast.FunctionDef) -> str:
 def body(text: str) -> str:
     """A docstring as Markdown: sections in bold, their entries as lists, examples as code."""
     lines: list[str] = []
-    section = is_example = False
-    for line in [*inspect.cleandoc(text).split("\n"), ""]:
-        if line.lstrip().startswith(">>>") and not is_example:
-            lines += ["```python"]
-            is_example = True
-        if is_example and not line.strip():
-            lines += ["```"]
-            is_example = False
+    section = False
+    for line, is_example in fenced(text):
+        if line.startswith(FENCE):
+            lines.append(line)
+            continue
         heading = re.fullmatch(r"(Args|Raises|Shapes|Returns):", line)
-        item = re.fullmatch(r"    (\*{0,2}\w+): (.*)", line) if section else None
-        if heading:
-            lines += [f"**{heading[1]}**", ""]
-        elif item:
-            lines.append(f"- `{item[1]}`: {item[2]}")
-        else:
-            lines.append(re.sub(r"^ {4}", "  ", line, count=1) if section and line.startswith("        ") else
-                         line.strip() if section and not is_example else line)  # fmt: skip
+        lines += [f"**{heading[1]}**", ""] if heading else [as_entry(line, is_example) if section else line]
         section = bool(heading) or (section and (line.startswith("    ") or not line))
     return "\n".join(lines).rstrip() + "\n"
+
+
+def fenced(text: str) -> Iterator[tuple[str, bool]]:
+    """The lines of a docstring, with fences around its examples, each with whether it is of one."""
+    is_example = False
+    for line in [*inspect.cleandoc(text).split("\n"), ""]:
+        if line.lstrip().startswith(">>>") and not is_example:
+            yield f"{FENCE}python", True
+            is_example = True
+        if is_example and not line.strip():
+            yield FENCE, True
+            is_example = False
+        yield line, is_example
+
+
+def as_entry(line: str, is_example: bool) -> str:
+    """A line of a section: an entry of the list, what goes on with one, or what stands by itself."""
+    item = re.fullmatch(r"    (\*{0,2}\w+): (.*)", line)
+    if item:
+        return f"- `{item[1]}`: {item[2]}"
+    if line.startswith("        "):
+        return re.sub(r"^ {4}", "  ", line, count=1)
+    return line if is_example else line.strip()
 
 
 def main() -> int:

@@ -186,7 +186,8 @@ def _views(loss: LoadedLoss) -> list[Facts]:
         return [over("classes", low, high, view.along(shifted=False), (0, 1), pair=view.pair)]
     t, x = view.names
     low, high = _inside(ir.prediction.domain, low, high)
-    plain = over("prediction", low, high, f"prediction {x}", view.targets, target=t if view.has_target else "")
+    targets = [target for target in view.targets if _levels(view, target) > 2] or view.targets  # 0 of a percentage
+    plain = over("prediction", low, high, f"prediction {x}", targets, target=t if view.has_target else "")
     if view.has_target and ir.target is not None and not is_label:
         size = max(view.targets, key=abs)
         plain["target_low"], plain["target_high"] = _interval(DOMAINS[ir.target.domain], size)
@@ -195,10 +196,14 @@ def _views(loss: LoadedLoss) -> list[Facts]:
 
 def _tells(view: View) -> bool:
     """Whether the curve is one: there are values, and not always the same."""
-    xs = np.linspace(*view.range, 15)[1:-1]
+    return any(_levels(view, target) > 1 for target in view.targets)
+
+
+def _levels(view: View, target: float) -> int:
+    """How many different values a curve has, at a few predictions."""
     with np.errstate(all="ignore"):
-        values = [view.sampled(xs, target)[0] for target in view.targets]
-    return any(len(set(each[np.isfinite(each)].tolist())) > 1 for each in values)
+        values = view.sampled(np.linspace(*view.range, 15)[1:-1], target)[0]
+    return len(set(values[np.isfinite(values)].tolist()))
 
 
 def _inside(domain: str, low: float, high: float) -> tuple[float, float]:
@@ -213,33 +218,37 @@ def _inside(domain: str, low: float, high: float) -> tuple[float, float]:
 
 
 def _examples(program: pipeline.Program, settled: Mapping[str, Any]) -> list[Facts]:
-    """One number of the prediction at a time, the rest as in an example of the file, one for the switches if any is."""
+    """One number of the prediction at a time, the rest as in an example of the file.
+
+    One with the switches as they are, and all else by default, if there is any.
+    """
     loss = program.loss
     usual = {str(spec.name): spec.default for spec in loss.parameters if spec.kind == "bool"}
 
-    def is_other(example: Any) -> bool:
+    def is_other(example: Any) -> tuple[bool, bool]:
         given = parameters_of(loss, example)
-        return {one: given.get(one, value) for one, value in usual.items()} != settled
+        return {one: given.get(one, value) for one, value in usual.items()} != settled, not given.keys() <= usual.keys()
 
-    for example in sorted(loss.examples, key=is_other):
-        given = inputs_of(loss, example)
-        by_spec = {loss.input(one): value for one, value in given.items()}
-        if len(loss.examples) > 1 and _count(by_spec[loss.prediction]) < 2 and example is not loss.examples[-1]:
-            continue
-        if loss.prediction.is_label:
-            continue
-        return [{
-            "kind": "example", "given": [_finite(by_spec[spec]) for spec in loss.inputs],
-            "inputs": [spec.identifier for spec in loss.inputs],
-            "prediction": loss.inputs.index(loss.prediction),
-            **_ends(loss.prediction, by_spec[loss.prediction]),
-            "parameters": {
-                key: _finite(value) for key, value in parameters_of(loss, example).items() if key not in settled
-            },
-            "along": f"one number of {loss.prediction.name}",
-            "places": _places(loss.prediction, by_spec[loss.prediction]),
-        }]  # fmt: skip
-    return []
+    if loss.prediction.is_label or not loss.examples:
+        return []
+    *some, last = sorted(loss.examples, key=is_other)
+    drawn = next((one for one in some if _count(_given(loss, one)[loss.prediction]) > 1), last)
+    by_spec = _given(loss, drawn)
+    parameters = {key: _finite(value) for key, value in parameters_of(loss, drawn).items() if key not in settled}
+    return [{
+        "kind": "example", "given": [_finite(by_spec[spec]) for spec in loss.inputs],
+        "inputs": [spec.identifier for spec in loss.inputs],
+        "prediction": loss.inputs.index(loss.prediction),
+        **_ends(loss.prediction, by_spec[loss.prediction]),
+        "parameters": parameters,
+        "along": f"one number of {loss.prediction.name}",
+        "places": _places(loss.prediction, by_spec[loss.prediction]),
+    }]  # fmt: skip
+
+
+def _given(loss: Loss, example: Any) -> dict[InputSpec, Any]:
+    """The inputs of an example."""
+    return {loss.input(one): value for one, value in inputs_of(loss, example).items()}
 
 
 def _ends(spec: InputSpec, value: Any) -> Facts:
