@@ -122,6 +122,19 @@ def catalogue(rng):
             refused(function, t[:3], x, name)
             refused(function, np.stack([t, t], 1), x, name)
 
+    for body in (
+        "norm(t - x)",
+        "std(t - x)",
+        "sum(spectrum(t - x))",
+        "sum(normalize(t - x))",
+        "logsumexp(t - x)",
+        "max(t - x)",
+    ):
+        loss = lossdsl.load(f"loss of_nan(t, x)\n{body}")
+        x = np.array([[1.0, np.nan, 2.0], [1.0, 2.0, 3.0]])
+        value, _ = both(imported(loss).of_nan, (np.zeros_like(x), x))
+        assert np.isnan(value).tolist() == [True, False], f"nan is hidden by {body}"
+
 
 def compare(loss, function, t, x, what):
     value, slope = loss.numpy.value_and_grad(t, x)
@@ -202,8 +215,10 @@ def kinks(_):
         assert slope == wanted, f"{formula}: {slope}"
     _, slope = both(imported(lossdsl.load("softplus(x) - t*x")).loss, (np.array([[1.0, 0.0]]), np.zeros((1, 2))))
     assert slope.tolist() == [[-0.25, 0.25]]
-    _, slope = both(imported(lossdsl.load("where(isnan(t), 0, (t - x)^2)")).loss,
-                    (np.array([[math.nan, 1.0]]), np.array([[2.0, 3.0]])))
+    _, slope = both(
+        imported(lossdsl.load("where(isnan(t), 0, (t - x)^2)")).loss,
+        (np.array([[math.nan, 1.0]]), np.array([[2.0, 3.0]])),
+    )
     assert slope[0, 1] == 2.0
 
 
@@ -322,7 +337,9 @@ def as_a_keras_loss():
     steps = np.array([[[1.0], [2.0], [0.0]]], "float32")
     y = np.array([[[2.0], [4.0], [np.nan]]], "float32")
     assert float(made(y, model(steps))) == 7.5
-    whole = imported(lossdsl.load("loss spread(t, x)\nmean[batch](sum(abs(t - x)))"), ).Spread
+    whole = imported(
+        lossdsl.load("loss spread(t, x)\nmean[batch](sum(abs(t - x)))"),
+    ).Spread
     assert whole(reduction="none")(t, x).shape == (3,)
 
 

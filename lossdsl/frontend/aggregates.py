@@ -175,7 +175,7 @@ def spectrum(expr: Expr, chosen: Selection) -> Expr:
     parts = [b.call("abs", Along(AGGREGATES[name], (values,), chosen.over)) for name in ("dft_cos", "dft_sin")]
     large, small = b.call("max", *parts), b.call("min", *parts)
     size = b.mul(large, b.call("sqrt", b.add(b.ONE, b.power(b.div(small, large), b.TWO))))
-    return b.where(b.call("gt", large, b.ZERO), size, b.ZERO)
+    return b.where(b.call("ne", large, b.ZERO), size, b.ZERO)
 
 
 LOWERED: dict[str, Callable[..., Expr]] = {

@@ -182,11 +182,11 @@ def _simple(head: str, value: ast.expr, indent: int, fresh: Iterator[str]) -> li
     """A statement of one expression, after those that name its parts."""
     before: list[str] = []
     while len(head) + len(expression(value)) > WIDTH:
-        part = _widest(value, WIDTH - indent - 8)
+        part = _widest(value, WIDTH - indent - 8) or _longest_call(value, WIDTH - indent - 5)
         if part is None:
             break
         found = next(fresh)
-        before.append(f"{' ' * indent}{found} = {expression(part)}")
+        before += assigned(found, part, indent)
         before_it = len(expression(value))
         value = _replaced(value, part, ast.Name(found, ast.Load()))
         assert len(expression(value)) < before_it, "a part that has a name is still there"
@@ -239,6 +239,14 @@ def _widest(tree: ast.expr, room: int) -> ast.expr | None:
             if widest < width <= room:
                 found, widest = part, width
     return found
+
+
+def _longest_call(tree: ast.expr, room: int) -> ast.expr | None:
+    """A call that is too long for any line, and is broken on lines of its own: inside of others, it is named."""
+    tops = [arg for arg in tree.args if len(expression(arg)) > room] if isinstance(tree, ast.Call) else _inside(tree)
+    parts = (part for top in tops for part in (top, *_inside(top)))
+    calls = (part for part in parts if isinstance(part, ast.Call))
+    return max(calls, key=lambda part: len(expression(part)), default=None)
 
 
 def _replaced(tree: ast.expr, part: ast.expr, other: ast.expr) -> ast.expr:

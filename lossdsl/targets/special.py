@@ -31,8 +31,8 @@ def _excess(a, **along):
 ''',
     "_root": '''
 def _root(a):
-    """A square root whose slope at 0 is 0."""
-    return {where}(a > 0.0, {sqrt}({where}(a > 0.0, a, {oneself})), {zero})
+    """A square root whose slope at 0 is 0; that of nan is nan."""
+    return {where}(a == 0.0, {zero}, {sqrt}({where}(a == 0.0, {oneself}, a)))
 ''',
     "_sigmoid_gap": '''
 def _sigmoid_gap(a, b, c):
@@ -45,11 +45,11 @@ def _sigmoid_gap(a, b, c):
     return {where}(right, b - c * z, b * z - c) / (1.0 + z)
 ''',
     "_polynomial": '''
-def _polynomial(a, *numbers):
-    """A polynomial in a; the number of the highest power comes first."""
-    found = numbers[0]
-    for number in numbers[1:]:
-        found = found * a + number
+def _polynomial(a, *coefficients):
+    """A polynomial in a by its coefficients; that of the highest power comes first."""
+    found = coefficients[0]
+    for coefficient in coefficients[1:]:
+        found = found * a + coefficient
     return found
 ''',
     "_log1pmx": '''
