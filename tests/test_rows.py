@@ -190,7 +190,7 @@ BY_NAME = {
     "checks/reads.py": 1, "frontend/subscripts.py": 1, "ir/meets.py": 1,
     # the forms of arithmetic that something matches, or prints
     "ir/text.py": 2, "oracle/gradient_check.py": 1, "prove/asymptotics.py": 1, "prove/composition.py": 1,
-    "prove/dominance.py": 1, "prove/own_element.py": 1, "prove/rational_functions.py": 1, "refute/unfelt_inputs.py": 2,
+    "prove/dominance.py": 2, "prove/own_element.py": 1, "prove/rational_functions.py": 1, "refute/unfelt_inputs.py": 2,
     "targets/scatters.py": 1, "transform/canonical.py": 1, "transform/choices.py": 3, "transform/complement.py": 2,
     "transform/fewer_passes.py": 1, "transform/log_difference.py": 1, "transform/pairs.py": 1, "transform/rules.py": 1,
     "transform/simplify.py": 2,
