@@ -332,6 +332,11 @@ def pairs(rng):
         loss = lossdsl.compile(f"loss f(t, x)\n{law.formula}", reduction=None)
         pair_laws.holds(law, t, x, both(lambda a, loss=loss, t=t: loss(t, a), x, QUICK), QUICK)
     if BACKEND != "tensorflow":
+        for name, text, (t, x, k, w), slope in pair_laws.hardest_cases(rng):
+            loss = lossdsl.compile(text, reduction=None, dtype="float64")
+            for mode in MODES if name.startswith("hardest") else MODES[:1]:
+                found = both(lambda a, loss=loss, others=(t, k, w): loss(others, a), x, mode)
+                same(found[1], slope, f"{name}, {mode}", 1e-12)
         forward_pairs(rng)
 
 

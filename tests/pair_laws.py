@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,3 +82,54 @@ def holds(law: Law, t: Any, x: Any, found: tuple[Any, Any], where: str) -> None:
     scale = np.max(size, axis=1, keepdims=True)
     off = np.abs(np.asarray(found[1], float) - slope) / (EPS * scale + 1e-37)
     assert np.max(off) < 64, f"{where}, slope of {law.formula}: {np.max(off):.0f} units at {np.argmax(off.max(1))}"
+
+
+HARDEST = {
+    "hardest of a class, and of the others":
+        "D[j in batch] = norm(x - x[j])\n"
+        "max(0, max[p in batch if k[p] == k](D[p]) - min[n in batch if k[n] != k](D[n]) + 1)",
+    "nearest of targets": "min[j in batch](norm(x - t[j]))^2",
+    "nearest prediction": "w*min[j in batch](sum((t - x[j])^2))",
+    "weights of both": "w*max[j in batch](w[j]*norm(x - x[j]))/(1 + w)",
+}  # fmt: skip
+"""Losses of which each sample has one pair; `k` are its classes and `w` is a weight, of its places where it has any."""
+
+
+def hardest(name: str, t: Any, x: Any, k: Any, w: Any) -> float:
+    """The sum of all values, by loops over samples and places; x may be complex, as in a derivative by a small step."""
+    total: Any = 0.0
+    for i, place in np.ndindex(*x.shape[:2]):
+        of_t, of_x, own, each = t[:, place], x[:, place], k[:, place], w[:, place]
+
+        def apart(one: Any, other: Any) -> Any:
+            return np.sqrt(np.sum((one - other) ** 2))
+
+        def most(values: list[Any], sign: int) -> Any:
+            return max(values, key=lambda value: sign * value.real)
+
+        others = range(len(x))
+        if name == "nearest of targets":
+            total += most([apart(of_x[i], of_t[j]) for j in others], -1) ** 2
+        elif name == "nearest prediction":
+            total += each[i] * most([apart(of_t[i], of_x[j]) for j in others], -1) ** 2
+        elif name == "weights of both":
+            total += each[i] * most([each[j] * apart(of_x[i], of_x[j]) for j in others], 1) / (1 + each[i])
+        else:
+            far = most([apart(of_x[i], of_x[j]) for j in others if own[j] == own[i]], 1)
+            near = most([apart(of_x[i], of_x[j]) for j in others if own[j] != own[i]], -1)
+            total += most([far - near + 1, 0 * far], 1)
+    return total
+
+
+def hardest_cases(rng: np.random.Generator) -> Iterator[tuple[str, str, tuple[Any, ...], Any]]:
+    """Name and text of a loss, its inputs with the prediction second, and the slope in it of the sum of all values."""
+    for (name, formula), places in itertools.product(HARDEST.items(), (1, 2)):
+        t, x = rng.normal(size=(2, 7, places, 3))
+        k, w = np.arange(7)[:, None] % 3 + np.zeros((7, places), int), rng.uniform(0.5, 2.0, (7, places))
+        slope = np.zeros_like(x)
+        for place in np.ndindex(*x.shape):
+            step = np.zeros(x.shape, complex)
+            step[place] = 1e-30j
+            slope[place] = hardest(name, t, x + step, k, w).imag / 1e-30
+        inputs = (t, x, k, w) if places > 1 else (t[:, 0], x[:, 0], k[:, 0], w[:, 0])
+        yield name, f"loss f(t, x, k: label, w: scalar)\n{formula}", inputs, slope.reshape(inputs[1].shape)

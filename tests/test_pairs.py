@@ -46,6 +46,33 @@ def test_on_tensorflow_too(mode: str, rng: np.random.Generator) -> None:
         pair_laws.holds(law, t, x, (found[0], found[1]), mode)
 
 
+def test_hardest_pairs_by_loops(rng: np.random.Generator) -> None:
+    import tensorflow as tf
+
+    for name, text, (t, x, k, w), slope in pair_laws.hardest_cases(rng):
+        found = lossdsl.load(text).numpy.grad(t, x, k=k, w=w)
+        np.testing.assert_allclose(found, slope, rtol=1e-12, atol=1e-12, err_msg=name)
+        loss = lossdsl.compile(text, reduction="sum", dtype="float64")
+        given = tf.constant(x)
+
+        def grad(given: Any, loss: Any = loss, others: Any = (t, k, w)) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(given)
+                value = loss(others, given)
+            return tape.gradient(value, given)
+
+        for run in (grad, tf.function(grad), tf.function(grad, jit_compile=True)):
+            np.testing.assert_allclose(run(given), slope, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("target", ["numpy", "tensorflow", "jax", "torch"])
+def test_the_hardest_are_no_weights_of_all_pairs(target: str) -> None:
+    tree = lossdsl.load("triplet_hard").program.kernel(target)
+    (own,) = (part for part in tree.body if isinstance(part, ast.FunctionDef) and part.name == "pullback_x")
+    assert ast.unparse(own).count("_added_rows(") == 2
+    assert "_pulled(" not in ast.unparse(own)
+
+
 @pytest.mark.parametrize("target", ["numpy", "tensorflow", "jax", "torch"])
 def test_no_difference_is_made_of_all_pairs(target: str) -> None:
     """Distances and their slopes are products; dot products and theirs are such anyhow, whoever uses them."""

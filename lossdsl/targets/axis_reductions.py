@@ -7,7 +7,7 @@ import ast
 from lossdsl.ir.axes import is_along_last, last_of, ordered
 from lossdsl.ir.expr import Call, Const, Expr, Reduce
 from lossdsl.ir.ops import OPS
-from lossdsl.targets import blocks, pair_products
+from lossdsl.targets import blocks, one_of_each, pair_products
 from lossdsl.targets.elementwise import Elementwise
 from lossdsl.targets.scatters import unused
 from lossdsl.targets.template import assign, defined, fill, literal, name
@@ -19,8 +19,11 @@ class Reductions(Elementwise):
     def _prepare(self) -> None:
         super()._prepare()
         found = {} if self.layout.flexible else blocks.blocks(self.roots)
-        self.blocks = {node: block for node, block in found.items() if self._factors(node) is None}
-        self.hidden |= blocks.hidden(self.roots, self.blocks)
+        self.placed = {} if self.layout.flexible or "add rows" not in self.spell else one_of_each.placed(self.roots)
+        self.blocks = {
+            node: block for node, block in found.items() if node not in self.placed and self._factors(node) is None
+        }
+        self.hidden |= blocks.hidden(self.roots, self.blocks) | one_of_each.unused(self.roots, self.placed)
         self.arrays: frozenset[Expr] = frozenset()
         """Sums and means of what is to be one array."""
         self.near: dict[tuple[Expr, Expr], str] = {}

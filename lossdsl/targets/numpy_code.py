@@ -48,6 +48,7 @@ class NumpyPrinter(Printer):
         "take": "np.take(a, i, axis=k, mode='clip')",
         "take last": "_take_along(a, i[..., None], -1)",
         "near": "_near(t, s, a, b)",
+        "add rows": "_added_rows(a, i, n, k)",
         "put": "_put(a, i, b)",
         "put among zeros": "_put_among_zeros(n, i, b)",
     }

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 HELPERS: dict[str, str] = {
+    "_added_rows": '''
+def _added_rows(a, index, count, place):
+    """The rows of `a` added up along a dimension, each at a position that its index says."""
+    at = list(jnp.ogrid[tuple(slice(n) for n in index.shape)])
+    at[place] = index
+    zeros = jnp.zeros((*a.shape[:place], count, *a.shape[place + 1 :]), a.dtype)
+    return zeros.at[tuple(at)].add(a)
+''',
     "_near": '''
 def _near(text, same, a, b):
     """Of the pairs of a and b their squared distances, and which are near beside their norms, but itself of a sample.

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 HELPERS: dict[str, str] = {
+    "_added_rows": '''
+def _added_rows(a, index, count, place):
+    """The rows of `a` added up along a dimension, each at a position that its index says."""
+    found = np.zeros((*a.shape[:place], count, *a.shape[place + 1 :]), a.dtype)
+    at = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    at[place] = index
+    np.add.at(found, tuple(at), a)
+    return found
+''',
     "_near": '''
 def _near(text, same, a, b):
     """Of the pairs of a and b their squared distances, and the positions of those that are near beside their norms.
@@ -19,14 +28,15 @@ def _near(text, same, a, b):
     ]
     norms = [np.sum(np.square(c), axis=-1) for c in (a, b)]
     wide = [norm[part] for norm, part in zip(norms, parts)]
-    squares = np.einsum(text, -2.0 * a, b, optimize=True)
+    swapped = f"{second},{first}->{pair}"  # else the product comes with its rows as columns
+    squares = np.ascontiguousarray(np.einsum(swapped, b, -2.0 * a, optimize=True))
     squares += wide[0]
     squares += wide[1]
     is_far = squares > np.maximum(wide[0] / 8.0, 1e-30)
     is_far &= squares > np.maximum(wide[1] / 8.0, 1e-30)
     if np.count_nonzero(is_far) < 7 * is_far.size // 8:
         return None
-    near = np.nonzero(~is_far)
+    near = np.unravel_index(np.flatnonzero(~is_far), is_far.shape)
     at = [tuple(near[pair.index(k)] for k in part[:-1]) for part in (first, second)]
     return text, a, b, squares, near, at, norms
 ''',

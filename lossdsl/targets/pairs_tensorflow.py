@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 HELPERS: dict[str, str] = {
+    "_added_rows": '''
+def _added_rows(a, index, count, place):
+    """The rows of `a` added up along a dimension, each at a position that its index says."""
+    rank = index.shape.rank
+    at = [
+        tf.reshape(tf.range(_count(a, k)), [-1 if i == k else 1 for i in range(rank)])
+        for k in range(rank)
+    ]
+    at[place] = tf.cast(index, tf.int32)
+    shape = [count if k == place else _count(a, k) for k in range(a.shape.rank)]
+    whole = tf.stack([tf.broadcast_to(each, tf.shape(a)[:-1]) for each in at], -1)
+    return tf.tensor_scatter_nd_add(tf.zeros(shape, a.dtype), whole, a)
+''',
     "_near": '''
 def _near(text, same, a, b):
     """Of the pairs of a and b their squared distances, and which are near beside their norms, but itself of a sample.

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 HELPERS: dict[str, str] = {
+    "_added_rows": '''
+def _added_rows(a, index, count, place):
+    """The rows of `a` added up along a dimension, each at a position that its index says."""
+    at = [
+        torch.arange(n, device=a.device).reshape([-1 if i == k else 1 for i in range(index.ndim)])
+        for k, n in enumerate(index.shape)
+    ]
+    at[place] = index
+    zeros = a.new_zeros((*a.shape[:place], count, *a.shape[place + 1 :]))
+    return torch.index_put(zeros, tuple(at), a, accumulate=True)
+''',
     "_near": '''
 def _near(text, same, a, b):
     """Of the pairs of a and b their squared distances, and the positions of those that are near beside their norms.

@@ -27,6 +27,7 @@ from lossdsl.ir.expr import (
     Unslice,
 )
 from lossdsl.targets.axis_reductions import Reductions
+from lossdsl.targets.one_of_each import Placed
 from lossdsl.targets.template import fill, literal, name
 
 
@@ -66,7 +67,7 @@ class Printer(Reductions):
             case Call():
                 return self._call(node)
             case Reduce():
-                return self._reduce(node)
+                return self._added_rows(self.placed[node]) if node in self.placed else self._reduce(node)
             case Length(arg, over):
                 return self.length(arg, over)
             case Position(axis):
@@ -93,6 +94,16 @@ class Printer(Reductions):
             dims = tuple(new if axis == old else axis for axis in dims)
         order = tuple(dims.index(axis) for axis in self.layout.dims(frozenset(dims)))
         return tree if order == tuple(range(len(order))) else self.transpose(tree, order)
+
+    def _added_rows(self, found: Placed) -> ast.expr:
+        """The sum of rows at the positions that they have along an axis."""
+        dims = self.layout.dims(found.rows.axes)
+        index = self.meet_fully(found.index, dims[:-1])
+        home, at = self.measured(found.new)
+        count = self.spelled("count", a=home, k=at)
+        rows = self.done[found.rows]
+        tree = self.spelled("add rows", a=rows, i=index, n=count, k=dims.index(found.old))
+        return self._rename(tree, found.rows, found.old, found.new)
 
     def _slice(self, node: Slice) -> ast.expr:
         dims = self.layout.dims(node.arg.axes)

@@ -60,6 +60,7 @@ class TensorFlowPrinter(Printer):
         "transpose": "tf.transpose(a, k)",
         "diagonal": "tf.linalg.diag_part(a)",
         "pick": "_take(a, i, k)",
+        "add rows": "_added_rows(a, i, n, k)",
         "take": "_take(a, i, k)",
         "take last": "_take_last(a, i)",
         "near": "_near(t, s, a, b)",

@@ -57,6 +57,7 @@ class TorchPrinter(Printer):
         "take": "a[torch.clamp(i, 0, a.shape[0] - 1)]",
         "take last": "_take_along(a, i[..., None], -1)",
         "near": "_near(t, s, a, b)",
+        "add rows": "_added_rows(a, i, n, k)",
         "put": "_put(a, i, b)",
         "put among zeros": "_put_among_zeros(n, i, b)",
     }

@@ -23,8 +23,17 @@ def _choose(condition, a, b):
     if np.size(condition) < 4096 or dtype.kind != "f" or bits is None:
         return np.where(condition, a, b)
     a, b = (np.asarray(one, dtype).view(bits) for one in (a, b))
-    mask = np.negative(condition.view(np.int8).astype(bits))
-    return ((mask & (a ^ b)) ^ b if b.ndim or b else mask & a).view(dtype)
+    mask = condition.view(np.int8).astype(bits)
+    np.negative(mask, out=mask)
+    if not (b.ndim or b):
+        return np.bitwise_and(mask, a, out=_room(mask, a)).view(dtype)
+    apart = a ^ b
+    found = np.bitwise_and(mask, apart, out=_room(mask, apart))
+    return np.bitwise_xor(found, b, out=_room(found, b)).view(dtype)
+
+def _room(own, other):
+    """An array that nobody else has, if what is made of it and another one fits there."""
+    return own if np.broadcast_shapes(own.shape, np.shape(other)) == own.shape else None
 
 def _larger(a, b):
     """np.maximum, which takes three times as long as np.clip does where one side is a number."""
