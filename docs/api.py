@@ -139,9 +139,9 @@ def fenced(text: str) -> Iterator[tuple[str, bool]]:
 
 def as_entry(line: str, is_example: bool) -> str:
     """A line of a section: an entry of the list, what goes on with one, or what stands by itself."""
-    item = re.fullmatch(r"    (\*{0,2}\w+): (.*)", line)
+    item = re.fullmatch(r"    (\*{0,2}\w+(?:, \w+)*): (.*)", line)
     if item:
-        return f"- `{item[1]}`: {item[2]}"
+        return f"- {', '.join(f'`{name}`' for name in item[1].split(', '))}: {item[2]}"
     if line.startswith("        "):
         return re.sub(r"^ {4}", "  ", line, count=1)
     return line if is_example else line.strip()

@@ -30,7 +30,10 @@ from lossdsl.runtime.replicas_jax import JaxReplicas, mapped_axes  # noqa: E402
 
 
 class PureLoss:
-    """What `loss` gives: a function of arrays. Two that are made alike compute the same, and it has no state."""
+    """What `loss` gives: a function of arrays. Two that are made alike compute the same, and it has no state.
+
+    `spec` is the loss, `reduction` and `axis_name` are what `loss` was given.
+    """
 
     def __init__(self, spec: LoadedLoss, reduction: str, axis_name: str | tuple[str, ...] | None = None) -> None:
         self.spec = spec

@@ -116,7 +116,17 @@ class Loss(torch.nn.Module):  # type: ignore[misc,name-defined]
         return f"{self.spec.name}{', ' if values else ''}{values}, reduction={self.reduction!r}"
 
     def forward(self, input: Any, target: Any = None, weight: Any = None, **others: Any) -> Any:
-        """The loss of a prediction and its target."""
+        """The loss of a prediction and its target.
+
+        Args:
+            input: the prediction, of a floating dtype, in the shape that the loss takes: `(n,)`, `(n, k)` or more axes.
+            target: as many samples, of any real dtype; labels are whole numbers. None for a loss without a target.
+            weight: one number a sample, or one a sample and place.
+            others: further inputs of the loss, by name.
+
+        Raises:
+            LossError: shapes that do not agree, an input that is missing or that the loss does not have.
+        """
         native = self._native
         live = {name: getattr(self, attribute) for name, attribute in self._attributes.items()}
         inputs = native.ordered(input, target, others)

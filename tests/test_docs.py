@@ -1,5 +1,6 @@
 """The generated documents are those that their generators would write now."""
 
+import ast
 import doctest
 import re
 import subprocess
@@ -18,6 +19,33 @@ def test_a_page_is_fresh(page):
         [sys.executable, str(ROOT / "docs" / f"{page}.py"), "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"run python docs/{page}.py\n{done.stderr[-2000:]}"
+
+
+def documented():
+    """The functions and classes on docs/api.md that are no errors, each with what it is called with."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for part in re.split(r"^## ", text, flags=re.M)[1:]:
+        name, _, rest = part.partition("\n")
+        call = re.match(r"\s*```python\n([\w.]+\(.*?\))\n```\n(.*)", rest, re.S)
+        if call:
+            (tree,) = ast.parse(re.sub(r",\s*\)$", ")", f"def f{call[1][call[1].index('(') :]}: ...")).body
+            arguments = {one.arg for one in ast.walk(tree) if isinstance(one, ast.arg)}
+            yield name.split(":")[0], arguments, call[2]
+
+
+ENTRIES = {name: (arguments, text) for name, arguments, text in documented()}
+MADE_BY_OTHERS = {"LoadedLoss", "Twin", "lossdsl.jax.PureLoss", "lossdsl.torch.Loss"}
+"""Classes whose objects come from functions, or whose methods say what they are called with."""
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_tells_its_arguments_and_errors_and_has_an_example(name):
+    arguments, text = ENTRIES[name]
+    if name not in MADE_BY_OTHERS:
+        assert {argument for argument in arguments if f"`{argument}`" not in text.replace("*", "")} == set()
+        assert ">>>" in text
+        assert re.search(r"Raises\b", text)
+    assert len(ENTRIES) > 20
 
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

@@ -49,7 +49,11 @@ def xgboost(source: Named, curvature: str = "auto", **parameters: Any) -> XGBoos
 def lightgbm(source: Named, curvature: str = "auto", **parameters: Any) -> LightGBMObjective:
     """A loss as an objective of LightGBM: `LGBMRegressor(objective=…)`, or `lgb.train({"objective": …}, …)`.
 
-    Arguments and errors are those of `xgboost`.
+    Args:
+        source, curvature, parameters: as for `xgboost`.
+
+    Raises:
+        LossError: as `xgboost` does.
 
     >>> import lossdsl.boosting
     >>> lossdsl.boosting.lightgbm("mse").why
@@ -61,7 +65,11 @@ def lightgbm(source: Named, curvature: str = "auto", **parameters: Any) -> Light
 def catboost(source: Named, curvature: str = "auto", **parameters: Any) -> CatBoostObjective:
     """A loss as an objective of CatBoost: `CatBoostRegressor(loss_function=…, **objective.params(y))`.
 
-    Arguments and errors are those of `xgboost`.
+    Args:
+        source, curvature, parameters: as for `xgboost`.
+
+    Raises:
+        LossError: as `xgboost` does.
 
     >>> import lossdsl.boosting
     >>> lossdsl.boosting.catboost("mse").calc_ders_range([3.0], [1.0], None)

@@ -30,6 +30,10 @@ def from_config(config: Mapping[str, Any] | Sequence[Any] | str) -> Any:
 
     Raises:
         LossError: the kind says what was wrong.
+
+    >>> import lossdsl
+    >>> lossdsl.from_config({"huber": {"delta": 0.5}}).spec
+    <loss huber(t, x; delta=0.5)>
     """
     return _made(from_python(config), None)
 

@@ -55,6 +55,11 @@ def draw(
     Raises:
         LossFileError: the suffix is none of these, or the file cannot be written.
         LossTypeError: a loss is no function of two numbers, or has no finite value in the range.
+
+    >>> import os, tempfile, lossdsl.plot
+    >>> losses = [lossdsl.load("huber", delta=1.0), lossdsl.load("log_cosh")]
+    >>> lossdsl.plot.draw(losses, os.path.join(tempfile.mkdtemp(), "robust.png")).name
+    'robust.png'
     """
     target = Path(path)
     if target.suffix.lower() not in SUFFIXES:
@@ -80,7 +85,20 @@ def family(
 ) -> Path:
     """Draws one loss for several values of a parameter; `fixed` gives values to others. Otherwise as `draw`.
 
-    Raises also what `lossdsl.load` raises.
+    Args:
+        source: what `lossdsl.load` takes: a path, a built-in's name, the text of a formula or file.
+        parameter: the parameter that differs from curve to curve.
+        values: its values, a curve each, in the colours of a scale.
+        path, over, targets, gradient, title: as for `draw`; by default the title is the name of the loss.
+        fixed: values for other parameters.
+
+    Raises:
+        LossError: what `lossdsl.load` or `draw` raises.
+
+    >>> import os, tempfile, lossdsl.plot
+    >>> path = os.path.join(tempfile.mkdtemp(), "quantile.svg")
+    >>> lossdsl.plot.family("quantile", "q", [0.1, 0.5, 0.9], path).name
+    'quantile.svg'
     """
     text = read(source)
     given = [LoadedLoss(text, (-1,), {**(fixed or {}), parameter: value}) for value in values]
@@ -90,7 +108,18 @@ def family(
 
 
 def png(loss: LoadedLoss) -> bytes:
-    """The picture of one loss as a png file, without a title. Raises LossTypeError."""
+    """The picture of one loss as a png file, without a title.
+
+    Args:
+        loss: what `lossdsl.load` gives.
+
+    Raises:
+        LossTypeError: the loss is no function of two numbers, or has no finite value.
+
+    >>> import lossdsl.plot
+    >>> lossdsl.plot.png(lossdsl.load("log_cosh"))[1:4]
+    b'PNG'
+    """
     kept = io.BytesIO()
     _save(figure([loss], [label(loss)], title=""), kept, ".png", dpi=110)
     return kept.getvalue()
@@ -100,6 +129,13 @@ def label(loss: LoadedLoss) -> str:
     """A loss's name (of a formula, the formula) with its parameters: `huber, delta = 0.5`.
 
     Of several parameters, those that have their default values are left out.
+
+    Args:
+        loss: what `lossdsl.load` gives. Raises nothing.
+
+    >>> import lossdsl.plot
+    >>> lossdsl.plot.label(lossdsl.load("huber", delta=0.5))
+    'huber, delta = 0.5'
     """
     specs = loss.program.loss.parameters
     told = specs if len(specs) == 1 else [spec for spec in specs if not _is_default(loss, spec)]
@@ -111,7 +147,15 @@ def _is_default(loss: LoadedLoss, spec: ParameterSpec) -> bool:
 
 
 def name(loss: LoadedLoss) -> str:
-    """The name in the header; the text of a formula, shortened."""
+    """The name in the header; the text of a formula, shortened.
+
+    Args:
+        loss: what `lossdsl.load` gives. Raises nothing.
+
+    >>> import lossdsl.plot
+    >>> lossdsl.plot.name(lossdsl.load("mse"))
+    'mean_squared_error'
+    """
     if loss.program.file.losses[-1].header is not None:
         return loss.name
     text = " ".join(loss.source.split())
@@ -119,7 +163,15 @@ def name(loss: LoadedLoss) -> str:
 
 
 def number(value: Any) -> str:
-    """A parameter's value for a reader."""
+    """A parameter's value for a reader.
+
+    Args:
+        value: a number, a truth value, or an array of numbers. Raises nothing.
+
+    >>> import lossdsl.plot
+    >>> lossdsl.plot.number(0.50)
+    '0.5'
+    """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):

@@ -54,6 +54,11 @@ def curve(loss: LoadedLoss, target: float | None = None, over: tuple[float, floa
 
     Raises:
         LossTypeError: the loss is no function of two numbers, or the same everywhere. Also for a range that is none.
+
+    >>> import lossdsl.plot
+    >>> found = lossdsl.plot.curve(lossdsl.load("huber", delta=1.0), over=(-2.0, 2.0))
+    >>> found.value.shape == found.slope.shape == found.at.shape, found.shifted
+    (True, True)
     """
     return curves(View(loss), [target], over)[0]
 

@@ -66,7 +66,21 @@ def figure(
     title: str | None = None,
     graded: bool = False,
 ) -> Figure:
-    """The matplotlib figure that `draw` writes; `graded` colours are those of a scale instead of separate ones."""
+    """The matplotlib figure that `draw` writes.
+
+    Args:
+        losses: what `lossdsl.load` gives.
+        labels: a name for each loss.
+        over, targets, gradient, title, graded: as for `draw`.
+
+    Raises:
+        LossTypeError: there is no loss, or one is no function of two numbers.
+
+    >>> import lossdsl.plot
+    >>> huber = lossdsl.load("huber", delta=1.0)
+    >>> [axes.get_ylabel() for axes in lossdsl.plot.figure([huber], ["huber"]).axes]
+    ['loss', 'gradient in the prediction']
+    """
     load("matplotlib")
     from matplotlib.figure import Figure
 

@@ -39,6 +39,9 @@ class debug:
     Args:
         on: False switches the tests off.
 
+    Raises:
+        LossTypeError: by a loss, of such an input.
+
     >>> import lossdsl
     >>> with lossdsl.debug():
     ...     lossdsl.compile("loss nll(t: label, x)\\n-log_softmax(x)[t]")([3], [[0.5, 0.5]])

@@ -74,7 +74,7 @@ class Twin:
         return self._reduced("mean", inputs, sample_weight, named)
 
     def sum(self, *inputs: ArrayLike, sample_weight: ArrayLike | None = None, **named: ArrayLike) -> float:
-        """The sum over rows, of which arrays of rank 1 have n, each times its weight."""
+        """The sum over rows, of which arrays of rank 1 have n, each times its weight in `sample_weight`."""
         return self._reduced("sum", inputs, sample_weight, named)
 
     def _reduced(
@@ -110,7 +110,7 @@ class Twin:
         return call.restore(spec, slope)
 
     def value_and_grad(self, *inputs: ArrayLike, wrt: str | None = None, **named: ArrayLike) -> tuple[Any, Array]:
-        """Value and gradient at once: they share what they have in common."""
+        """Values, and the gradient of their sum in the input `wrt`, at once: they share what they have in common."""
         spec = self._wrt(wrt)
         call = self._prepared(inputs, named)
         value, slope = self._run(spec, call, has_value=True)
@@ -155,7 +155,7 @@ class Twin:
         return twin, {**self._named(inputs, named), name: weights}
 
     def hessian(self, spec: InputSpec) -> Hessian:
-        """The second derivatives in an input, made once."""
+        """The second derivatives in an input, `spec` of the loss's inputs, made once."""
         if spec not in self._hessians:
             self._hessians[spec] = Hessian(self._spec.program, spec)
         return self._hessians[spec]

@@ -50,6 +50,9 @@ def learned(initial: Any = None, *, low: float | None = None, high: float | None
     The value is a smooth function of its variable (a softplus, a sigmoid), whose range is what `require` and the bounds
     leave: it comes near to an end, and never takes it.
 
+    Raises:
+        LossError: by `compile`, where the bounds leave nothing, or the parameter is none that may change in training.
+
     >>> import lossdsl
     >>> lossdsl.learned(1.0, high=2.0)
     Learned(initial=1.0, low=None, high=2.0)
@@ -63,6 +66,9 @@ def by_epoch(schedule: Any) -> ByEpoch:
     Args:
         schedule: a `keras.optimizers.schedules.LearningRateSchedule`. Given as it is, without `by_epoch`, it is called
             with the number of the training step.
+
+    Raises:
+        LossError: by `compile`, where it is no schedule, or the parameter is none that may change in training.
 
     >>> import keras, lossdsl
     >>> warm_up = keras.optimizers.schedules.PolynomialDecay(0.0, decay_steps=10, end_learning_rate=1.0)
