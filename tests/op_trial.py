@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -63,7 +64,8 @@ def partials(root: Call) -> list[Expr | None]:
 
 def draws(op: Op, kind: str) -> list[tuple[float, ...]]:
     """Points of the row's domain, each a number of the format."""
-    random, found = Random(f"{op.name} {kind}"), list[tuple[float, ...]]()
+    seed = os.environ.get("LOSSDSL_SEED", "")
+    random, found = Random(f"{op.name} {kind}{seed}"), list[tuple[float, ...]]()
     single = np.dtype(kind).type
     holds = _condition(op)
     tries = 0

@@ -88,8 +88,8 @@ def _beta_root(a, b, c):
     "_betainc": '''
 def _betainc(a, b, c):
     """betainc(a, b, c): below the mean by a continued fraction, beyond as what is left."""
-    left = c * (a + b + 2.0) < a + 1.0
     rest = 1.0 - c
+    left = (c * (a + b + 2.0) < a + 1.0) | ((c * (a + b) < a) & (rest > 0.02))
     p, q, x = {where}(left, a, b), {where}(left, b, a), {where}(left, c, rest)
     below = {oneself}
     for k in range(72, 0, -1):
