@@ -30,7 +30,7 @@ from lossdsl.refute.agreement import (
     rewarded,
 )
 from lossdsl.refute.grid_search import GridSearch, ValueCache
-from lossdsl.refute.held_predictions import HeldPrediction, held_prediction
+from lossdsl.refute.held_predictions import HeldPrediction, held_element, held_prediction
 from lossdsl.refute.missing_elements import MissingElement, missing_elements
 from lossdsl.refute.parameter_needs import ParameterNeed, needs
 from lossdsl.refute.sides import on_the_wrong_side
@@ -231,7 +231,9 @@ class Analyzer:
     @cached_property
     def held(self) -> HeldPrediction | None:
         """A prediction that a bound of its own holds where the loss is not least."""
-        return None if self.search is None or self.is_large else held_prediction(self.program, self.search)
+        if self.is_large:
+            return None
+        return held_element(self.program) if self.search is None else held_prediction(self.program, self.search)
 
     @cached_property
     def missing(self) -> tuple[MissingElement, ...]:

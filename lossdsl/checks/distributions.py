@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lossdsl.checks.finding import Finding, Row
+from lossdsl.checks.likelihoods import logits_of
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST, ordered
-from lossdsl.ir.expr import Along, Call, Expr, Input, Position, Reduce, walk
+from lossdsl.ir.expr import Along, Call, Expr, Input, Position, walk
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.text import formula, is_onehot
 from lossdsl.ir.traversal import valued
@@ -52,11 +53,6 @@ SMOOTHED = Row(
 
 ROWS = (TWICE, UNNORMALIZED, SMOOTHED)
 
-_NORMALIZING: Mapping[type[Expr], tuple[str, ...]] = {
-    Along: ("softmax", "log_softmax"),
-    Reduce: ("logsumexp",),
-    Call: ("sigmoid", "log_sigmoid", "softplus"),
-}
 _SURE = ("prob", "simplex", "onehot", "binary")
 """The kinds of inputs that are probabilities."""
 
@@ -74,24 +70,22 @@ def look(subject: Subject) -> Iterator[Finding]:
 def _twice(program: Program) -> Iterator[Finding]:
     loss = program.loss
     for node in walk(loss.result):
-        if not (isinstance(node, Along | Reduce | Call) and node.op.name in _NORMALIZING.get(type(node), ())):
+        name, arg = logits_of(node)
+        if arg is None:
             continue
-        arg = node.children[0]
         if isinstance(arg, Call) and arg.op.name == "neg":
             arg = arg.args[0]
         if isinstance(node, Along) and loss.target is not None and _unscaled(arg) in loss.target.nodes:
             arg = _unscaled(arg)
         if _is_probability(arg, loss):
-            text = f"`{node.op.name}` is taken of `{formula(arg, loss.names)}`, which is a probability already"
+            text = f"`{name}` is taken of `{formula(arg, loss.names)}`, which is a probability already"
             yield TWICE.found(f"{text}{setting(loss)}", loss.spans.get(node), TWICE.remedy)
 
 
 def _is_probability(node: Expr, loss: Loss) -> bool:
     if isinstance(node, Input):
         return any(part.node is node and part.domain in _SURE for spec in loss.inputs for part in spec.parts)
-    return (isinstance(node, Along) and node.op.name == "softmax") or (
-        isinstance(node, Call) and node.op.name == "sigmoid"
-    )
+    return logits_of(node)[0] in ("softmax", "sigmoid")
 
 
 def _unscaled(node: Expr) -> Expr:

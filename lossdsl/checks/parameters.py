@@ -45,7 +45,8 @@ def look(subject: Subject) -> Iterator[Finding]:
     gradient = subject.programs[0].gradients.get(loss.prediction, ())
     for spec in loss.parameters:
         is_used = b.depends(subject.programs[0].stable, (spec.node,))
-        if is_smoothing(spec) and is_used and not any(b.depends(one, (spec.node,)) for one in gradient):
+        is_small = spec.kind == "real" and spec.usual is not None and 0 < spec.usual <= _SMALL
+        if (is_smoothing(spec) or is_small) and is_used and not any(b.depends(one, (spec.node,)) for one in gradient):
             text = f"`{spec.name}` has no influence on the gradient{setting(loss)}"
             yield UNSMOOTHED.found(text, spec.span, UNSMOOTHED.remedy, "proved")
     for kink, small in _beside_kinks(loss.value):

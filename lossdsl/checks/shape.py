@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from lossdsl.analyze import Analyzer, Reward
 from lossdsl.analyze.loss_shape import fading
+from lossdsl.analyze.smooth_quantiles import is_smooth_quantile
 from lossdsl.checks.finding import Finding, Known, Row
 from lossdsl.checks.promises import setting
 from lossdsl.checks.subject import Subject
@@ -163,7 +164,7 @@ def _look(analyzer: Analyzer, promised: set[str]) -> Iterator[Finding]:
     if verdict.how == "refuted" and "nonnegative" not in promised and not is_density:
         text = f"the loss is negative at {verdict.place}{where}: {verdict.detail}"
         yield NEGATIVE.found(text, span, NEGATIVE.remedy, str(verdict))
-    if least.how == "refuted" and "least at t = x" not in promised:
+    if least.how == "refuted" and "least at t = x" not in promised and not is_smooth_quantile(analyzer, least.at):
         text = f"the loss is not least at `t = x`{where}: {least.detail} at {least.place}"
         yield ELSEWHERE.found(text, span, ELSEWHERE.remedy, str(least))
 

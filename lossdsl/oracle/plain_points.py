@@ -13,12 +13,13 @@ from itertools import chain
 import numpy as np
 
 from lossdsl.ir.axes import BATCH, LAST, last_of, ordered
-from lossdsl.ir.expr import Expr, Input
+from lossdsl.ir.expr import Call, Expr, Input, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss
 from lossdsl.ir.ranges import Ranges
 from lossdsl.oracle.input_kinds import INPUT_KINDS
-from lossdsl.oracle.interpreter import Array
+from lossdsl.oracle.interpreter import Array, evaluate
+from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.orders import holds
 from lossdsl.oracle.points import Point, points
 from lossdsl.oracle.samples import is_by_sample
@@ -42,7 +43,7 @@ def plain_points(loss: Loss, known: Ranges) -> Iterator[PlainPoint]:
     if not drawn:
         return
     first = drawn[0]
-    ways = chain(*(_plain(spec, first) for spec in loss.inputs), _plain_together(loss, first))
+    ways = chain(*(_plain(spec, first) for spec in loss.inputs), _plain_together(loss, first), _marked(loss, first))
     made = (PlainPoint(_moved(first, arrays), why) for why, arrays in ways)
     yield from (plain for plain in made if holds(loss, plain.point.values))
     yield from _met_once(loss, drawn[-1])
@@ -73,6 +74,20 @@ def _plain_together(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Exp
             yield f"where {_and(some)} are all {word}", {n: _filled(point, n, value) for one in some for n in one.nodes}
     corners = [spec for spec in loss.inputs if _has_corners(spec)]
     yield from _at_corners(loss, point, corners) if corners else ()
+
+
+def _marked(loss: Loss, point: Point) -> Iterator[tuple[str, Mapping[Expr, Array]]]:
+    """An input of real numbers that is everywhere what the loss asks of its elements whether they are it."""
+    m = mp_numbers()
+    real = {node: spec for spec in loss.inputs if spec.is_real for node in spec.nodes}
+    for node in walk(loss.result):
+        if not isinstance(node, Call) or node.op.name not in ("eq", "ne"):
+            continue
+        for one, other in (node.args, node.args[::-1]):
+            if one in real and other.is_static and not other.axes:
+                value = evaluate([other], point.given(m), m, point.sizes)[other].item()
+                if m.isfinite(value) and int(value) == value:
+                    yield f"where `{real[one].name}` is {int(value)} everywhere", {one: _filled(point, one, int(value))}
 
 
 def _at_corners(loss: Loss, point: Point, corners: list[InputSpec]) -> Iterator[tuple[str, Mapping[Expr, Array]]]:

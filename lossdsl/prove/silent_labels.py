@@ -20,12 +20,15 @@ VALUES = {"binary": (0, 1), "sign": (-1, 1)}
 def silent_labels(loss: Loss) -> Iterator[int]:
     """The labels of which the predictions do not matter, where those of others do."""
     target = loss.target
-    if target is None or target.is_label or len(target.nodes) > 1 or target.domain not in VALUES:
+    if target is None or target.is_label or len(target.nodes) > 1:
         return
+    values: tuple[int, ...] = VALUES.get(target.domain, ())
+    if target.domain == "onehot" and loss.prediction.domain == "logits":  # a choice among other numbers is meant
+        values = (0,)
     summands = _summands(loss.result, loss.prediction.nodes)
-    if not summands:
+    if not values or not summands:
         return
-    for label in VALUES[target.domain]:
+    for label in values:
         put = [canonical((_with(one, target.nodes[0], b.const(label)),))[0] for one in summands]
         if not any(b.varies_with(one, loss.prediction.nodes) for one in put):
             yield label

@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import islice, product
+
+import numpy as np
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.prediction_view import COUPLED
 from lossdsl.ir.verdict import Number
+from lossdsl.oracle.interpreter import evaluate
+from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.oracle.orders import holds
+from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
+from lossdsl.refute.agreement import is_judged, usual
 from lossdsl.refute.grid_search import GridLine, GridSearch
+from lossdsl.refute.tensor_search import at, finite_values
 
 REACH = 10
 """A prediction held only beyond this is no concern: a sigmoid is within 5e-5 of its end there."""
 SETTINGS = 5
 """For how many targets predictions are looked at."""
+POINTS = 4
+"""At how many drawn points the elements of tensors are put beyond a bound."""
+HALF = Fraction(1, 2)
 EDGE = Fraction(1, 100)
 """Nor is one held only so near to the end of its kind."""
 
@@ -75,6 +88,55 @@ def _place(search: GridSearch, line: GridLine, slope: Expr, node: Call, bound: E
         if value is not None and value == end and free != end and steep is not None and steep == 0:
             return x
     return None
+
+
+# --- whole tensors ----------------------------------------------------------------------------------------------------
+
+
+def held_element(program: Program) -> HeldPrediction | None:
+    """An element of a prediction that a bound holds, by which alone the loss reads it, though the loss is less inside.
+
+    Beyond the bound the loss does not change with the element, so that its slope is 0 there.
+    """
+    loss = program.loss
+    for node, bound in _bounds_on_prediction(program) if is_judged(loss) else ():
+        inside = [arg for arg in node.args if arg is not bound] or list(node.args)
+        read = inside[0] if len(inside) == 1 and inside[0] in loss.prediction.nodes else None
+        if read is None or not COUPLED.isdisjoint(loss.prediction.domains):
+            continue
+        if b.depends(b.substitute(loss.result, {node: bound}), (read,)):
+            continue
+        sign = -1 if node.op.name in ("max", "relu") else 1
+        for point in map(partial(usual, loss), points(loss, program.known, POINTS)):
+            found = _held_at(program, point, read, bound, sign)
+            if found is not None:
+                return HeldPrediction(node, at(loss, found))
+    return None
+
+
+def _held_at(program: Program, point: Point, read: Expr, bound: Expr, sign: int) -> Point | None:
+    """A point with an element beyond a bound, if the loss is less with it inside; None if that is so for no element."""
+    m, loss = mp_numbers(), program.loss
+    (end, *_) = evaluate([bound], point.given(m), m, point.sizes)[bound].ravel().tolist()
+    if not m.isfinite(end) or abs(end) > REACH:
+        return None
+    end = Fraction(str(m.nstr(end, 15)))
+    if not all(_is_inside(program.known[read], end + step) for step in (HALF, -HALF)):
+        return None
+    for place in np.ndindex(point.values[read].shape):
+        beyond, within = (_put(point, read, place, end + sign * step) for step in (HALF, -HALF))
+        costs = [finite_values(loss, one) if holds(loss, one.values) else None for one in (beyond, within)]
+        if any(
+            here - there > (1 + abs(here)) * EDGE for here, there in zip(costs[0] or (), costs[1] or (), strict=False)
+        ):
+            return beyond
+    return None
+
+
+def _put(point: Point, node: Expr, place: tuple[int, ...], value: Fraction) -> Point:
+    array = point.values[node].copy()
+    array[place] = value
+    return Point({**point.values, node: array}, point.sizes)
 
 
 def _is_inside(bounds: Bounds, x: Fraction) -> bool:
