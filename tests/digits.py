@@ -202,6 +202,21 @@ WRITTEN = (
     ("p = softmax(x)\nw = (1 - p)/sum(1 - p)\n-log(1 - w[t])", 0, (30.0, 0.0, -3.0)),
     ("p = max[j if j != t](sigmoid(x[j]))*exp(-x[1]^2/2)\n(1 - p)^0.5", 0, (0.0, 0.0, 1.0)),
     ("-log(1 - (1 - (1 - cumsum(softmax(x)))[0])*(1 - softmax(x)[t]))", 0, (0.0, 0.0, 18.0)),
+    ("z = x/norm(x)\nlog(sum(exp(10*z))) - 10*z[t]", 0, (30.0, 0.0, -3.0)),
+    ("log(sum(exp(2*x))) - 2*x[t]", 0, (-20.0, -25.0, -30.0)),
+    ("d = (x - 1)^2\nlog(sum(exp(-d))) + d[t]", 1, (30.0, 0.0, -3.0)),
+    ("d = abs(x - 2)\n-log(exp(-d[t])/sum(exp(-d)))", 0, (-20.0, -25.0, -30.0)),
+    ("z = x - mean(x)\n-log(exp(z[t])/sum(exp(z)))", 0, (17.0, 0.0, 0.5)),
+    ("z = x - mean(x)\nlogsumexp(z) - z[t]", 0, (17.0, 0.0, 0.5)),
+    ("p = sigmoid(x)\nlog(sum(p)) - log(p[t])", 0, (-20.0, -25.0, -30.0)),
+    ("u = softplus(x)\n-log(u[t]/sum(u))", 0, (-200.0, -210.0, -190.0)),
+    ("p = 1/(1 + x^2)\n-log(p[t]/sum(p))", 1, (50000.0, 1.0, -50000.0)),
+    ("k = exp(x[0])\nl = exp(x[1])\n-log(1/(1 + (2/l)^k))", 0, (30.0, 0.0, -3.0)),
+    ("k = softplus(x[0])\nl = exp(x[1])\n-log(1 - exp(-(2/l)^k))", 0, (-110.0, 30.0, 0.0)),
+    ("a = softplus(x[0])\n-log(1 - 0.3^a)", 0, (-110.0, 0.0, 0.0)),
+    ("g = softplus(x[0])\np = softmax(x)[t]\n-(1 - p)^g*log(p)", 0, (17.0, 0.0, 0.5)),
+    ("u = exp(x) + 1\nsum(lgamma(u)) - lgamma(sum(u))", 0, (30.0, 0.0, -3.0)),
+    ("u = softplus(x) + 1\ndigamma(sum(u)) - digamma(u[t])", 0, (50000.0, 1.0, -50000.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

@@ -78,6 +78,10 @@ def _log_softmax_rest(arg: Expr, over: Axes) -> Expr:
     return b.call("log", _softmax_rest(arg, over))
 
 
+def _log_beta(arg: Expr, over: Axes) -> Expr:
+    return b.sub(reduce("sum", b.call("lgamma", arg), over), b.call("lgamma", reduce("sum", arg, over)))
+
+
 DEFINITIONS: Mapping[str, Callable[[Expr, Axes], Expr]] = {
     "logsumexp": _logsumexp,
     "softmax": _softmax,
@@ -85,6 +89,7 @@ DEFINITIONS: Mapping[str, Callable[[Expr, Axes], Expr]] = {
     "softmax_rest": _softmax_rest,
     "log_softmax_rest": _log_softmax_rest,
     "others": _others,
+    "log_beta": _log_beta,
     "norm": _norm,
     "normalize": _normalize,
     "var": _var,

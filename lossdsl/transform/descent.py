@@ -15,7 +15,8 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
 from lossdsl.transform.complement import one_minus
 from lossdsl.transform.factors import positive
-from lossdsl.transform.gammas import log_binomial
+from lossdsl.transform.gammas import log_beta, log_binomial
+from lossdsl.transform.gathered import reads
 from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.logit_shift import without_shift
 from lossdsl.transform.lower import largest
@@ -23,8 +24,8 @@ from lossdsl.transform.norms import root
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.quotients import log_of_quotient_near_one, quotient
 from lossdsl.transform.running import between, rest_of_total
-from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, condition_of, unshifted
-from lossdsl.transform.sums import FEW, Terms, summands, summed, union
+from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, condition_of, of_logits, unshifted
+from lossdsl.transform.sums import FEW, Terms, less, summands, summed, union
 
 Rule = Callable[[LogDomain, Call], Expr | None]
 
@@ -38,31 +39,36 @@ def descended(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
         if isinstance(node, Reduce):
             return _of_whole(domain, node)
         if isinstance(node, Along):
-            return _direction(node) or node
+            return _of_all(node)
         if not isinstance(node, Call):
             return node
         rule = _RULES.get(node.op.name)
         found = None if rule is None else rule(domain, node)
         if isinstance(found, Along):
-            found = _direction(found) or found
+            found = _of_all(found)
         return node if found is None or found.axes != node.axes else found  # of x - x, the axes would be lost
 
     def apart(node: Expr) -> Expr:  # first, for exponentials among factors become one, and logarithms choices
         if not isinstance(node, Call) or node.op.name not in ("add", "sub"):
             return node
-        forms = (_union(domain, node), _unmoved(domain, node), log_binomial(node), rest_of_total(node), between(node))
-        return next((form for form in forms if form is not None), node)
+        found = _union(domain, node) or _unmoved(domain, node) or _log_of_share(domain, node)
+        return found or log_beta(node) or log_binomial(node) or rest_of_total(node) or between(node) or node
 
     return b.mapped(b.mapped(roots, apart), change)
 
 
-def _direction(node: Along) -> Expr | None:
-    """`normalize(exp(x))` with the largest exponential as 1, for all of them may overflow or vanish."""
+def _of_all(node: Along) -> Expr:
+    """Shares of exponentials by what counts in their powers.
+
+    `normalize(exp(x))` has the largest exponential as 1, for all of them may overflow or vanish.
+    """
     match node:
+        case Along(op, (logits,), over) if op.name in ("softmax", "log_softmax"):
+            return of_logits(op.name, logits, over)
         case Along(op, (Call(inner, (power,)),), over) if (op.name, inner.name) == ("normalize", "exp"):
             if over <= power.axes and unshifted(power, over)[1] is None:
                 return along("normalize", b.call("exp", b.sub(power, largest(power, over))), over)
-    return None
+    return node
 
 
 def _of_whole(domain: LogDomain, node: Expr) -> Expr:
@@ -181,17 +187,40 @@ def _unmoved(domain: LogDomain, node: Call) -> Expr | None:
     """`log(mean(exp(x))) - mean(x)`, as any sum that a shift of x does not change, without the shift."""
     terms = summands(node, FEW)
     plain = [part for sign, term in terms for part in _log_of_exponentials(sign, term)]
-    found = without_shift(plain, domain.known.units) if len(plain) > len(terms) else None
+    found = without_shift(plain, domain.known.units) if plain != terms else None
     return None if found is None else summed(found)
 
 
+def _log_of_share(domain: LogDomain, node: Call) -> Expr | None:
+    """`log(sum(a)) - log(a[i])` in a sum as the logarithm of the quotient, if that descends."""
+    terms = summands(node, FEW)
+    for sign, term in terms:
+        total = _logged(term)
+        if not (isinstance(total, Reduce) and total.op.name == "sum"):
+            continue
+        for opposite, other in terms:
+            part = _logged(other)
+            if sign == opposite or part is None or reads(part, total.arg, total.over) is None:
+                continue
+            log = domain.log(b.div(part, total))
+            left = None if log is None else less(terms, [(sign, term), (opposite, other)])
+            if log is not None and left is not None:
+                return summed([(opposite, log), *left])
+    return None
+
+
+def _logged(node: Expr) -> Expr | None:
+    """What a logarithm is taken of."""
+    return node.args[0] if isinstance(node, Call) and node.op.name == "log" else None
+
+
 def _log_of_exponentials(sign: int, term: Expr) -> Terms:
-    """`log(mean(exp(a)))` as a logsumexp less the logarithm of the count."""
+    """`log(sum(exp(a)))` as a logsumexp, and that of a mean less the logarithm of the count."""
     match term:
         case Call(log, (Reduce(op, Call(exp, (a,)) as inner, over),)) if (log.name, exp.name) == ("log", "exp"):
-            if op.name == "mean" and over <= a.axes:
-                count = b.call("log", b.length(inner, over))
-                return [(sign, reduce("logsumexp", a, over)), (-sign, count)]
+            if op.name in ("sum", "mean") and over <= a.axes:
+                count = [(-sign, b.call("log", b.length(inner, over)))] if op.name == "mean" else []
+                return [(sign, reduce("logsumexp", a, over)), *count]
     return [(sign, term)]
 
 
@@ -239,11 +268,13 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
         condition, share = apart
         return b.mul(condition, _raised(domain, _power_of(node, share), share, exponent) or _power_of(node, share))
     whole = b.exact(exponent)
-    if not exponent.is_static or (whole is not None and whole >= 1) or domain.is_tame(base):
+    if (whole is not None and whole >= 1) or domain.is_tame(base):
         return None
     log = domain.log(base)
     if log is None:
         return None
+    if not exponent.is_static:  # a base of 0 with the exponent 0 is 1
+        return b.call("exp", b.mul(exponent, b.call("max", log, b.const(-MOST))))
     if isinstance(exponent, Const) and exponent.value == 0:
         return b.ONE
     small = b.call("exp", b.mul(exponent, log))  # the base may vanish where its root does not

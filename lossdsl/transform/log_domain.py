@@ -314,5 +314,5 @@ def _apart(terms: Terms) -> Terms:
     return found
 
 
-_WILD = frozenset({"exp", "expm1", "sigmoid", "norm_cdf", "erfc", "softmax", "softmax_rest", "prod"})
+_WILD = frozenset({"exp", "expm1", "sigmoid", "norm_cdf", "erfc", "softmax", "softmax_rest", "softplus", "prod"})
 _LOG_OF_WHOLE = {"softmax": "log_softmax", "softmax_rest": "log_softmax_rest"}

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
-from lossdsl.ir.expr import Const, Expr, Gather, Rename, Slice
+from lossdsl.ir.expr import Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.whole import INF
+from lossdsl.transform.gathered import reads
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired
-from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, subtraction
+from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, of_logits, subtraction
 from lossdsl.transform.sums import summands, without_term
 
 if TYPE_CHECKING:
@@ -58,11 +59,20 @@ def log_of_part(d: LogDomain, above: Expr, below: Expr) -> Expr | None:
     return None
 
 
+def share(d: LogDomain, name: str, above: Expr, below: Expr) -> Expr | None:
+    """a[i]/sum(a), or its logarithm, as the softmax or log_softmax of the logarithms of all elements."""
+    if not (isinstance(below, Reduce) and below.op.name == "sum"):
+        return None
+    read, log = reads(above, below.arg, below.over), d.scale(below.arg).by_logarithm
+    pure = None if read is None or log.is_plain else d.pure(log)
+    return None if read is None or pure is None else read(of_logits(name, b.spread(pure, below.over), below.over))
+
+
 def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     one, other = map(d.scale, args)
     if one.is_plain and other.is_plain:
         return Scaled(expr)
-    part = log_of_part(d, *args)
+    part = log_of_part(d, *args) or share(d, "log_softmax", *args)
     if part is not None:
         return Scaled(b.ONE, part)
     one, other = one.by_logarithm, other.by_logarithm
@@ -82,6 +92,9 @@ def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _raised(d: LogDomain, expr: Expr, base: Expr, exponent: Expr) -> Scaled:
     inner = d.scale(base).by_logarithm
+    if not exponent.is_static and d.is_positive(base):
+        is_wild = not inner.is_plain or d.is_made_of_exponentials(exponent)
+        return Scaled(b.ONE, b.mul(exponent, inner.log)) if is_wild else Scaled(expr)
     if inner.is_plain:
         power = _log_of_base(d, base, b.exact(exponent))
         return Scaled(expr) if power is None else Scaled(b.ONE, b.mul(exponent, power))

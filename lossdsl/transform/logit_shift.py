@@ -16,6 +16,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce
 from lossdsl.ir.op import Op
 from lossdsl.ir.whole import along
+from lossdsl.transform.gathered import opened_terms, with_elements
 from lossdsl.transform.sums import Terms
 
 Combination = dict[Expr, Fraction]
@@ -27,6 +28,15 @@ def without_shift(terms: Terms, units: Collection[Expr]) -> Terms | None:
 
     `units` are the inputs whose elements sum to 1.
     """
+    totals = {(total.arg, total.over): None for _, term in terms if (total := _weighed(term)[1]) is not None}
+    if not totals:
+        return None
+    whole = _without_one(with_elements(terms, totals), units)
+    opened = opened_terms(terms) if whole is None else terms
+    return _without_one(with_elements(opened, totals), units) if opened != terms else whole
+
+
+def _without_one(terms: Terms, units: Collection[Expr]) -> Terms | None:
     for place, (sign, term) in enumerate(terms):
         weight, total = _weighed(term)
         if total is None:

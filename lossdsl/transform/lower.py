@@ -186,6 +186,15 @@ def _others(p: _Parts) -> Expr:
     return b.where(is_top, without, b.sub(reduce("sum", p.arg, p.over), p.arg))
 
 
+def _log_beta(p: _Parts) -> Expr:
+    """By the ratio of the gamma functions of the total and of the largest, which are near to each other."""
+    (axis,) = p.over
+    is_top = b.call("eq", Position(axis), reduce("argmax", p.arg, p.over))
+    others = reduce("sum", b.where(is_top, b.ZERO, p.arg), p.over)
+    small = reduce("sum", b.where(is_top, b.ZERO, b.call("lgamma", p.arg)), p.over)
+    return b.sub(small, b.call("lgamma_ratio", reduce("max", p.arg, p.over), others))
+
+
 def _norm(p: _Parts) -> Expr:
     return reduce("norm", p.arg, p.over)
 
@@ -211,6 +220,7 @@ _LOWERINGS: Mapping[str, Callable[[_Parts], Expr]] = {
     "softmax_rest": _softmax_rest,
     "log_softmax_rest": _log_softmax_rest,
     "others": _others,
+    "log_beta": _log_beta,
     "norm": _norm,
     "normalize": _normalize,
     "var": _var,

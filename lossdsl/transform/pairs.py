@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lossdsl.ir import build as b
-from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Reduce
-from lossdsl.ir.whole import INF, along, reduce
+from lossdsl.ir.whole import INF, along
 from lossdsl.transform.gammas import gamma_ratio
+from lossdsl.transform.gathered import reads
 from lossdsl.transform.logit_shift import without_shift
 from lossdsl.transform.moments import covariance, square_of, squared_difference, weighed_covariance
 from lossdsl.transform.sums import FEW, Terms, coefficient, less, multiplied, summands, summed
@@ -122,10 +122,10 @@ def _together(term: Expr, other: Expr, is_sum: bool) -> Expr | None:
             return a if other is b.call("log_sigmoid", b.neg(a)) else None
         case Call(op, (Call(inner, (power,)),)) if (op.name, inner.name) == ("log1p", "exp") and is_sum:
             return _whole_softplus(power, other)
-        case Call(op, (a,)) if op.name == "lgamma" and not is_sum:
-            return gamma_ratio(a, other)
-        case Call(op, (Reduce(total, a, over),)) if (op.name, total.name) == ("log", "sum") and not is_sum:
-            return _log_of_share(a, over, other)
+        case Call(op, (a,)) if op.name in ("lgamma", "digamma") and not is_sum:
+            return gamma_ratio(op.name, a, other)
+        case Call(op, (Reduce(inner) as total,)) if (op.name, inner.name) == ("log", "sum") and not is_sum:
+            return _log_of_share(total, other)
         case Reduce(op, arg, over) if op.name == "mean":
             return covariance(multiplied(arg), -1 if is_sum else 1, other, over)
         case Reduce(op, arg, over) if op.name == "sum":
@@ -166,20 +166,36 @@ def _less_part(powers: tuple[Expr, ...], part: Expr) -> Expr | None:
     return None
 
 
-def _log_of_share(a: Expr, over: Axes, other: Expr) -> Expr | None:
-    """`log(sum(a)) - log(a)`, or less the logarithm of one element, by what the others have, where that is less."""
-    if not (isinstance(other, Call) and other.op.name in ("log", "log1p")):
+def _log_of_share(total: Reduce, other: Expr) -> Expr | None:
+    """`log(sum(a)) - log(a)`, or less the logarithm of one element."""
+    part = _logged(other, total.arg)
+    return None if part is None else log_over_part(total, part)
+
+
+def _logged(log: Expr, whole: Expr) -> Expr | None:
+    """What a logarithm is taken of, as all of a whole or a part of it."""
+    match log:
+        case Call(op, (part,)) if op.name == "log":
+            return part
+        case Call(op, (part,)) if op.name == "log1p":
+            return whole if less(summands(whole, FEW), [(1, part)]) == [(1, b.ONE)] else None
+        case Call(op, (_, near, far)) if op.name == "where":
+            found = _logged(near, whole)
+            return found if found is _logged(far, whole) else None
+        case Gather(inner, axis, index):
+            element = _logged(inner, whole)
+            return None if element is None else Gather(element, axis, index)
+    return None
+
+
+def log_over_part(total: Reduce, part: Expr) -> Expr | None:
+    """`log(sum(a)/a[i])`, of all elements or of one, by what the others have, where that is less."""
+    read = reads(part, total.arg, total.over)
+    if read is None:
         return None
-    (part,) = other.args
-    if other.op.name == "log1p" and less(summands(a, FEW), [(1, part)]) == [(1, b.ONE)]:
-        part = a
-    others: Expr = along("others", a, over)
-    if isinstance(part, Gather) and part.arg is a and over == frozenset({part.axis}):
-        others = Gather(others, part.axis, part.index)
-    elif part is not a:
-        return None
+    others = read(along("others", total.arg, total.over))
     is_less = b.call("lt", b.call("abs", others), part)  # else nothing cancels, and the quotient may overflow
-    plain = b.sub(b.call("log", reduce("sum", a, over)), other)
+    plain = b.sub(b.call("log", total), b.call("log", part))
     return b.where(is_less, b.call("log1p", b.div(others, part)), plain)
 
 

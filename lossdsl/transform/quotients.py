@@ -9,21 +9,25 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Call, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.whole import along
 from lossdsl.transform.log_domain import LogDomain
-from lossdsl.transform.log_rules import log_of_part
+from lossdsl.transform.log_rules import log_of_part, share
 from lossdsl.transform.norms import over_norms
-from lossdsl.transform.pairs import paired
+from lossdsl.transform.pairs import log_over_part, paired
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, Scaled, subtraction, unshifted
 from lossdsl.transform.sums import summands
 
 
 def log_of_quotient_near_one(arg: Expr) -> Expr | None:
-    """`log(a/(a + b))` as -log1p(b/a)."""
+    """`log(a/(a + b))` as -log1p(b/a), and log(a[i]/sum(a)) likewise."""
     if not (isinstance(arg, Call) and arg.op.name == "div"):
         return None
     for one, total in (arg.args, arg.args[::-1]):
-        if isinstance(total, Call) and total.op.name == "add" and one in total.args:
+        found = None
+        if isinstance(total, Reduce) and total.op.name == "sum":
+            found = log_over_part(total, one)
+        elif isinstance(total, Call) and total.op.name == "add" and one in total.args:
             other = total.args[0] if total.args[1] is one else total.args[1]
             found = b.call("log1p", b.div(other, one))
+        if found is not None:
             return b.neg(found) if total is arg.args[1] else found
     return None
 
@@ -39,9 +43,9 @@ def quotient(domain: LogDomain, node: Call) -> Expr | None:
     divisor = domain.scale(below)
     if divisor.is_plain:
         return None
-    share = _share(above, below)
-    if share is not None:
-        return share
+    found = _share(above, below)
+    if found is not None:
+        return found
     dividend = domain.scale(above)
     odds = _sigmoid(Scaled(b.ONE) if dividend.is_plain else dividend, divisor)
     if odds is not None:
@@ -50,6 +54,9 @@ def quotient(domain: LogDomain, node: Call) -> Expr | None:
         return None
     plain = b.sub(dividend.power, divisor.power)
     power = paired(plain)
+    element = share(domain, "softmax", above, below)
+    if element is not None:
+        return element
     part = log_of_part(domain, above, below)
     if part is not None:
         quotient = b.call("exp", part)

@@ -9,8 +9,8 @@ from functools import reduce as fold
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Position, Reduce
-from lossdsl.ir.whole import INF
-from lossdsl.transform.sums import summands
+from lossdsl.ir.whole import INF, along
+from lossdsl.transform.sums import FEW, summands, summed
 
 NOTHING = Const(-INF)
 """The logarithm of 0."""
@@ -56,10 +56,18 @@ def name_of(node: Expr) -> str:
 
 
 def unshifted(power: Expr, over: Axes) -> tuple[Expr, Expr | None]:
-    """An exponent without what is subtracted from all of it, and that."""
-    if isinstance(power, Call) and power.op.name == "sub" and not power.args[1].axes & over:
-        return power.args[0], power.args[1]
-    return power, None
+    """An exponent without what is subtracted from all of it along some axes, and that."""
+    terms = summands(power, FEW)
+    own = summed([(sign, term) for sign, term in terms if term.axes & over])
+    common = [(-sign, term) for sign, term in terms if not term.axes & over]
+    return (own, summed(common)) if common and own.axes == power.axes else (power, None)
+
+
+def of_logits(name: str, logits: Expr, over: Axes) -> Along:
+    """The softmax or log_softmax of logits, without what is the same in all of them."""
+    if isinstance(logits, Along) and logits.op.name == "log_softmax" and logits.over == over:
+        return along(name, logits.args[0], over)
+    return along(name, unshifted(logits, over)[0], over)
 
 
 def condition_of(part: Expr) -> Expr | None:

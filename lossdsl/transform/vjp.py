@@ -108,6 +108,10 @@ def _others(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> E
     return along("others", b.spread(adjoint, over), over)
 
 
+def _log_beta(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
+    return b.neg(times(adjoint, b.call("digamma_diff", arg, along("others", arg, over))))
+
+
 def _norm(node: Expr, arg: Expr, over: Axes, adjoint: Expr, times: Times) -> Expr:
     return times(adjoint, along("normalize", arg, over))
 
@@ -163,6 +167,7 @@ RULES: Mapping[str, Rule] = {
     "softmax_rest": _softmax_rest,
     "log_softmax_rest": _log_softmax_rest,
     "others": _others,
+    "log_beta": _log_beta,
     "norm": _norm,
     "normalize": _normalize,
     "var": _var,

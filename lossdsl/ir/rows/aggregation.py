@@ -89,6 +89,8 @@ AGGREGATE_ROWS = (
     Aggregate("softmax_rest", "1 - softmax(e)", keeps=True, bounds=always(UNIT), public=False),
     Aggregate("log_softmax_rest", "log(1 - softmax(e))", keeps=True, bounds=always(NONPOSITIVE), public=False),
     Aggregate("others", "sum of the other elements", keeps=True, bounds=_others, public=False),
+    Aggregate("log_beta", "sum(lgamma(e)) - lgamma(sum(e)), of the multivariate beta function", bounds=always(REALS),
+              public=False),
     Aggregate("normalize", "e/norm(e), and 0 where norm(e) is 0", keeps=True, bounds=always(SIGNED_UNIT),
               takes_filter=False),
     Aggregate("cumsum", "sum of all elements up to this one", keeps=True, bounds=summed, runs=True),

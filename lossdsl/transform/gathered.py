@@ -1,0 +1,97 @@
+"""Elements of a whole, however they are written: `2*x[t]` is the element t of `2*x`, and so is `y[t]` of y = 2*x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from lossdsl.ir import build as b
+from lossdsl.ir.axes import Axes, Axis
+from lossdsl.ir.expr import Call, Expr, Gather, walk
+from lossdsl.transform.sums import Terms, coefficient, summands
+
+_LONG = 64
+"""How many nodes an expression has, at most, that is compared with the elements of another."""
+
+
+def element_of(part: Expr, whole: Expr, over: Axes) -> Gather | None:
+    """`whole[i]`, if `part` is that; None if it is no element of the whole along the one axis of `over`."""
+    if len(over) != 1 or not over <= whole.axes or over & part.axes:
+        return None
+    (axis,) = over
+    if isinstance(part, Gather) and part.arg is whole and part.axis == axis:
+        return part
+    if _is_long(part) or _is_long(whole):
+        return None
+    alike = _opened(part)
+    for index in _indices(part, axis):
+        if _read(whole, axis, index) is alike:
+            return Gather(whole, axis, index)
+    return None
+
+
+def reads(part: Expr, whole: Expr, over: Axes) -> Callable[[Expr], Expr] | None:
+    """How `part` is read from `whole`, to read it from something else: as all of it, or as an element."""
+    if part is whole:
+        return lambda other: other
+    found = element_of(part, whole, over)
+    return None if found is None else lambda other: Gather(other, found.axis, found.index)
+
+
+def with_elements(terms: Terms, wholes: Collection[tuple[Expr, Axes]]) -> Terms:
+    """The terms of a sum with multiples of elements of some wholes written as such."""
+    return [(sign, _as_multiple(term, wholes)) for sign, term in terms]
+
+
+def _as_multiple(term: Expr, wholes: Collection[tuple[Expr, Axes]]) -> Expr:
+    for whole, over in wholes:
+        if len(over) != 1 or not over <= whole.axes or over & term.axes or _is_long(term) or _is_long(whole):
+            continue
+        (axis,) = over
+        for index in _indices(term, axis):
+            read, element = _read(whole, axis, index), Gather(whole, axis, index)
+            for alike, found in ((read, element), (b.neg(read), b.neg(element))):
+                weight = coefficient(_opened(term), alike)
+                if weight is not None:
+                    return b.mul(weight, found)
+    return term
+
+
+def opened_terms(terms: Terms) -> Terms:
+    """The terms of a sum with an element of a sum as the elements of its terms, and without those that cancel then."""
+    found: Terms = []
+    for sign, term in terms:
+        is_sum = isinstance(term, Gather) and isinstance(term.arg, Call) and bool(term.arg.op.signs)
+        for inner, part in summands(_opened(term)) if is_sum and not _is_long(term) else [(1, term)]:
+            if (-sign * inner, part) in found:
+                found.remove((-sign * inner, part))
+            else:
+                found.append((sign * inner, part))
+    return found
+
+
+def _is_long(expr: Expr) -> bool:
+    return sum(1 for _, _ in zip(walk(expr), range(_LONG + 1), strict=False)) > _LONG
+
+
+def _indices(part: Expr, axis: Axis) -> list[Expr]:
+    """At which positions of an axis something is read."""
+    return list(dict.fromkeys(node.index for node in walk(part) if isinstance(node, Gather) and node.axis == axis))
+
+
+def _opened(expr: Expr) -> Expr:
+    """The expression with elements read first, and then what is made of them."""
+
+    def change(node: Expr) -> Expr:
+        return _read(node.arg, node.axis, node.index) if isinstance(node, Gather) else node
+
+    return b.mapped((expr,), change)[0]
+
+
+def _read(whole: Expr, axis: Axis, index: Expr) -> Expr:
+    """An element of a whole, by the elements of what it is made of."""
+    if axis not in whole.axes:
+        return whole
+    match whole:
+        case Call(op, args):
+            return b.call(op.name, *(_read(arg, axis, index) for arg in args))
+    return Gather(whole, axis, index)
