@@ -217,6 +217,15 @@ WRITTEN = (
     ("g = softplus(x[0])\np = softmax(x)[t]\n-(1 - p)^g*log(p)", 0, (17.0, 0.0, 0.5)),
     ("u = exp(x) + 1\nsum(lgamma(u)) - lgamma(sum(u))", 0, (30.0, 0.0, -3.0)),
     ("u = softplus(x) + 1\ndigamma(sum(u)) - digamma(u[t])", 0, (50000.0, 1.0, -50000.0)),
+    ("p = exp(x)\nq = p/(sum(p) + 1)\n-log(1 - q[t])", 0, (30.0, 0.0, -3.0)),
+    ("p = exp(x)\nq = p/(sum(p) + 0.1)\n-sum(log(1 - q))", 0, (200.0, 0.0, -3.0)),
+    ("p = sigmoid(x)\nq = p/sum(p)\n-sum(log(1 - q))", 0, (-110.0, -120.0, -105.0)),
+    ("p = sigmoid(x[0])\n-log(1 - (1 - p^2)^3)", 0, (-110.0, 0.0, 1.0)),
+    ("p = sigmoid(x[0])\n-log(1 - p + p*sigmoid(x[1]))", 0, (200.0, -150.0, 3.0)),
+    ("p = sigmoid(x)\nm = (p[0] + p[1] + p[2])/3\n-m*log(m) - (1 - m)*log(1 - m)", 0, (1000.0, 999.0, 1001.0)),
+    ("p = sigmoid(x[0])\n-log(1 - (0.7*p + 0.3))", 0, (30.0, 0.0, 0.0)),
+    ("p = sigmoid(x[0])\nasin(sqrt(p))", 0, (200.0, 0.0, 0.0)),
+    ("p = sigmoid(x[0])\natanh(p) - p", 0, (30.0, 0.0, 0.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

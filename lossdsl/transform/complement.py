@@ -16,8 +16,9 @@ from lossdsl.ir.expr import Along, Call, Expr, Gather, Reduce, Rename, Slice, Un
 from lossdsl.ir.op import Aggregate
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.whole import along, reduce
+from lossdsl.transform.gathered import without_part
 from lossdsl.transform.log_domain import LogDomain
-from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two
+from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two, of_weighed
 from lossdsl.transform.mulexp import Pullbacks, with_exponential, without_choice
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.running import rest_of_after, rest_of_running
@@ -198,7 +199,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "mul", (one, Call(op, (a,))) if one is NEAR and op.name == "erfc":
             return b.mul(NEAR, b.call("erfc", b.neg(a)))
         case "mul", (one, other):
-            return of_product(one, other, domain)
+            return of_product(one, other, domain) or of_weighed(share, domain)
         case "abs", (a,):
             return of_distance(a, domain)
         case "pow", (base, exponent) if exponent.is_static and domain.known[exponent].is_nonzero:
@@ -211,6 +212,8 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "neg", (Gather() | Rename() | Slice() | Along(Aggregate("sort")) as inner,):
             whole = one_minus(b.neg(inner.children[0]), domain)
             return None if whole is None else inner.rebuilt((whole, *inner.children[1:]))
+        case "div", (_, below) if b.exact(below):
+            return of_weighed(share, domain)
         case "div", (above, below):
             return _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
         case (("add" | "sub"), _):
@@ -296,20 +299,12 @@ def _unless_large(share: Expr, rest: Expr, domain: LogDomain) -> Expr:
 
 
 def _of_quotient(above: Expr, below: Expr) -> Expr | None:
-    """1 - p/sum(p) by the sum of the others."""
+    """1 - p/(p + q) and 1 - p/sum(p) by what the others have."""
     difference = _squared_difference(above, below)
     if difference is not None:
         return difference
-    others = without_term(below, above)
-    if others is not None:  # p/(p + q) is q/(p + q) less than 1
-        return b.div(others, below)
-    if not (isinstance(below, Reduce) and below.op.name == "sum" and len(below.over) == 1):
-        return None
-    if above is below.arg:
-        return b.div(along("others", above, below.over), below)
-    if isinstance(above, Gather) and above.arg is below.arg and below.over == frozenset({above.axis}):
-        return b.div(Gather(along("others", above.arg, below.over), above.axis, above.index), below)
-    return None
+    others = without_part(below, above)
+    return None if others is None else b.div(others, below)
 
 
 def _squared_difference(above: Expr, below: Expr) -> Expr | None:

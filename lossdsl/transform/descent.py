@@ -6,6 +6,7 @@ a softmax, a logarithm descends to the logits, and a power of a probability has 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from lossdsl.ir import build as b
@@ -315,6 +316,26 @@ def _acos(domain: LogDomain, node: Call) -> Expr | None:
     return b.mul(b.TWO, b.call("asin", (_sqrt(domain, half) if isinstance(half, Call) else None) or half))
 
 
+def _asin(domain: LogDomain, node: Call) -> Expr | None:
+    """Near a right angle by that whose cosine is the probability."""
+    angle = _acos(domain, node)
+    if angle is None:
+        return None
+    return b.where(b.call("gt", node.args[0], NEAR), b.sub(b.const(math.pi / 2), angle), node)
+
+
+def _atanh(domain: LogDomain, node: Call) -> Expr | None:
+    """Of a probability near 1 by the logarithm of its complement."""
+    (share,) = node.args
+    if not domain.known[share].within(UNIT) or not domain.is_made_of_exponentials(share):
+        return None
+    rest = domain.log(b.sub(b.ONE, share))
+    if rest is None:
+        return None
+    far = b.mul(NEAR, b.sub(b.call("log1p", share), rest))
+    return b.where(b.call("gt", share, NEAR), far, node)
+
+
 _RULES: dict[str, Rule] = {
     "log": _log,
     "log1p": _log1p,
@@ -330,4 +351,6 @@ _RULES: dict[str, Rule] = {
     "pow": _power,
     "sqrt": _sqrt,
     "acos": _acos,
+    "asin": _asin,
+    "atanh": _atanh,
 }

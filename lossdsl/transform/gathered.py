@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes, Axis
-from lossdsl.ir.expr import Call, Expr, Gather, walk
-from lossdsl.transform.sums import Terms, coefficient, summands
+from lossdsl.ir.expr import Call, Expr, Gather, Position, Reduce, walk
+from lossdsl.ir.whole import along
+from lossdsl.transform.sums import FEW, Terms, coefficient, summands, summed, without_term
 
 _LONG = 64
 """How many nodes an expression has, at most, that is compared with the elements of another."""
@@ -35,6 +36,29 @@ def reads(part: Expr, whole: Expr, over: Axes) -> Callable[[Expr], Expr] | None:
         return lambda other: other
     found = element_of(part, whole, over)
     return None if found is None else lambda other: Gather(other, found.axis, found.index)
+
+
+def without_part(total: Expr, part: Expr) -> Expr | None:
+    """A sum without one of its terms, or without an element of an aggregate among them; None if it has no such."""
+    found = without_term(total, part)
+    terms = summands(total, FEW) if found is None else []
+    for sign, term in terms:
+        if sign > 0 and isinstance(term, Reduce) and term.op.name == "sum":
+            others = _others(part, term.arg, term.over)
+            if others is not None:
+                return summed([(1, others), *[one for one in terms if one[1] is not term]])
+    return found
+
+
+def _others(part: Expr, whole: Expr, over: Axes) -> Expr | None:
+    """The sum of the elements of a whole but for that which `part` is, or, for each of its elements, but for this."""
+    if part is whole:
+        return along("others", whole, over) if len(over) == 1 else None
+    element = element_of(part, whole, over)
+    if element is None:
+        return None
+    is_other = b.call("ne", Position(element.axis), element.index)
+    return b.total(b.where(is_other, whole, b.ZERO), over)
 
 
 def with_elements(terms: Terms, wholes: Collection[tuple[Expr, Axes]]) -> Terms:

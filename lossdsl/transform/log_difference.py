@@ -120,8 +120,8 @@ def _of_choice(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | 
 
 
 def _log_of_rest(domain: LogDomain, share: Expr) -> Expr | None:
-    """log(1 - F) for the square of an odd function, whose complement is a product, and for a quotient."""
-    rest = domain.complement(share, domain) if name_of(share) in ("pow", "div") else None
+    """log(1 - F) for the square of an odd function, whose complement is a product, for a quotient and a mixture."""
+    rest = domain.complement(share, domain) if name_of(share) in ("pow", "div", "add") else None
     found = None if rest is None or _is_sum(rest) else domain.log(rest)
     if found is None or name_of(share) == "pow":
         return found
@@ -186,6 +186,8 @@ def _away_by_name(domain: LogDomain, power: Expr) -> Expr | None:
             return b.sub(b.call("log_norm_cdf", b.neg(a)), b.mul(NEAR, power))
         case Call(op, (a,)) if op.name == "log1mexp":
             return b.sub(a, b.mul(NEAR, power))
+        case Call(op, (Call(inner_op, (share,)),)) if (op.name, inner_op.name) == ("log1p", "neg"):
+            return b.sub(domain.log_of(share), b.mul(NEAR, power))
         case Call(op, (factor, inner)) if op.name == "mul":
             if domain.is_positive(inner):
                 factor, inner = inner, factor
@@ -196,7 +198,10 @@ def _away_by_name(domain: LogDomain, power: Expr) -> Expr | None:
             return None if first is None or second is None else b.call("logaddexp", first, second)
         case Call(op, (condition, one, other)) if op.name == "where":
             first, second = _away(domain, one), _away(domain, other)
-            return None if first is None or second is None else b.where(condition, first, second)
+            if first is None and second is None:
+                return None
+            plain = (b.call("log", b.neg(piece)) for piece in (one, other))  # of a piece that is not near 0
+            return b.where(condition, *(found or log for found, log in zip((first, second), plain, strict=True)))
         case Call(op, (one, other)) if op.name in _OPPOSITE:
             first, second = _away(domain, one), _away(domain, other)
             return None if first is None or second is None else b.call(_OPPOSITE[op.name], first, second)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
+from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Along, Call, Const, Expr, Flag, Gather, Reduce, Rename, Slice, Unslice, walk
 from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import Ranges
@@ -27,7 +28,7 @@ from lossdsl.transform.log_rules import RULES
 from lossdsl.transform.lower import largest
 from lossdsl.transform.running import log_of_padded
 from lossdsl.transform.scaled import LEAST, MOST, NEAR, NOTHING, Scaled, name_of, prefix, unshifted
-from lossdsl.transform.sums import Terms, summands
+from lossdsl.transform.sums import Terms, less, summands
 
 T = TypeVar("T")
 _DEEP = 50
@@ -149,6 +150,8 @@ class LogDomain:
                 return self._reduced(expr, op.name, arg, over)
             case Along(op, (arg,), over) if op.name in _LOG_OF_WHOLE:
                 return Scaled(b.ONE, along(_LOG_OF_WHOLE[op.name], arg, over))
+            case Along(op, (arg,), over) if op.name == "others":
+                return self._others(expr, arg, over)
             case Along(op, (arg,), over) if op.name == "cumsum":
                 return self._running(expr, arg)
             case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
@@ -169,6 +172,14 @@ class LogDomain:
                 pure = None if inner.is_plain else self.pure(inner.by_logarithm)
                 return Scaled(expr) if pure is None else Scaled(b.ONE, log_of_padded(expr, pure))
         return Scaled(expr)
+
+    def _others(self, expr: Along, arg: Expr, over: Axes) -> Scaled:
+        inner = self.scale(arg)
+        pure = None if inner.is_plain or self.is_tame(expr) else self.pure(inner.by_logarithm)
+        if pure is None:
+            return Scaled(expr)
+        logits = b.spread(pure, over)
+        return Scaled(b.ONE, b.add(reduce("logsumexp", logits, over), along("log_softmax_rest", logits, over)))
 
     def _sorted(self, expr: Along, arg: Expr, key: Expr) -> Scaled:
         """By the logarithm as the key, if it is that of the elements themselves, which may all have vanished."""
@@ -265,10 +276,20 @@ class LogDomain:
 
     def added(self, expr: Expr) -> Scaled:
         """A sum as one number: of positive terms by their logarithms, else by one shift for all."""
-        apart = _apart(summands(expr))
+        apart = self._less_shares(_apart(summands(expr)))
         if len(apart) == 1 and apart[0][0] > 0:
             return self.scale(apart[0][1])
         return self.near_one(expr, self.chosen(expr, self._added(expr, apart)))
+
+    def _less_shares(self, terms: Terms) -> Terms:
+        """`1 - F + G` as the complement of F, and G, if no term is negative then."""
+        negative = [term for sign, term in terms if sign < 0]
+        if len(negative) != 1 or len(terms) < 3 or (1, b.ONE) not in terms:
+            return terms
+        (share,) = negative
+        if not self.known[share].within(UNIT) or self.scale(share).is_plain:
+            return terms
+        return [(1, b.sub(b.ONE, share)), *(less(terms, [(1, b.ONE), (-1, share)]) or [])]
 
     def _added(self, expr: Expr, apart: Terms) -> Scaled:
         terms = [(sign, self.scale(term)) for sign, term in apart]

@@ -10,11 +10,11 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.whole import INF
-from lossdsl.transform.gathered import reads
+from lossdsl.transform.gathered import reads, without_part
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, of_logits, subtraction
-from lossdsl.transform.sums import summands, without_term
+from lossdsl.transform.sums import summands
 
 if TYPE_CHECKING:
     from lossdsl.transform.log_domain import LogDomain
@@ -52,7 +52,7 @@ def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 def log_of_part(d: LogDomain, above: Expr, below: Expr) -> Expr | None:
     """log(a/(a + c)) as -softplus(log(c) - log(a)), and log((a + c)/a) likewise."""
     for sign, one, total in ((-1, above, below), (1, below, above)):
-        rest = without_term(total, one)
+        rest = without_part(total, one)
         if rest is not None and d.is_positive(one) and d.is_positive(rest):
             found = b.call("softplus", b.sub(d.log_of(rest), d.log_of(one)))
             return found if sign > 0 else b.neg(found)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import reduce as fold
 from itertools import product
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr
 from lossdsl.ir.whole import INF
 from lossdsl.transform.log_domain import LogDomain
+from lossdsl.transform.logit_shift import combination
 from lossdsl.transform.scaled import NEAR, subtraction
 from lossdsl.transform.shares import of_classes
-from lossdsl.transform.sums import Terms, less, multiplied, summands, summed
+from lossdsl.transform.sums import FEW, Terms, less, multiplied, summands, summed
 
 
 def _rest(share: Expr, domain: LogDomain) -> Expr | None:
@@ -49,19 +51,32 @@ def of_mixture(share: Expr, domain: LogDomain) -> Expr | None:
         return pair[1]
     if (1, b.ONE) in terms:
         return b.neg(summed(less(terms, [(1, b.ONE)]) or []))
-    shifted = _of_shifted(terms, domain)
-    if shifted is not None:
-        return shifted
+    found = of_weighed(share, domain) or _of_shifted(terms, domain)
+    if found is not None:
+        return found
     if len(terms) != 2:
         return None
     for (weight, first), (opposite, second) in product(_factors(*terms[0]), _factors(*terms[1])):
         if _are_opposite(weight, opposite, domain):
-            found = [at_end(part) or _rest(part, domain) for part in (first, second)]
-            if found == [None, None]:
-                return None
-            left, right = (rest or b.sub(b.ONE, part) for rest, part in zip(found, (first, second), strict=True))
-            return b.add(b.mul(weight, left), b.mul(opposite, right))
+            return _weighed([(weight, first), (opposite, second)], domain)
     return None
+
+
+def of_weighed(share: Expr, domain: LogDomain) -> Expr | None:
+    """1 - (F + G)/2, and that of any mixture whose weights are numbers."""
+    parts = combination(share)
+    if not 1 < len(parts) <= FEW or sum(parts.values()) != 1 or min(parts.values()) < 0:
+        return None
+    return _weighed([(b.const(weight), part) for part, weight in parts.items()], domain)
+
+
+def _weighed(parts: list[tuple[Expr, Expr]], domain: LogDomain) -> Expr | None:
+    """The complements by their weights, if one is known."""
+    rests = [at_end(part) or _rest(part, domain) for _, part in parts]
+    if all(rest is None or part is b.ONE for rest, (_, part) in zip(rests, parts, strict=True)):
+        return None
+    known = (rest or b.sub(b.ONE, part) for rest, (_, part) in zip(rests, parts, strict=True))
+    return fold(b.add, (b.mul(weight, rest) for rest, (weight, _) in zip(known, parts, strict=True)))
 
 
 def _are_opposite(weight: Expr, other: Expr, domain: LogDomain) -> bool:
