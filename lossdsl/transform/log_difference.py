@@ -120,8 +120,8 @@ def _of_choice(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Expr | 
 
 
 def _log_of_rest(domain: LogDomain, share: Expr) -> Expr | None:
-    """log(1 - F) for the square of an odd function, whose complement is a product, for a quotient and a mixture."""
-    rest = domain.complement(share, domain) if name_of(share) in ("pow", "div", "add") else None
+    """log(1 - F) of what is its own factor, but no clip, as a quotient, a mixture, or the square of an odd function."""
+    rest = None if name_of(share) in ("max", "min") else domain.complement(share, domain)
     found = None if rest is None or _is_sum(rest) else domain.log(rest)
     if found is None or name_of(share) == "pow":
         return found
