@@ -26,7 +26,7 @@ from lossdsl.runtime.execute import functions
 from lossdsl.runtime.kernels import Code
 from lossdsl.runtime.torch_eager import carried
 from lossdsl.targets.torch_eager_code import HELPERS
-from lossdsl.torch import fused_linear
+from lossdsl.torch import Loss, fused_linear
 
 SEED = 20260311
 
@@ -192,6 +192,29 @@ def without_branches():
     torch.testing.assert_close(slope, torch.tensor([1.0, -1.0, math.nan, 0.0]), equal_nan=True)
 
 
+def compiled_functions():
+    """Where torch is compiled, `exp(a) - 1` and `tanh` have their digits, in values and both derivatives."""
+    a = np.concatenate([sign * np.geomspace(1e-12, 30.0, 1500) for sign in (1, -1)] + [[0.0, 60.0, -60.0]])
+    formulas = {"expm1(x)": (np.expm1, np.exp, np.exp), "tanh(x)": (
+        np.tanh, lambda x: 1 / np.cosh(x) ** 2, lambda x: -2 * np.tanh(x) / np.cosh(x) ** 2
+    )}  # fmt: skip
+    for (formula, exact), dtype in product(formulas.items(), (torch.float32, torch.float64)):
+        torch._dynamo.reset()
+        loss = Loss(f"loss f(x)\n{formula}", reduction="sum")
+        compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
+        x = torch.tensor(a, dtype=dtype, requires_grad=True)
+        (slope,) = torch.autograd.grad(loss(x), x, create_graph=True)
+        (second,) = torch.autograd.grad(slope.sum(), x)
+        single = Loss(f"loss f(x)\n{formula}", reduction="none")
+        value = torch.compile(single, backend="aot_eager", fullgraph=True)(x.detach())
+        (own,) = torch.autograd.grad(compiled(x), x)
+        at = x.detach().double().numpy()
+        for found, function in zip((value, own, second), exact, strict=True):
+            wanted = torch.tensor(function(at))
+            eps = torch.finfo(dtype).eps
+            torch.testing.assert_close(found.double(), wanted, rtol=12 * eps, atol=1e-20 if found is value else 4 * eps)
+
+
 def labels():
     """Rows of logits of which one class is sure, and none is, and labels beyond the classes."""
     rng = np.random.default_rng(SEED)
@@ -252,5 +275,6 @@ if __name__ == "__main__":
     mistakes()
     factors()
     without_branches()
+    compiled_functions()
     labels()
     print(f"torch done, seed {SEED}")

@@ -233,6 +233,8 @@ JAX = {
 TORCH = {
     **axis_functions.TORCH,
     **_plain("torch", *_COMMON, "sum", "where", "ones_like", "zeros_like"),
+    "expm1": "_expm1",
+    "tanh": "_tanh",
     "fraction": "torch.frac(a)",
     "lgamma": "_lgamma",
     **_PLAIN_NUMBERS,

@@ -33,6 +33,7 @@ class EagerPrinter(TorchPrinter):
     """Torch's code; `made` are the parts whose arrays are new, and used once, where the tree stands."""
 
     keeps_dimensions = False
+    is_compiled = False
     spell: ClassVar[Mapping[str, str]] = {**TorchPrinter.spell, "take last": "_at(a, i)"}
 
     def _prepare(self) -> None:
