@@ -387,6 +387,7 @@ def test_the_list_is_searched(capsys):
     "name, hint",
     [
         ("hinge_loss", "did you mean `hinge`?"),
+        ("eps", "`eps` is `epsilon` here; that is 1e-7"),
         ("categorical_cross_entropy", "did you mean `categorical_crossentropy`?"),
         ("crossentropy", "several have that in their names: `lossdsl list crossentropy` names them"),
     ],

@@ -94,6 +94,12 @@ def test_a_pole_is_told_with_its_place_and_what_grows_there():
     assert told.message == "the quotient by `abs(x - 3.7)` is inf at t=0, x=3.7"
 
 
+def test_what_grows_where_a_loss_has_no_value_counts_for_nothing():
+    found = lossdsl.properties("loss f(t: count, x)\n(t + 1)*log(x - 0.3)")
+    assert found["slope bounded"].detail == "the slope goes to inf as the prediction falls to 0.3"
+    assert lossdsl.properties("sqrt(x - 0.3)^3/(x - 0.3)")["bounded below"].how != "refuted"
+
+
 @pytest.mark.parametrize("power", ["2", "-2"])
 def test_a_power_has_a_pole_for_the_exponents_that_make_one(power):
     found = lossdsl.properties(f"loss f(t, x; q = {power})\nrequire q*({power}) > 0\nabs(t - x - 0.37)^q")

@@ -166,6 +166,9 @@ def _sides(search: GridSearch, plain: Expr, inside: Sequence[Pole]) -> Iterator[
         # The error falls as the prediction grows.
         end, turn = (pole.setting[target.nodes[0]] - pole.x, -1) if view.moves and target is not None else (pole.x, 1)
         for sign in (1, -1):
+            beside = [pole.x - sign / far for far in (_LARGE, _LARGE**2)]
+            if None in search.values(pole.setting, beside):
+                continue  # there the loss has no value, whatever its slope would be
             found = towards(plain, leaf, end, -sign * turn, settled)
             if found is not None:
                 yield _near(pole.x, sign), found

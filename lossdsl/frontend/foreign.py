@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from lossdsl.errors import did_you_mean
@@ -17,8 +18,9 @@ from lossdsl.frontend.foreign_words import (
     STATEMENTS,
     ForeignWord,
 )
-from lossdsl.frontend.scripts import as_latin
+from lossdsl.frontend.scripts import as_latin, off_the_line
 from lossdsl.ir.ops import function_names
+from lossdsl.source import normal_name
 
 
 def _by_word(rows: Iterable[ForeignWord]) -> dict[str, ForeignWord]:
@@ -115,6 +117,20 @@ def character_hint(char: str) -> str | None:
     if row is None:
         return None
     return f"write `{row.here}`{f'; {row.more}' if row.more else ''}" if row.here else row.more
+
+
+def off_line_hint(word: str) -> str | None:
+    """What to write in the place of letters above or below the line, as in `xᵀ` and `tᵢ`; None where there are none."""
+    off = off_the_line(word)
+    letters = "".join(char for char in off if char.isalpha())
+    if not letters:
+        return None
+    if letters in ("ᵀ", "ᵗ"):
+        return f"a product of vectors is `{_CHARACTERS[letters].here}`; a name has no letters above the line"
+    at, of = normal_name(letters), "".join(char for char in word if char not in off)
+    if "SUBSCRIPT" in unicodedata.name(letters[0]):
+        return f"an element is written `{of}[{at}]`, as in `sum[{at}]({of}[{at}])`"
+    return "a power is written with `^`; a name has no letters above the line"
 
 
 def statement_hint(word: str) -> str | None:

@@ -192,10 +192,12 @@ FUNCTIONS = (
     ForeignWord("stop_gradient detach stopgradient stop_grad no_grad lax_stop_gradient block_grad", "stop(a)"),
     ForeignWord("reshape expand_dims squeeze unsqueeze flatten ravel permute moveaxis swapaxes view broadcast_to broadcast tile "
         "repeat stack concat concatenate hstack vstack split unstack chunk pad flip roll newaxis", "", _SHAPES),
+    ForeignWord("batch_norm batchnorm batch_normalization", "(a - mean[batch](a))/(std[batch](a) + epsilon)", "what it learns belongs to the model"),
+    ForeignWord("layer_norm layernorm layer_normalization", "(a - mean(a))/(std(a) + epsilon)", "what it learns belongs to the model"),
     ForeignWord("zeros zeros_like", "0"),
     ForeignWord("ones ones_like", "1"),
     ForeignWord("full full_like fill", "", "write the number itself: it is spread over the axes"),
-    ForeignWord("cast astype float float32 float64 to_float int int32 bool str complex to convert_to_tensor constant tensor array asarray as_tensor "
+    ForeignWord("cast astype long half double type_as bfloat16 float16 float float32 float64 to_float int int32 bool str complex to convert_to_tensor constant tensor array asarray as_tensor "
         "Variable", "", _DTYPES),
     ForeignWord("uniform normal randn rand random random_normal random_uniform sample bernoulli dropout shuffle", "", _RANDOM),
     ForeignWord("print assert check_numerics Assert debug", "", "remove it: `require` and `example` lines say what must hold"),
@@ -251,6 +253,8 @@ CONSTANTS = (
         "a header gives it this name: `loss mine(y_true, y_pred)`"),
     ForeignWord("y_pred prediction predictions pred preds output outputs y_hat yhat ŷ x̂ x_hat logits", "x",
         "a header gives it this name: `loss mine(y_true, y_pred)`"),
+    ForeignWord("sample_weight sample_weights", "",
+        "weights of samples are given where the loss is called, as to Keras; those of the loss are an input: `loss mine(t, x, w)`"),
     ForeignWord("batch_size N_batch", "len[batch](x)"),
     ForeignWord("n_classes num_classes C_classes nclasses", "len(x)"),
 )  # fmt: skip

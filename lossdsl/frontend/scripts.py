@@ -55,3 +55,12 @@ def confusion(word: str) -> str | None:
     if _EASTERN & {*found} and len(found) > 1:
         return f"has letters of {' and '.join(found)}"
     return None
+
+
+def off_the_line(word: str) -> str:
+    """The letters and digits of a word that stand above or below the line.
+
+    >>> off_the_line("xᵀ"), off_the_line("tᵢ₂"), off_the_line("δ")
+    ('ᵀ', 'ᵢ₂', '')
+    """
+    return "".join(char for char in word if unicodedata.decomposition(char).startswith(("<super>", "<sub>")))

@@ -14,7 +14,7 @@ from lark.visitors import Transformer_NonRecursive
 
 from lossdsl.errors import LossLimitError, LossSyntaxError
 from lossdsl.frontend import syntax as s
-from lossdsl.frontend.foreign import character_hint
+from lossdsl.frontend.foreign import character_hint, off_line_hint
 from lossdsl.frontend.notations import better
 from lossdsl.ir.inputs import DOMAINS
 from lossdsl.source import Source, Span, normal_name
@@ -45,6 +45,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
     def _name(self, token: Token) -> s.Word:
         """A word that is chosen freely, in the form that names have."""
         word = self._word(token)
+        if (hint := off_line_hint(str(token))) is not None:
+            raise LossSyntaxError(f"`{token}` is no name", word.span, hint)
         if not str(token).isidentifier():
             hint = f"a name has letters, digits and `_`, as in `{word.text}`; an element is written `x[1]`"
             raise LossSyntaxError(f"`{token}` is no name", word.span, hint)

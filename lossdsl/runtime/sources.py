@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lossdsl import catalog
 from lossdsl.errors import LossFileError, LossLimitError, near_miss
+from lossdsl.frontend.foreign import is_foreign_name, name_hint
 from lossdsl.frontend.parse import parse
+from lossdsl.frontend.scripts import off_the_line
 from lossdsl.source import Source
 
 MAX_BYTES = 1_000_000
@@ -56,12 +58,15 @@ def is_name(text: str) -> bool:
     if "_" in (joined := re.sub(r"[ -]+", "_", text)) and "_" not in text and joined in catalog.known():
         return True
     family, slash, name = text.rpartition("/")
-    is_word = name.isidentifier() and "·" not in name  # the product in `t·x`, which Unicode counts as part of a word
+    # The product in `t·x` and the letters of `xᵀt` are parts of a word to Unicode.
+    is_word = name.isidentifier() and "·" not in name and not off_the_line(name)
     return is_word and name not in ("t", "x") and (not slash or family in catalog.families())
 
 
 def _near(name: str) -> str:
     """What a name that no built-in loss has was probably meant to be."""
+    if is_foreign_name(name) and (hint := name_hint(name)) is not None:
+        return hint
     bare = _bare(name)
     same = [one for one in catalog.known() if _bare(one) == bare]
     having = [one for one in catalog.names() if len(bare) > 4 and bare in _bare(one)]
