@@ -42,6 +42,11 @@ CLAIMS = [
     ("noise_prediction", "mean_squared_error", "A = B: proved (pieces)"),
     ("abs(t - x)", "sqrt((t - x)^2)", "A = B: proved (pieces)"),
     ("exp(3/2*log(1 + (t - x)^2))", "sqrt(1 + (t - x)^2)^3", "A = B: proved (pieces)"),
+    (
+        "where(abs(t - x) <= 1, (t - x)^2, 2*abs(t - x) - 1)",
+        "where(abs(t - x) < 1, (t - x)^2, 2*abs(t - x) - 1)",
+        "A = B: proved (pieces)",
+    ),
     ("tanh(x)*t", "(2*sigmoid(2*x) - 1)*t", "A = B: tested at 89 points"),
     ("sum(sort(x)) + sum(t)", "sum(x) + sum(t)", "A = B: tested at 92 points"),
     ("quantile", "mean_absolute_error", "A = 0.5*B for q = 0.5: proved (pieces)"),

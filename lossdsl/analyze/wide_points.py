@@ -29,7 +29,7 @@ _OTHER = tuple(map(Fraction, ("-1", "1/1000", "1000")))
 MOST = 12
 """How many joins are gone to."""
 _ASIDE = (Fraction(0), Fraction(1, 2**20), Fraction(-1, 2**20))
-"""How far beside a join it is looked, as a part of the way there."""
+"""How far beside a join it is looked, as a part of the numbers there."""
 _WHOLE = frozenset({"real", "logits", "positive", "nonneg", "prob"})
 """Kinds of which each element may have any size within bounds, whatever the others are."""
 
@@ -80,8 +80,9 @@ def _on_joins(moving: Sequence[Expr], joins: Sequence[Expr], start: Point) -> It
     for node in moving if joins else ():
         array = start.values[node]
         for step in (np.full_like(array, Fraction(1)), array):
-            turns = _turns(joins, node, step, start)
-            yield from ({node: array + (part + part * aside) * step} for part in turns for aside in _ASIDE)
+            for part in _turns(joins, node, step, start):
+                there = array + part * step
+                yield from ({node: there + aside * np.where(there == 0, 1, there)} for aside in _ASIDE)
 
 
 def unseen(joins: Sequence[Expr], tried: Iterable[Point]) -> list[tuple[Expr, int]]:
@@ -117,7 +118,7 @@ def _turns(joins: Sequence[Expr], node: Expr, step: Array, point: Point) -> list
     """How far one may go, in steps of an array, until a join is met by the first element of what is linear there."""
     m = mp_numbers()
     tables = []
-    for part in (0, 1, 2):
+    for part in (-1, 0, 1):
         there = Point({**point.values, node: np.asarray(point.values[node] + part * step, dtype=object)}, point.sizes)
         tables.append(evaluate(joins, there.given(m), m, there.sizes))
     found: dict[Fraction, None] = {}
@@ -125,7 +126,7 @@ def _turns(joins: Sequence[Expr], node: Expr, step: Array, point: Point) -> list
         before, middle, behind = (table[level].flat[0] for table in tables)
         slope = middle - before
         if m.isfinite(slope) and slope and abs(behind - middle - slope) <= m.mpf("1e-40") * (abs(behind) + abs(before)):
-            exact = Fraction(m.nstr(-before / slope, 40))
+            exact = Fraction(m.nstr(-before / slope, 40))  # from there on: an input of 0 is the end of what is small
             plain = exact.limit_denominator(10**18)
-            found[plain if abs(plain - exact) <= abs(exact) / 10**25 else exact] = None
+            found[(plain if abs(plain - exact) <= abs(exact) / 10**25 else exact) - 1] = None
     return list(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
@@ -89,7 +90,9 @@ class TargetCase:
 
     def _vanishes_in(self, cell: Cell) -> bool:
         form = self.forms.of(cell.value)
-        if form.is_zero or self.assumptions.sign(cell.value, cell.region) == (0, False):
+        if form.is_zero or any(_divides(zero, form.top) for zero in cell.region.zeros):
+            return True
+        if self.assumptions.sign(cell.value, cell.region) == (0, False):
             return True
         return roots.vanishes(form, self.forms, lambda one: self.assumptions.ratio_sign(one, cell.region))
 
@@ -196,6 +199,11 @@ class TargetCase:
             if not self.assumptions.has_values(_selected(self.view.expr, dict(cell.chosen)), there):
                 return False
         return True
+
+
+def _divides(one: Any, other: Any) -> bool:
+    """Whether a polynomial is a factor of another."""
+    return not one.is_constant() and (one.gcd(other) * one.leading_coefficient() - one).is_zero()
 
 
 def _selected(expr: Expr, chosen: Mapping[Expr, bool]) -> list[Expr]:
