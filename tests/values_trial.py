@@ -378,6 +378,11 @@ def check_lacking():
         inner.save(Path(folder) / "model.keras")
         with pytest.raises(LossConfigError, match="was not read from the file"):
             keras.models.load_model(Path(folder) / "model.keras")
+        whole.save(Path(folder) / "whole.keras")
+        other = keras.models.load_model(Path(folder) / "whole.keras")  # what was read from another file is of that one
+        with pytest.raises(LossConfigError, match="was not read from the file"):
+            keras.models.load_model(Path(folder) / "model.keras")
+        assert other.loss.layer is not loss.layer
         again = keras.models.load_model(Path(folder) / "model.keras", compile=False)
     assert again.predict(x, verbose=0).shape == (32, 1)
 

@@ -193,7 +193,7 @@ class FusedLoss(CompiledLoss):
     def from_config(cls, config: Mapping[str, Any]) -> FusedLoss:
         """The loss of the layer that was read before, as part of the model. Raises LossConfigError if there is none."""
         head = RESTORED.get(str(config.get("head")))
-        if head is None:
+        if head is None or head.read_from is not keras_internals.reading():
             raise LossConfigError(
                 "the loss was saved with a `FusedDense`, which the model did not read from the file",
                 None,

@@ -15,6 +15,7 @@ from lossdsl.api import named
 from lossdsl.errors import LossConfigError, LossTypeError
 from lossdsl.fused.fused_loss import RESTORED, FusedLoss
 from lossdsl.fused.steps import check_chunk
+from lossdsl.runtime import keras_internals
 from lossdsl.runtime.keras_loss import text_config
 from lossdsl.runtime.saved import check_config
 from lossdsl.runtime.spec import LoadedLoss
@@ -82,6 +83,7 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         spec = LoadedLoss(*named(loss, -1, {**values, **(parameters or {})}))
         super().__init__(units, use_bias=use_bias, **own)
         self.mark = uuid.uuid4().hex  # by which a saved loss finds its layer
+        self.read_from: object | None = None
         self.chunk = chunk
         self.embedding_dim = embedding_dim
         self.target_head = target_head
@@ -163,6 +165,7 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
             **given,
         )
         found.mark = str(mark or found.mark)
+        found.read_from = keras_internals.reading()
         RESTORED[found.mark] = found
         return found
 

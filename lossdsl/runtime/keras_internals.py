@@ -55,6 +55,16 @@ def stamped(tensor: Any, mark: str) -> Any:
     return None if found is None else found()
 
 
+def reading() -> object | None:
+    """What stands for the file that Keras is reading a model from; None where it reads none, or does not tell."""
+    try:
+        from keras.src.backend.common.global_state import get_global_attribute
+    except ImportError:
+        return None
+    shared = get_global_attribute("shared_objects/id_to_obj_map")  # there as long as a file is read
+    return None if shared is None else shared.setdefault("lossdsl", object())
+
+
 def is_traced(tensor: Any) -> bool:
     """Whether JAX stands a tensor in for the values of a function that it compiles or differentiates."""
     if keras.backend.backend() != "jax" or (_scope is not None and _scope() is not None):

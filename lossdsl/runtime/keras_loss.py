@@ -211,7 +211,8 @@ class Loss(CompiledLoss):
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
         """The loss that `get_config` described. Raises LossConfigError for what it cannot have written."""
         layer = LAYERS.get(str(config.get("layer")))
-        return cls._described(config, layer if layer is not None and layer.is_read else None)
+        is_own = layer is not None and layer.is_read and layer.read_from is keras_internals.reading()
+        return cls._described(config, layer if is_own else None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _copied, (self.get_config(),)

@@ -81,6 +81,7 @@ class ValuesLayer(keras.layers.Layer):  # type: ignore[misc]
         self.supports_masking = True
         self.is_used = False
         self.is_read = False  # from a file, or as a copy: a loss that is read takes no other
+        self.read_from: object | None = None
         self.held: dict[str, _Value] = {}
         given = variables or {}
         for name, config in values.items():
@@ -210,7 +211,7 @@ class ValuesLayer(keras.layers.Layer):  # type: ignore[misc]
     def from_config(cls, config: Mapping[str, Any]) -> ValuesLayer:
         """The layer that `get_config` described."""
         found = cls(**config)
-        found.is_read = True
+        found.is_read, found.read_from = True, keras_internals.reading()
         return found
 
 
