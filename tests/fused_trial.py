@@ -459,6 +459,8 @@ def wrong(inputs, target):
         (lambda: lossdsl.FusedDense(CLASSES, "mse", target_head=None, chunk=2.5), "`chunk` is a number of places"),
         (lambda: lossdsl.FusedDense(CLASSES, LOSSES["cross-entropy"][0], target_head=head), "has no target over"),
         (lambda: lossdsl.FusedDense(CLASSES, "mse").loss(states, states), "has no weights yet"),
+        (lambda: lossdsl.FusedDense(CLASSES, "huber", delta=lossdsl.learned(1.0)), "declare it as an input"),
+        (lambda: lossdsl.FusedDense(CLASSES, "huber", delta=keras.Variable(1.0)), "declare it as an input"),
         (lambda: made.loss(states[..., :CLASSES], states), "meet"),
         (lambda: head.with_logits(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])), "the model has not"),
     ]
@@ -478,6 +480,11 @@ def saving():
             path = str(Path(folder) / "model.keras")
             fused.save(path)
             again = keras.models.load_model(path)
+            lone = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8)])
+            lone.compile(optimizer="sgd", loss=head.loss)
+            lone.save(str(Path(folder) / "lone.keras"))  # which has a loss, and no layer of it
+            with pytest.raises(lossdsl.LossConfigError, match="which the model did not read"):
+                keras.models.load_model(str(Path(folder) / "lone.keras"))
             value = fused.evaluate(given, target, verbose=0)
             np.testing.assert_allclose(again.evaluate(given, target, verbose=0), value, rtol=1e-6)
             before = [np.copy(one) for one in again.get_weights()]

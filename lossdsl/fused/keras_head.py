@@ -12,11 +12,12 @@ import keras
 from keras import ops
 
 from lossdsl.api import named
-from lossdsl.errors import LossConfigError, LossTypeError
+from lossdsl.errors import LossConfigError, LossParameterError, LossTypeError
 from lossdsl.fused.fused_loss import RESTORED, FusedLoss
 from lossdsl.fused.steps import check_chunk
 from lossdsl.runtime import keras_internals
 from lossdsl.runtime.keras_loss import text_config
+from lossdsl.runtime.keras_values import is_changing
 from lossdsl.runtime.saved import check_config
 from lossdsl.runtime.spec import LoadedLoss
 from lossdsl.source import Source
@@ -47,8 +48,9 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         target_head: a frozen layer with a kernel and a bias, such as the `Dense` that ends a teacher: the target is its
             hidden states, and its logits are never made either.
         parameters: values for parameters of the loss whose names are options of a layer.
-        **options: what `keras.layers.Dense` takes, and values for parameters of the loss: plain ones. Those that change
-            in training are for `lossdsl.compile`.
+        **options: what `keras.layers.Dense` takes, and values for parameters of the loss: plain ones. What changes in
+            training is an input of the loss here, such as `gamma: sample scalar`, which comes with the target: slopes
+            are made with the logits, a few places at a time, and are those of inputs.
 
     Raises:
         LossError: the kind says what was wrong; the message says where, and what to do.
@@ -80,6 +82,7 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         own = {name: value for name, value in options.items() if name in _OPTIONS}
         values = {name: value for name, value in options.items() if name not in _OPTIONS}
         check_chunk(chunk)
+        _check_plain({**values, **(parameters or {})})
         spec = LoadedLoss(*named(loss, -1, {**values, **(parameters or {})}))
         super().__init__(units, use_bias=use_bias, **own)
         self.mark = uuid.uuid4().hex  # by which a saved loss finds its layer
@@ -168,6 +171,14 @@ class FusedDense(keras.layers.Dense):  # type: ignore[misc]
         found.read_from = keras_internals.reading()
         RESTORED[found.mark] = found
         return found
+
+
+def _check_plain(parameters: Mapping[str, Any]) -> None:
+    """Raises LossParameterError for values that change while a model is trained."""
+    for name in (name for name, value in parameters.items() if is_changing(value)):
+        message = f"`{name}` of a fused layer is a plain number, and cannot change in training: no slope of it is made"
+        hint = f"declare it as an input, `{name}: sample scalar`, and give it with the target; or use `lossdsl.compile`"
+        raise LossParameterError(message, None, hint, (name,))
 
 
 @keras.saving.register_keras_serializable(package="lossdsl", name="FusedLogits")
