@@ -140,3 +140,21 @@ def test_a_term_that_is_not_there_is_refused():
     with pytest.raises(LossError, match="f has no term `b`"):
         type(term).from_config({**term.get_config(), "term": "b"})
     assert lossdsl.compile("huber").terms == []
+
+
+@pytest.mark.parametrize("inputs, body, length", [
+    ("(g: 1, low, high)", "mean((t - low)^2)*g + mean(high)", 7),
+    ("(w: K, m, n: 1 prob); K: int = 2", "mean(m)*sum(w) + sum(t)*n", 7),
+    ("(m: positive, s: 2)", "mean(log(m)) + sum(s) + sum(t)", 5),
+])  # fmt: skip
+def test_terms_whose_prediction_has_parts_of_stated_lengths(inputs, body, length, tmp_path):
+    (tmp_path / "own.loss").write_text(f"loss own(t, {inputs})\n{body}\n")
+    (tmp_path / "train.yaml").write_text("both:\n  - {file: own.loss, weight: 2}\n  - file: own.loss\n")
+    t, x = np.ones((2, 3)), np.linspace(0.1, 1, 2 * length).reshape(2, length)
+    loss = lossdsl.from_yaml(tmp_path / "train.yaml", "both")
+    one = lossdsl.load(tmp_path / "own.loss").numpy
+    np.testing.assert_allclose(loss.spec.numpy(t, x), 3 * one(t, x), rtol=1e-12)
+    (tmp_path / "other.loss").write_text("loss other(t, (g: 3, low, high))\nmean(g) + mean(low*high) + mean(t)\n")
+    (tmp_path / "train.yaml").write_text("both:\n  - {file: own.loss}\n  - file: other.loss\n")
+    with pytest.raises(lossdsl.LossError, match="other inputs"):
+        lossdsl.from_yaml(tmp_path / "train.yaml", "both")

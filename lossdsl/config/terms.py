@@ -137,10 +137,10 @@ def _given(term: Term, parameter: str, value: Any) -> _Given:
 
 def _inputs(terms: list[Term]) -> str:
     """The inputs of the sum, as text. Raises LossConfigError where the terms have others."""
-    first = pipeline.inputs(pipeline.parsed(terms[0].source))
+    first = _of_term(terms[0])
     same = [True] * len(first)
     for term in terms[1:]:
-        other = pipeline.inputs(pipeline.parsed(term.source))
+        other = _of_term(term)
         if [_shape(one) for one in other] != [_shape(one) for one in first]:
             one, two = (f"`{name}({', '.join(map(_told, specs))})`" for name, specs in
                         ((terms[0].name, first), (term.name, other)))  # fmt: skip
@@ -150,8 +150,18 @@ def _inputs(terms: list[Term]) -> str:
     return ", ".join(_told(one, with_domain=at) for one, at in zip(first, same, strict=True))
 
 
-def _shape(spec: InputSpec) -> tuple[int, str]:
-    return len(spec.nodes), spec.layout
+def _of_term(term: Term) -> list[InputSpec]:
+    """The inputs of a term, with numbers for lengths of parts that its parameters say."""
+    usual = {one.name: one.usual for one in term.declared}
+    known = {**usual, **term.parameters}
+    return [
+        replace(one, stated=tuple(str(known.get(length, length)) for length in one.stated))
+        for one in pipeline.inputs(pipeline.parsed(term.source))
+    ]
+
+
+def _shape(spec: InputSpec) -> tuple[int, str, tuple[str, ...]]:
+    return len(spec.nodes), spec.layout, spec.stated
 
 
 def _told(spec: InputSpec, *, with_domain: bool = True) -> str:

@@ -9,7 +9,7 @@ from lossdsl.errors import LossLimitError, LossNameError, LossTypeError
 from lossdsl.frontend import syntax as s
 from lossdsl.frontend.expressions import MAX_DEPTH, Resolver
 from lossdsl.frontend.foreign import constant_hint, kind_hint
-from lossdsl.frontend.packed_parts import has_lengths, part_domains, whole_name
+from lossdsl.frontend.packed_parts import has_lengths, part_domains
 from lossdsl.frontend.scope import RESERVED, Scope
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis
@@ -124,14 +124,14 @@ def input_spec(declaration: s.InputDecl, places: tuple[Axis, ...] = ()) -> Input
     if len(declaration.names) > 1 and layout:
         raise LossTypeError("a packed input keeps batch and last axis", declaration.span, f"remove `{layout}`")
     over = layout_axes(layout, places)
-    called = [whole_name(declaration)] if has_lengths(declaration) else [word.text for word in declaration.names]
-    nodes = tuple(Input(name, over, layout in LABELS) for name in called)
+    nodes = tuple(Input(word.text, over, layout in LABELS) for word in declaration.names)
+    stated = tuple("" if one is None else one.text for one in declaration.lengths) if has_lengths(declaration) else ()
     kinds = part_domains(declaration, domain)
     if len(set(kinds)) > 1:
         domain = MIXED
     elif kinds:
         domain = kinds[0]
-    return InputSpec(nodes, domain, layout, places, kinds if len(nodes) > 1 else ())
+    return InputSpec(nodes, domain, layout, places, kinds if len(nodes) > 1 else (), stated=stated)
 
 
 def parameter_spec(declaration: s.ParameterDecl) -> ParameterSpec:

@@ -16,11 +16,6 @@ from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.inputs import DOMAINS, LAYOUTS, InputSpec
 
 
-def whole_name(declaration: s.InputDecl) -> str:
-    """What a packed input is called as one."""
-    return "_".join(word.text for word in declaration.names)
-
-
 def has_lengths(declaration: s.InputDecl) -> bool:
     """Whether parts of a packed input say how long they are."""
     return any(length is not None for length in declaration.lengths)

@@ -184,11 +184,9 @@ class _Main:
         names_.update({spec.name: spec.node for spec in self.parameters})
         names_.update({name: settled_node(value) for name, value in values.items()})
         for declaration, whole in packed:
-            names_.pop(whole.name)
             spec, meanings = unpacked(declaration, whole, values)
-            self.names.update({node: name for name, node in meanings.items() if node.children})
             self.inputs = tuple(spec if one is whole else one for one in self.inputs)
-            names_ = {**meanings, **names_}
+            names_.update(meanings)
         return names_, values
 
     def _sized(self, axis: Axis, span: Span) -> Expr:

@@ -96,6 +96,8 @@ class InputSpec:
     """The axes of the loss between batch and last, where it names them."""
     kinds: tuple[str, ...] = ()
     lengths: tuple[int | None, ...] = ()
+    stated: tuple[str, ...] = ()
+    """The same as they are written, by a number or the name of a parameter; empty where nothing is said."""
 
     @cached_property
     def fixed(self) -> int:
@@ -169,10 +171,13 @@ class InputSpec:
     def told(self) -> str:
         """It as in a header, with its kinds: `(m, s: positive)`, `t: label`."""
         words = " ".join(filter(None, ("" if self.domain in ("real", MIXED) else self.domain, self.layout)))
-        if self.domain != MIXED:
+        if self.domain != MIXED and not self.stated:
             return f"{self.name}: {words}" if words else self.name
-        parts = (part.name if part.domain == "real" else f"{part.name}: {part.domain}" for part in self.parts)
-        return f"({', '.join(parts)})"
+        told = []
+        for part, length in zip(self.parts, self.stated or ("",) * len(self.nodes), strict=True):
+            own = " ".join(filter(None, (length, "" if part.domain == "real" else part.domain)))
+            told.append(f"{part.name}: {own}" if own else part.name)
+        return f"({', '.join(told)})"
 
     @property
     def name(self) -> str:
