@@ -39,6 +39,11 @@ Four times the textbook for values and three times with the gradient is reached 
 are near what their operations cost in a cache: blocks of 2^16 to 2^20 bytes differ little. Two threads, half of the
 samples each, took 1.0 to 1.1 times the processor time of one, and in elapsed time, on a busy machine of two
 processors, had 0.5 to 1.2 times its speed: one waits for the other's lock between operations of some microseconds.
+
+Adding two such arrays takes 1.2 ms. A loop that numba compiles took 0.7 for the value of `mean_squared_error` and 1.3
+with the gradient, where ours took 2.0 and 4.2; but 54 for the mean of a softplus, where numpy's expression took 11, for
+numba's exponentials and logarithms are worked out one at a time. So there is no `lossdsl[numba]`: it would serve the
+losses without functions alone.
 """
 Both = Callable[[Any, Any], tuple[Any, Any]]
 

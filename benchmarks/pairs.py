@@ -39,7 +39,7 @@ kept. What is near is looked for in one more pass over all pairs. Of the hardest
 gathered and added up where they belong; a weight of all pairs is not made. torch takes as many threads as there are
 processors for either, and on a busy machine waits for them; of one thread's own time ours took 0.8 to 0.9 of that by
 hand. When all differences were made, JAX took 33 times the time by hand and 41 times the memory. A batch of 8192
-needs 4.8 GB in the whole process on TensorFlow, 2.3 to 2.8 on the others. Where more than an eighth of all pairs are
+needs 2.5 GB in the whole process on TensorFlow, 1.2 to 1.9 on the others. Where more than an eighth of all pairs are
 near (on TensorFlow and JAX more than 16 a sample), as in a batch of few and tight clusters, all differences are made
 as before, in blocks.
 """

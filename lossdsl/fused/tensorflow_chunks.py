@@ -62,7 +62,7 @@ class TensorFlowChunks:
                 if again or not is_heard:
                     slopes = self._gradients(given, seeds, wanted)
                 else:
-                    slopes = _spread([upstream * one for one in made], given, wanted)
+                    slopes = _spread(made if _is_one(upstream) else [upstream * one for one in made], given, wanted)
                 return [*(upstream * value for value in of_weights), *slopes]
 
             products = [tf.reduce_sum(weight * value) for weight, value in zip(plain, values, strict=False)]
@@ -259,6 +259,11 @@ def _product(group: Sequence[Tensor], dtype: Any) -> Tensor:
     hidden, kernel, *bias = (tf.cast(each, dtype) for each in group)
     logits = tf.matmul(hidden, kernel)
     return logits + bias[0] if bias else logits
+
+
+def _is_one(upstream: Tensor) -> bool:
+    """Whether a number is known to be 1, as where a loss is all that is differentiated: then nothing is copied."""
+    return bool(tf.executing_eagerly() and upstream == 1.0)
 
 
 def _spread(made: Sequence[Tensor], given: Sequence[Tensor], wanted: Sequence[bool]) -> list[Tensor | None]:
