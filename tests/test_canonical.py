@@ -20,6 +20,7 @@ from lossdsl.transform.canonical import Canonical, canonical
 from lossdsl.transform.gradient import gradient
 from lossdsl.transform.language import expression
 from lossdsl.transform.readable import readable
+from lossdsl.transform.signs import positive_part, signs_outside
 
 LETTERS = {letter: Input(letter, frozenset({LAST})) for letter in "txeucpn"}
 
@@ -279,6 +280,15 @@ def test_the_work_grows_with_what_is_written(step):
         form = Canonical()
         form((chain(step, size),))
         assert form.visits <= 60 * size, (step, size, form.visits)
+
+
+def test_the_sign_of_a_long_product_is_found_without_recursion():
+    long = b.neg(LETTERS["t"])
+    for place in range(5000):
+        long = b.call("mul", long, b.add(LETTERS["x"], b.const(place)))
+    (turned,) = signs_outside((b.call("add", LETTERS["e"], long),))
+    assert name(turned) == "sub"
+    assert positive_part(turned.children[1]) is None
 
 
 @pytest.mark.parametrize("step", ["a*(x + {0})", "a*(x/(t + {0}))", "a + sin(x*{0})", "tanh(a)", "a^2"])

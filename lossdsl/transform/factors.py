@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
-from itertools import combinations
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import NONE
@@ -100,9 +99,11 @@ def with_powers(factors: list[Part]) -> list[Part]:
 
 def _met(factors: list[Part]) -> list[Part]:
     """The factors with `u^(-1/2)*u^(1/2)` as 1: powers of one base, by constants, of which one divides."""
-    for (one, part), (other, met) in combinations(enumerate(factors), 2):
-        (base, first), (same, second) = _root(*part), _root(*met)
-        if base is same and first * second < 0:
+    places: dict[Expr, tuple[int, Count]] = {}
+    for other, part in enumerate(factors):
+        base, second = _root(*part)
+        one, first = places.setdefault(base, (other, second))
+        if first * second < 0:
             left = Fraction(first) + Fraction(second)
             merged_one = [(b.power(base, b.const(abs(left))), 1 if left > 0 else -1)] if left else []
             rest = [part for place, part in enumerate(factors) if place not in (one, other)]

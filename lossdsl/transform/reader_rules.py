@@ -9,7 +9,7 @@ from collections.abc import Collection, Container
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Position, Reduce, Rename, walk
+from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Position, Reduce, walk
 from lossdsl.ir.op import Kind, Op
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import is_onehot
@@ -58,14 +58,9 @@ def _exponential(logarithm: Expr) -> Expr | None:
     match logarithm:
         case Along(op, (arg,), over) if op.name == "log_softmax":
             return along("softmax", arg, over)
-        case Call(op, (arg,)) if op.name == "log_sigmoid":
-            return b.call("sigmoid", arg)
         case Gather(arg, axis, index):
             inner = _exponential(arg)
             return None if inner is None else Gather(inner, axis, index)
-        case Rename(arg, old, new):
-            inner = _exponential(arg)
-            return None if inner is None else b.renamed(inner, old, new)
     return None
 
 

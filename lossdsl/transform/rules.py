@@ -56,7 +56,6 @@ RULES = (
     Rule("share-by-tanh", "b + b*tanh(a)", "2*b*sigmoid(2*a)", constants="b", point=(("a", -20.0), ("b", 0.5))),
     Rule("rest-by-tanh", "b - b*tanh(a)", "2*b*sigmoid(-2*a)", constants="b", point=(("a", 20.0), ("b", 0.5))),
     Rule("one-plus-erf", "1 + erf(a)", "erfc(-a)", point=(("a", -5.0),)),
-    Rule("one-less-erf", "1 - erf(a)", "erfc(a)", point=(("a", 5.0),)),
     Rule("share-by-erf", "b + b*erf(a)", "b*erfc(-a)", constants="b", point=(("a", -5.0), ("b", 0.5))),
     Rule("rest-by-erf", "b - b*erf(a)", "b*erfc(a)", constants="b", point=(("a", 5.0), ("b", 0.5))),
     Rule("tanh-by-sigmoid", "2*sigmoid(a) - 1", "tanh(0.5*a)", point=(("a", 1e-6),)),

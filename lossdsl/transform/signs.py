@@ -6,6 +6,7 @@ Nothing is rounded by it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import reduce
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Expr, Gather, Reduce, Rename, Slice, Unslice
@@ -51,13 +52,15 @@ def with_difference(node: Expr) -> Expr:
 
 def positive_part(node: Expr) -> Expr | None:
     """A node without the minus sign that it begins with; None if there is none."""
+    around: list[Expr] = []
+    while name_of(node) in ("mul", "div"):
+        around.append(node)
+        node = node.children[0]
     value = b.exact(node)
-    if value is not None:
-        return b.const(-value) if value < 0 else None
     if name_of(node) == "neg":
-        return node.children[0]
-    if name_of(node) in ("mul", "div"):
-        first = positive_part(node.children[0])
-        if first is not None:
-            return b.call(name_of(node), first, node.children[1])
-    return None
+        node = node.children[0]
+    elif value is not None and value < 0:
+        node = b.const(-value)
+    else:
+        return None
+    return reduce(lambda inner, outer: b.call(name_of(outer), inner, outer.children[1]), reversed(around), node)
