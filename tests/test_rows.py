@@ -185,7 +185,8 @@ BY_NAME = {
     # what libraries have or keep, which is no fact of mathematics
     "targets/array_sums.py": 2, "targets/javascript_helpers.py": 1, "targets/torch_eager_code.py": 1,
     # what authors write by them
-    "analyze/analyzer.py": 1, "checks/distributions.py": 3, "checks/parameters.py": 1, "checks/shape.py": 1,
+    "analyze/analyzer.py": 1, "checks/distributions.py": 3, "checks/likelihoods.py": 1,
+    "checks/parameters.py": 1, "checks/shape.py": 1,
     # what counts positions: the arithmetic of indices
     "checks/reads.py": 1, "frontend/subscripts.py": 1, "ir/meets.py": 1,
     # the forms of arithmetic that something matches, or prints
