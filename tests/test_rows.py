@@ -196,8 +196,8 @@ BY_NAME = {
     "transform/fewer_passes.py": 1, "transform/log_difference.py": 1, "transform/pairs.py": 1, "transform/rules.py": 1,
     "transform/simplify.py": 2,
 }  # fmt: skip
-"""How many lists of three or more operations by name a module may have, outside of the rows. What is known of an operation
-is a field of its row, from which a property follows; a new list here has to say what else it is.
+"""How many lists of three or more operations by name a module may have, outside of the rows. What is known of an
+operation is a field of its row, from which a property follows; a new list here has to say what else it is.
 """
 
 
