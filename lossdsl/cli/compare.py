@@ -17,7 +17,8 @@ def add(commands: Any) -> None:
         help="tell whether two losses are equal, and for which parameters",
         description="Tells whether two losses are equal, or equal up to scale and shift: for all parameters, for some\n"
         "numbers that formulas are fond of, or where two parameters are one. Parameters of one name are\n"
-        "one number. What is found is proved, or tested at points with 50 digits; what differs is shown.\n"
+        "one number. What is found is proved, or tested with 50 digits at points far and near and around\n"
+        "each join; what differs, be it below a threshold alone, is shown.\n"
         "Values are compared, not slopes: stop(e) counts as e.",
         epilog="examples:\n"
         "  lossdsl compare expectile mse\n"
@@ -41,8 +42,11 @@ def run(options: argparse.Namespace) -> int:
     found = compared(first, second)
     lines = [one.format(*names) for one in found.relations]
     if found.nearly is not None:
-        lines.append(f"{names[0]} is {found.nearly.right(names[1])} at ordinary points, and not at {found.point}: ")
-        lines[-1] += " and ".join(found.values)
+        left, right = found.values
+        lines.append(
+            f"{names[0]} is {found.nearly.right(names[1])} at ordinary points, but not everywhere: at {found.point} "
+            f"it is {left}, and the other side {right}"
+        )
     elif found.point:
         where = "otherwise they differ" if lines else f"{names[0]} and {names[1]} differ, by more than scale and shift"
         lines.append(f"{where}, as at {found.point}: {found.values[0]} and {found.values[1]}")
