@@ -48,21 +48,25 @@ def known(file: FileText, given: Mapping[str, Any], live: Collection[str] = ()) 
     Raises LossParameterError for a name that is no parameter, and for a value of the wrong kind.
     """
     specs = pipeline.parameters(file)
-    names = [spec.name for spec in specs]
     given = {normal_name(name): value for name, value in given.items()}
     header = file.losses[-1].header
     label = header.name.text if header is not None else "the formula"
-    unknown = next((name for name in given if name not in names), None)
-    if unknown is not None:
-        those = f"its parameters: {', '.join(names)}" if names else "it has none"
-        hint = did_you_mean(unknown, names) or those
-        raise LossParameterError(f"{label} has no parameter `{unknown}`", None, hint, (unknown,), is_unknown=True)
+    _check_names(label, given, [spec.name for spec in specs])
     for spec in specs:
         if spec.name in live and spec.kind in ("bool", "int"):
             message = f"`{spec.name}` of {label} decides what is compiled: it cannot change afterwards"
             raise LossParameterError(message, spec.span, f"give it as {_WANTED[spec.kind]}", (spec.name,))
     chosen = [one for one in specs if one.name not in live and (one.name in given or one.default is not None)]
     return {spec.name: _checked(spec, given.get(spec.name, spec.default)) for spec in chosen}
+
+
+def _check_names(label: str, given: Mapping[str, Any], names: list[str]) -> None:
+    """Raises LossParameterError for a name that is no parameter."""
+    unknown = next((name for name in given if name not in names), None)
+    if unknown is not None:
+        those = f"its parameters: {', '.join(names)}" if names else "it has none"
+        hint = did_you_mean(unknown, names) or those
+        raise LossParameterError(f"{label} has no parameter `{unknown}`", None, hint, (unknown,), is_unknown=True)
 
 
 def _example(spec: ParameterSpec) -> str:

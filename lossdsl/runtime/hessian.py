@@ -6,7 +6,8 @@ position along the axes on which they meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -67,21 +68,26 @@ class Hessian:
     def _vectors(self, shape: tuple[int, ...], dtype: Any) -> Iterator[Array]:
         """Vectors of ones where no two elements meet; components do not, and each has a one at a time."""
         places = self._places(len(shape))
-        blocks = [range(shape[-1])[block] for block in self.spec.blocks(shape[-1])] if LAST in self.spec.over else []
-        lengths = [shape[place] for place in places]
-        if blocks and len(shape) - 1 in places:
-            lengths[places.index(len(shape) - 1)] = max(map(len, blocks))
+        elements = [self._elements(shape, place) for place in places]
+        lengths = [len(each) for each in elements]
         if np.prod(lengths) > MAX_PRODUCTS:
             message = f"{self.program.loss.name}: {int(np.prod(lengths))} elements meet, more than {MAX_PRODUCTS}"
             raise LossLimitError(message, None, "take second derivatives of a part of the batch, or use fewer elements")
         for position in np.ndindex(*lengths):
             vector = np.zeros(shape, dtype)
             index: list[Any] = [slice(None)] * len(shape)
-            for place, here in zip(places, position, strict=True):
-                is_last = blocks and place == len(shape) - 1
-                index[place] = [block[here] for block in blocks if here < len(block)] if is_last else here
+            for place, each, here in zip(places, elements, position, strict=True):
+                index[place] = each[here]
             vector[tuple(index)] = 1
             yield vector
+
+    def _elements(self, shape: tuple[int, ...], place: int) -> Sequence[Any]:
+        """The positions along a dimension, those of the last axis together that each component has at one place."""
+        if place < len(shape) - 1 or LAST not in self.spec.over:
+            return range(shape[place])
+        blocks = [range(shape[-1])[block] for block in self.spec.blocks(shape[-1])]
+        rows = itertools.zip_longest(*blocks)
+        return [[at for at in row if at is not None] for row in rows]
 
     def _places(self, rank: int) -> list[int]:
         """The dimensions of the input that the mixed axes have."""
