@@ -95,11 +95,12 @@ def test_inputs_are_of_every_kind_and_those_of_the_grammar_often_mean_something(
         ("checked", "where(1" + " > x" * 900 + ", x, 3)"),
         ("checked", "e = cbrt(where(x < 3, 5, t*x))\nexp(where(e < x, 1e300, t/e)^(t/e))^x"),
         ("derived", "mean(acos(softmax[all](x)))"),
+        ("checked", "loss e(t: scalar, x)\nt[self]"),
         ("checked", "loss e(t: binary, x: positive)\ne = sum((t^x)^1e300)\nt/e[self]"),
         ("checked", "loss f(t: binary, x: prob)\nwhere(t >= t/3 and not t > t/3, 3*t, 0) + (t - x)^2"),
     ],
     ids=["chain", "product", "tanh", "slice", "other", "exponent", "tower", "stop", "far", "pole", "chain2", "digits",
-         "axes", "bends", "point"],
+         "axes", "itself", "bends", "point"],
 )
 def test_what_was_found_once_stays_mended(kind, text):
     assert fuzz.problem((kind, text)) == ""

@@ -266,7 +266,7 @@ class Trial:
                 still[node] = self._done[node]
             else:
                 moved.add(node)
-        return {**self.given, **still}
+        return {**{node: array for node, array in self.given.items() if node not in move}, **still}
 
     def _is_single(self, before: Mapping[Expr, Array], after: Mapping[Expr, Array]) -> bool:
         """Whether a condition is another here than on both sides, as `x == 0`: its piece has a slope of its own."""
