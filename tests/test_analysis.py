@@ -20,9 +20,11 @@ from lossdsl.ir.loss import PROPERTIES
 from lossdsl.ir.ops import OPS
 from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.prove.asymptotics import FAR, Growths, towards
-from lossdsl.prove.certificates import Nonnegative, SemialgebraicSet, _combination, _Product
+from lossdsl.prove.certificates import Nonnegative, SemialgebraicSet
+from lossdsl.prove.combinations import _combination
 from lossdsl.prove.composition import Composition
 from lossdsl.prove.growth_orders import LEVEL, Growth
+from lossdsl.prove.packed_polynomials import PackedPolynomial
 from lossdsl.prove.rational_field import TooLarge, context
 from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.refute import counterexamples
@@ -139,7 +141,7 @@ def test_combinations_are_found_where_a_solver_of_linear_programs_finds_them(see
     rows, count = random.randint(2, 6), random.randint(2, 12)
 
     def drawn(values, strict=False):
-        return _Product({place: value for place, value in enumerate(values) if value}, 4, 1, strict)
+        return PackedPolynomial({place: value for place, value in enumerate(values) if value}, 4, 1, strict)
 
     columns = [drawn([random.choice((0, 0, 1, -1, 2, -3, 5)) for _ in range(rows)], True) for _ in range(count)]
     if seed % 2:

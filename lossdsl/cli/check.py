@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from lossdsl.source import Source
 
 if TYPE_CHECKING:
     from lossdsl.checks import Report
-    from lossdsl.cli.formats import Checked
+    from lossdsl.cli.formats import Checked, Line
     from lossdsl.cli.selection import RowSelection
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -106,24 +106,34 @@ def run(options: argparse.Namespace) -> int:
     options.sources = options.sources or ["."]
     _refuse_wrong_use(options)
 
+    lines = _lines_of(options)
+    checked = _checked(options)
+    if options.diff:
+        _tell_differences(checked, options.output)
+    elif options.output is None:
+        for line in lines(checked):
+            write(sys.stdout, line.severity, line.text)
+    else:
+        deliver("".join(f"{line.text}\n" for line in lines(checked)), options.output)
+    found = checked.diffs if options.diff else checked.counted
+    return FOUND if found and not options.exit_zero else CLEAN
+
+
+def _lines_of(options: argparse.Namespace) -> Callable[[Checked], Iterator[Line]]:
+    """What makes lines of what was checked. Raises WrongUse for a format that is not there."""
     from lossdsl.cli.formats import FORMATS
     from lossdsl.cli.formats.statistics import STATISTICS
 
     formats = STATISTICS if options.statistics else FORMATS
     known = f"with --statistics there are {' and '.join(STATISTICS)}" if options.statistics else f"there are {_FORMATS}"
-    lines = formats[one_of(options.format, formats, "format", known)]
-    checked = _checked(options)
-    if options.diff:
-        deliver("".join(checked.diffs), options.output)
-        if checked.with_summary:
-            write(sys.stderr, "", f"{checked.fixed} finding{'' if checked.fixed == 1 else 's'} would be mended")
-        return FOUND if checked.diffs and not options.exit_zero else CLEAN
-    if options.output is None:
-        for line in lines(checked):
-            write(sys.stdout, line.severity, line.text)
-    else:
-        deliver("".join(f"{line.text}\n" for line in lines(checked)), options.output)
-    return FOUND if checked.counted and not options.exit_zero else CLEAN
+    return formats[one_of(options.format, formats, "format", known)]
+
+
+def _tell_differences(checked: Checked, path: str | None) -> None:
+    """What would be mended: the differences as a document, and how many on standard error."""
+    deliver("".join(checked.diffs), path)
+    if checked.with_summary:
+        write(sys.stderr, "", f"{checked.fixed} finding{'' if checked.fixed == 1 else 's'} would be mended")
 
 
 def _checked(options: argparse.Namespace) -> Checked:

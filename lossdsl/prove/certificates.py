@@ -9,18 +9,17 @@ what is found is a proof; what is not found says nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from lossdsl.ir.bounds import INF, Bounds
+from lossdsl.prove.combinations import GivenSigns, Question, answer
+from lossdsl.prove.packed_polynomials import PackedPolynomial, Packing
 from lossdsl.prove.rational_field import atoms_in, factored, rational
-from lossdsl.prove.simplex import Simplex
 
-MAX_COLUMNS = 90
-MAX_ROWS = 40
 MAX_DEGREE = 4
 
 
@@ -30,7 +29,7 @@ class Nonnegative:
 
     polynomial: Any
     strict: bool = False
-    _products: dict[_Writer, _Product] = field(default_factory=dict, compare=False, repr=False)
+    _products: dict[Packing, PackedPolynomial] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def text(self) -> str:
@@ -46,7 +45,7 @@ class Nonnegative:
         """The same without `strict`."""
         return Nonnegative(self.polynomial) if self.strict else self
 
-    def product(self, write: _Writer) -> _Product:
+    def product(self, write: Packing) -> PackedPolynomial:
         """It as one of the factors of products."""
         if write not in self._products:
             self._products[write] = write.product(self.polynomial, strict=self.strict)
@@ -213,194 +212,8 @@ class SemialgebraicSet:
         """Whether `target` is a nonnegative combination of products; true if one of them may be positive."""
         if self.effort.left <= 0:
             return None
-        given = _Given(tuple((one.text, one.strict) for one in self.known), self.known)
+        given = GivenSigns(tuple((one.text, one.strict) for one in self.known), self.known)
         key = str(target), tuple(str(zero) for zero in self.zeros)
-        found, work = _answer(_Question(given, degree, key, target, self.zeros))
+        found, work = answer(Question(given, degree, key, target, self.zeros))
         self.effort.left -= work
         return found
-
-
-@dataclass(frozen=True)
-class _Given:
-    key: tuple[tuple[str, bool], ...]
-    known: tuple[Nonnegative, ...] = field(compare=False)
-
-
-@dataclass(frozen=True)
-class _Question:
-    """Whether a polynomial is a combination of products of others. It is asked again under other settings of a loss."""
-
-    given: _Given
-    degree: int
-    key: tuple[str, tuple[str, ...]]
-    target: Any = field(compare=False)
-    zeros: tuple[Any, ...] = field(compare=False)
-
-
-@lru_cache(512)
-def _answer(question: _Question) -> tuple[bool | None, int]:
-    """The answer, and how much work it took."""
-    return _combination(*_written(question))
-
-
-# --- products -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Product:
-    """A polynomial with whole coefficients, by monomial, over a whole number; `strict` as of `Nonnegative`.
-
-    A monomial is a whole number, the powers of the atoms one after the other: those of a product are added. That is
-    much quicker for the small polynomials here than to ask flint for each product.
-    """
-
-    terms: Mapping[int, int]
-    below: int
-    degree: int
-    strict: bool
-
-    @cached_property
-    def key(self) -> tuple[frozenset[tuple[int, int]], int]:
-        return frozenset(self.terms.items()), self.below
-
-    def times(self, other: _Product) -> _Product:
-        terms: dict[int, int] = {}
-        for powers, coefficient in self.terms.items():
-            for more, factor in other.terms.items():
-                terms[powers + more] = terms.get(powers + more, 0) + coefficient * factor
-        return _reduced(terms, self.below * other.below, self.degree + other.degree, self.strict and other.strict)
-
-    def less(self, other: _Product) -> _Product:
-        terms = {powers: coefficient * other.below for powers, coefficient in self.terms.items()}
-        for powers, coefficient in other.terms.items():
-            terms[powers] = terms.get(powers, 0) - coefficient * self.below
-        return _reduced(terms, self.below * other.below, max(self.degree, other.degree), False)
-
-    def lax(self) -> _Product:
-        return replace(self, strict=False)
-
-
-def _reduced(terms: Mapping[int, int], below: int, degree: int, strict: bool) -> _Product:
-    common = math.gcd(below, *terms.values())
-    return _Product(
-        {powers: value // common for powers, value in terms.items() if value}, below // common, degree, strict
-    )
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """Polynomials of flint's as products, with `width` bits for the power of each atom."""
-
-    width: int
-    count: int
-
-    def gen(self, place: int) -> _Product:
-        # The first atom counts most, so that monomials are in the order of their powers.
-        return _Product({1 << self.width * (self.count - 1 - place): 1}, 1, 1, False)
-
-    def product(self, polynomial: Any, *, strict: bool = False) -> _Product:
-        terms, below = {}, 1
-        for powers, coefficient in polynomial.to_dict().items():
-            packed = 0
-            for power in powers:
-                packed = packed << self.width | int(power)
-            terms[packed] = rational(coefficient)
-            below = math.lcm(below, terms[packed].denominator)
-        wholes = {powers: value.numerator * (below // value.denominator) for powers, value in terms.items()}
-        return _Product(wholes, below, int(polynomial.total_degree()) if wholes else 0, strict)
-
-
-def _writer(question: _Question) -> _Writer:
-    polynomials = [question.target, *(one.polynomial for one in question.given.known), *question.zeros]
-    most = max((int(power) for one in polynomials for power in one.degrees()), default=0)
-    width = ((most + 1) * (question.degree + 1)).bit_length()  # of what is multiplied, the powers are added
-    return _Writer(max(16, width), question.target.context().nvars())
-
-
-@lru_cache(128)
-def _products(given: _Given, degree: int, write: _Writer) -> tuple[list[_Product], list[_Product]]:
-    """The polynomials that are given, and the products of some of them."""
-    factors = [one.product(write) for one in given.known]
-    products: dict[Any, _Product] = {_ONE.key: _ONE}
-    layer: dict[Any, tuple[_Product, int]] = {_ONE.key: (_ONE, 0)}
-    for _ in range(degree):
-        taller: dict[Any, tuple[_Product, int]] = {}
-        for product, first in layer.values():
-            for place in range(first, len(factors)):  # factors in order: every product once
-                if product.degree + factors[place].degree <= degree:
-                    made = product.times(factors[place])
-                    _, last = taller.setdefault(made.key, (made, place))
-                    taller[made.key] = (made, last) if made.strict else taller[made.key]
-        layer = taller
-        products |= {key: made for key, (made, _) in layer.items() if key not in products or made.strict}
-        if len(products) > MAX_COLUMNS:
-            break
-    return factors, list(products.values())[:MAX_COLUMNS]
-
-
-_ONE = _Product({0: 1}, 1, 0, True)
-
-
-def _written(question: _Question) -> tuple[_Product, list[_Product]]:
-    """The polynomial that is asked for, and those of which it may be a combination."""
-    write = _writer(question)
-    factors, products = _products(question.given, question.degree, write)
-    target = write.product(question.target)
-    extra: list[_Product] = []
-    places = atoms_in(question.target)
-    if target.degree >= 2:
-        used = [write.gen(place) for place in places]
-        names = [f"g{place}" for place in places]
-        squares = [factor for factor in factors if factor.degree == 1]
-        pairs = [(a, c) for a in range(len(used)) for c in range(len(used)) if names[a] < names[c]]
-        linear = [*used, *squares[:4], *(used[a].less(used[c]) for a, c in pairs)]
-        extra = [part.times(part).lax() for part in linear]
-    for zero in question.zeros:
-        whole = write.product(zero)
-        for factor in (_ONE, *(write.gen(place) for place in sorted({*atoms_in(zero), *places}))):
-            product = whole.times(factor).lax()
-            extra += [product, replace(product, terms={powers: -value for powers, value in product.terms.items()})]
-    return target, _different([*products, *extra])[: 2 * MAX_COLUMNS]
-
-
-def _different(products: Iterable[_Product]) -> list[_Product]:
-    found: dict[Any, _Product] = {}
-    for product in products:
-        key = product.key
-        if key not in found or product.strict:
-            found[key] = product
-    return list(found.values())
-
-
-def _of_use(target: _Product, columns: Sequence[_Product]) -> Sequence[_Product]:
-    """The columns that a combination may have: none with a monomial that the target lacks and no other takes away."""
-    while True:
-        signs: dict[int, set[bool]] = {}
-        for column in columns:
-            for powers, coefficient in column.terms.items():
-                signs.setdefault(powers, set()).add(coefficient > 0)
-        stuck = {powers for powers, met in signs.items() if len(met) == 1 and powers not in target.terms}
-        left = [column for column in columns if stuck.isdisjoint(column.terms)]
-        if len(left) == len(columns):
-            return left
-        columns = left
-
-
-def _combination(target: _Product, columns: Sequence[_Product]) -> tuple[bool | None, int]:
-    """Whether a polynomial is a combination of others, as `_combines` has it, and the work that it took."""
-    columns = _of_use(target, columns)
-    monomials = sorted({powers for column in columns for powers in column.terms} | set(target.terms))
-    reached = {powers for column in columns for powers in column.terms}
-    if len(monomials) > MAX_ROWS or not reached.issuperset(target.terms):
-        return None, 0
-    below = math.lcm(target.below, *(column.below for column in columns))
-    every = [(column.terms, below // column.below) for column in (*columns, target)]
-    rows = []
-    for powers in monomials:
-        sign = -1 if target.terms.get(powers, 0) < 0 else 1
-        rows.append([terms.get(powers, 0) * scale * sign for terms, scale in every])
-    tableau = Simplex(rows, len(columns))
-    found = None
-    if tableau.is_feasible():
-        found = tableau.can_raise([place for place, column in enumerate(columns) if column.strict])
-    return found, (tableau.steps + 3) * len(rows) * len(columns)

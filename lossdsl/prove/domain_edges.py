@@ -32,15 +32,12 @@ def domain_edges(view: PredictionView, assumptions: Assumptions) -> Iterator[Dom
     if leaf is None:
         return
     bounds = assumptions.composition(None).bounds
-    for node in walk(view.expr):
-        if not isinstance(node, Call) or node in view.fixed:
-            continue
-        for level in _levels(node):
-            if bounds(level).is_nonzero:
-                continue
-            for factor in _factors(level, assumptions.forms):
-                if b.depends(factor, (leaf,)):
-                    yield DomainEdge(node, factor, _vertex(factor, leaf, assumptions.forms))
+    moved = [node for node in walk(view.expr) if isinstance(node, Call) and node not in view.fixed]
+    levels = [(node, level) for node in moved for level in _levels(node) if not bounds(level).is_nonzero]
+    for node, level in levels:
+        for factor in _factors(level, assumptions.forms):
+            if b.depends(factor, (leaf,)):
+                yield DomainEdge(node, factor, _vertex(factor, leaf, assumptions.forms))
 
 
 def _levels(node: Call) -> list[Expr]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import islice, product
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import Bounds
 from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.ir.loss import Loss
 from lossdsl.ir.prediction_view import COUPLED
 from lossdsl.ir.verdict import Number
 from lossdsl.oracle.interpreter import evaluate
@@ -99,38 +99,45 @@ def held_element(program: Program) -> HeldPrediction | None:
     Beyond the bound the loss does not change with the element, so that its slope is 0 there.
     """
     loss = program.loss
-    for node, bound in _bounds_on_prediction(program) if is_judged(loss) else ():
-        inside = [arg for arg in node.args if arg is not bound] or list(node.args)
-        read = inside[0] if len(inside) == 1 and inside[0] in loss.prediction.nodes else None
-        if read is None or not COUPLED.isdisjoint(loss.prediction.domains):
-            continue
-        if b.depends(b.substitute(loss.result, {node: bound}), (read,)):
-            continue
-        sign = -1 if node.op.name in ("max", "relu") else 1
-        for point in map(partial(usual, loss), points(loss, program.known, POINTS)):
-            found = _held_at(program, point, read, bound, sign)
-            if found is not None:
-                return HeldPrediction(node, at(loss, found))
+    if not is_judged(loss) or not COUPLED.isdisjoint(loss.prediction.domains):
+        return None
+    for (node, bound), drawn in product(_bounds_on_prediction(program), points(loss, program.known, POINTS)):
+        read = _read_through(loss, node, bound)
+        found = _held_at(program, usual(loss, drawn), read, node, bound) if read is not None else None
+        if found is not None:
+            return HeldPrediction(node, at(loss, found))
     return None
 
 
-def _held_at(program: Program, point: Point, read: Expr, bound: Expr, sign: int) -> Point | None:
+def _read_through(loss: Loss, node: Call, bound: Expr) -> Expr | None:
+    """The prediction that is bounded, where the loss does not read it in another way."""
+    for inside in node.args:
+        if inside in loss.prediction.nodes and not b.depends(b.substitute(loss.result, {node: bound}), (inside,)):
+            return inside
+    return None
+
+
+def _held_at(program: Program, point: Point, read: Expr, node: Call, bound: Expr) -> Point | None:
     """A point with an element beyond a bound, if the loss is less with it inside; None if that is so for no element."""
     m, loss = mp_numbers(), program.loss
-    (end, *_) = evaluate([bound], point.given(m), m, point.sizes)[bound].ravel().tolist()
+    end = evaluate([bound], point.given(m), m, point.sizes)[bound].ravel().tolist()[0]
     if not m.isfinite(end) or abs(end) > REACH:
         return None
-    end = Fraction(str(m.nstr(end, 15)))
-    if not all(_is_inside(program.known[read], end + step) for step in (HALF, -HALF)):
+    middle, away = Fraction(str(m.nstr(end, 15))), HALF * (-1 if node.op.name in ("max", "relu") else 1)
+    if not all(_is_inside(program.known[read], middle + step) for step in (away, -away)):
         return None
     for place in np.ndindex(point.values[read].shape):
-        beyond, within = (_put(point, read, place, end + sign * step) for step in (HALF, -HALF))
-        costs = [finite_values(loss, one) if holds(loss, one.values) else None for one in (beyond, within)]
-        if any(
-            here - there > (1 + abs(here)) * EDGE for here, there in zip(costs[0] or (), costs[1] or (), strict=False)
-        ):
+        beyond, within = (_put(point, read, place, middle + step) for step in (away, -away))
+        if _costs_more(loss, beyond, within):
             return beyond
     return None
+
+
+def _costs_more(loss: Loss, point: Point, other: Point) -> bool:
+    """Whether a sample costs clearly more at a point than at another; both must be admissible."""
+    here, there = (finite_values(loss, one) if holds(loss, one.values) else None for one in (point, other))
+    pairs = zip(here or (), there or (), strict=False)
+    return any(one - two > (1 + abs(one)) * EDGE for one, two in pairs)
 
 
 def _put(point: Point, node: Expr, place: tuple[int, ...], value: Fraction) -> Point:
