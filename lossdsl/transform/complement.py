@@ -215,7 +215,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
         case "div", (_, below) if b.exact(below):
             return of_weighed(share, domain)
         case "div", (above, below):
-            return _of_quotient(above, below) or (_of_reciprocal(below, domain) if above is b.ONE else None)
+            return _of_quotient(above, below, domain) or (_of_reciprocal(below, domain) if above is b.ONE else None)
         case (("add" | "sub"), _):
             return of_mixture(share, domain)
         case "where", (condition, *pieces):
@@ -298,17 +298,24 @@ def _unless_large(share: Expr, rest: Expr, domain: LogDomain) -> Expr:
     return b.where(b.call("lt", below, b.const(MOST)), rest, b.sub(b.ONE, share))
 
 
-def _of_quotient(above: Expr, below: Expr) -> Expr | None:
+def _of_quotient(above: Expr, below: Expr, domain: LogDomain) -> Expr | None:
     """1 - p/(p + q) and 1 - p/sum(p) by what the others have."""
-    difference = _squared_difference(above, below)
+    difference = _squared_difference(above, below, domain)
     if difference is not None:
         return difference
     others = without_part(below, above)
     return None if others is None else b.div(others, below)
 
 
-def _squared_difference(above: Expr, below: Expr) -> Expr | None:
+def _squared_difference(above: Expr, below: Expr, domain: LogDomain) -> Expr | None:
     """1 - 2*a*c/(a^2 + c^2) as (a - c)^2/(a^2 + c^2); the slope is that of the quotient, which is 0 at a = 0."""
     rest = b.sub(below, above)
     difference = paired(rest)
-    return b.div(difference, below) if len(summands(difference)) < len(summands(rest)) - 1 else None
+    if difference is rest or any(sign < 0 for sign, _ in summands(difference)):
+        return None
+
+    def change(node: Expr) -> Expr:
+        pair = subtraction(node) if name_of(node) == "sub" else None
+        return (one_minus(pair[1], domain) if pair is not None and pair[0] is b.ONE else None) or node
+
+    return b.div(b.mapped((difference,), change)[0], below)

@@ -143,4 +143,6 @@ def of_product(one: Expr, other: Expr, domain: LogDomain) -> Expr | None:
     first, second = _rest(one, domain), _rest(other, domain)
     if first is None or second is None:
         return None
+    if b.neg(first) is second:  # 1 - F*(2 - F)
+        return b.power(first, b.TWO)
     return b.add(first, b.mul(one, second))

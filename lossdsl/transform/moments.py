@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
-from lossdsl.ir.expr import Along, Expr, Reduce
+from lossdsl.ir.expr import Along, Expr, Position, Reduce
 from lossdsl.ir.whole import reduce
-from lossdsl.transform.sums import Terms, multiplied, signed_factors
+from lossdsl.transform.gathered import element_of
+from lossdsl.transform.sums import Terms, coefficient, less, multiplied, signed_factors
 
 
 def square_of(term: Expr) -> tuple[Expr, Reduce | None] | None:
@@ -36,6 +37,19 @@ def squared_difference(sign: int, square: tuple[Expr, Reduce | None], rest: Term
         for turn, (away, cross) in enumerate(others):
             if away == -sign and _is_cross(cross, a, c, total):
                 return [(sign, aggregated(b.power(b.sub(a, c), b.TWO))), *others[:turn], *others[turn + 1 :]]
+    return None if total is None else _distance_from_one(sign, a, total, rest)
+
+
+def _distance_from_one(sign: int, a: Expr, total: Reduce, rest: Terms) -> Terms | None:
+    """The terms with `sum(a^2) - 2*a[t] + 1` as `(1 - a[t])^2` and the squares of the others."""
+    for place, (opposite, cross) in enumerate(rest if (sign, b.ONE) in rest and total.op.name == "sum" else []):
+        part = coefficient(cross, b.TWO) if opposite == -sign else None
+        element = None if part is None else element_of(part, a, total.over)
+        if element is not None:
+            is_other = b.call("ne", Position(element.axis), element.index)
+            others = b.total(b.where(is_other, total.arg, b.ZERO), total.over)
+            left = less(rest[:place] + rest[place + 1 :], [(sign, b.ONE)]) or []
+            return [(sign, b.power(b.sub(b.ONE, element), b.TWO)), (sign, others), *left]
     return None
 
 
