@@ -226,6 +226,10 @@ WRITTEN = (
     ("p = sigmoid(x[0])\n-log(1 - (0.7*p + 0.3))", 0, (30.0, 0.0, 0.0)),
     ("p = sigmoid(x[0])\nasin(sqrt(p))", 0, (200.0, 0.0, 0.0)),
     ("p = sigmoid(x[0])\natanh(p) - p", 0, (30.0, 0.0, 0.0)),
+    ("-log_softmax(3.3*x)[t]", 0, (5.3, 0.1, -3.2)),
+    ("-log(1 - softmax(x/3)[t])", 0, (50.3, 0.1, -3.2)),
+    ("p = softmax(x)[t]\n-log(1 - p*(2 - p))", 0, (30.0, 0.0, -3.0)),
+    ("p = softmax(x)\n1 - 2*p[t]/(1 + sum(p^2))", 0, (-20.0, -25.0, -30.0)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

@@ -14,6 +14,7 @@ from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Argument, Loss
 from lossdsl.targets import array_sums, one_of_each, packing, pair_products, source_layout, target_module
 from lossdsl.targets.blocks import split_means
+from lossdsl.targets.exact_shifts import with_exact_shifts
 from lossdsl.targets.identifiers import Renaming, renaming, user
 from lossdsl.targets.lifetimes import freed
 from lossdsl.targets.printer import Printer
@@ -117,6 +118,8 @@ def static_condition(loss: Loss, condition: Expr) -> ast.expr:
 def _prepared(roots: tuple[Expr, ...], target: str) -> tuple[Expr, ...]:
     """Expressions in the form in which the printers find pairs of samples, and XLA makes arrays once."""
     roots = pair_products.with_weights(split_means(roots))
+    if target_module(target).PRINTER.fuses:
+        roots = with_exact_shifts(roots)
     if "add rows" in target_module(target).PRINTER.spell:
         roots = one_of_each.gathered(roots)
     return outermost(roots) if target == "jax" else roots

@@ -16,6 +16,7 @@ _NAMES = {"np": "jnp", "special": "jsp"}
 class JaxPrinter(NumpyPrinter):
     target = "jax"
     keeps_dimensions = False  # value and slope have in common what both spell alike
+    fuses = True
     spell: ClassVar[Mapping[str, str]] = {
         **{key: text.replace("np.", "jnp.") for key, text in NumpyPrinter.spell.items() if not key.startswith("put")},
         "number": "jnp.asarray(a, x.dtype)",

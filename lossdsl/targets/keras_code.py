@@ -18,6 +18,7 @@ class KerasPrinter(Printer):
     target = "keras"
     lifts_all = True
     counts_plainly = False
+    fuses = True
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "ops.convert_to_tensor(a, dtype)",
         "dtype": "keras.backend.standardize_dtype(a.dtype)",

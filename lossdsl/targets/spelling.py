@@ -15,8 +15,8 @@ class Spelling:
 
     A target's subclass has a method only where a text is not enough. `lifts_all`: functions of several arguments take
     no plain numbers; `mixes_plain`: they take them everywhere; `counts_plainly`: lengths are Python's whole numbers;
-    `keeps_dimensions`: a reduction that only meets what has its axis keeps one of length 1. `helpers` has the names of
-    the helper functions that were called.
+    `keeps_dimensions`: a reduction that only meets what has its axis keeps one of length 1; `fuses`: its compiler may
+    leave a product unrounded that is subtracted from. `helpers` has the names of the helper functions that were called.
     """
 
     target: ClassVar[str]
@@ -25,6 +25,7 @@ class Spelling:
     counts_plainly: ClassVar[bool] = True
     mixes_plain: ClassVar[bool] = False
     keeps_dimensions: ClassVar[bool] = True
+    fuses: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.helpers: set[str] = set()

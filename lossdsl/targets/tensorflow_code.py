@@ -21,6 +21,7 @@ def _is_negated_order(node: Expr) -> bool:
 
 class TensorFlowPrinter(Printer):
     keeps_dimensions = False  # in a graph, value and slope share the operations that both spell alike
+    fuses = True
     target = "tensorflow"
     counts_plainly = False
     spell: ClassVar[Mapping[str, str]] = {
