@@ -28,7 +28,8 @@ def _near(text, same, a, b):
     ]
     norms = [np.sum(np.square(c), axis=-1) for c in (a, b)]
     wide = [norm[part] for norm, part in zip(norms, parts)]
-    swapped = f"{second},{first}->{pair}"  # else the product comes with its rows as columns
+    # Else the product comes with its rows as columns.
+    swapped = f"{second},{first}->{pair}"
     squares = np.ascontiguousarray(np.einsum(swapped, b, -2.0 * a, optimize=True))
     squares += wide[0]
     squares += wide[1]

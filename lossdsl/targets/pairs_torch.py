@@ -7,7 +7,9 @@ HELPERS: dict[str, str] = {
 def _added_rows(a, index, count, place):
     """The rows of `a` added up along a dimension, each at a position that its index says."""
     at = [
-        torch.arange(n, device=a.device).reshape([-1 if i == k else 1 for i in range(index.ndim)])
+        torch.arange(n, device=a.device).reshape(
+            [-1 if i == k else 1 for i in range(index.ndim)]
+        )
         for k, n in enumerate(index.shape)
     ]
     at[place] = index
