@@ -28,7 +28,7 @@ from lossdsl.ir.expr import (
     Unslice,
     walk,
 )
-from lossdsl.ir.op import Kind
+from lossdsl.ir.op import Kind, Op
 from lossdsl.ir.ranges import conjuncts
 
 CHOICES = ("where", "max", "min", "relu")
@@ -99,12 +99,22 @@ def _within(adjoint: Expr, slope: Expr, known: Masks, steep: bool) -> Expr | Non
         for one, other in (adjoint.args, adjoint.args[::-1]):
             if _is_choice(one):
                 return times(one, times(other, slope, known, steep=steep), known, steep=steep)
+    if adjoint.op.signs and all(_is_choice(part) and _is_padded(part) for part in adjoint.args):
+        return b.where(nonzero(adjoint), b.mul(adjoint, slope), b.ZERO)
     return None
 
 
 def _is_choice(node: Expr) -> bool:
     """Whether a node is a choice between something and 0."""
     return isinstance(node, Call) and node.op.name == "where" and b.ZERO in node.args[1:]
+
+
+def _is_padded(choice: Expr) -> bool:
+    """Whether a choice takes what is cut out of something, and nothing of the rest."""
+    match choice.children[1]:
+        case Unslice() | Call(Op("neg"), (Unslice(),)):
+            return True
+    return False
 
 
 def nonzero(adjoint: Expr, known: Masks | None = None) -> Expr:

@@ -5,6 +5,7 @@ A part is asked about again for every slope that it occurs in; so what is known 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -109,6 +110,10 @@ class Flow:
     def is_steep(self, slope: Expr) -> bool:
         """Whether a slope grows faster than what it is made of."""
         return self.steepness[slope] > 1
+
+    def has_poles(self, expr: Expr) -> bool:
+        """Whether the slopes in an expression may be infinite."""
+        return self.steepness[expr] == math.inf
 
     def is_choosable(self, nodes: Set[Expr]) -> bool:
         """Whether a choice may stand above the slopes in these nodes: see `choices.degree`."""

@@ -35,7 +35,7 @@ from lossdsl.transform import vjp
 from lossdsl.transform.choices import CHOICES, SEED, Masks, masks, nonzero, selected, times
 from lossdsl.transform.factors import factored
 from lossdsl.transform.flow import Flow
-from lossdsl.transform.running import slope_of_log
+from lossdsl.transform.running import is_inside, slope_of_log
 from lossdsl.transform.slopes import choice, differentiable, past_pole, piecewise, slopes_of, without
 
 
@@ -207,7 +207,10 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
                 labelled = arg, b.where(b.call("eq", Position(axis), label), adjoint, b.ZERO)
             adjoints.add(*labelled)
         case Slice(arg, old, new, start):
-            adjoints.add(arg, Unslice(b.spread(adjoint, frozenset({new})), arg, new, old, start))
+            padded = Unslice(b.spread(adjoint, frozenset({new})), arg, new, old, start)
+            # What was cut away may have an infinite slope, as a piece that is not selected.
+            needs_choice = flow.guards and flow.has_poles(arg)
+            adjoints.add(arg, b.where(is_inside(padded), padded, b.ZERO) if needs_choice else padded)
         case Unslice(arg, _, old, new, start):
             adjoints.add(arg, Slice(b.spread(adjoint, frozenset({new})), new, old, start))
 

@@ -97,11 +97,17 @@ def _shorter(axis: Axis) -> Axis:
 
 def log_of_padded(node: Unslice, log: Expr) -> Expr:
     """The logarithm of what is 0 outside of a part, from that of the part."""
-    place, start = Position(node.new), b.const(node.start)
-    is_inside = b.call("lt", place, b.add(start, b.length(node.arg, frozenset({node.old}))))
-    if node.start:
-        is_inside = b.call("and", b.call("ge", place, start), is_inside)
-    return b.where(is_inside, Unslice(log, node.like, node.old, node.new, node.start), NOTHING)
+    return b.where(is_inside(node), Unslice(log, node.like, node.old, node.new, node.start), NOTHING)
+
+
+def is_inside(node: Unslice) -> Expr:
+    """The condition that a position is in the part, outside of which there are zeros."""
+    place: Expr = Position(node.new)
+    start: Expr = b.const(node.start)
+    if node.start < 0:  # from the end
+        start = b.add(b.length(node.like, frozenset({node.new})), start)
+    found = b.call("lt", place, b.add(start, b.length(node.arg, frozenset({node.old}))))
+    return b.call("and", b.call("ge", place, start), found) if node.start else found
 
 
 def slope_of_log(node: Along, adjoint: Expr, *, is_linear: bool) -> Expr:
