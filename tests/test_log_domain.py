@@ -232,3 +232,26 @@ def test_a_nan_in_what_is_written_stays_one(place):
         if expected != expected and not np.isnan(value):
             hidden.append((body, logits, value))
     assert not hidden
+
+
+OWN = (
+    "-log(exp(dot(x, t)/0.1)/sum[j in batch](exp(dot(x, t[j])/0.1)))",
+    "s[j in batch] = dot(normalize(x), normalize(t[j]))/0.1\n"
+    "logsumexp[j in batch](s[j]) - dot(normalize(x), normalize(t))/0.1",
+    "p = exp(dot(x, t)/0.1)/(1 + sum[j in batch](exp(dot(x, t[j])/0.1)))\n-log(p)",
+    "log(sum[j in batch](exp(-norm(x - t[j])^2/0.05))) + norm(x - t)^2/0.05",
+)
+
+
+@pytest.mark.parametrize("body", OWN)
+def test_the_share_of_an_own_element_among_a_batch_keeps_its_digits(body, rng):
+    """In float32 against float64: logits are around 10, whose rounding moves values by 16 units in their last place."""
+    t = rng.normal(size=(6, 8))
+    t = (t / np.linalg.norm(t, axis=1, keepdims=True)).astype(np.float32)
+    x = (t + 0.05 * rng.normal(size=t.shape)).astype(np.float32)
+    loss = lossdsl.load(f"loss own(t, x)\n{body}").numpy
+    exact = loss(t.astype(float), x.astype(float))
+    assert exact.min() < 1e-2
+    np.testing.assert_allclose(loss(t, x), exact, rtol=64 * 2.0**-24)
+    slopes = loss.grad(t.astype(float), x.astype(float))
+    np.testing.assert_allclose(loss.grad(t, x), slopes, rtol=0, atol=64 * 2.0**-24 * np.abs(slopes).max())

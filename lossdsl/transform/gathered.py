@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection
 
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes, Axis
-from lossdsl.ir.expr import Call, Expr, Gather, Position, Reduce, walk
+from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Reduce, Rename, walk
 from lossdsl.ir.whole import along
+from lossdsl.transform.canonical import canonical
 from lossdsl.transform.sums import FEW, Terms, coefficient, summands, summed, without_term
 
 _LONG = 64
@@ -24,7 +25,7 @@ def element_of(part: Expr, whole: Expr, over: Axes) -> Gather | None:
     if _is_long(part) or _is_long(whole):
         return None
     alike = _opened(part)
-    for index in _indices(part, axis):
+    for index in _indices(part, whole, axis):
         if _read(whole, axis, index) is alike:
             return Gather(whole, axis, index)
     return None
@@ -71,10 +72,11 @@ def _as_multiple(term: Expr, wholes: Collection[tuple[Expr, Axes]]) -> Expr:
         if len(over) != 1 or not over <= whole.axes or over & term.axes or _is_long(term) or _is_long(whole):
             continue
         (axis,) = over
-        for index in _indices(term, axis):
+        for index in _indices(term, whole, axis):
             read, element = _read(whole, axis, index), Gather(whole, axis, index)
-            for alike, found in ((read, element), (b.neg(read), b.neg(element))):
-                weight = coefficient(_opened(term), alike)
+            product, *alike = canonical((_opened(term), read, b.neg(read)))
+            for one, found in zip(alike, (element, b.neg(element)), strict=True):
+                weight = coefficient(product, one)
                 if weight is not None:
                     return b.mul(weight, found)
     return term
@@ -97,9 +99,11 @@ def _is_long(expr: Expr) -> bool:
     return sum(1 for _, _ in zip(walk(expr), range(_LONG + 1), strict=False)) > _LONG
 
 
-def _indices(part: Expr, axis: Axis) -> list[Expr]:
-    """At which positions of an axis something is read."""
-    return list(dict.fromkeys(node.index for node in walk(part) if isinstance(node, Gather) and node.axis == axis))
+def _indices(part: Expr, whole: Expr, axis: Axis) -> list[Expr]:
+    """At which positions of an axis something may be read: those of its elements, and its own beside other samples."""
+    found = [node.index for node in walk(part) if isinstance(node, Gather) and node.axis == axis]
+    own = [node.old for node in walk(whole) if isinstance(node, Rename) and node.new == axis]
+    return list(dict.fromkeys([*found, *(Position(old) for old in own if old in part.axes)]))
 
 
 def _opened(expr: Expr) -> Expr:
@@ -116,6 +120,10 @@ def _read(whole: Expr, axis: Axis, index: Expr) -> Expr:
     if axis not in whole.axes:
         return whole
     match whole:
+        case Rename(arg, old, new) if new == axis and index is Position(old):
+            return arg
         case Call(op, args):
             return b.call(op.name, *(_read(arg, axis, index) for arg in args))
+        case Reduce() | Along() if axis not in whole.over:
+            return whole.rebuilt(tuple(_read(child, axis, index) for child in whole.children))
     return Gather(whole, axis, index)
