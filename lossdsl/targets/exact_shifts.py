@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, Gather, Rename, Slice
+from lossdsl.ir.ops import OPS
 from lossdsl.transform.lower import is_shift
 
 
 def with_exact_shifts(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """The roots with a choice wherever the largest of computed numbers is subtracted from them."""
+    """The roots with what is left of the largest of computed numbers, less itself, taken away; no slope changes."""
     products: dict[Expr, bool] = {}
 
     def has_product(node: Expr) -> bool:
@@ -30,7 +31,8 @@ def with_exact_shifts(roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
         for shift, other in (node.args, node.args[::-1]):
             if is_shift(shift) and has_product(other):
                 logits = other if node.op.name == "sub" else b.neg(other)
-                return b.where(b.call("eq", logits, shift), b.ZERO, node)
+                left = b.where(b.call("eq", logits, shift), b.neg(node), b.ZERO)
+                return b.add(node, Call(OPS["stop"], (left,)))
         return node
 
     return b.mapped(roots, change)
