@@ -16,7 +16,7 @@ from lossdsl import pipeline
 from lossdsl.analyze import analyzer
 from lossdsl.ir import build as b
 from lossdsl.ir.abstract import Anywhere
-from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.expr import Call, Const, Expr, Input, Param, walk
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.traversal import unknown
 from lossdsl.oracle.gradient_check import judge
@@ -26,7 +26,7 @@ from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.source import Source
 from lossdsl.transform import complement, log_domain, pairs, scaled, shares
 from lossdsl.transform.guard import guarded
-from lossdsl.transform.logit_shift import Terms
+from lossdsl.transform.logit_shift import Terms, combination
 from lossdsl.transform.pairs import summands
 
 
@@ -190,3 +190,16 @@ def test_a_long_chain_has_the_gradient_of_its_recursion() -> None:
     loss = lossdsl.load(text)
     assert np.allclose(loss.numpy(t, x), value.mean(), rtol=1e-12)
     assert np.allclose(loss.numpy.grad(t, x), slope / 3, rtol=1e-9, atol=0)
+
+
+def test_a_sum_is_combined_node_by_node() -> None:
+    """One of itself has 2^60 terms, and one of many is deeper than the stack."""
+    x, y = (Param(name) for name in "xy")
+    tower: Expr = x
+    for _ in range(60):
+        tower = b.add(tower, tower)
+    assert combination(tower) == {x: 2**60}
+    chain: Expr = y
+    for _ in range(3000):
+        chain = b.sub(b.div(b.add(chain, x), b.TWO), b.const(3))
+    assert combination(chain)[y] == Fraction(1, 2**3000)

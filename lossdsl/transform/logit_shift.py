@@ -15,6 +15,7 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Length, Reduce
 from lossdsl.ir.op import Op
+from lossdsl.ir.traversal import within
 from lossdsl.ir.whole import along
 from lossdsl.transform.gathered import opened_terms, with_elements
 from lossdsl.transform.sums import Terms
@@ -155,19 +156,34 @@ def _total(weight: Expr, over: Axes, units: Collection[Expr]) -> Combination | N
 
 def combination(expr: Expr) -> Combination:
     """An expression as a sum of others with exact coefficients."""
-    value = b.exact(expr)
-    if value is not None:
-        return {b.ONE: value}
-    if isinstance(expr, Call) and expr.op.signs:
-        return _signed_sum(expr, map(combination, expr.args))
-    if isinstance(expr, Call) and expr.op.name == "mul":
-        for factor, rest_of_it in (expr.args, expr.args[::-1]):
-            by = b.exact(factor)
-            if by is not None:
-                return scaled(combination(rest_of_it), by)
-    if isinstance(expr, Call) and expr.op.name == "div" and (by := b.exact(expr.args[1])):
-        return scaled(combination(expr.args[0]), 1 / by)
-    return {expr: Fraction(1)}
+    found: Combination = {}
+    weights = {expr: Fraction(1)}
+    for node in reversed(within(expr, lambda one: bool(_terms(one)))):  # each once, in a tower of sums of sums too
+        if node not in weights:
+            continue  # a factor
+        by, value = weights[node], b.exact(node)
+        terms = _terms(node)
+        for coefficient, part in terms:
+            weights[part] = weights.get(part, Fraction(0)) + by * coefficient
+        if value is not None:
+            found[b.ONE] = found.get(b.ONE, Fraction(0)) + by * value
+        elif not terms:
+            found[node] = by
+    return dict(reversed(found.items()))
+
+
+def _terms(node: Expr) -> list[tuple[Fraction, Expr]]:
+    """What a sum, a multiple or a part adds up, with coefficients; nothing for any other node, and for a number."""
+    if not isinstance(node, Call) or b.exact(node) is not None:
+        return []
+    if node.op.signs:
+        return [(Fraction(sign), arg) for sign, arg in zip(node.op.signs, node.args, strict=True)]
+    if node.op.name == "mul":
+        pairs = [(b.exact(factor), rest) for factor, rest in (node.args, node.args[::-1])]
+        return [(by, rest) for by, rest in pairs if by is not None][:1]
+    if node.op.name == "div" and (by := b.exact(node.args[1])):
+        return [(1 / by, node.args[0])]
+    return []
 
 
 def scaled(one: Combination, by: Fraction) -> Combination:
