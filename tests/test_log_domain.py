@@ -130,6 +130,38 @@ def test_what_papers_write_keeps_its_digits(body, label, row):
     check(body, label, row, on_numpy)
 
 
+ELEMENTS = st.recursive(
+    st.just("#"),
+    lambda inner: st.one_of(
+        st.builds("{}*{}".format, st.sampled_from(["2", "0.3", "1.7"]), inner),
+        st.builds("({})/3".format, inner),
+        st.builds("-({} - 1)^2/4".format, inner),
+        st.builds("3*tanh({})".format, inner),
+        st.builds("-abs({})".format, inner),
+        st.builds("({0} + sigmoid({0}))".format, inner),
+    ),
+    max_leaves=2,
+)
+OF_A_WHOLE = (
+    "logsumexp({all}) - ({one})",
+    "log(sum(exp({all}))) - ({one})",
+    "-log(exp({one})/sum(exp({all})))",
+    "-log(softmax({all})[t])",
+    "l = {all}\nlogsumexp(l) - l[t]",
+    "-log(1 - exp({one})/sum(exp({all})))",
+    "-log(1 - exp({one})/(1 + sum(exp({all}))))",
+    "p = sigmoid({all})\nlog(sum(p)) - log(sigmoid({one}))",
+)
+
+
+@settings(max_examples=int(os.environ.get("LOSSDSL_EXAMPLES", "60")), suppress_health_check=list(HealthCheck))
+@given(ELEMENTS, st.sampled_from(OF_A_WHOLE), st.integers(0, 2), LOGITS)
+@example("2*#", "log(sum(exp({all}))) - ({one})", 0, [-20.0, -25.0, -30.0])
+def test_an_element_is_known_however_it_is_written(element, form, label, row):
+    """`2*x[t]` beside `2*x`: a class that is sure of itself has the digits of what the others have."""
+    check(form.format(all=element.replace("#", "x"), one=element.replace("#", "x[t]")), label, row, on_numpy)
+
+
 EITHER_SIGN = (
     "log(abs(d))",
     "log(d^2 + 1e-3)",

@@ -9,7 +9,7 @@ from lossdsl.ir.axes import Axes, Axis
 from lossdsl.ir.expr import Along, Call, Expr, Gather, Position, Reduce, Rename, walk
 from lossdsl.ir.whole import along
 from lossdsl.transform.canonical import canonical
-from lossdsl.transform.sums import FEW, Terms, coefficient, summands, summed, without_term
+from lossdsl.transform.sums import FEW, Terms, coefficient, less, summands, summed, without_term
 
 _LONG = 64
 """How many nodes an expression has, at most, that is compared with the elements of another."""
@@ -64,22 +64,36 @@ def _others(part: Expr, whole: Expr, over: Axes) -> Expr | None:
 
 def with_elements(terms: Terms, wholes: Collection[tuple[Expr, Axes]]) -> Terms:
     """The terms of a sum with multiples of elements of some wholes written as such."""
-    return [(sign, _as_multiple(term, wholes)) for sign, term in terms]
-
-
-def _as_multiple(term: Expr, wholes: Collection[tuple[Expr, Axes]]) -> Expr:
     for whole, over in wholes:
-        if len(over) != 1 or not over <= whole.axes or over & term.axes or _is_long(term) or _is_long(whole):
-            continue
-        (axis,) = over
-        for index in _indices(term, whole, axis):
-            read, element = _read(whole, axis, index), Gather(whole, axis, index)
-            product, *alike = canonical((_opened(term), read, b.neg(read)))
-            for one, found in zip(alike, (element, b.neg(element)), strict=True):
-                weight = coefficient(product, one)
-                if weight is not None:
-                    return b.mul(weight, found)
+        if len(over) == 1 and over <= whole.axes and not _is_long(whole):
+            terms = _with_sums([(sign, _as_multiple(term, whole, *over)) for sign, term in terms], whole, *over)
+    return terms
+
+
+def _as_multiple(term: Expr, whole: Expr, axis: Axis) -> Expr:
+    if axis in term.axes or _is_long(term):
+        return term
+    for index in _indices(term, whole, axis):
+        read, element = _read(whole, axis, index), Gather(whole, axis, index)
+        product, *alike = canonical((_opened(term), read, b.neg(read)))
+        for one, found in zip(alike, (element, b.neg(element)), strict=True):
+            weight = coefficient(product, one)
+            if weight is not None:
+                return b.mul(weight, found)
     return term
+
+
+def _with_sums(terms: Terms, whole: Expr, axis: Axis) -> Terms:
+    """The terms with the elements of the terms of a whole, `x[t]` and `c[t]` of `x + c`, as its element."""
+    if not (isinstance(whole, Call) and whole.op.signs):
+        return terms
+    for index in dict.fromkeys(index for _, term in terms for index in _indices(term, whole, axis)):
+        read = _read(whole, axis, index)
+        for sign in (1, -1):
+            left = less(terms, [(sign, read)])
+            if left is not None:
+                terms = [*left, (sign, Gather(whole, axis, index))]
+    return terms
 
 
 def opened_terms(terms: Terms) -> Terms:
