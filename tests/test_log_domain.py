@@ -287,3 +287,35 @@ def test_the_share_of_an_own_element_among_a_batch_keeps_its_digits(body, rng):
     np.testing.assert_allclose(loss(t, x), exact, rtol=64 * 2.0**-24)
     slopes = loss.grad(t.astype(float), x.astype(float))
     np.testing.assert_allclose(loss.grad(t, x), slopes, rtol=0, atol=64 * 2.0**-24 * np.abs(slopes).max())
+
+
+READ_IN_A_MEAN = (
+    ("z = x - mean[batch](x)\nlogsumexp(z) - x[t] + mean[batch](x[t])",
+     lambda x, z, own: lse(z) - own(x) + own(x).mean()),
+    ("z = x - mean[batch](x)\nlogsumexp(x) - z[t] - mean[batch](x[t])",
+     lambda x, z, own: lse(x) - own(z) - own(x).mean()),
+    ("p = exp(x - mean[batch](x))\n-log(exp(x[t] - mean[batch](x[t]))/sum(p))",
+     lambda x, z, own: lse(z) - own(x) + own(x).mean()),
+    ("z = x - mean[batch](x)\nlog(sum(exp(2*z))) - 2*z[t]", lambda x, z, own: lse(2 * z) - 2 * own(z)),
+)  # fmt: skip
+
+
+def lse(x):
+    return np.log(np.exp(x).sum(-1))
+
+
+@pytest.mark.parametrize("body, expected", READ_IN_A_MEAN, ids=[body for body, _ in READ_IN_A_MEAN])
+def test_an_index_is_not_taken_into_an_aggregate_over_its_own_axis(body, expected, rng):
+    """The mean over a batch of `x[t]` is not the element t of the mean of x: against numpy, written by hand."""
+    x, t = rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])
+    got = lossdsl.load(f"{HEADER}{body}").numpy(t, x)
+    np.testing.assert_allclose(got, expected(x, x - x.mean(0), lambda a: a[np.arange(4), t]), rtol=1e-13)
+
+
+def test_a_row_of_a_batch_is_not_taken_into_a_mean_over_the_batch(rng):
+    t, x = rng.normal(size=(2, 4, 3))
+    body = "s[j in batch] = mean[batch](dot(x, t[j])) + dot(x, t[j])\n"
+    body += "logsumexp[j in batch](s[j]) - mean[batch](dot(x, t)) - dot(x, t)"
+    all_, own = x @ t.T, (x * t).sum(-1)
+    expected = lse(all_.mean(0) + all_) - own.mean() - own
+    np.testing.assert_allclose(lossdsl.load(f"loss f(t, x)\n{body}").numpy(t, x), expected, rtol=1e-13)

@@ -134,10 +134,10 @@ def _read(whole: Expr, axis: Axis, index: Expr) -> Expr:
     if axis not in whole.axes:
         return whole
     match whole:
-        case Rename(arg, old, new) if new == axis and index is Position(old):
+        case Rename(arg, old, new) if new == axis and index is Position(old) and not whole.is_diagonal:
             return arg
         case Call(op, args):
             return b.call(op.name, *(_read(arg, axis, index) for arg in args))
-        case Reduce() | Along() if axis not in whole.over:
+        case Reduce() | Along() if not whole.over & (index.axes | {axis}):  # which would take the index for its own
             return whole.rebuilt(tuple(_read(child, axis, index) for child in whole.children))
     return Gather(whole, axis, index)
