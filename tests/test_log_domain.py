@@ -319,3 +319,18 @@ def test_a_row_of_a_batch_is_not_taken_into_a_mean_over_the_batch(rng):
     all_, own = x @ t.T, (x * t).sum(-1)
     expected = lse(all_.mean(0) + all_) - own.mean() - own
     np.testing.assert_allclose(lossdsl.load(f"loss f(t, x)\n{body}").numpy(t, x), expected, rtol=1e-13)
+
+
+DIFFERENCES = ("exp(x[0]) - exp(x[1])", "sigmoid(x[0]) - sigmoid(x[1])", "1 - exp(x[1])", "x[0] - x[1]")
+
+
+@pytest.mark.parametrize("base", DIFFERENCES)
+@pytest.mark.parametrize("body", ["d^x[2]", "log(d^x[2])", "(d^x[2])^0.5", "log(1 + d^x[2])"])
+def test_what_is_negative_has_powers_at_whole_numbers_that_come_with_the_data(base, body):
+    """(-b)^2 is b^2, whether the exponent is written or given."""
+    logits = np.array([[0.0, 1.0, 2.0]])
+    got, written = (
+        lossdsl.load(f"{HEADER}d = {base}\n{text}").numpy(np.array([0]), logits)
+        for text in (body, body.replace("x[2]", "2"))
+    )
+    np.testing.assert_allclose(got, written, rtol=1e-14)

@@ -271,6 +271,8 @@ def _raised(domain: LogDomain, node: Call, base: Expr, exponent: Expr) -> Expr |
     whole = b.exact(exponent)
     if (whole is not None and whole >= 1) or domain.is_tame(base):
         return None
+    if not exponent.is_static and not domain.known[base].is_nonnegative:
+        return None  # it may be a whole number, at which what is negative has powers
     log = domain.log(base)
     if log is None:
         return None

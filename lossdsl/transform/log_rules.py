@@ -92,6 +92,8 @@ def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 def _raised(d: LogDomain, expr: Expr, base: Expr, exponent: Expr) -> Scaled:
     inner = d.scale(base).by_logarithm
+    if not exponent.is_static and not d.known[base].is_nonnegative:
+        return Scaled(expr)  # it may be a whole number, at which what is negative has powers
     if not exponent.is_static and d.is_positive(base):
         is_wild = not inner.is_plain or d.is_made_of_exponentials(exponent)
         return Scaled(b.ONE, b.mul(exponent, inner.log)) if is_wild else Scaled(expr)
