@@ -334,3 +334,12 @@ def test_what_is_negative_has_powers_at_whole_numbers_that_come_with_the_data(ba
         for text in (body, body.replace("x[2]", "2"))
     )
     np.testing.assert_allclose(got, written, rtol=1e-14)
+
+
+@pytest.mark.parametrize("body", ["p[t]/sum(p)", "1 - p[t]/sum(p)", "log(sum(p)) - log(p[t])", "-log(p[t]/sum(p))"])
+@pytest.mark.parametrize("part", ["exp(x)", "sigmoid(x)"])
+def test_a_share_of_nothing_is_no_share(part, body):
+    """0/0, as it is written, where no class is left."""
+    text = f"{HEADER}p = where(x > 5, {part}, 0)\n{body}"
+    value, *_ = on_numpy(text, np.array([0], np.int32), np.array([[0.0, 1.0, 2.0]], np.float32))
+    assert np.isnan(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Const, Expr, Gather, Reduce, Rename, Slice
-from lossdsl.ir.whole import INF
+from lossdsl.ir.whole import INF, may_be_empty
 from lossdsl.transform.gathered import reads, without_part
 from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
 from lossdsl.transform.pairs import paired
@@ -65,7 +65,9 @@ def share(d: LogDomain, name: str, above: Expr, below: Expr) -> Expr | None:
         return None
     read, log = reads(above, below.arg, below.over), d.scale(below.arg).by_logarithm
     pure = None if read is None or log.is_plain else d.pure(log)
-    return None if read is None or pure is None else read(of_logits(name, b.spread(pure, below.over), below.over))
+    if read is None or pure is None or may_be_empty(pure):  # of nothing a softmax is 0, and the quotient 0/0
+        return None
+    return read(of_logits(name, b.spread(pure, below.over), below.over))
 
 
 def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
