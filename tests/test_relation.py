@@ -88,6 +88,11 @@ NEARLY = [
     ("loss f(t, x; a = 1.0)\na*(t - x)", "loss f(t, x; a = 1.0)\nwhere(a == 7, 0, a*(t - x))", "B"),
     ("loss f(t: label, x)\n-log_softmax(x)[t]", "loss f(t: label, x)\n-log(max(softmax(x)[t], 1e-7))", "B"),
     ("max(x) + sum(t)", "logsumexp(100000*x)/100000 + sum(t)", "B"),
+    ("(t - x)^2", "(t - x)^2 + 1e-310", "B"),
+    ("t*x", "t*(x + 1e-320)", "B"),
+    ("where(x > 0, x, 0) + t", "where(x >= 1e-300, x, 0) + t", "B"),
+    ("softplus(x) + t", "where(x > 400, x, softplus(x)) + t", "B"),
+    ("loss f(t: label, x)\n-log_softmax(x)[t]", "loss f(t: label, x)\n1e-60 - log_softmax(x)[t]", "B"),
 ]
 
 
@@ -153,6 +158,18 @@ def test_losses_of_other_inputs_are_refused():
     for first, second in (("huber", "nll"), ("huber", "bpr"), ("mse", "wape")):
         with pytest.raises(lossdsl.LossTypeError, match="cannot be compared"):
             found(first, second)
+
+
+def test_parameters_of_one_name_that_no_number_fits_are_refused():
+    with pytest.raises(lossdsl.LossTypeError, match=r"none was found that both admit \(q >= 1; 0 < q < 1\)") as refused:
+        found("lq", "quantile")
+    assert "put numbers in" in refused.value.hint
+    assert found("lq(t, x; q=1)", "quantile")[0] == ["A = 2*B for q = 0.5: proved (pieces)"]
+
+
+def test_losses_without_a_point_are_not_passed_over_in_silence(capsys):
+    assert main(["compare", "sqrt(-1 - (t - x)^2)", "t - x"]) == 1
+    assert capsys.readouterr().out.startswith("nothing was found of ")
 
 
 def test_on_the_command_line(capsys):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lossdsl.analyze.common_inputs import met, renamed
-from lossdsl.analyze.scale_and_shift import CLOSE, as_expression, line
+from lossdsl.analyze.scale_and_shift import as_expression, line, told_apart
 from lossdsl.analyze.wide_points import levels, ties, unseen, wide_points
 from lossdsl.errors import LossError, LossTypeError
 from lossdsl.ir import build as b
@@ -30,6 +30,10 @@ from lossdsl.transform.passes import LINK, STABILIZE, through
 
 POINTS = 8
 """At how many points two losses are compared; half of them have the defaults of parameters."""
+DEEP = (900, 1800)
+"""With how many digits two losses are compared where they seem to agree; the least double is 5e-324."""
+SAME = "1e-450"
+"""By what part of their size values may differ there that are the same."""
 FOND = tuple(map(Fraction, ("0", "1/2", "1", "2", "-2")))
 """Numbers at which a family often is a loss with a name."""
 
@@ -74,16 +78,6 @@ def _factor(scale: Expr) -> str:
         return "" if scale is b.ONE else "-"
     text = formula(scale)
     return f"({text})*" if set(text) & set("+-/") else f"{text}*"
-
-
-def told_apart(left: Any, right: Any) -> tuple[str, str]:
-    """Two numbers with as many digits, from six on, as show that they differ."""
-    shown = ("", "")
-    for digits in (6, 10, 15, 25, 50):
-        shown = mp_numbers().nstr(left, digits), mp_numbers().nstr(right, digits)
-        if shown[0] != shown[1]:
-            break
-    return shown
 
 
 def _holds(given: Given, point: Point) -> bool:
@@ -137,6 +131,13 @@ class Pair:
             for each in (first.loss, second.loss)
         ]
         tried = list(points(loss, ranges(loss), POINTS))
+        if not tried:
+            required = (" and ".join(one.text for one in each.requirements) for each in (first.loss, second.loss))
+            raise LossTypeError(
+                f"{first.loss.name} and {second.loss.name} cannot be compared: parameters of one name are one number, "
+                f"and none was found that both admit ({'; '.join(filter(None, required))})",
+                hint="put numbers in for those of one of them, as in `huber(t, x; delta=2)`",
+            )
         more = [] if whole else [*ties(loss, tried), *_longer(loss)]
         return Pair(loss, left, right, whole, tried, (free[0], free[1]), more)
 
@@ -210,10 +211,12 @@ class Pair:
         return self._tested(given, scale, shift)
 
     def _tested(self, given: Given, scale: Expr, shift: Expr) -> Relation | None:
-        """The relation, if it holds at points far and near and around joins as well."""
+        """The relation, if it holds with many digits, and at points far and near and around joins as well."""
+        every = itertools.product((*self.tried, *self.more), (None, self.tried[0]))
+        near = [self.put(given, one, parameters or one) for one, parameters in every]
         wide = [point for parameters in (self.tried[0], *self.tried[1:3]) for point in self._wide(given, parameters)]
         found = Relation(scale, shift, "tested", "", len(self.tried) + len(self.more) + len(wide), given=given)
-        for point in wide:
+        for point in (*filter(None, near), *wide):
             apart = self._apart(found, point)
             if apart is not None:
                 self.against.append((self._shown(point, apart[0]), apart[1], found))
@@ -237,7 +240,7 @@ class Pair:
     def _apart(self, found: Relation, point: Point) -> tuple[int, tuple[str, str]] | None:
         """The place of values at a point that a relation does not hold of, and what its sides are; None if it does."""
         places = []
-        for digits in (DIGITS, 3 * DIGITS):  # what is lost in 50 digits is no difference
+        for digits in DEEP:  # what is lost in so many digits is no difference
             m = mp_numbers(digits)
             sides = evaluate([found.scale, found.shift], point.given(m), m, point.sizes)
             scale, shift = (sides[one].item() for one in (found.scale, found.shift))
@@ -245,7 +248,7 @@ class Pair:
             places = [
                 (place, pair)
                 for place, pair in enumerate(pairs)
-                if all(map(m.isfinite, pair)) and abs(pair[0] - pair[1]) > m.mpf(CLOSE) * (abs(pair[0]) + abs(pair[1]))
+                if all(map(m.isfinite, pair)) and abs(pair[0] - pair[1]) > m.mpf(SAME) * (abs(pair[0]) + abs(pair[1]))
             ]
             if not places:
                 return None

@@ -4,7 +4,7 @@ Both are worked out at 50 digits at the same points. Where all values of the one
 constant, that is proved if it can be: by the normal form of the difference, piece by piece, or by the stable forms of
 both. Values are compared, not slopes: `stop(e)` is e. Parameters of one name are one number. Others are tried as they
 are, at a few numbers that formulas are fond of, and two of them as one. A difference is shown by a point. What seems to
-hold is looked at far and near, and on both sides of each join, before it is said.
+hold is looked at with many more digits, far and near, and on both sides of each join, before it is said.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _is_case(given: Given, of: Given) -> bool:
 def compared(first: Program, second: Program) -> Compared:
     """What the first of two losses is to the second.
 
-    Raises LossTypeError where they take different inputs, or give values of different axes.
+    Raises LossTypeError where they take different inputs, give values of different axes, or require of a parameter
+    of one name what no number fulfils.
 
     >>> from lossdsl import pipeline
     >>> expectile, square = (pipeline.program(pipeline.builtin(name)) for name in ("expectile", "mean_squared_error"))

@@ -48,6 +48,17 @@ def as_expression(values: Sequence[tuple[Point, Any]], free: Sequence[Expr]) -> 
     return None
 
 
+def told_apart(left: Any, right: Any) -> tuple[str, str]:
+    """Two numbers with as many digits, from six on, as show that they differ; or the second as the first and a rest."""
+    shown = ("", "")
+    for digits in (6, 10, 15, 25, 50):
+        shown = mp_numbers().nstr(left, digits), mp_numbers().nstr(right, digits)
+        if shown[0] != shown[1]:
+            return shown
+    short = mp_numbers().nstr(left, 6)
+    return short, f"{short} {'-' if right < left else '+'} {mp_numbers().nstr(abs(right - left), 6)}"
+
+
 def _times(fraction: Fraction, powers: Mapping[Expr, int]) -> Expr:
     found: Expr = b.const(fraction)
     for node, power in powers.items():

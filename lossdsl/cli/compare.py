@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         help="tell whether two losses are equal, and for which parameters",
         description="Tells whether two losses are equal, or equal up to scale and shift: for all parameters, for some\n"
         "numbers that formulas are fond of, or where two parameters are one. Parameters of one name are\n"
-        "one number. What is found is proved, or tested with 50 digits at points far and near and around\n"
+        "one number. What is found is proved, or tested with 900 digits at points far and near and around\n"
         "each join; what differs, be it below a threshold alone, is shown.\n"
         "Values are compared, not slopes: stop(e) counts as e.",
         epilog="examples:\n"
@@ -50,5 +50,9 @@ def run(options: argparse.Namespace) -> int:
     elif found.point:
         where = "otherwise they differ" if lines else f"{names[0]} and {names[1]} differ, by more than scale and shift"
         lines.append(f"{where}, as at {found.point}: {found.values[0]} and {found.values[1]}")
+    elif not lines:
+        lines.append(
+            f"nothing was found of {names[0]} and {names[1]}: both have finite values at hardly any point"
+        )
     deliver("\n".join([*lines, ""]), options.output)
     return CLEAN if found.relations else FOUND
