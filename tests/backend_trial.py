@@ -311,6 +311,26 @@ def narrow_pieces(_):
                 same(both(lambda a, loss=loss: loss(x, a), x, mode)[0], np.array(values), f"{formula}, {mode}", 1e-15)
 
 
+def orders(_):
+    """What is no number comes last and leaves no median; a slope of an element that is not picked may be infinite."""
+    x = np.array([[1.0, np.nan, 3.0, 2.0], [2.0, 0.0, 3.0, 1.0]])
+    middle = [[0, 0, 1 / 2, 1 / 2], [1 / 2, 0, 0, 1 / 2]]
+    table = {
+        "sort(x)[1]": ([2.0, 1.0], [[0, 0, 0, 1], [0, 0, 0, 1]]),
+        "sort(x)[3]": ([np.nan, 3.0], [[0, 1, 0, 0], [0, 0, 1, 0]]),
+        "median(x)": ([np.nan, 1.5], middle),
+        "quantile(x, 0.5)": ([np.nan, 1.5], middle),
+        "sort(log(x))[2]": ([np.log(3.0), np.log(2.0)], [[0, 0, 1 / 3, 0], [1 / 2, 0, 0, 0]]),
+        "median(log(x))": ([np.nan, np.log(2.0) / 2], [[0, 0, 1 / 6, 1 / 4], [1 / 4, 0, 0, 1 / 2]]),
+    }
+    for formula, (wanted, slope) in table.items():
+        loss = lossdsl.compile(f"loss f(x)\n{formula}", reduction=None, dtype="float64")
+        for mode in MODES:
+            found = both(lambda a, loss=loss: loss(x, a), x, mode)
+            same(found[0], wanted, f"{formula}, {mode}", 1e-15)
+            same(found[1], slope, f"gradient of {formula}, {mode}", 1e-15)
+
+
 def pairs(rng):
     """Pairs of samples, with more than 2^22 numbers on the way: by hand, in blocks, and the twin's slopes."""
     t, x = rng.normal(size=(2, 190, 128))
@@ -742,7 +762,7 @@ PARTS = {
     "modes": (modes, compiled_training),
     "values": (values, kinks),
     "published": (published,),
-    "shapes": (shapes, empty_batches, narrow_pieces, pairs, dtypes, alignment),
+    "shapes": (shapes, empty_batches, narrow_pieces, orders, pairs, dtypes, alignment),
     "training": (training, extra_inputs),
 }
 

@@ -145,3 +145,32 @@ def test_what_is_cut_away_never_matters(piece: str, cut: str) -> None:
             poisoned_[0, place] = poison
             with np.errstate(all="ignore"):
                 np.testing.assert_array_equal(loss.grad(poisoned_), slopes, err_msg=f"{poison} at {place}")
+
+
+@pytest.mark.parametrize("read", ["sort(e)[2]", "median(e)", "quantile(e, 0.6)", "mean(sort(e)[1:3])", "cumsum(e)[1]"])
+@pytest.mark.parametrize("piece", ["log({})", "1/{}", "{}^(-1.5)", "-sqrt({})"])
+def test_an_element_that_no_order_picks_never_matters(piece: str, read: str) -> None:
+    """The last element comes to a pole of the slope, at the same end of the order that it has near the pole."""
+    loss = lossdsl.load(f"loss picked(x)\ne = {piece.format('x')}\n{read}")
+    code = functions(loss.program.module("numpy"), "picked")
+    near, there = np.array([[[2.0, 0.5, 0.75, 0.375, last]] for last in (1e-3, 0.0)])
+    with np.errstate(all="ignore"):
+        assert loss.numpy(there) == loss.numpy(near)
+        wanted = loss.numpy.grad(near)
+        assert wanted[0, -1] == 0
+        np.testing.assert_array_equal(loss.numpy.grad(there), wanted)
+        np.testing.assert_array_equal(code["pullback_x"](there, np.ones(1))[0], wanted)
+
+
+@pytest.mark.parametrize("read", ["median(x)", "quantile(x, 0.3)", "max(x)", "sort(x)[-1]", "median(x[1:])"])
+def test_what_is_no_number_has_no_middle(read: str) -> None:
+    """A nan anywhere in a row is nan, of numpy's arrays and in what is emitted; the other rows have their numbers."""
+    loss, x = lossdsl.load(f"loss middle(x)\n{read}"), np.array([[1.0, 3.0, 2.0, 0.0], [4.0, 1.0, 2.0, 5.0]])
+    emitted: dict = {"__name__": "emitted"}
+    exec(loss.program.emitted("numpy", {}), emitted)  # noqa: S102 - what is emitted is tested
+    for place in np.ndindex(x.shape):
+        poisoned_ = x.copy()
+        poisoned_[place] = np.nan
+        is_read = place[1] > 0 or "[1:]" not in read
+        for found in (loss.numpy(poisoned_), emitted["middle"](poisoned_)):
+            assert np.isnan(found).tolist() == [is_read and row == place[0] for row in range(2)]

@@ -155,11 +155,14 @@ def dot(left: Expr, chosen: Selection, right: Expr) -> Expr:
 
 
 def quantile(expr: Expr, chosen: Selection, q: Expr) -> Expr:
-    """The element at q of the way from the smallest to the largest, between two of them on the line that joins them."""
+    """The element at q of the way from the smallest to the largest, between two of them on the line that joins them.
+
+    Which elements these are, nobody knows where one is nan.
+    """
     (axis,) = chosen.over
     values = b.spread(b.number(expr), chosen.over)
     place = b.mul(b.number(q), b.sub(b.length(values, chosen.over), b.ONE))
-    in_order = Along(AGGREGATES["sort"], (values, values), chosen.over)
+    in_order = Along(AGGREGATES["ordered"], (values, values), chosen.over)
     below = b.call("floor", place)
     first, second = (Gather(in_order, axis, Call(OPS["whole"], (at,))) for at in (below, b.call("ceil", place)))
     return b.add(first, b.mul(b.sub(place, below), b.sub(second, first)))

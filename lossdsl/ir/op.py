@@ -183,6 +183,7 @@ class Aggregate:
     the elements. `latex` is its sign, if it is written as a sum is. One that `runs` may run from either end.
     It takes from `arity[0]` to `arity[1]` arguments. Where it `counts`, a term counts as often as an axis has elements,
     along which the term does not vary. One that gives a position, or counts positions, goes `on_one_axis` alone.
+    One that `sorts` gives its first argument in ascending order of its second.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Aggregate:
     counts: bool = False
     takes_filter: bool = True
     on_one_axis: bool = False
+    sorts: bool = False
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"

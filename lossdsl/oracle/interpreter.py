@@ -180,7 +180,7 @@ class _Run:
             falling = sorted(everywhere, key=lambda place: -keys[place])
             return [self.m.number(falling.index(place) + 1) for place in everywhere]
         rising = sorted(everywhere, key=lambda place: keys[place])
-        return [row[place] for place in (rising if name == "sort" else map(rising.index, everywhere))]
+        return [row[place] for place in (map(rising.index, everywhere) if name == "unsort" else rising)]
 
     def _transformed(self, row: list[Any], function: str) -> list[Any]:
         """The sums of a row with cosines or sines."""

@@ -29,6 +29,7 @@ from lossdsl.ir.expr import (
     Reduce,
     Unslice,
 )
+from lossdsl.ir.op import Aggregate
 from lossdsl.ir.ops import OPS
 from lossdsl.prove.dominance import dominated, vector_of
 from lossdsl.prove.merged_sums import has_sums, merged
@@ -102,7 +103,7 @@ class Composition(Interpretation[Profile]):
         return replace(_reduced(node.op.name, inner), bounds=bounds)
 
     def along(self, node: Along, below: list[Profile]) -> Profile:
-        return replace(_along(node.op.name, below), bounds=node.op.bounds(below[0].bounds))
+        return replace(_along(node.op, below), bounds=node.op.bounds(below[0].bounds))
 
     def gathered(self, node: Gather, below: list[Profile]) -> Profile:
         inner, index = below
@@ -226,8 +227,8 @@ def _reduced(name: str, u: Profile) -> Profile:
     return Profile(total=u.total)
 
 
-def _along(name: str, below: Iterable[Profile]) -> Profile:
+def _along(op: Aggregate, below: Iterable[Profile]) -> Profile:
     first, *keys = below
-    if name == "cumsum" or (name in ("sort", "unsort") and keys and keys[0].constant):
+    if op.name == "cumsum" or ((op.sorts or op.name == "unsort") and keys and keys[0].constant):
         return first
     return Profile(total=first.total)

@@ -285,6 +285,7 @@ _ALONG: Mapping[str, Callable[[Character], Known]] = {
     "softmax": _without_shift,
     "log_softmax": _without_shift,
     "sort": _moved,
+    "ordered": _moved,
     "cumsum": _multiple,
     "rank": _any,
     "spectrum": _multiple,

@@ -57,7 +57,7 @@ def _logcumsumexp(a, first, count, reverse):
 ''',
     "_order": '''
 def _order(a):
-    """The positions of the last axis in ascending order of its elements; the first of several comes first."""
+    """The positions of the last axis in ascending order, nan last; the first of several comes first."""
     return {argsort}
 ''',
     "_rank": '''
@@ -69,6 +69,16 @@ def _rank(a, first, count):
 def _sort(a, key, first, count):
     """`a` in ascending order of `key`."""
     return _along(lambda a, key: {sorted}, [a, key], first, count)
+''',
+    "_ordered": '''
+def _ordered(a, key, first, count):
+    """`a` in ascending order of `key`; nan throughout where one element is none."""
+
+    def run(a, key):
+        found = {sorted}
+        return {or_nan}
+
+    return _along(run, [a, key], first, count)
 ''',
     "_unsort": '''
 def _unsort(a, key, first, count):
@@ -88,12 +98,12 @@ def _dft_sin(a, first, count):
 }
 
 
-def _sorting(taken: str, cast: str) -> dict[str, str]:
-    """What takes elements of `a` at positions AT of the last axis, and casts whole numbers N."""
+def _sorting(taken: str, cast: str, back: str) -> dict[str, str]:
+    """What takes elements of `a` at positions AT of the last axis, casts whole numbers N, and inverts an order P."""
     return {
         "sorted": taken.replace("AT", "_order(key)"),
-        "unsorted": taken.replace("AT", "_order(_order(key))"),
-        "ranks": cast.replace("N", "_order(_order(-a)) + 1"),
+        "unsorted": taken.replace("AT", back.replace("P", "_order(key)")),
+        "ranks": cast.replace("N", back.replace("P", "_order(-a)") + " + 1"),
     }
 
 
@@ -101,7 +111,8 @@ def _as_numpy(np: str) -> dict[str, str]:
     """Names of numpy and of what follows it."""
     return {
         **{name: f"{np}.{name}" for name in ("broadcast_to", "broadcast_arrays", "moveaxis", "cumsum")},
-        **_sorting(f"{np}.take_along_axis(a, AT, axis=-1)", "(N).astype(a.dtype)"),
+        **_sorting(f"{np}.take_along_axis(a, AT, axis=-1)", "(N).astype(a.dtype)", f"{np}.argsort(P, axis=-1)"),
+        "or_nan": f"{np}.where({np}.isnan(key).any(-1, keepdims=True), {np}.nan, found)",
         "shape_of_x": "x.shape",
         "flip": f"{np}.flip(a, -1)",
         "real_part": f"{np}.real({np}.fft.fft(a, axis=-1)).astype(a.dtype)",
@@ -121,15 +132,17 @@ JAX = {
     "logcumsumexp": "jax.lax.cumlogsumexp(a, axis=a.ndim - 1)",
 }
 TENSORFLOW = {
-    **_sorting("tf.gather(a, AT, batch_dims=len(a.shape) - 1)", "tf.cast(N, a.dtype)"),
+    **_sorting("tf.gather(a, AT, batch_dims=len(a.shape) - 1)", "tf.cast(N, a.dtype)", "tf.argsort(P, axis=-1)"),
+    "or_nan": 'tf.where(tf.reduce_any(tf.math.is_nan(key), -1, keepdims=True), a.dtype.as_numpy_dtype("nan"), found)',
     "broadcast_to": "tf.broadcast_to",
     "shape_of_x": "tf.shape(x)",
-    "argsort": "tf.argsort(a, axis=-1, stable=True)",
+    "argsort": 'tf.argsort(tf.where(tf.math.is_nan(a), a.dtype.as_numpy_dtype("inf"), a), axis=-1, stable=True)',
     "real_part": "tf.cast(tf.math.real(_dft(a)), a.dtype)",
     "imaginary_part": "tf.cast(tf.math.imag(_dft(a)), a.dtype)",
 }
 TORCH = {
-    **_sorting("torch.take_along_dim(a, AT, dim=-1)", "(N).to(a.dtype)"),
+    **_sorting("torch.take_along_dim(a, AT, dim=-1)", "(N).to(a.dtype)", "torch.argsort(P, dim=-1)"),
+    "or_nan": "torch.where(torch.isnan(key).any(-1, keepdim=True), torch.nan, found)",
     "broadcast_to": "torch.broadcast_to",
     "shape_of_x": "x.shape",
     "broadcast_arrays": "torch.broadcast_tensors",
@@ -142,14 +155,15 @@ TORCH = {
     "imaginary_part": "torch.imag(_dft(a)).to(a.dtype)",
 }
 KERAS = {
-    **_sorting("ops.take_along_axis(a, AT, axis=-1)", "ops.cast(N, a.dtype)"),
+    **_sorting("ops.take_along_axis(a, AT, axis=-1)", "ops.cast(N, a.dtype)", "ops.argsort(P, axis=-1)"),
+    "or_nan": 'ops.where(ops.any(ops.isnan(key), -1, keepdims=True), float("nan"), found)',
     "broadcast_to": "ops.broadcast_to",
     "shape_of_x": "ops.shape(x)",
     "concatenate": "ops.concatenate",
     "cumsum": "ops.cumsum",
     "logcumsumexp": "ops.associative_scan(ops.logaddexp, a, axis=-1)",
     "flip": "ops.flip(a, -1)",
-    "argsort": "ops.argsort(a, axis=-1)",
+    "argsort": 'ops.argsort(ops.where(ops.isnan(a), float("inf"), a), axis=-1)',
     "real_part": "ops.fft((a, ops.zeros_like(a)))[0]",
     "imaginary_part": "ops.fft((a, ops.zeros_like(a)))[1]",
 }

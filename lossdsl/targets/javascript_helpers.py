@@ -214,6 +214,13 @@ function _sort(a, key, count, inner) {
   return _lines((line, keys) => _order(keys).map((k) => line[k]), [a, key], count, inner);
 }
 """,
+    "_ordered": """
+function _ordered(a, key, count, inner) {
+  // `a` in ascending order of `key`; not a number throughout where one element is none.
+  const run = (line, keys) => (keys.some(Number.isNaN) ? line.fill(NaN) : _order(keys).map((k) => line[k]));
+  return _lines(run, [a, key], count, inner);
+}
+""",
     "_unsort": """
 function _unsort(a, key, count, inner) {
   // `a`, which is in ascending order of `key`, back in the order of `key` itself.

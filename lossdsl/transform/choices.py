@@ -95,6 +95,9 @@ def _within(adjoint: Expr, slope: Expr, known: Masks, steep: bool) -> Expr | Non
     if _is_choice(adjoint):
         condition, *pieces = adjoint.args
         return b.where(condition, *(times(piece, slope, known, steep=steep) for piece in pieces))
+    if adjoint.op.name == "neg":
+        inside = _within(adjoint.args[0], slope, known, steep)
+        return None if inside is None else b.neg(inside)
     if adjoint.op.name == "mul":
         for one, other in (adjoint.args, adjoint.args[::-1]):
             if _is_choice(one):

@@ -137,7 +137,7 @@ def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
             return rest_of_running(share, domain.known)
         case Unslice():
             return rest_of_after(share, domain.known)
-        case Along(op, (arg, key), over) if op.name == "sort":
+        case Along(op, (arg, key), over) if op.sorts:
             inner = one_minus(arg, domain)
             return None if inner is None or not over <= inner.axes else share.rebuilt((inner, key))
         case Reduce(op, arg, over) if op.name == "prod" and domain.known[arg].is_nonnegative:
@@ -209,7 +209,7 @@ def _of_call(name: str, args: tuple[Expr, ...], share: Expr, domain: LogDomain) 
             return None if log is None else b.neg(b.call("expm1", b.mul(NEAR, log)))
         case "neg", (Call() as inner,):
             return _of_negative(inner, share, domain)
-        case "neg", (Gather() | Rename() | Slice() | Along(Aggregate("sort")) as inner,):
+        case "neg", (Gather() | Rename() | Slice() | Along(Aggregate(sorts=True)) as inner,):
             whole = one_minus(b.neg(inner.children[0]), domain)
             return None if whole is None else inner.rebuilt((whole, *inner.children[1:]))
         case "div", (_, below) if b.exact(below):

@@ -7,7 +7,7 @@ it NaN or infinite, cannot reach the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from lossdsl.ir import build as b
@@ -183,15 +183,16 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
         case Reduce(op, arg, over) if arg in active:
             adjoints.add(arg, _reduction(node, op.name, arg, over, adjoint, flow.masks, adjoints.counted))
         case Along(op, (arg, *_), over, reverse) if op.name == "cumsum":
-            adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over, not reverse))
+            back = partial(Along, op, over=over, reverse=not reverse)
+            adjoints.add(arg, _moved(lambda each: back((b.spread(each, over),)), adjoint, arg, flow))
         case Along(op, (arg,)) if op.name == "logcumsumexp":
             is_linear = any(is_upstream(part) for part in walk(adjoint))
             adjoints.add(arg, slope_of_log(node, adjoint, is_linear=is_linear))
         case Along(op, (arg,), over) if op.name in ("dft_cos", "dft_sin"):  # the matrices are symmetric
             adjoints.add(arg, Along(op, (b.spread(adjoint, over),), over))
-        case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
-            other = "unsort" if op.name == "sort" else "sort"
-            adjoints.add(arg, Along(AGGREGATES[other], (b.spread(adjoint, over), key), over))
+        case Along(op, (arg, key), over) if op.sorts or op.name == "unsort":
+            other = AGGREGATES["unsort" if op.sorts else "sort"]
+            adjoints.add(arg, _moved(lambda each: Along(other, (b.spread(each, over), key), over), adjoint, arg, flow))
         case Rename(arg, old, new) if node.is_diagonal:
             adjoints.add(arg, b.where(b.call("eq", Position(old), Position(new)), adjoint, b.ZERO))
         case Rename(arg, old, new):
@@ -213,6 +214,15 @@ def _push(node: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:
             adjoints.add(arg, b.where(is_inside(padded), padded, b.ZERO) if needs_choice else padded)
         case Unslice(arg, _, old, new, start):
             adjoints.add(arg, Slice(b.spread(adjoint, frozenset({new})), new, old, start))
+
+
+def _moved(move: Callable[[Expr], Expr], adjoint: Expr, arg: Expr, flow: Flow) -> Expr:
+    """An adjoint brought to other places of an axis; 0 by choice where none comes, for slopes may be infinite there."""
+    moved = move(adjoint)
+    counts = nonzero(adjoint)
+    if not flow.guards or counts is Flag(True) or not flow.has_poles(arg):
+        return moved
+    return b.where(b.call("ne", move(b.number(counts)), b.ZERO), moved, b.ZERO)
 
 
 def _push_quotient(node: Call, above: Expr, below: Expr, adjoint: Expr, flow: Flow, adjoints: _Adjoints) -> None:

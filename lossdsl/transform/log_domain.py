@@ -154,7 +154,7 @@ class LogDomain:
                 return self._others(expr, arg, over)
             case Along(op, (arg,), over) if op.name == "cumsum":
                 return self._running(expr, arg)
-            case Along(op, (arg, key), over) if op.name in ("sort", "unsort"):
+            case Along(op, (arg, key), over) if op.sorts or op.name == "unsort":
                 return self._sorted(expr, arg, key)
             case Along(op, (arg,), over) if op.name == "normalize" and self.is_positive(arg):
                 return self.scale(b.div(arg, reduce("norm", arg, over)))
