@@ -1,6 +1,7 @@
 """`lossdsl compare`: what is said of two losses, and what the catalogue says of its own."""
 
 import itertools
+import os
 from collections import defaultdict
 from fractions import Fraction
 
@@ -13,13 +14,19 @@ import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.analyze.relation import compared
 from lossdsl.cli import main
+from lossdsl.oracle.interpreter import evaluate
+from lossdsl.oracle.number_systems import mp_numbers
+from lossdsl.oracle.points import Point
 from lossdsl.runtime.sources import read
+
+
+def program(text):
+    return pipeline.program(pipeline.parsed(read(text)))
 
 
 def found(first, second):
     """The relations of two losses, as text; and the point of difference."""
-    programs = [pipeline.program(pipeline.parsed(read(text))) for text in (first, second)]
-    result = compared(*programs)
+    result = compared(program(first), program(second))
     return [one.format("A", "B") for one in result.relations], result.point
 
 
@@ -50,6 +57,13 @@ CLAIMS = [
     ("tanh(x)*t", "(2*sigmoid(2*x) - 1)*t", "A = B: tested at 89 points"),
     ("sum(sort(x)) + sum(t)", "sum(x) + sum(t)", "A = B: tested at 92 points"),
     ("quantile", "mean_absolute_error", "A = 0.5*B for q = 0.5: proved (pieces)"),
+    ("epsilon_insensitive", "mean_absolute_error", "A = B for eps = 0: proved (pieces)"),
+    ("bootstrapping", "ranking_softmax", "A = B for beta = 1: proved (pieces)"),
+    ("centered_reward", "bradley_terry", "A = B for eta = 0: proved (pieces)"),
+    ("max_suppression", "margin_label_smoothing", "A = B for margin = 0, weight = alpha: tested at 50 points"),
+    ("binary_focal_crossentropy", "binary_crossentropy", "A = B for gamma = 0: proved (pieces)"),
+    ("poly1_cross_entropy", "softmax_focal", "A = B for eps = 0, gamma = 0: proved (pieces)"),
+    ("barron", "charbonnier", "A = (1/c)*B - 1 for alpha = 1, eps = c: proved (pieces)"),
     ("poly1_cross_entropy", "label_smoothing_cross_entropy", "A = B for eps = 0, smoothing = 0: proved (pieces)"),
 ]
 
@@ -99,8 +113,7 @@ NEARLY = [
 @pytest.mark.parametrize("first, second, nearly", NEARLY)
 def test_what_holds_at_ordinary_points_alone_is_not_said(first, second, nearly):
     """The point that is told is looked at: the two sides differ there at 50 digits, and so do their texts."""
-    programs = [pipeline.program(pipeline.parsed(read(text))) for text in (first, second)]
-    result = compared(*programs)
+    result = compared(program(first), program(second))
     assert result.relations == ()
     assert result.nearly.right("B") == nearly
     assert result.values[0] != result.values[1]
@@ -167,6 +180,20 @@ def test_parameters_of_one_name_that_no_number_fits_are_refused():
     assert found("lq(t, x; q=1)", "quantile")[0] == ["A = 2*B for q = 0.5: proved (pieces)"]
 
 
+def test_what_is_said_of_inputs_that_one_of_both_takes_alone_names_them(capsys):
+    for other, named in (("x: positive", "x: positive"), ("x: nonneg", "x: nonneg"), ("x: prob", "x: prob")):
+        assert main(["compare", f"loss f(t, {other})\nabs(x) + t", "loss g(t, x)\nx + t"]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "f = g: proved (pieces)", f"both take {named}; one of them takes other values as well"
+        ]  # fmt: skip
+    assert compared(
+        *map(program, ("loss f(t, x: nonneg)\nsqrt(x) + t", "loss f(t, x: prob)\nmin(1, sqrt(x)) + t"))
+    ).relations
+    with pytest.raises(lossdsl.LossTypeError, match="x is positive in one of them, and prob in the other"):
+        found("loss f(t, x: positive)\nlog(x) + t", "loss f(t, x: prob)\nlog(x) + t")
+    assert compared(program("huber"), program("mse")).inputs == ()
+
+
 def test_losses_without_a_point_are_not_passed_over_in_silence(capsys):
     assert main(["compare", "sqrt(-1 - (t - x)^2)", "t - x"]) == 1
     assert capsys.readouterr().out.startswith("nothing was found of ")
@@ -231,13 +258,18 @@ def under_defaults(name, loss):
     return [scaled(function, loss, rng, *ends) for ends in ((0.05, 0.95), (-3.0, 3.0))]
 
 
-def scaled(function, loss, rng, low, high):
+def drawn(loss, rng, low, high):
     given = {}
     for one in loss.inputs:
         shape = {"label": 6, "scalar": 6, "vector": 3, "row_label": 3, "matrix": (3, 3)}.get(
             one.layout, (6, 3 * len(one.nodes))
         )
         given[one.identifier] = rng.integers(0, 3, shape) if one.is_label else rng.uniform(low, high, shape)
+    return given
+
+
+def scaled(function, loss, rng, low, high):
+    given = drawn(loss, rng, low, high)
     try:
         with np.errstate(all="ignore"):
             values = np.ravel(function(**given))
@@ -247,6 +279,60 @@ def scaled(function, loss, rng, low, high):
         return None
     found = (values - values.min()) / np.ptp(values)
     return tuple(np.round(min(found, 1 - found, key=lambda each: each.argmax()), 9) + 0.0)
+
+
+def test_what_is_said_of_drawn_pairs_of_the_catalogue_holds_in_numbers(rng):
+    """LOSSDSL_PAIRS says of how many; `all` of them take half an hour. Each is told of in a sentence, or refused."""
+    every = list(itertools.combinations(catalog.names(), 2))
+    wanted = os.environ.get("LOSSDSL_PAIRS", "16")
+    left = len(every) if wanted == "all" else int(wanted)
+    for first, second in rng.permutation(every):
+        if not left:
+            break
+        programs = program(str(first)), program(str(second))
+        try:
+            result = compared(*programs)
+        except lossdsl.LossTypeError:
+            continue
+        left -= 1
+        assert not result.nearly or result.values[0] != result.values[1]
+        for relation in result.relations:
+            agreed(relation, *programs, rng)
+
+
+@pytest.mark.parametrize("first, second", [pair[:2] for pair in CLAIMS if all(map(catalog.full_name, pair[:2]))])
+def test_what_is_said_of_families_holds_in_numbers(first, second, rng):
+    programs = program(first), program(second)
+    for relation in compared(*programs).relations:
+        agreed(relation, *programs, rng)
+
+
+def agreed(relation, first, second, rng):
+    """The numpy twins of two built-ins agree with what was found of them."""
+    every = [*second.loss.parameters, *first.loss.parameters]
+    if any(one.default is None or one.over for one in every):
+        return
+    values = {one.name: one.default for one in every}
+    values |= {node.name: one.value for node, one in relation.given.items() if hasattr(one, "value")}
+    values |= {node.name: values[one.name] for node, one in relation.given.items() if not hasattr(one, "value")}
+    put = {one.node: np.array(Fraction(values[one.name]), dtype=object) for one in every if one.kind == "real"}
+    point, sides = Point(put, {}), (relation.scale, relation.shift)
+    done = evaluate(sides, point.given(mp_numbers()), mp_numbers(), {})
+    scale, shift = (float(done[one].item()) for one in sides)
+    given = drawn(first.loss, rng, 0.05, 0.95)
+    if {one.identifier for one in second.loss.inputs} == given.keys():
+        other = given
+    else:
+        other = dict(zip([one.identifier for one in second.loss.inputs], given.values(), strict=True))
+    found = []
+    for each, inputs in ((first, given), (second, other)):
+        own = {one.name: kept(one, values[one.name]) for one in each.loss.parameters}
+        found.append(lossdsl.load(each.loss.name, **own).numpy(**inputs))
+    np.testing.assert_allclose(found[0], scale * found[1] + shift, rtol=1e-6, atol=1e-9)
+
+
+def kept(spec, value):
+    return float(value) if spec.kind == "real" else value
 
 
 RNG = np.random.default_rng(11)

@@ -11,9 +11,21 @@ from lossdsl.ir.expr import Expr, Input
 from lossdsl.ir.inputs import MIXED, InputSpec, Order
 from lossdsl.ir.loss import Loss
 
+_KINDS_OF = {
+    "nonneg": ("positive", "prob", "simplex", "binary", "count", "onehot"),
+    "prob": ("simplex", "binary", "onehot"),
+    "simplex": ("onehot",),
+    "binary": ("onehot",),
+    "count": ("binary", "onehot"),
+}
+"""Of kinds of numbers, the kinds all of whose numbers they have."""
+
 
 def met(first: Loss, second: Loss) -> tuple[tuple[InputSpec, ...], dict[Expr, Expr]]:
-    """The inputs of both, and what the second's nodes become: by name where all names agree, else by position."""
+    """The inputs of both, and what the second's nodes become: by name where all names agree, else by position.
+
+    Raises LossTypeError where there is no such input.
+    """
     theirs = list(second.inputs)
     if {one.identifier for one in first.inputs} == {one.identifier for one in theirs}:
         theirs = [next(one for one in theirs if one.identifier == each.identifier) for each in first.inputs]
@@ -42,10 +54,36 @@ def renamed(one: Order, moved: Mapping[Expr, Expr]) -> Order:
 
 
 def _narrowed(mine: InputSpec, other: InputSpec) -> InputSpec:
-    """An input with the kinds that one of two losses says where the other says none."""
-    pairs = zip(mine.domains, other.domains, strict=False)
-    kinds = tuple(theirs if own == "real" else own for own, theirs in pairs)
+    """An input with the kinds that numbers have which are of both kinds; LossTypeError where there is none."""
+    pairs = list(zip(mine.domains, other.domains, strict=False))
+    for own, theirs in pairs:
+        if not (_within(own, theirs) or _within(theirs, own)):
+            raise LossTypeError(
+                f"these losses cannot be compared, since no kind of numbers is both: {mine.name} is {own} in one of "
+                f"them, and {theirs} in the other"
+            )
+    kinds = tuple(own if _within(own, theirs) else theirs for own, theirs in pairs)
     return replace(mine, domain=kinds[0] if len(set(kinds)) == 1 else MIXED, kinds=kinds if len(kinds) > 1 else ())
+
+
+def _within(kind: str, other: str) -> bool:
+    """Whether every number of a kind is of another."""
+    return kind == other or other in ("real", "logits") or kind in _KINDS_OF.get(other, ())
+
+
+def narrower(first: Loss, second: Loss, common: Sequence[InputSpec]) -> tuple[str, ...]:
+    """The inputs that one of two losses takes of more kinds than both have in common, each as in a header."""
+    theirs = {one.identifier: one for one in second.inputs}
+    found = []
+    for place, (mine, both) in enumerate(zip(first.inputs, common, strict=True)):
+        other = theirs.get(mine.identifier, second.inputs[place])
+        if any(_real(one.domains) != _real(both.domains) or one.layout != both.layout for one in (mine, other)):
+            found.append(both.told)
+    return tuple(found)
+
+
+def _real(kinds: Sequence[str]) -> list[str]:
+    return ["real" if one == "logits" else one for one in kinds]
 
 
 def _listed(inputs: Sequence[InputSpec]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lossdsl.analyze.common_inputs import met, renamed
+from lossdsl.analyze.common_inputs import met, narrower, renamed
 from lossdsl.analyze.scale_and_shift import as_expression, line, told_apart
 from lossdsl.analyze.wide_points import levels, ties, unseen, wide_points
 from lossdsl.errors import LossError, LossTypeError
@@ -100,6 +100,8 @@ class Pair:
     own: tuple[frozenset[Expr], frozenset[Expr]]
     more: list[Point]
     """Points at which numbers of a target, or of a further input, are equal: times are, and relevances; longer ones."""
+    inputs: tuple[str, ...] = ()
+    """The inputs of which one of the losses takes other numbers as well, each as in a header."""
     against: list[tuple[str, tuple[str, str], Relation]] = field(default_factory=list)
     """Of what holds at ordinary points, points at which it does not, with the values of both sides."""
 
@@ -139,7 +141,8 @@ class Pair:
                 hint="put numbers in for those of one of them, as in `huber(t, x; delta=2)`",
             )
         more = [] if whole else [*ties(loss, tried), *_longer(loss)]
-        return Pair(loss, left, right, whole, tried, (free[0], free[1]), more)
+        common = narrower(first.loss, second.loss, inputs)
+        return Pair(loss, left, right, whole, tried, (free[0], free[1]), more, common)
 
     def settings(self) -> Iterator[Given]:
         """What is put in for parameters, the least first: a number for one, two as one, numbers for two."""

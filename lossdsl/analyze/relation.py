@@ -10,7 +10,7 @@ hold is looked at with many more digits, far and near, and on both sides of each
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossdsl.analyze.loss_pair import Given, Pair, Relation
 from lossdsl.pipeline import Program
@@ -24,12 +24,14 @@ class Compared:
     """What two losses are to each other: the relations that were found, and where they differ, a point.
 
     `nearly` is what holds at ordinary points and not at that one, where `values` are those of both its sides.
+    `inputs` are those of which one of the losses takes other values as well: all of it is said of what both take.
     """
 
     relations: tuple[Relation, ...]
     point: str = ""
     values: tuple[str, str] = ("", "")
     nearly: Relation | None = None
+    inputs: tuple[str, ...] = ()
 
 
 def _is_case(given: Given, of: Given) -> bool:
@@ -52,6 +54,10 @@ def compared(first: Program, second: Program) -> Compared:
     expectile = 0.5*mean_squared_error for q = 0.5: proved (pieces)
     """
     pair = Pair.of(first, second)
+    return replace(_found(pair), inputs=pair.inputs)
+
+
+def _found(pair: Pair) -> Compared:
     everywhere = pair.relation({})
     if everywhere is not None:
         return Compared((everywhere,))

@@ -54,5 +54,7 @@ def run(options: argparse.Namespace) -> int:
         lines.append(
             f"nothing was found of {names[0]} and {names[1]}: both have finite values at hardly any point"
         )
+    if found.inputs:
+        lines.append(f"both take {', '.join(found.inputs)}; one of them takes other values as well")
     deliver("\n".join([*lines, ""]), options.output)
     return CLEAN if found.relations else FOUND
