@@ -28,12 +28,15 @@ test-all: .venv/.stamp-all  ## the losses on JAX, torch and boosting libraries a
 site: .venv/.stamp-docs  ## the gallery of losses and the documentation, into build/site; open build/site/index.html
 	@$(BIN)/python website/build.py
 
-# A few losses of each kind: those that the browser test names, and others that draw in other ways.
+# A few losses of each kind: those that the browser test names, others that draw in other ways, and a few that are drawn.
+# make test-site SHOWN= DRAWN=0 is of all losses, and takes half an hour; SEED=... draws others.
 SHOWN := huber mean_squared_error welsch categorical_crossentropy dpo siou nt_xent focal_tversky quantile poisson \
     sparse_categorical_crossentropy masked_cross_entropy cox adaptive_wing hinge lovasz_softmax crps_ensemble
+DRAWN := 6
+SEED := 20250
 
 test-site: .venv/.stamp-docs website/browser/node_modules  ## the site, driven in a browser; needs node, and brings Chromium where apt-get may
-	@$(BIN)/python website/build.py --out build/test/site $(SHOWN)
+	@$(BIN)/python website/build.py --out build/test/site --drawn $(DRAWN) --seed $(SEED) $(SHOWN)
 	@test -n "$$CHROMIUM" || test -x /usr/bin/chromium || \
 	    { echo "Installing Chromium"; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 	@node website/browser/test.mjs build/test/site

@@ -377,6 +377,8 @@ def test_the_list_is_searched(capsys):
     assert [line.split()[0] for line in run(capsys, "list", "huber", "1964")[1].splitlines()] == ["robust", "huber"]
     assert "  dpo " in run(capsys, "list", "direct PREFERENCE", "rafailov")[1]
     assert "  lovasz_hinge " in run(capsys, "list", "Lovász")[1]
+    assert "  confidence_penalty " not in run(capsys, "list", "mse")[1]  # which is in themselves
+    assert "  huber_quantile " in run(capsys, "list", "tile")[1]
     assert run(capsys, "list", "cross entropy") == run(capsys, "list", "cross", "entropy")
     assert run(capsys, "list", "hubre") == (1, "", "no built-in loss has `hubre`; did you mean `huber`?\n")
     assert run(capsys, "list", "--family", "robst") == (1, "", "there is no family `robst`; did you mean `robust`?\n")

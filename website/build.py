@@ -1,14 +1,15 @@
 """Builds the site: the gallery of losses, and the documentation.
 
-    python website/build.py [--out build/site] [--jobs 2] [--no-docs] [NAME ...]
+    python website/build.py [--out build/site] [--jobs 2] [--no-docs] [--drawn N [--seed S]] [NAME ...]
 
-With names, the gallery has these losses alone.
+With names, or a number of losses to draw, the gallery has these losses alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -63,14 +64,17 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--no-docs", action="store_true")
+    parser.add_argument("--drawn", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=20250)
     options = parser.parse_args()
     out = options.out.resolve()
     shutil.rmtree(out, ignore_errors=True)
     unknown = [name for name in options.names if catalog.full_name(name) is None]
     if unknown:
         raise SystemExit(f"there is no built-in loss {unknown[0]}")
-    chosen = [name for each in options.names if (name := catalog.full_name(each))]
-    gallery(out, chosen or catalog.names(), options.jobs)
+    named = [name for each in options.names if (name := catalog.full_name(each))]
+    drawn = random.Random(options.seed).sample(catalog.names(), options.drawn)
+    gallery(out, list(dict.fromkeys([*named, *drawn])) or catalog.names(), options.jobs)
     if not options.no_docs:
         documentation(out)
     print(f"{sum(1 for _ in out.rglob('*.html'))} pages in {out}: open {out / 'index.html'}")

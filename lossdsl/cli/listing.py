@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import textwrap
 import unicodedata
@@ -21,8 +22,9 @@ def add(commands: Any) -> None:
         "list",
         help="list the built-in losses",
         description="Lists the built-in losses by family, a line each: the name, what it is, and in brackets its other "
-        "names. With words, lists the losses that have each of them in name, family or documentation: what the loss is "
-        'for, an author, a year, as in "lossdsl list noisy labels" or "lossdsl list huber 1964".',
+        "names. With words, lists the losses that have each of them in a name, or at the start of a word of family or "
+        "documentation: what the loss is for, an author, a year, as in "
+        '"lossdsl list noisy labels" or "lossdsl list huber 1964".',
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help="only losses that have this word somewhere")
     parser.add_argument("--family", metavar="FAMILY", help="only losses of this family")
@@ -50,10 +52,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _has(name: str, words: list[str]) -> bool:
-    """Whether a loss has each of the words, whatever joins their parts: `cross_entropy` is `cross-entropy`."""
+    """Whether a loss has each of the words, whatever joins their parts: `cross_entropy` is `cross-entropy`.
+
+    A name has a word anywhere; of the rest a word begins with it: `mse` is not in "themselves".
+    """
+    names = _joined(" ".join([name, *catalog.aliases(name)]))
     text = f"{name} {catalog.family_of(name)} {' '.join(catalog.documentation(name).split())}".lower()
-    joined = _joined(text)
-    return all(_plain(word) in text or _joined(_plain(word)) in joined for word in " ".join(words).split())
+    wanted = [_plain(word) for word in " ".join(words).split()]
+    return all(
+        _joined(word) in names or _begins(word, text) or _begins(_joined(word), _joined(text)) for word in wanted
+    )
+
+
+def _begins(start: str, text: str) -> bool:
+    """Whether a word of a text begins so; what is no letter or digit begins anywhere."""
+    return re.search(rf"(?<![a-z0-9]){re.escape(start)}" if start[:1].isalnum() else re.escape(start), text) is not None
 
 
 def _joined(text: str) -> str:

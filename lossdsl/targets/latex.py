@@ -7,6 +7,7 @@ sample at hand has none. Amounts that only keep a computation from overflowing a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from lossdsl.ir import build as b
@@ -218,7 +219,8 @@ class _Writer:
 
     def _count(self, over: Axes) -> str:
         several = len(over) > 1
-        return r" \, ".join(self._length(axis, several) for axis in ordered(over))
+        times = Counter(self._length(axis, several) for axis in ordered(over))
+        return r" \, ".join(f"{length}^{{{count}}}" if count > 1 else length for length, count in times.items())
 
     def _length(self, axis: Axis, is_factor: bool) -> str:
         if axis.size is not None:

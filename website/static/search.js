@@ -15,8 +15,18 @@
 
   const pressed = (chips, key) => chips.filter((chip) => chip.ariaPressed === "true").map((chip) => chip.dataset[key]);
 
+  const joined = (text) => text.replace(/[-_]/g, "");
+  const begins = (start, text) => {
+    const any = start.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    return new RegExp(/^[a-z0-9]/.test(start) ? `(?<![a-z0-9])${any}` : any).test(text);
+  };
+
+  /** A name has a word anywhere; of the rest a word begins with it. What joins the parts of a word does not matter. */
   const matches = (card, word) =>
-    card.words.includes(word) || (word in SHORT && card.proved.has(SHORT[word]));
+    joined(card.name).includes(joined(word)) ||
+    begins(word, card.words) ||
+    begins(joined(word), joined(card.words)) ||
+    (word in SHORT && card.proved.has(SHORT[word]));
 
   function rank(card, words) {
     if (!words.length) return 0;
