@@ -29,7 +29,7 @@ site: .venv/.stamp-docs  ## the gallery of losses and the documentation, into bu
 	@$(BIN)/python website/build.py
 
 # A few losses of each kind: those that the browser test names, others that draw in other ways, and a few that are drawn.
-# make test-site SHOWN= DRAWN=0 is of all losses, and takes half an hour; SEED=... draws others.
+# make test-site SHOWN= DRAWN=0 is of all losses, and takes long; SEED=... draws others.
 SHOWN := huber mean_squared_error welsch categorical_crossentropy dpo siou nt_xent focal_tversky quantile poisson \
     sparse_categorical_crossentropy masked_cross_entropy cox adaptive_wing hinge lovasz_softmax crps_ensemble
 DRAWN := 6

@@ -189,7 +189,7 @@
       const value = state.set[one.name] ?? one.value;
       yield slider(one.name, Math.min(one.low, value), Math.max(one.high, value), value, (number) => {
         state.set[one.name] = number;
-        attempt();
+        tried(one.name);
       });
     }
     for (const one of loss.parameters.filter((each) => each.kind === "int")) {
@@ -260,6 +260,7 @@
       show(loss.views[0]);
     });
     parts.push(reset, element("p", { id: "refused", className: "refused", role: "status" }));
+    parts.push(element("p", { id: "still", className: "hint", role: "status" }));
     controls.replaceChildren(...parts);
   }
 
@@ -269,9 +270,20 @@
     attempt();
   };
 
+  const drawn = () => [...plot.querySelectorAll(".curve")].map((curve) => curve.getAttribute("d")).join() + read.textContent;
+
+  /** Draws, and says so where a parameter that was moved is not to be seen: one for rare cases, or for other inputs. */
+  function tried(name) {
+    const before = drawn();
+    attempt();
+    if (document.getElementById("refused").textContent || drawn() !== before) return;
+    document.getElementById("still").textContent = `${name} changes nothing in this picture`;
+  }
+
   /** Draws, or says why that cannot be done: a parameter that the loss refuses. */
   function attempt() {
     const refused = document.getElementById("refused");
+    document.getElementById("still").textContent = "";
     refused.textContent = "";
     try {
       update();
