@@ -588,7 +588,7 @@ def test_a_gradient_made_with_the_value_is_the_one_made_afterwards(body: str, rn
     """Under factors of what comes after, from a tape that is asked twice, and for derivatives of it."""
     import tensorflow as tf
 
-    from lossdsl.runtime.tensorflow_eager import in_one
+    from lossdsl.runtime.tensorflow_calls import in_one
 
     spec = lossdsl.load(f"loss f(t, x)\n{body}")
     code = kernels.Code.of(spec, "tensorflow")

@@ -8,7 +8,7 @@ come out by differentiating it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from itertools import compress
@@ -17,10 +17,14 @@ from weakref import WeakKeyDictionary
 
 from lossdsl.errors import LossConfigError
 from lossdsl.ir.axes import BATCH, NONE, SAMPLE, SPACE
+from lossdsl.ir.expr import Call, walk
 from lossdsl.ir.mixing import is_separable
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
 from lossdsl.runtime.spec import LoadedLoss
+
+_ARITHMETIC = 4
+"""What a quotient costs, the dearest of what is worked out while the next numbers are read."""
 
 Kernel = Callable[[list[Any], list[Any]], Any]
 """Takes the inputs, aligned, and the parameters; gives one value a sample (and place), or one number."""
@@ -76,7 +80,18 @@ class Code:
     program: Program
     """What it was made of."""
     backend: str
+    around: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
+    """What each of the functions is given to."""
     joints: dict[tuple[bool, ...], Callable[..., Any]] = field(default_factory=dict, compare=False)
+
+    def within(self, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Code:
+        """The same code, each of whose functions was given to another."""
+        pullbacks, of_settings = (
+            tuple(each and around(each) for each in some) for some in (self.pullbacks, self.of_settings)
+        )
+        return replace(
+            self, value=around(self.value), pullbacks=pullbacks, of_settings=of_settings, around=around, joints={}
+        )
 
     def joint(self, wanted: Sequence[bool]) -> Callable[..., Any]:
         """The value and behind it what pulls back into the inputs that are wanted, none of them a label.
@@ -87,7 +102,7 @@ class Code:
         if key not in self.joints:
             chosen = list(compress(self.program.loss.inputs, key))
             made = functions(self.program.joint_module(self.backend, chosen), self.program.loss.name)
-            self.joints[key] = made["value_and_pullbacks"]
+            self.joints[key] = self.around(made["value_and_pullbacks"])
         return self.joints[key]
 
     @cached_property
@@ -95,7 +110,13 @@ class Code:
         """The value and the derivative in the prediction of its sum, of tensors of which nothing is recorded."""
         target = "torch_eager" if self.backend == "torch" else self.backend
         made = functions(self.program.eager_module(target), self.program.loss.name)
-        return made["value_and_slope"]
+        return self.around(made["value_and_slope"])
+
+    @cached_property
+    def is_light(self) -> bool:
+        """Whether the derivative in the prediction is arithmetic, which costs no more than to keep and read it."""
+        nodes = walk(*self.program.gradients[self.program.loss.prediction])
+        return all(not node.children or (isinstance(node, Call) and node.op.cost <= _ARITHMETIC) for node in nodes)
 
     @cached_property
     def is_separable(self) -> bool:
@@ -155,38 +176,24 @@ def _coded(spec: LoadedLoss, backend: str, is_whole: bool) -> Callable[[list[Any
 def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
     import tensorflow as tf
 
-    from lossdsl.runtime.keras_internals import is_recorded  # imports Keras, which must not find this half imported
-    from lossdsl.runtime.tensorflow_eager import in_one
+    from lossdsl.runtime import keras_internals  # noqa: F401 - imports Keras, which must not find this half imported
+    from lossdsl.runtime.tensorflow_calls import carried
+    from lossdsl.runtime.tensorflow_fused import fused, is_large
 
     coded = _coded(spec, "tensorflow", is_whole)
+    for_large: dict[int, Code] = {}
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(inputs: list[Any], parameters: list[Any]) -> Any:
         code = coded(inputs)
-        dtype = inputs[code.prediction].dtype
-        settings = code.settings(parameters, lambda each: each if tf.is_tensor(each) else tf.constant(each, dtype))
-        arguments = [*inputs, *settings]
-        pullbacks = (*code.pullbacks, *code.of_settings)
-        # In a graph what nobody asks for is cut off later; outside, it must not be worked out.
-        wanted = [not tf.executing_eagerly() or is_recorded(tensor) for tensor in arguments]
-        if not any(wanted):
-            return code.value(*arguments)
-        found = in_one(code, arguments, wanted) if tf.executing_eagerly() else None
-        if found is not None:
-            return found
-
-        def with_gradient(*tensors: Any) -> tuple[Any, Callable[..., Any]]:
-            def gradient(upstream: Any) -> list[Any]:
-                return [
-                    pullback(*tensors, upstream)[0] if needed and pullback is not None else None
-                    for pullback, needed in zip(pullbacks, wanted, strict=True)
-                ]
-
-            # The tape needs none of what the value is made of.
-            plain = map(tf.stop_gradient, tensors) if tf.executing_eagerly() else tensors
-            return code.value(*plain), gradient
-
-        return tf.custom_gradient(with_gradient)(*arguments)
+        prediction = inputs[code.prediction]
+        settings = code.settings(
+            parameters, lambda each: each if tf.is_tensor(each) else tf.constant(each, prediction.dtype)
+        )
+        large = is_large(prediction)
+        if large and id(code) not in for_large:
+            for_large[id(code)] = code.within(fused)
+        return carried(for_large[id(code)] if large else code, [*inputs, *settings], large)
 
     return call  # type: ignore[no-any-return]
 
