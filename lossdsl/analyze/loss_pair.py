@@ -12,7 +12,7 @@ import numpy as np
 
 from lossdsl.analyze.common_inputs import met, narrower, renamed
 from lossdsl.analyze.scale_and_shift import as_expression, line, told_apart
-from lossdsl.analyze.wide_points import levels, ties, unseen, wide_points
+from lossdsl.analyze.wide_points import equations, levels, ties, unseen, wide_points
 from lossdsl.errors import LossError, LossTypeError
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Const, Expr
@@ -86,6 +86,11 @@ def _holds(given: Given, point: Point) -> bool:
     return all(
         values[node] == (value.value if isinstance(value, Const) else values[value]) for node, value in given.items()
     )
+
+
+def _differ(left: Any, right: Any, same: Any) -> bool:
+    """Whether two numbers differ by more than such a part; where one is 0, digits may have had no room."""
+    return bool(abs(left - right) > same * (abs(left) + abs(right)) and (left * right != 0 or abs(left - right) > same))
 
 
 @dataclass
@@ -224,9 +229,13 @@ class Pair:
             if apart is not None:
                 self.against.append((self._shown(point, apart[0]), apart[1], found))
                 return None
-        sides = unseen(levels((self.first, self.second)), (*self.tried, *self.more, *wide))
+        roots = (self.first, self.second)
+        equal = equations(roots)
+        sides = unseen(levels(roots), (*self.tried, *self.more, *wide))
         beyond = (
-            f"{formula(level)} {'>' if sign > 0 else '<'} 0" for level, sign in sides if self._may_be(level, sign)
+            f"{formula(level)} {'=><'[sign]} 0"
+            for level, sign in sides
+            if (self._may_be(level, sign) if sign else level in equal)
         )
         return replace(found, beyond=tuple(beyond))
 
@@ -251,11 +260,21 @@ class Pair:
             places = [
                 (place, pair)
                 for place, pair in enumerate(pairs)
-                if all(map(m.isfinite, pair)) and abs(pair[0] - pair[1]) > m.mpf(SAME) * (abs(pair[0]) + abs(pair[1]))
+                if all(map(m.isfinite, pair)) and _differ(*pair, m.mpf(SAME))
             ]
             if not places:
                 return None
         return places[0][0], told_apart(*places[0][1])
+
+    def lacking(self, given: Given) -> tuple[str, tuple[str, str]]:
+        """A point at which one of the two has a value, and the other none, and what they are there; "" for none."""
+        m = mp_numbers()
+        near = (self.put(given, one, one) for one in (*self.tried, *self.more))
+        for point in (*filter(None, near), *self._wide(given, self.tried[0])):
+            for place, (left, right) in enumerate(self.at(point)):
+                if m.isfinite(left) != m.isfinite(right):
+                    return self._shown(point, place), (m.nstr(left, 6), m.nstr(right, 6))
+        return "", ("", "")
 
     def _may_be(self, level: Expr, sign: int) -> bool:
         """Whether something may have a sign, for all that is known."""

@@ -24,7 +24,8 @@ class Compared:
     """What two losses are to each other: the relations that were found, and where they differ, a point.
 
     `nearly` is what holds at ordinary points and not at that one, where `values` are those of both its sides.
-    `inputs` are those of which one of the losses takes other values as well: all of it is said of what both take.
+    `inputs` are those of which one of the losses takes other values as well: all is said of what both take, and of
+    points at which both have a value. `lacking` is a point at which only one has, under the first relation.
     """
 
     relations: tuple[Relation, ...]
@@ -32,6 +33,7 @@ class Compared:
     values: tuple[str, str] = ("", "")
     nearly: Relation | None = None
     inputs: tuple[str, ...] = ()
+    lacking: tuple[str, tuple[str, str]] = ("", ("", ""))
 
 
 def _is_case(given: Given, of: Given) -> bool:
@@ -54,7 +56,9 @@ def compared(first: Program, second: Program) -> Compared:
     expectile = 0.5*mean_squared_error for q = 0.5: proved (pieces)
     """
     pair = Pair.of(first, second)
-    return replace(_found(pair), inputs=pair.inputs)
+    found = _found(pair)
+    lacking = pair.lacking(found.relations[0].given) if found.relations else found.lacking
+    return replace(found, inputs=pair.inputs, lacking=lacking)
 
 
 def _found(pair: Pair) -> Compared:

@@ -5,6 +5,7 @@ At ordinary points a loss is the same as another one that only differs below a t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -47,19 +48,26 @@ def ties(loss: Loss, tried: Sequence[Point]) -> Iterator[Point]:
 
 def levels(roots: Iterable[Expr]) -> list[Expr]:
     """Expressions that are 0 where a choice or a corner in one of the roots is."""
-    found: dict[Expr, None] = {}
-    for node in walk(*roots):
-        found.update(dict.fromkeys(borders(node)))
-        if _is_equation(node):
-            found[b.sub(*map(b.number, node.children))] = None
-    return list(found)
+    borders_of = (level for node in walk(*roots) for level in borders(node))
+    return list(dict.fromkeys([*borders_of, *equations(roots)]))
+
+
+def equations(roots: Iterable[Expr]) -> list[Expr]:
+    """Expressions that are 0 where two are equal that one of the roots compares."""
+    pairs = (node.children for node in walk(*roots) if isinstance(node, Call) and node.op.name in ("eq", "ne"))
+    return list(dict.fromkeys(b.sub(*map(b.number, pair)) for pair in pairs))
 
 
 def wide_points(loss: Loss, known: Ranges, roots: Sequence[Expr], start: Point) -> Iterator[Point]:
     """Points made of one by other sizes of its inputs and parameters, and on and beside the joins of the roots."""
     free: list[Expr] = [node for spec in loss.inputs if _is_free(spec) for node in spec.nodes]
     own = [spec.node for spec in loss.parameters if spec.node in start.values and spec.kind == "real"]
-    changed = [*_resized(free, start), *_rescaled(own, start), *_on_joins([*free, *own], levels(roots)[:MOST], start)]
+    changed = [
+        *_resized(free, start),
+        *_even(free, start),
+        *_rescaled(own, start),
+        *_on_joins([*free, *own], levels(roots)[:MOST], start),
+    ]
     for each in changed:
         yield from _admitted(loss, known, start, each)
 
@@ -68,6 +76,19 @@ def _resized(free: Sequence[Expr], start: Point) -> Iterator[Mapping[Expr, Any]]
     """All inputs of any size, and each of them, multiplied."""
     for nodes in ([free] if len(free) > 1 else []) + [[node] for node in free]:
         yield from ({node: start.values[node] * scale for node in nodes} for scale in SCALES)
+
+
+def _even(free: Sequence[Expr], start: Point) -> Iterator[Mapping[Expr, Any]]:
+    """Each of the inputs 0, whole, halfway between whole numbers, and the same as another one."""
+    half = Fraction(1, 2)
+    for node in free:
+        array = start.values[node]
+        yield {node: 0 * array}
+        yield {node: array // 1}
+        yield {node: array // 1 + half}
+    for node, other in itertools.permutations(free, 2):
+        if start.values[node].shape == start.values[other].shape:
+            yield {node: start.values[other]}
 
 
 def _rescaled(own: Sequence[Expr], start: Point) -> Iterator[Mapping[Expr, Any]]:
@@ -86,18 +107,14 @@ def _on_joins(moving: Sequence[Expr], joins: Sequence[Expr], start: Point) -> It
 
 
 def unseen(joins: Sequence[Expr], tried: Iterable[Point]) -> list[tuple[Expr, int]]:
-    """The joins of which no point is on one side, each with the sign that is not met there."""
+    """The joins of which no point is on one side, each with the sign that is not met there: 0, where two are equal."""
     m = mp_numbers()
     met: dict[Expr, set[int]] = {level: set() for level in joins}
     for point in tried:
         done = evaluate(joins, point.given(m), m, point.sizes)
         for level, signs in met.items():
             signs |= {(value > 0) - (value < 0) for value in done[level].flat if value == value}
-    return [(level, sign) for level, signs in met.items() for sign in (1, -1) if sign not in signs]
-
-
-def _is_equation(node: Expr) -> bool:
-    return isinstance(node, Call) and node.op.name in ("eq", "ne")
+    return [(level, sign) for level, signs in met.items() for sign in (1, -1, 0) if sign not in signs]
 
 
 def _is_free(spec: InputSpec) -> bool:

@@ -51,9 +51,10 @@ def run(options: argparse.Namespace) -> int:
         where = "otherwise they differ" if lines else f"{names[0]} and {names[1]} differ, by more than scale and shift"
         lines.append(f"{where}, as at {found.point}: {found.values[0]} and {found.values[1]}")
     elif not lines:
-        lines.append(
-            f"nothing was found of {names[0]} and {names[1]}: both have finite values at hardly any point"
-        )
+        lines.append(f"nothing was found of {names[0]} and {names[1]}: both have finite values at hardly any point")
+    where, values = found.lacking
+    if where:
+        lines.append(f"that is where both have a value; at {where} they are {values[0]} and {values[1]}")
     if found.inputs:
         lines.append(f"both take {', '.join(found.inputs)}; one of them takes other values as well")
     deliver("\n".join([*lines, ""]), options.output)
