@@ -30,7 +30,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 from fused_ways import LOSSES, WAYS, Way, problem
-from sections import put
+from sections import kept, put
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 TITLE = "The last layer and the loss in one"
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=50_000)
     parser.add_argument("--chunk", type=int, help="places at a time; by default what the library takes")
     parser.add_argument("--calls", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="write the section of docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="write its rows into docs/performance.md; others stay")
     parser.add_argument("--memory", action="store_true", help="memory alone; on a busy machine times say little")
     parser.add_argument("--ways", nargs="+", metavar="WAY", help="the memory of these ways only")
     parser.add_argument("--here", action="store_true", help="in this process, for one library and loss")
@@ -167,10 +167,12 @@ def main() -> None:
         "logits, medians of calls in turn in one process; the error is the difference from them, in the size of the",
         "largest number. An empty cell was not measured.",
         "",
+    ]
+    table = [
         "| library | loss | | memory | time | error |",
         "|---|---|---|---|---|---|",
     ]
-    print("\n".join(head))
+    print("\n".join([*head, *table]))
     rows = []
     for library in options.on:
         for loss in options.loss:
@@ -178,7 +180,16 @@ def main() -> None:
             print("\n".join(some), flush=True)
             rows += some
     if options.write:
-        put(OUT, TITLE, [*head, *rows])
+        said, old = kept(OUT, TITLE)
+        new = set(map(_cell, rows))
+        rows += [row for row in old if _cell(row) not in new]
+        rows.sort(key=lambda row: (list(WAYS).index(_cell(row)[0]), list(LOSSES).index(_cell(row)[1])))
+        put(OUT, TITLE, [*head, *said, *[""] * bool(said), *table, *rows])
+
+
+def _cell(row: str) -> tuple[str, ...]:
+    """The library and the loss of a row."""
+    return tuple(part.strip() for part in row.split("|")[1:3])
 
 
 if __name__ == "__main__":

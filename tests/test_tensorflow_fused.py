@@ -128,3 +128,21 @@ def test_functions_can_be_run_eagerly_and_lengths_can_change(is_eager: bool, eve
             value, slope = run(tf.constant(x), tf.constant(x))
             np.testing.assert_allclose(value, np.log(np.exp(x).sum(-1)) - (x * x).sum(-1), rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose(slope, np.exp(x) / np.exp(x).sum(-1, keepdims=True) - x, rtol=1e-5, atol=1e-5)
+
+
+def test_one_loss_takes_tensors_of_any_rank_and_length(everything_is_large: None) -> None:
+    """Outside of graphs, where one graph serves several of them."""
+    for source in ("categorical_generalized_cross_entropy", "categorical_crossentropy", "dice"):
+        spec = lossdsl.load(source)
+        call = kernels.kernel(spec, "tensorflow")
+        for shape in ((2, 1, 3), (4, 1, 3), (4, 2, 5), (5, 3, 2), (1, 1, 2)):
+            rng = np.random.default_rng(shape)
+            x = rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+            t = rng.integers(0, shape[-1], shape[:-1])
+            t = t if spec.program.loss.inputs[0].is_label else np.eye(shape[-1])[t]
+            for target, prediction in ((t, x), (t[:, 0], x[:, 0])):
+                label = tf.constant(target, tf.int32 if target.dtype.kind == "i" else tf.float64)
+                own = spec.arguments(shape[-1], {})
+                found = alone(lambda t, x, own=own, call=call: call([t, x], own), label, tf.constant(prediction), 1.0)
+                for one, other in zip(found, spec.numpy.value_and_grad(target, prediction), strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-12)

@@ -64,5 +64,14 @@ def fused(function: Function) -> Function:
         like = found[-1]  # of a number of Python's a graph would make one of 32 bits
         return [tf.constant(one, like.dtype) if isinstance(one, float) else one for one in found]
 
-    graph = tf.function(alone, autograph=False, reduce_retracing=True)
-    return lambda *tensors: (graph if tf.executing_eagerly() else inside)(*tensors)
+    graphs: dict[tuple[int, ...], Function] = {}
+
+    def called(*tensors: Any) -> Any:
+        if not tf.executing_eagerly():
+            return inside(*tensors)
+        ranks = tuple(len(tensor.shape) for tensor in tensors)
+        if ranks not in graphs:  # one graph takes all lengths, but of several ranks it would know none
+            graphs[ranks] = tf.function(alone, autograph=False, reduce_retracing=True)
+        return graphs[ranks](*tensors)
+
+    return called
