@@ -23,7 +23,7 @@ from lossdsl.ir.axes import Axes
 from lossdsl.ir.expr import Along, Call, Const, Expr, Gather, Input, Length, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges, conjuncts, shifted_where
-from lossdsl.transform.guard import region
+from lossdsl.ir.traversal import within
 
 _OFF = tuple(Fraction(k, 32) for k in (16, 12, 20, 14, 18, 11))
 """How far harmless numbers lie from the end of a range: exact in every format, off the kinks, and not all the same."""
@@ -39,18 +39,18 @@ class _Sum(NamedTuple):
 
 def masked(root: Expr, known: Ranges) -> Expr:
     """The expression with the operands of each piece selected by the mask that selects the piece."""
-    sums = _Sums()
-    return b.mapped((root,), lambda node: _with_selected_operands(node, known, sums))[0]
+    facts = _Facts(known)
+    return b.mapped((root,), lambda node: _with_selected_operands(node, facts))[0]
 
 
-def _with_selected_operands(node: Expr, known: Ranges, sums: _Sums) -> Expr:
+def _with_selected_operands(node: Expr, facts: _Facts) -> Expr:
     if not (isinstance(node, Call) and node.op.name == "where"):
         return node
     condition, first, second = node.args
     return b.where(
         condition,
-        _Mask(condition, second, known, sums).selected(first),
-        _Mask(b.call("not", condition), first, known, sums).selected(second),
+        _Mask(condition, second, facts).selected(first),
+        _Mask(b.call("not", condition), first, facts).selected(second),
     )
 
 
@@ -58,16 +58,16 @@ def _with_selected_operands(node: Expr, known: Ranges, sums: _Sums) -> Expr:
 class _Way:
     """How a part of a piece is reached: through slopes that are finite, or not; None for what is selected itself.
 
-    `tests` are those of choices on every way to it.
+    `tests` are those of choices on every way to it; None where nobody will ask, for no aggregate is below.
     """
 
     passes: bool | None
-    tests: tuple[Expr, ...]
+    tests: tuple[Expr, ...] | None
 
     def below(self, node: Call, sums: _Sums) -> Iterable[tuple[Expr, _Way]]:
         """The ways to the operands of an operation."""
         passes = bool(self.passes) and _passes(node, sums)
-        if node.op.name == "where":
+        if node.op.name == "where" and self.tests is not None:
             condition, first, second = node.args
             yield first, _Way(passes, (*self.tests, *conjuncts(condition)))
             yield second, _Way(passes, (*self.tests, b.call("not", condition)))
@@ -77,20 +77,21 @@ class _Way:
 
     def joined(self, other: _Way) -> _Way:
         """What holds of both ways."""
-        common = tuple(test for test in self.tests if test in other.tests)
-        return _Way(bool(self.passes and other.passes), common)
+        passes = bool(self.passes and other.passes)
+        if self.tests is None or other.tests is None:
+            return _Way(passes, None)
+        return _Way(passes, tuple(test for test in self.tests if test in other.tests))
 
 
 class _Mask:
     """A condition, and what the piece that it does not select needs as well."""
 
-    def __init__(self, condition: Expr, other: Expr, known: Ranges, sums: _Sums) -> None:
+    def __init__(self, condition: Expr, other: Expr, facts: _Facts) -> None:
         self.condition = condition
         self.tests = tuple(test for test in conjuncts(condition) if _has_data(test))
         self.totals = {node for node in walk(condition) if isinstance(node, Reduce)}  # as in where(s > 0, sqrt(s), 0)
-        self.needed = set(_leaves(other)) if self.tests else set()
-        self.known = known
-        self.sums = sums
+        self.needed = set(filter(_is_data, facts.wanted[other])) if self.tests else set()
+        self.facts = facts
         self.numbers: dict[Expr, Const] = {}
         self.done: dict[tuple[Expr, tuple[Expr, ...], bool], Expr] = {}
 
@@ -106,22 +107,31 @@ class _Mask:
         return self.done[key]
 
     def _worked_out(self, piece: Expr, tests: tuple[Expr, ...], passing: bool) -> Expr:
-        order = region(piece)
+        order = within(piece, self._is_open)
         done: dict[Expr, Expr] = {}
         for node, way in self._operands(piece, order, passing).items():
             done[node] = self._choice(node, tests, way) if way.passes is None else self._below(node, tests, way)
         for node in order:
             if node not in done:
-                done[node] = b.rebuild(node, tuple(done[arg] for arg in node.args)) if isinstance(node, Call) else node
+                done[node] = b.rebuild(node, tuple(done[arg] for arg in node.children)) if self._is_open(node) else node
         return done[piece]
+
+    def _is_open(self, node: Expr) -> bool:
+        """Whether a part is looked into; a condition is, for what it compares may be an operand."""
+        return isinstance(node, Call) and (node.kind is not Kind.REAL or self._is_wanting(node))
+
+    def _is_wanting(self, node: Expr) -> bool:
+        """Whether there is something in a part that the other piece does without."""
+        return not self.facts.wanted[node] <= self.needed
 
     def _operands(self, piece: Expr, order: list[Expr], passing: bool) -> dict[Expr, _Way]:
         """What is to be selected, and the aggregates in which there may be more, each with the way that leads there."""
-        sums = self.sums
-        ways = {piece: _Way(passing, ())}
+        sums = self.facts.sums
+        has_aggregate = any(node.children and not isinstance(node, Call) for node in order)
+        ways = {piece: _Way(passing, () if has_aggregate else None)}
         found: dict[Expr, _Way] = {}
         for node in reversed(order):
-            if node not in ways or node.kind is not Kind.REAL or node in self.totals:
+            if node not in ways or node in self.totals or not self._is_wanting(node):
                 continue
             way, known = ways[node], sums[node]
             if known is not None and (way.passes or known == _Sum()):
@@ -145,13 +155,13 @@ class _Mask:
     def _choice(self, operand: Expr, tests: tuple[Expr, ...], way: _Way) -> Expr:
         """An operand, or a harmless number where it is not needed."""
         everything = frozenset(axis for test in tests for axis in test.axes)
-        needs = reduce(_both, _somewhere(tests, everything - operand.axes, way.tests))
+        needs = reduce(_both, _somewhere(tests, everything - operand.axes, way.tests or ()))
         if _is_selection(operand):
             inner, value, harmless = operand.children
             return b.where(_both(needs, inner), value, harmless)
-        if shifted_where(operand) is self.condition or self.needed.issuperset(_leaves(operand)):
+        if shifted_where(operand) is self.condition:
             return operand
-        number = self.numbers.setdefault(operand, _harmless(operand, len(self.numbers), self.known))
+        number = self.numbers.setdefault(operand, _harmless(operand, len(self.numbers), self.facts.known))
         return b.where(needs, operand, number)
 
     def _below(self, node: Expr, tests: tuple[Expr, ...], way: _Way) -> Expr:
@@ -167,7 +177,7 @@ class _Mask:
                 others = frozenset({old, new})
             case _:
                 return node
-        below = _somewhere(tests, others, way.tests)
+        below = _somewhere(tests, others, way.tests or ())
         first, *rest = node.children
         return b.rebuild(node, (self._selected(first, below, bool(way.passes)), *rest))
 
@@ -212,18 +222,18 @@ def _is_selection(node: Expr) -> bool:
     return isinstance(node, Call) and node.op.name == "where" and isinstance(node.args[2], Const)
 
 
-def _leaves(root: Expr) -> Iterable[Expr]:
-    """The data whose values an expression needs wherever it is needed: not what a choice in it selects."""
-    stack, seen = [root], set[Expr]()
-    while stack:
-        node = stack.pop()
-        if node in seen or node.kind is not Kind.REAL or _is_selection(node) or isinstance(node, Length):
-            continue
-        seen.add(node)
-        if _is_data(node):
-            yield node
-        else:
-            stack += node.children
+_NOTHING = frozenset[Expr]()
+
+
+class _Wanted(Interpretation[frozenset[Expr]]):
+    """The data whose values an expression needs wherever it is needed; of a choice that selects an operand, itself."""
+
+    def transfer(self, node: Expr, below: list[frozenset[Expr]]) -> frozenset[Expr]:
+        if node.kind is not Kind.REAL or isinstance(node, Length):
+            return _NOTHING
+        if _is_data(node) or _is_selection(node):
+            return frozenset({node})
+        return _NOTHING.union(*below)
 
 
 def _passes(node: Call, sums: _Sums) -> bool:
@@ -261,6 +271,15 @@ def _sum_of(node: Call, parts: list[_Sum | None]) -> _Sum | None:
     many = min(2, sum(part.many for part in whole))
     axes = frozenset[Axes]().union(*(part.axes for part in whole))
     return _Sum(many, axes, any(part.stops for part in whole))
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is known of the parts of a loss, each looked at once, however many masks there are."""
+
+    known: Ranges
+    sums: _Sums = field(default_factory=_Sums)
+    wanted: _Wanted = field(default_factory=_Wanted)
 
 
 def _harmless(operand: Expr, number: int, known: Ranges) -> Const:

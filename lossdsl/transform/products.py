@@ -20,8 +20,11 @@ from lossdsl.ir.ranges import Ranges, conjuncts
 from lossdsl.ir.traversal import users
 from lossdsl.transform.canonical import Canonical
 from lossdsl.transform.choices import SEED, Steepness, deselects, is_plain_factor, is_tame
-from lossdsl.transform.factors import factored, scaled_product
+from lossdsl.transform.factors import factored, merged, scaled_product
 from lossdsl.transform.guard import somewhere
+
+_MANY = 16
+"""So many small factors a formula that is written by hand does not have."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,15 @@ def _of_product(node: Call, splits: dict[Expr, Split], done: dict[Expr, Expr]) -
     if axes[0] == axes[1]:
         left, right = _undivided(left), _undivided(right)
     core = b.mul(left.core, right.core)
-    return Split(left.sign * right.sign, left.above + right.above, left.below + right.below, core)
+    return Split(left.sign * right.sign, _gathered(left.above + right.above), left.below + right.below, core)
+
+
+def _gathered(factors: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Factors; of many, the constants as one, so that a long chain does not multiply them again at each link."""
+    if len(factors) <= _MANY:
+        return factors
+    constants, rest = (tuple(part for part in factors if (b.exact(part) is None) == varies) for varies in (False, True))
+    return (*merged(constants), *rest)
 
 
 def _undivided(side: Split) -> Split:

@@ -9,16 +9,33 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 
 from lossdsl.ir import build as b
+from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.expr import Expr, Gather, Reduce, Rename, Slice, Unslice
 from lossdsl.ir.op import Kind
 from lossdsl.transform.factors import name_of
 
 _LINEAR = ("sum", "mean")
+_PRODUCTS = ("mul", "div")
 
 
 def signs_outside(roots: Iterable[Expr]) -> tuple[Expr, ...]:
     """The roots with `a + -b` as `a - b`, also where `-b` is moved to other axes or summed first."""
-    return b.mapped(roots, lambda node: with_difference(moved(node, _negated)))
+    begins = _BeginsWithSign()
+
+    def change(node: Expr) -> Expr:
+        node = moved(node, _negated)
+        return with_difference(node) if any(begins[child] for child in node.children) else node
+
+    return b.mapped(roots, change)
+
+
+class _BeginsWithSign(Interpretation[bool]):
+    """Whether a product begins with a minus sign: known of each at once, however long the product is."""
+
+    def transfer(self, node: Expr, below: list[bool]) -> bool:
+        if name_of(node) in _PRODUCTS:
+            return below[0]
+        return name_of(node) == "neg" or (b.exact(node) or 0) < 0
 
 
 def moved(node: Expr, without: Callable[[Expr], Expr | None]) -> Expr:
@@ -53,7 +70,7 @@ def with_difference(node: Expr) -> Expr:
 def positive_part(node: Expr) -> Expr | None:
     """A node without the minus sign that it begins with; None if there is none."""
     around: list[Expr] = []
-    while name_of(node) in ("mul", "div"):
+    while name_of(node) in _PRODUCTS:
         around.append(node)
         node = node.children[0]
     value = b.exact(node)
