@@ -18,6 +18,7 @@ from lossdsl.errors import LossError
 from lossdsl.frontend import syntax
 from lossdsl.frontend.linking import linked
 from lossdsl.frontend.resolve import declared, resolve
+from lossdsl.garbage import uncollected
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import BATCH
 from lossdsl.ir.expr import Expr, Gather, Input, walk
@@ -273,15 +274,18 @@ class Program:
         of_prediction = (node for node in reads if b.depends(node.arg, self.loss.prediction.nodes))
         return next((label.name for node in of_prediction if (label := named_by(node)) is not None), None)
 
+    @uncollected
     def module(self, target: str) -> ast.Module:
         """Python for a target: `value`, and `gradient_NAME` and `pullback_NAME` for each real input."""
         gradients = [self._gradient_function(spec, target) for spec in self.gradients]
         return code.module([self._value_function(target), *gradients, *self._pullback_functions(target)], target)
 
+    @uncollected
     def value_module(self, target: str) -> ast.Module:
         """The same with `value` alone: the gradient is not worked out for it."""
         return code.module([self._value_function(target)], target)
 
+    @uncollected
     def twin_module(self, spec: InputSpec | None, *, has_value: bool) -> tuple[ast.Module, Rows | None]:
         """Python for numpy: `twin`, the value, the gradient in an input, or both, for some samples.
 
@@ -293,6 +297,7 @@ class Program:
         slopes = guarded(found, self.known)
         return twin_code.module(self.loss, value, spec, slopes)
 
+    @uncollected
     def second_module(self, target: str, spec: InputSpec) -> ast.Module:
         """The same with `second`, the product of the second derivatives in an input with one more behind the inputs."""
         found, directions = self.second_derivatives(spec)
@@ -308,6 +313,7 @@ class Program:
         safe = guarded(self.gradients[spec], self.known)
         return code.gradient_function(self.loss, [(spec, safe)], target, f"gradient_{spec.identifier}")
 
+    @uncollected
     def kernel(self, target: str, live: Collection[str] = ()) -> ast.Module:
         """What a tensor library runs: `value`, `pullback_NAME` for each real input, and the two in one: `_carried`.
 
@@ -322,6 +328,7 @@ class Program:
         slopes += [f"parameter_pullback_{one.name}" if one.name in live else None for one in self.loss.open]
         return code.module(found, target, code.kernel_text(target, slopes))
 
+    @uncollected
     def joint_module(self, target: str, wanted: Collection[InputSpec]) -> ast.Module:
         """The same with `value_and_pullbacks`: the value, and what pulls back into the inputs that are wanted.
 
@@ -334,6 +341,7 @@ class Program:
         )
         return code.module([made], target)
 
+    @uncollected
     def eager_module(self, target: str) -> ast.Module:
         """The same with `value_and_slope` for a library that runs one operation after the other.
 
@@ -370,6 +378,7 @@ class Program:
             for name, spec, exprs in slopes
         ]
 
+    @uncollected
     def emitted(self, target: str, defaults: Mapping[str, object]) -> str:
         """A module of its own for a target, with the parameters' values as defaults."""
         from lossdsl.targets import emit
@@ -378,6 +387,7 @@ class Program:
         own = own_emitter(target)
         return str(own.emitted(given)) if own else emit.emitted(given, target)
 
+    @uncollected
     def callable_module(self, target: str) -> ast.Module:
         """The same to be run in place, as `loss(inputs, parameters)`; what is required of parameters is not tested."""
         from lossdsl.targets import emit

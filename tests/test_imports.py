@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "source": "errors",
     "errors": "source",
     "extras": "errors",
+    "garbage": "",
     "catalog": "source errors",
     "ir": "source errors",
     "frontend": "source errors ir",
@@ -25,7 +26,7 @@ MAY_IMPORT = {
     "transform": "source errors ir frontend oracle",
     "targets": "source errors ir transform",  # of transform what reads the texts of tables
     "stages": "source errors ir frontend transform targets pipeline",  # of the pipeline a type alone
-    "pipeline": "source errors catalog ir frontend oracle transform targets stages",
+    "pipeline": "source errors garbage catalog ir frontend oracle transform targets stages",
     "runtime": f"{_STAGES} extras plot",  # by a loss that a notebook asks for its picture
     "prove": "source errors ir transform",  # of transform what reads the texts of tables
     "refute": "source errors ir oracle pipeline",
@@ -38,7 +39,7 @@ MAY_IMPORT = {
     "fused": "source errors extras ir pipeline runtime api",
     "losses": f"{_STAGES} runtime checks",
     "__init__": f"{_STAGES} runtime checks config fused plot losses api _registration",
-    "cli": f"{_STAGES} analyze runtime checks config plot losses api __init__",
+    "cli": f"{_STAGES} garbage analyze runtime checks config plot losses api __init__",
     "boosting": "source errors ir pipeline prove analyze runtime api",
     "torch": "source errors extras runtime fused api",
     "jax": "source errors extras pipeline runtime fused api",

@@ -16,11 +16,11 @@ from types import MappingProxyType
 from typing import Any, NoReturn, TextIO
 
 from lossdsl.cli import check, compare, completion, emit, eval, fmt, grad, help, listing, new, plot, show
-from lossdsl.cli.garbage import collect_seldom
 from lossdsl.cli.named import is_setting
 from lossdsl.cli.status import BROKEN_PIPE, FOUND, INTERRUPTED, WRONG_USE, WrongUse
 from lossdsl.cli.terminal import COLOURS, coloured, write
 from lossdsl.errors import LossError, LossFileError, did_you_mean
+from lossdsl.garbage import collect_seldom
 
 GROUPS = {
     "write a loss": (new, check, fmt),

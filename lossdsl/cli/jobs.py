@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lossdsl import checks
-from lossdsl.cli.garbage import collect_seldom
 from lossdsl.cli.named import Unread
 from lossdsl.cli.status import WrongUse
 from lossdsl.errors import LossError
+from lossdsl.garbage import collect_seldom
 from lossdsl.source import Source
 
 if TYPE_CHECKING:

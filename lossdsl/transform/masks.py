@@ -136,7 +136,7 @@ class _Mask:
             way, known = ways[node], sums[node]
             if known is not None and (way.passes or known == _Sum()):
                 continue
-            if (known is not None and self._is_one(node, known)) or (not way.passes and _is_selection(node)):
+            if self._is_one(node, known) or (not way.passes and _is_selection(node)):
                 found[node] = replace(way, passes=None)
             elif isinstance(node, Call):
                 for child, step in way.below(node, sums):
@@ -146,8 +146,10 @@ class _Mask:
                 found[node] = replace(way, passes=way.passes and not is_product)
         return found
 
-    def _is_one(self, node: Expr, known: _Sum) -> bool:
+    def _is_one(self, node: Expr, known: _Sum | None) -> bool:
         """Whether a sum is selected as a whole: where that takes fewer choices than to select what it is made of."""
+        if known is None:
+            return False
         if known.stops or _is_data(node):
             return known.many > 0
         return known.many > 1 and (known.axes == {node.axes} or node.axes == self.condition.axes)
