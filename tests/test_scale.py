@@ -6,7 +6,9 @@ The sizes are counted, in parts of expressions, and never timed: `benchmarks/sca
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from fractions import Fraction
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from lossdsl.oracle.rational import proposed
 from lossdsl.prove.rational_field import TooLarge
 from lossdsl.prove.rational_functions import NormalForms
 from lossdsl.source import Source
-from lossdsl.transform import complement, log_domain, pairs, scaled, shares
+from lossdsl.transform import complement, factors, log_domain, masks, pairs, scaled, shares, signs
 from lossdsl.transform.guard import guarded
 from lossdsl.transform.logit_shift import Terms, combination
 from lossdsl.transform.pairs import summands
@@ -107,6 +109,44 @@ def test_a_long_sum_is_not_looked_at_once_for_each_of_its_terms(term: str, monke
         monkeypatch.setattr(module, "summands", counted)
     program("x + " + " + ".join([term] * 500)).stable  # noqa: B018 - it is made here
     assert listed < 100 * 500
+
+
+CHAINS = {
+    "roots": (definitions(300, "sqrt(abs({0}) + {1})"), factors, "value_of", 8),
+    "a product": ("loss f(t, x)\n" + "*".join(f"(x/(t + {i}))" for i in range(300)), signs, "name_of", 6),
+    "cases": (
+        f"loss f(t, x)\ncases({', '.join(f'x < {i}: t*x^2 + {i}' for i in range(60))}, else: t)",
+        masks,
+        "conjuncts",
+        0.2,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "module", "function", "most"), CHAINS.values(), ids=CHAINS)
+def test_a_link_of_a_chain_does_not_go_through_the_others(
+    text: str, module: ModuleType, function: str, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How often a pass does something, at `most` for each part that there is."""
+    done = 0
+    original = getattr(module, function)
+
+    def counted(what: object) -> object:
+        nonlocal done
+        listed = list(what) if isinstance(what, Iterable) and not isinstance(what, Expr) else [what]
+        done += len(listed)
+        return original(listed if listed != [what] else what)
+
+    monkeypatch.setattr(module, function, counted)
+    of = program(text)
+    size = parts(of)
+    list(of.pullbacks.values())
+    assert 0 < done < most * size, (done, size)
+
+
+def test_the_logarithm_of_a_sum_of_a_thousand_terms() -> None:
+    of = program("loss f(t, x)\nlog(" + " + ".join(f"exp({i}*x)" for i in range(1000)) + ")")
+    assert parts(of) < 60 * 1000
 
 
 def test_numbers_whose_factors_nobody_finds_are_symbols_to_sympy() -> None:

@@ -125,17 +125,27 @@ class LogDomain:
         return self.known[expr].is_positive
 
     def _is_bounded(self, expr: Expr) -> bool:
-        if self.known[expr].high < MOST:
-            return True
-        if name_of(expr) == "softplus":  # which grows no faster than its argument
-            return True
-        if name_of(expr) in ("max", "min") and isinstance(expr, Reduce) and name_of(expr.arg) == "where":
-            _, whole, other = expr.arg.children
+        stack, seen = [expr], set[Expr]()
+        while stack:
+            node = stack.pop()
+            is_settled = node in seen or self.known[node].high < MOST or name_of(node) == "softplus"
+            seen.add(node)
+            parts = () if is_settled else self._bounding(node)  # softplus grows no faster than its argument
+            if parts is None:
+                return False
+            stack += parts
+        return True
+
+    @staticmethod
+    def _bounding(node: Expr) -> tuple[Expr, ...] | None:
+        """What has to be bounded for a node to be; None if that does not do."""
+        if name_of(node) in ("max", "min") and isinstance(node, Reduce) and name_of(node.arg) == "where":
+            _, whole, other = node.arg.children
             is_filter = isinstance(other, Const) and abs(other.value) == INF  # what is left out is infinite
-            return self._is_bounded(whole) and (is_filter or self._is_bounded(other))
-        if name_of(expr) in ("sum", "mean", "max", "min") or isinstance(expr, Gather | Rename | Slice):
-            return self._is_bounded(expr.children[0])
-        return name_of(expr) in ("add", "mul") and all(map(self._is_bounded, expr.children))
+            return (whole,) if is_filter else (whole, other)
+        if name_of(node) in ("sum", "mean", "max", "min") or isinstance(node, Gather | Rename | Slice):
+            return node.children[:1]
+        return node.children if name_of(node) in ("add", "mul") else None
 
     # --- the recursion
 
