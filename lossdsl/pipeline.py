@@ -31,7 +31,7 @@ from lossdsl.source import Source
 from lossdsl.stages import STAGES as STAGES
 from lossdsl.stages import shown
 from lossdsl.targets import TARGETS as TARGETS
-from lossdsl.targets import WITHOUT_DIFFERENTIATION, code, own_emitter, twin_code
+from lossdsl.targets import code, differentiates, own_emitter, twin_code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.targets.some_samples import Rows, by_rows
 from lossdsl.transform.by_value import by_value
@@ -320,7 +320,7 @@ class Program:
         Parameters that are `live` have one, too: `parameter_pullback_NAME`.
         """
         (value,) = guarded(affine_choices((self.value,)), self.known)
-        traced = target != "numpy"
+        traced = differentiates(target)
         arrays = code.summed_arrays(target, value, guarded(self.pullbacks[self.loss.prediction], self.known))
         found = [code.value_function(self.loss, value, target, traced=traced, arrays=arrays)]
         found += self._pullback_functions(target, traced, live, arrays)
@@ -337,7 +337,7 @@ class Program:
         slopes = [(spec, guarded(exprs, self.known)) for spec, exprs in self.pullbacks.items() if spec in wanted]
         (value,) = guarded(affine_choices((self.value,)), self.known)
         made = code.joint_function(
-            self.loss, value, slopes, target, "value_and_pullbacks", seed_for(self.stable), target != "numpy"
+            self.loss, value, slopes, target, "value_and_pullbacks", seed_for(self.stable), differentiates(target)
         )
         return code.module([made], target)
 
@@ -399,7 +399,7 @@ class Program:
 
         # where nothing is differentiated, the gradient is a function; elsewhere it goes with the value
         found: list[tuple[Argument, tuple[Expr, ...]]] = []
-        is_plain = target in WITHOUT_DIFFERENTIATION
+        is_plain = not differentiates(target)
         if is_plain:
             found += self.gradients.items()
         else:

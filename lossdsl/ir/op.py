@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from lossdsl.ir.bounds import INF, REALS, UNIT, Bounds, End, point
 from lossdsl.ir.traits import Trait
+
+T = TypeVar("T")
 
 
 class Kind(Enum):
@@ -26,11 +28,19 @@ NO_SLOPE = "?"
 LIBRARIES = ("numpy", "tensorflow", "jax", "torch", "keras")
 """The targets that are Python libraries of arrays, in several precisions."""
 
+LIKE: Mapping[str, str] = {}
+"""Libraries that have the names of another, each with that other: what rows say of it, they say of both."""
+
 TARGETS = (*LIBRARIES, "javascript")
 """What a row has a spelling for."""
 
 DOUBLE = "float64"
 """Under this key a row has its errors in float64, on any target."""
+
+
+def with_likes(said: Mapping[str, T]) -> dict[str, T]:
+    """What a row says of each target, with that of the libraries that are like others where it says nothing of them."""
+    return {**{target: said[other] for target, other in LIKE.items() if other in said}, **said}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +103,8 @@ class Op:
     signs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "spelling", with_likes(self.spelling))
+        object.__setattr__(self, "ulps", with_likes(self.ulps))
         for what, is_there in (
             ("a documentation", bool(self.doc)),
             ("a slope in each argument", self.gives is not Kind.REAL or len(self.derivative) == self.arity),
@@ -203,6 +215,9 @@ class Aggregate:
     takes_filter: bool = True
     on_one_axis: bool = False
     sorts: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spelling", with_likes(self.spelling))
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"

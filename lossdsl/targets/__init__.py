@@ -15,9 +15,6 @@ from typing import Any
 from lossdsl.ir.op import LIBRARIES as LIBRARIES
 from lossdsl.ir.op import TARGETS as TARGETS
 
-WITHOUT_DIFFERENTIATION = ("numpy", "javascript")
-"""Targets whose modules have the gradient as a function of its own."""
-
 
 def target_module(target: str) -> ModuleType:
     """The module of a target."""
@@ -27,6 +24,11 @@ def target_module(target: str) -> ModuleType:
 def own_emitter(target: str) -> Any:
     """The module of a target that writes modules in its own way; None for those that `emit` writes."""
     return None if target in LIBRARIES else target_module(target)
+
+
+def differentiates(target: str) -> bool:
+    """Whether a target takes gradients itself: where none does, they are functions of their own."""
+    return target in LIBRARIES and target_module(target).PRINTER.differentiates is True
 
 
 def listed(names: Iterable[str], word: str = "and") -> str:

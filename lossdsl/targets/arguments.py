@@ -14,7 +14,7 @@ from lossdsl.ir.expr import Expr
 from lossdsl.ir.inputs import ELEMENT, InputSpec
 from lossdsl.ir.loss import Argument, Loss
 from lossdsl.ir.meets import Home, called, cuts_of, needs
-from lossdsl.targets import code, expression_layout, packing, source_layout, target_module
+from lossdsl.targets import code, differentiates, expression_layout, packing, source_layout, target_module
 from lossdsl.targets.identifiers import Renaming, user
 from lossdsl.targets.template import fill
 from lossdsl.targets.template import name as named
@@ -110,7 +110,7 @@ class Arguments:
             self.renaming.apply([tree])
             used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             given = [name for name in self.parameters if name in used]
-            guard = f"_is_known({', '.join(given)})" if self.target != "numpy" else ""
+            guard = f"_is_known({', '.join(given)})" if differentiates(self.target) else ""
             message = f"{self.loss.name} requires {' '.join(text.split())}"
             lines += source_layout.refusal(tree, message, guard)
         return lines

@@ -14,6 +14,7 @@ from lossdsl.targets.template import fill
 class NumpyPrinter(Printer):
     target = "numpy"
     mixes_plain = True
+    differentiates = False
     spell: ClassVar[Mapping[str, str]] = {
         "lift": "np.asarray(a, dtype)",
         "dtype": "a.dtype",

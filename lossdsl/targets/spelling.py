@@ -16,7 +16,8 @@ class Spelling:
     A target's subclass has a method only where a text is not enough. `lifts_all`: functions of several arguments take
     no plain numbers; `mixes_plain`: they take them everywhere; `counts_plainly`: lengths are Python's whole numbers;
     `keeps_dimensions`: a reduction that only meets what has its axis keeps one of length 1; `fuses`: its compiler may
-    leave a product unrounded that is subtracted from. `helpers` has the names of the helper functions that were called.
+    leave a product unrounded that is subtracted from; `differentiates`: it takes gradients itself. `helpers` has the
+    names of the helper functions that were called.
     """
 
     target: ClassVar[str]
@@ -26,6 +27,7 @@ class Spelling:
     mixes_plain: ClassVar[bool] = False
     keeps_dimensions: ClassVar[bool] = True
     fuses: ClassVar[bool] = False
+    differentiates: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.helpers: set[str] = set()

@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 
 from lossdsl.ir.bounds import INF, Bounds
-from lossdsl.ir.op import DOUBLE, LIBRARIES, TARGETS, Kind
+from lossdsl.ir.op import DOUBLE, LIBRARIES, LIKE, TARGETS, Kind
 
 BOOL, INT, REAL = Kind.BOOL, Kind.INT, Kind.REAL
 PI_BELOW = Fraction(3141592653589793, 10**15)
@@ -28,8 +28,9 @@ def errors(value: str, slope: str = "0", double: str = "0 0", javascript: str = 
     and where browsers are less accurate, in theirs.
     """
     values, slopes = ([float(part) for part in text.split()] for text in (value, slope))
-    count = len(LIBRARIES)
-    pairs = zip(LIBRARIES, values * (count // len(values)), slopes * (count // len(slopes)), strict=True)
+    libraries = [library for library in LIBRARIES if library not in LIKE]
+    count = len(libraries)
+    pairs = zip(libraries, values * (count // len(values)), slopes * (count // len(slopes)), strict=True)
     in_double, in_browsers = ([float(part) for part in text.split()] for text in (double, javascript or double))
     return {
         **{target: (one, other) for target, one, other in pairs},
