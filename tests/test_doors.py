@@ -324,6 +324,13 @@ def test_a_vector_on_the_command_line(capsys, setting, value):
     assert float(capsys.readouterr().out) == pytest.approx(np.mean(np.resize(value, 3)))
 
 
+@pytest.mark.parametrize("given", ["x=1,2", "x=two", "x=[1,a]", "x=[[1,2]"])
+def test_an_input_on_the_command_line_that_is_no_number(capsys, given):
+    assert cli.main(["eval", "huber", "t=[0, 0]", given]) == 2
+    wanted = f"lossdsl: `{given}` is no number; several stand in brackets, as in `x=[1, 2]`\n"
+    assert capsys.readouterr().err == wanted
+
+
 def test_a_matrix_and_a_family_of_vectors(capsys, tmp_path):
     assert cli.main(["eval", MATRIX, "t=[0, 0]", "x=[1, 2]", "--param", "w=[[3, 1], [1, 1]]"]) == 0
     assert float(capsys.readouterr().out) == 8.0  # (3 + 2) + (1 + 2)

@@ -148,7 +148,8 @@ class RowLoss:
             powers = np.exp(x - x.max(axis=-1, keepdims=True))
             return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
         if not self.link:
-            hint = "its slope is neither that of an error, nor affine in the target, nor that of a softmax"
+            reason = "its slope is neither that of an error, nor affine in the target, nor that of a softmax"
+            hint = f"{reason}: take what the formula makes of a score, as `1/(1 + exp(-scores))`"
             raise LossTypeError(f"{self.spec.name}: what a score predicts of the target is not known", None, hint)
         rows = x.reshape(-1, 1)
         with np.errstate(all="ignore"):  # the target for which the slope is 0

@@ -71,7 +71,14 @@ def _input(text: str, loss: Loss) -> tuple[str, Any]:
     if name not in names:
         hint = did_you_mean(name, names) or f"its inputs are {', '.join(names)}"
         raise WrongUse(f"{loss.name} has no input `{name}`; {hint}")
-    return name, value_of(value)
+    found = value_of(value)
+    if not _is_of_numbers(found):
+        raise WrongUse(f"`{name}={value}` is no number; several stand in brackets, as in `{name}=[1, 2]`")
+    return name, found
+
+
+def _is_of_numbers(value: Any) -> bool:
+    return all(map(_is_of_numbers, value)) if isinstance(value, list) else not isinstance(value, str)
 
 
 def _shown(value: Any) -> str:
