@@ -311,7 +311,7 @@ def scaled(function, loss, rng, low, high):
 
 
 def test_what_is_said_of_drawn_pairs_of_the_catalogue_holds_in_numbers(rng):
-    """LOSSDSL_PAIRS says of how many; `all` of them take half an hour. Each is told of in a sentence, or refused."""
+    """LOSSDSL_PAIRS says of how many, or `all`. Each is told of in a sentence, or refused."""
     every = list(itertools.combinations(catalog.names(), 2))
     wanted = os.environ.get("LOSSDSL_PAIRS", "16")
     left = len(every) if wanted == "all" else int(wanted)
