@@ -87,9 +87,9 @@ measured one beside the other; the forms in brackets were tried.
   in `circle`.
 - **Large tensors on TensorFlow** outside of `jit_compile`: from 2^18 elements on XLA fuses what else is one operation
   after another (below, it takes as long to call what was compiled: of 2^16 elements `huber` gains a sixth and `dice`
-  loses a half). The first step takes 0.1 to 0.5 s longer, `circle`'s a second, for it is compiled; so does the
-  first of each further shape. Sums over rows take XLA longer than TensorFlow: `categorical_hinge` in a graph has 1.1,
-  where it had 0.85 without.
+  loses a half). The first step takes 0.1 to 0.5 s longer, `circle`'s a second, for it is compiled; so does a step with
+  another shape that comes again. Of 40 lengths in turn some ten were compiled, and the others ran as they are. Sums
+  over rows take XLA longer than TensorFlow: `categorical_hinge` in a graph has 1.1, where it had 0.85 without.
 - **`dice`**: what the two segmentations do not share is summed as `t*(1 - x) + x*(1 - t)`, in more passes
   than `t*x`; one minus a quotient near 1 would lose its digits. (Two sums instead of one: 1.1 in a graph, but 1.3 under
   XLA, where it is 1.0 now. `x + t*(1 - 2*x)`: 1.0, but of soft segmentations near 1 it keeps no digits.)

@@ -17,7 +17,7 @@ from lossdsl.runtime import kernels, tensorflow_fused
 
 BODIES = {
     "arithmetic, worked out again": "huber(t, x)",
-    "kept": "mean(log(1 + (t - x)^2)*exp(x))",
+    "kept, but for a factor": "mean(log(cosh(t - x)))",
     "a row's own": "logsumexp(x) - sum(t*x)",
     "of the whole batch": "sum((x - mean[batch](x))^2)*exp(-mean(t))",
 }
