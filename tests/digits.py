@@ -230,6 +230,18 @@ WRITTEN = (
     ("-log(1 - softmax(x/3)[t])", 0, (50.3, 0.1, -3.2)),
     ("p = softmax(x)[t]\n-log(1 - p*(2 - p))", 0, (30.0, 0.0, -3.0)),
     ("p = softmax(x)\n1 - 2*p[t]/(1 + sum(p^2))", 0, (-20.0, -25.0, -30.0)),
+    ("s = sigmoid(x[0])\n-log(3*s^2 - 2*s^3)", 0, (17.0, 0.0, 0.5)),
+    ("s = sigmoid(x[0])\n-log(1 - 3*s^2 + 2*s^3)", 0, (30.0, 0.0, -3.0)),
+    ("s = sigmoid(x[0])\n-log((1 - s)/(1 + s))", 0, (200.0, -150.0, 3.0)),
+    ("s = sigmoid(x[0])\n-log(2*s/(1 + s^2))", 0, (17.0, 0.0, 0.5)),
+    ("s = tanh(x[0]/2)\n-log((1 - s^2)/4)", 0, (-110.0, 0.0, 1.0)),
+    ("s = exp(-exp(x[1]))\n-log(1 - s + s^2 - s^3)", 0, (200.0, -150.0, 3.0)),
+    ("p = softmax(x)\n-log(p[t]^3 + 3*p[t]^2*(1 - p[t]))", 0, (-20.0, -25.0, -30.0)),
+    ("k = exp(x[2])\n-log(((1 + k)^2 - 1)/(1 + k)^2)", 0, (-20.0, -25.0, -30.0)),
+    ("w = softmax(x)\n-log(sum[k](w[k]*(sigmoid((0.104 - x[k])*3) - sigmoid((0.096 - x[k])*3))))", 0,
+     (1e3, 999.0, 1001.0)),
+    ("w = softmax(x)\n-log(sum[k](w[k]*(norm_cdf(0.5 - x[k]) - norm_cdf(-0.5 - x[k]))))", 0, (-20.0, -25.0, -30.0)),
+    ("s = 0.5 + atan(x[0])/pi\n-log(s) - log(1 - s)", 0, (5e4, 1.0, -5e4)),
 )
 """What papers write, at logits where the plain form has no digit left, or is infinite."""
 

@@ -8,6 +8,7 @@ Where several probabilities depend on the same logit, errors of its slope are in
 Sums over all components of a softmax are left out: their slopes are differences, as accurate as their largest term.
 """
 
+import math
 import os
 import re
 
@@ -160,6 +161,41 @@ OF_A_WHOLE = (
 def test_an_element_is_known_however_it_is_written(element, form, label, row):
     """`2*x[t]` beside `2*x`: a class that is sure of itself has the digits of what the others have."""
     check(form.format(all=element.replace("#", "x"), one=element.replace("#", "x[t]")), label, row, on_numpy)
+
+
+SHARES = (
+    "sigmoid(x[0])",
+    "softmax(x)[t]",
+    "exp(-exp(x[1]))",
+    "norm_cdf(x[0]/4)",
+    "exp(-abs(x[0]))",
+    "1/(1 + exp(x[2]))",
+)
+WEIGHTS = st.lists(st.integers(0, 4), min_size=2, max_size=4).filter(any)
+
+
+def expanded(own: int, rest: int, weights: list[int]) -> str:
+    """The powers of s of s^own*(1 - s)^rest times the sum of weights[i]*s^i*(1 - s)^(n - i)."""
+    found: dict[int, int] = {}
+    for place, weight in enumerate(weights):
+        power = rest + len(weights) - 1 - place
+        for count in range(power + 1):
+            at = own + place + count
+            found[at] = found.get(at, 0) + weight * math.comb(power, count) * (-1) ** count
+    terms = [f"{'-' if weight < 0 else '+'} {abs(weight)}*s^{at}" for at, weight in sorted(found.items()) if weight]
+    return " ".join(terms).removeprefix("+ ").replace("*s^0", "").replace("s^1 ", "s ").removesuffix("^1")
+
+
+@settings(max_examples=int(os.environ.get("LOSSDSL_EXAMPLES", "60")), suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(SHARES), st.integers(0, 2), st.integers(0, 2), WEIGHTS, st.integers(0, 2), LOGITS)
+@example("sigmoid(x[0])", 2, 0, [3, 1], 0, [17.0, 0.0, 0.0])
+@example("softmax(x)[t]", 0, 2, [1, 3], 0, [200.0, 0.0, 0.0])
+def test_a_polynomial_of_a_probability_keeps_its_digits(share, own, rest, weights, label, row):
+    """As the sum of its powers, which cancel at the ends: `3*s^2 - 2*s^3` is 1 less what is of the order (1 - s)^2."""
+    at, *_ = Truth(f"{HEADER}{share}", label).at(row)
+    polynomial = expanded(own, rest, weights)
+    assume("s^" in polynomial and min(at, 1 - at) < 1 / 32)  # between, the slope may be 0
+    check(f"s = {share}\n-log({polynomial})", label, row, on_numpy)
 
 
 EITHER_SIGN = (

@@ -21,6 +21,8 @@ from lossdsl.transform.log_domain import LogDomain
 from lossdsl.transform.mixtures import at_end, of_distance, of_mixture, of_product, of_two, of_weighed
 from lossdsl.transform.mulexp import Pullbacks, with_exponential, without_choice
 from lossdsl.transform.pairs import paired
+from lossdsl.transform.polynomials import difference as polynomial_gap
+from lossdsl.transform.polynomials import form, rest_of
 from lossdsl.transform.running import rest_of_after, rest_of_running
 from lossdsl.transform.scaled import MOST, NEAR, name_of, prefix, subtraction
 from lossdsl.transform.shares import difference, of_condition, of_total
@@ -46,6 +48,9 @@ def complemented(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
         return node
 
     def by_whole(node: Expr) -> Expr:  # first, for the complement of the first of several would leave the others
+        polynomial = form(node, domain) if name_of(node) in ("add", "sub") else None
+        if polynomial is not None:
+            return polynomial.value()
         pair = subtraction(node) if name_of(node) in ("add", "sub") else None
         if pair is None or pair[0] is not b.ONE or name_of(pair[1]) not in ("add", "sub"):
             return node
@@ -98,6 +103,7 @@ _DIFFERENCES: tuple[Callable[[Call, LogDomain], Expr | None], ...] = (
     _difference,
     lambda node, domain: of_condition(node, lambda part: one_minus(part, domain)),
     _less_root,
+    lambda node, domain: None if (found := form(node, domain, least=1)) is None else found.value(),
 )
 
 
@@ -122,7 +128,7 @@ def _angle(node: Call, cosine: Expr, domain: LogDomain) -> Expr | None:
 
 def one_minus(share: Expr, domain: LogDomain) -> Expr | None:
     """1 - F for a probability F; None where the plain difference is as good, or nothing better is known."""
-    return domain.known_rest(share, lambda part: _worked_out(part, domain))
+    return domain.known_rest(share, lambda part: _worked_out(part, domain) or rest_of(part, domain))
 
 
 def _worked_out(share: Expr, domain: LogDomain) -> Expr | None:
@@ -304,6 +310,8 @@ def _of_quotient(above: Expr, below: Expr, domain: LogDomain) -> Expr | None:
     if difference is not None:
         return difference
     others = without_part(below, above)
+    if others is None and (found := polynomial_gap(below, above, domain)) is not None:
+        others = found.value()
     return None if others is None else b.div(others, below)
 
 

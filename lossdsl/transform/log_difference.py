@@ -43,9 +43,9 @@ def size_of_difference(domain: LogDomain, expr: Expr) -> Expr | None:
     logs = [b.ZERO if side is b.ONE else domain.pure(domain.scale(side)) for side in pair]
     if logs[0] is None or logs[1] is None:
         return None
-    gap = b.call("abs", _collected(logs[0], logs[1]))
+    gap = b.call("abs", collected(logs[0], logs[1]))
     are_apart = b.call("ne", gap, b.ZERO)
-    rest = _log_less_exponential(domain, b.neg(b.where(are_apart, gap, b.ONE)))
+    rest = log_less_exponential(domain, b.neg(b.where(are_apart, gap, b.ONE)))
     return b.where(are_apart, b.add(b.call("max", logs[0], logs[1]), rest), NOTHING)
 
 
@@ -77,13 +77,13 @@ def _log_difference(domain: LogDomain, one: Expr, other: Expr, depth: int) -> Ex
 
 def _log_of_gap(domain: LogDomain, low: Expr, high: Expr) -> Expr:
     """log(1 - exp(low - high)), by what is left of the difference once what both have is gone."""
-    power = _collected(low, high)
+    power = collected(low, high)
     if name_of(power) == "neg" and name_of(power.children[0]) == "softplus":
         return b.call("log_sigmoid", power.children[0].children[0])
-    return _log_less_exponential(domain, power)
+    return log_less_exponential(domain, power)
 
 
-def _collected(one: Expr, other: Expr) -> Expr:
+def collected(one: Expr, other: Expr) -> Expr:
     """A difference without what both sides have."""
     gap = b.sub(one, other)
     found = canonical((gap,))[0]
@@ -95,7 +95,7 @@ def _between(domain: LogDomain, a: Expr, c: Expr) -> Expr:
 
     The density in the middle, times the gap: what is left out is of the order of the fourth power of the gap.
     """
-    plain, gap = b.call("log_norm_cdf_diff", a, c), _collected(a, c)
+    plain, gap = b.call("log_norm_cdf_diff", a, c), collected(a, c)
     scaled = domain.scale(gap)
     power = None if scaled.is_plain else domain.pure(scaled)
     if power is None:
@@ -144,10 +144,10 @@ def log_rest(domain: LogDomain, share: Expr, scaled: Scaled) -> Expr | None:
     plain = b.call("log1mexp", power)
     if name_of(share) != "exp":  # whose exponent is there; a logarithm of what is small has fewer digits than that
         plain = b.where(b.call("lt", share, NEAR), b.call("log1p", b.neg(share)), plain)
-    return _log_less_exponential(domain, power, plain)
+    return log_less_exponential(domain, power, plain)
 
 
-def _log_less_exponential(domain: LogDomain, power: Expr, plain: Expr | None = None) -> Expr:
+def log_less_exponential(domain: LogDomain, power: Expr, plain: Expr | None = None) -> Expr:
     """log(1 - exp(power)); where that is so near to 0 that even the power is tiny, by the logarithm of the power."""
     plain = plain or b.call("log1mexp", power)
     away = _away(domain, power)

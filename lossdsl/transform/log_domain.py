@@ -23,6 +23,7 @@ from lossdsl.ir.ops import AGGREGATES
 from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.traversal import unknown
 from lossdsl.ir.whole import INF, along, reduce
+from lossdsl.transform import polynomials
 from lossdsl.transform.log_difference import difference
 from lossdsl.transform.log_rules import RULES
 from lossdsl.transform.lower import largest
@@ -96,9 +97,10 @@ class LogDomain:
 
     def log(self, expr: Expr) -> Expr | None:
         """The logarithm of what is positive, if it descends."""
-        found = difference(self, expr)
-        if found is not None:
-            return found
+        if polynomials.scaled(self, expr) is None:
+            found = difference(self, expr)
+            if found is not None:
+                return found
         scaled = self.scale(expr)
         return None if scaled.is_plain and scaled.better is None else scaled.log
 

@@ -10,8 +10,16 @@ from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Const, Expr, Gather, Reduce, Rename, Slice
 from lossdsl.ir.whole import INF, may_be_empty
+from lossdsl.transform import polynomials
 from lossdsl.transform.gathered import reads, without_part
-from lossdsl.transform.log_difference import difference, log_of_log, log_rest, size_of_difference
+from lossdsl.transform.log_difference import (
+    collected,
+    difference,
+    log_less_exponential,
+    log_of_log,
+    log_rest,
+    size_of_difference,
+)
 from lossdsl.transform.pairs import paired
 from lossdsl.transform.scaled import NEAR, NOTHING, Scaled, condition_of, name_of, of_logits, subtraction
 from lossdsl.transform.sums import summands
@@ -39,6 +47,14 @@ def _sinh(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     if not d.is_positive(a):
         return Scaled(expr)
     return Scaled(NEAR, b.add(a, b.call("log1mexp", b.mul(b.const(-2), a))))
+
+
+def _tanh(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    (a,) = args
+    if not d.known[a].is_nonnegative:
+        return Scaled(expr)
+    twice = b.mul(b.const(-2), a)
+    return Scaled(b.ONE, b.sub(log_less_exponential(d, twice), b.call("softplus", twice)))
 
 
 def _mul(d: LogDomain, expr: Expr, args: Args) -> Scaled:
@@ -78,7 +94,10 @@ def _div(d: LogDomain, expr: Expr, args: Args) -> Scaled:
     if part is not None:
         return Scaled(b.ONE, part)
     one, other = one.by_logarithm, other.by_logarithm
-    return Scaled(b.div(one.factor, other.factor), paired(b.sub(one.power, other.power)))
+    factor, power = b.div(one.factor, other.factor), paired(b.sub(one.power, other.power))
+    found = Scaled(factor, power)
+    near = polynomials.near(d, *args) if d.is_positive(factor) else None
+    return found if near is None else Scaled(b.ONE, b.where(*near, found.log))
 
 
 def _neg(d: LogDomain, expr: Expr, args: Args) -> Scaled:
@@ -189,9 +208,27 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
+    polynomial = polynomials.scaled(d, expr)
+    if polynomial is not None:
+        return polynomial
     pair = subtraction(expr)
-    found = _and_odd(d, expr) if pair is None else _less_condition(d, *pair) or _rest(d, expr, *pair)
-    return found or d.added(expr)
+    found = _and_odd(d, expr) if pair is None else _pair(d, expr, *pair)
+    if found is None:
+        found = d.added(expr)
+    return found if not found.is_plain else polynomials.scaled(d, expr, least=1) or found
+
+
+def _pair(d: LogDomain, expr: Expr, one: Expr, other: Expr) -> Scaled | None:
+    return _less_condition(d, one, other) or _rest(d, expr, one, other) or _between(d, expr, one, other)
+
+
+def _between(d: LogDomain, expr: Expr, one: Expr, other: Expr) -> Scaled | None:
+    """What a distribution function has between two thresholds, as each logistic of a mixture has."""
+    if name_of(one) != name_of(other) or name_of(one) not in ("sigmoid", "norm_cdf"):
+        return None
+    gap = collected(one.children[0], other.children[0])
+    log = difference(d, expr) if d.is_positive(gap) else size_of_difference(d, expr)
+    return None if log is None else Scaled(b.ONE if d.is_positive(gap) else b.call("sign", gap), log)
 
 
 def _less_condition(d: LogDomain, share: Expr, other: Expr) -> Scaled | None:
@@ -243,6 +280,7 @@ RULES: dict[str, Callable[[LogDomain, Expr, Args], Scaled]] = {
     "sigmoid": _by_logarithm("log_sigmoid"),
     "norm_cdf": _by_logarithm("log_norm_cdf"),
     "softplus": _by_logarithm("log_softplus"),
+    "tanh": _tanh,
     "cosh": _by_logarithm("log_cosh"),
     "erfc": _erfc,
     "sinh": _sinh,

@@ -41,10 +41,23 @@ def with_exponential(node: Call, known: Ranges, linear: Pullbacks) -> Expr | Non
         return fold(b.mul, others, b.call("exp", fold(b.add, powers)))
     if not inner:
         return None
-    power, factor = fold(b.add, powers), fold(b.mul, inner)
+    power, factor = _summed(powers), fold(b.mul, inner)
+    if power is b.ZERO and factor.axes >= node.axes:
+        return fold(b.mul, (one for one in others if one not in inner), factor)
     if known[power].high < _OVERFLOWS or (known[factor].is_nonzero and not _may_underflow(factor)):
         return None
     return fold(b.mul, (one for one in others if one not in inner), b.call("mulexp", factor, power))
+
+
+def _summed(powers: list[Expr]) -> Expr:
+    """The sum of exponents, without those that cancel."""
+    left = list[Expr]()
+    for power in powers:
+        if b.neg(power) in left:
+            left.remove(b.neg(power))
+        else:
+            left.append(power)
+    return fold(b.add, left) if left else b.ZERO
 
 
 def _are_opposite(powers: list[Expr], known: Ranges) -> bool:
