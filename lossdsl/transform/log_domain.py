@@ -47,6 +47,7 @@ class LogDomain:
         self.complement = complement
         self._rests: dict[Expr, Expr | None] = {}
         self._done: dict[Expr, Scaled] = {}
+        self._polynomials: dict[Expr, Scaled | None] = {}
         self._wild: dict[Expr, bool] = {}
         self._depth = 0
 
@@ -57,6 +58,10 @@ class LogDomain:
     def known_rest(self, expr: Expr, work: Callable[[Expr], Expr | None]) -> Expr | None:
         """1 - F, worked out once."""
         return self._kept(self._rests, expr, work)
+
+    def polynomial(self, expr: Expr) -> Scaled | None:
+        """A polynomial of probabilities that is near 0 or 1 at an end; None for any other expression."""
+        return self._kept(self._polynomials, expr, lambda part: polynomials.scaled(self, part))
 
     def _kept(self, known: dict[Expr, T], expr: Expr, work: Callable[[Expr], T]) -> T:
         """What is worked out of an expression; of one that is far from its leaves, from these on."""
@@ -97,7 +102,7 @@ class LogDomain:
 
     def log(self, expr: Expr) -> Expr | None:
         """The logarithm of what is positive, if it descends."""
-        if polynomials.scaled(self, expr) is None:
+        if self.polynomial(expr) is None:
             found = difference(self, expr)
             if found is not None:
                 return found

@@ -208,7 +208,7 @@ def _via(d: LogDomain, expr: Expr, args: Args) -> Scaled:
 
 
 def _added(d: LogDomain, expr: Expr, args: Args) -> Scaled:
-    polynomial = polynomials.scaled(d, expr)
+    polynomial = d.polynomial(expr)
     if polynomial is not None:
         return polynomial
     pair = subtraction(expr)

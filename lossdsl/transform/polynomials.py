@@ -34,6 +34,8 @@ Pairs = tuple[tuple[int, int], ...]
 
 _ATOMS, _DEGREE, _TERMS, _NODES = 3, 8, 32, 64
 """What is read as a polynomial: how many probabilities, which degree, how many terms, and how many operations."""
+_LONG = 24
+"""How many nodes an atom has."""
 _ELEVATED = 4
 """By how much a degree is raised until no coefficient is negative."""
 
@@ -276,7 +278,7 @@ def _read(expr: Expr, domain: LogDomain, least: int) -> tuple[Atoms, Polynomial]
         return None
     if least and max(map(sum, found)) < 2:
         return None
-    if not any(map(domain.is_made_of_exponentials, atoms)):
+    if not any(map(domain.is_made_of_exponentials, atoms)) or any(map(_is_long, atoms)):
         return None
     are_shares = tuple(domain.known[atom].within(UNIT) for atom in atoms)
     rests = tuple(
@@ -285,6 +287,11 @@ def _read(expr: Expr, domain: LogDomain, least: int) -> tuple[Atoms, Polynomial]
     )
     full = {powers + (0,) * (len(atoms) - len(powers)): weight for powers, weight in found.items()}
     return (Atoms(atoms, rests, are_shares), full) if full else None
+
+
+def _is_long(atom: Expr) -> bool:
+    """Whether an atom is made of much; its rest and logarithms would be too, and those of what is made of it."""
+    return sum(1 for _, _ in zip(walk(atom), range(_LONG + 1), strict=False)) > _LONG
 
 
 def _one(atoms: Atoms) -> Polynomial:
