@@ -34,6 +34,8 @@ Pairs = tuple[tuple[int, int], ...]
 
 _ATOMS, _DEGREE, _TERMS, _NODES = 3, 8, 32, 64
 """What is read as a polynomial: how many probabilities, which degree, how many terms, and how many operations."""
+_DEEP = 12
+"""How deep its operations are nested."""
 _LONG = 24
 """How many nodes an atom has."""
 _ELEVATED = 4
@@ -191,6 +193,7 @@ class _Reader:
     domain: LogDomain
     powers: dict[Expr, Fraction]
     left: int = _NODES
+    depth: int = 0
     atoms: dict[Expr, int] = field(default_factory=dict)
 
     def read(self, expr: Expr) -> Polynomial | None:
@@ -199,9 +202,12 @@ class _Reader:
         value = b.exact(expr)
         if value is not None:
             return {(): value} if value else {}
-        if self.left < 0:
+        if self.left < 0 or self.depth > _DEEP:
             return None
-        return (self._composed(expr) if isinstance(expr, Call) else None) or self._atom(expr)
+        self.depth += 1
+        found = self._composed(expr) if isinstance(expr, Call) else None
+        self.depth -= 1
+        return found or self._atom(expr)
 
     def _atom(self, expr: Expr) -> Polynomial | None:
         known = self.domain.known[expr]
