@@ -40,7 +40,7 @@ class ReadyCalls:
         """The values of a call, where something runs it; else None. `make` settles what does, of a kind that is new."""
         if type(y_true) is not torch.Tensor or type(y_pred) is not torch.Tensor or is_debugging():
             return None
-        key: tuple[Any, ...] = (y_true.shape, y_true.dtype, y_pred.shape, y_pred.dtype)
+        key: tuple[Any, ...] = (y_true.shape, y_true.dtype, y_pred.shape, y_pred.dtype, y_pred.device)
         for name, value in options:
             if type(value) not in _PLAIN:
                 return None
@@ -78,7 +78,7 @@ def straight(spec: LoadedLoss, y_true: Any, y_pred: Any, dtype: str) -> Run | No
             return None
     elif spec.axis != (-1,) or not _is_plain(spec, inputs):
         return None
-    last = int(y_pred.shape[-1]) // len(loss.prediction.nodes) if LAST in loss.prediction.over else None
+    last = loss.prediction.block(int(y_pred.shape[-1])) if LAST in loss.prediction.over else None
     code, settings = torch_code(spec, inputs, spec.arguments(None if is_whole else last), is_whole)
 
     def run(y_true: Any, y_pred: Any) -> Any:
