@@ -20,7 +20,7 @@ from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.logit_shift import combination
-from lossdsl.transform.scaled import NEAR, Scaled, name_of
+from lossdsl.transform.scaled import NEAR, Scaled
 from lossdsl.transform.sums import FEW, summands
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def form(expr: Expr, domain: LogDomain, least: int = 2) -> Form | None:
 
 def rest_of(share: Expr, domain: LogDomain) -> Expr | None:
     """1 less a polynomial, if that vanishes at an end."""
-    if name_of(share) not in ("add", "sub", "mul", "neg", "div"):
+    if not (isinstance(share, Call) and (share.op.signs or share.op.name in ("mul", "div"))):
         return None
     read = _read(share, domain, 1)
     if read is None:
@@ -171,9 +171,9 @@ def _slope(atoms: Atoms, polynomial: Polynomial, place: int) -> Expr:
 
 
 def _subtracts(expr: Expr, domain: LogDomain) -> bool:
-    """Whether a sum has terms of both signs, and a product, power or odd function among them."""
+    """Whether a sum has terms of both signs."""
     terms = summands(expr, FEW)
-    if len(terms) < 2 or not any(name_of(term) in _COMPOSED for _, term in terms):
+    if len(terms) < 2:
         return False
     bounds = [domain.known[term] for _, term in terms]
     signs = {
@@ -181,9 +181,6 @@ def _subtracts(expr: Expr, domain: LogDomain) -> bool:
         for (sign, _), own in zip(terms, bounds, strict=True)
     }
     return len(signs) > 1 or 0 in signs
-
-
-_COMPOSED = frozenset({"mul", "pow", "div", "tanh", "erf", "add", "sub", "exp", "expm1"})
 
 
 @dataclass
