@@ -231,8 +231,8 @@ class Program:
     def _readable(self, passes: tuple[Pass, ...]) -> tuple[Expr, ...]:
         """The slopes that readers get of the loss after some passes."""
         value = self.loss.value if self.is_elementwise else self.loss.result
-        (plain,) = canonical(through(passes, (value,), self.known))
-        slopes, _ = simplified(canonical(self._slopes(plain, b.ONE, guards=False)), self.known)
+        (plain,) = canonical(through(passes, (value,), self.known), self.known)
+        slopes, _ = simplified(canonical(self._slopes(plain, b.ONE, guards=False), self.known), self.known)
         return tuple(readable(slope, self.loss.names, self.known) for slope in slopes)
 
     def _gradients(self, seed: Expr = b.ONE) -> dict[InputSpec, tuple[Expr, ...]]:
@@ -246,7 +246,7 @@ class Program:
 
     def _refined(self, *slopes: Expr) -> tuple[Expr, ...]:
         lowered = simplified(through(LOWER, slopes, self.known), self.known)[0]
-        return signs_outside(canonical(believing(lowered, self.known)))
+        return signs_outside(canonical(believing(lowered, self.known), self.known))
 
     def _by_input(self, exprs: Iterable[Expr]) -> dict[InputSpec, tuple[Expr, ...]]:
         found = iter(exprs)

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lossdsl
 from lossdsl import catalog, pipeline
 from lossdsl.ir import build as b
 from lossdsl.ir.axes import LAST
@@ -298,3 +300,30 @@ def test_the_work_for_a_gradient_grows_with_what_is_written(step):
         form = Canonical()
         form(tuple(gradient(value, [LETTERS["x"]]).values()))
         assert form.visits <= 60 * size, (step, size, form.visits)
+
+
+@pytest.mark.parametrize(
+    ("condition", "where_it_holds"),
+    [
+        ("t/t == 1", "t"),
+        ("x*t/x == t", "x"),
+        ("x^2/x <= 5", "x"),
+        ("t*(1/t) > 0", "t"),
+        ("not (t/t != t/t)", "t"),
+        ("1/t - 1/t == 0", "t"),
+        ("1/t - 2/t < 9", "t"),
+        ("exp(t)/exp(t) == 1", ""),
+    ],
+)
+def test_a_condition_is_not_met_where_what_cancels_in_it_has_no_value(condition, where_it_holds):
+    """In value, gradient and the gradient for readers; a divisor that is never 0 cancels."""
+    loss = lossdsl.compile(f"where({condition}, 3*x, 5*x)")
+    t, x = np.array([0.0, 2.0, 0.0, 2.0])[:, None], np.array([0.0, 0.0, 2.0, 2.0])[:, None]
+    holds = {"t": t != 0, "x": x != 0, "": t == t}[where_it_holds]
+    with np.errstate(all="ignore"):
+        value, slope = loss.numpy.value_and_grad(t, x)
+    np.testing.assert_array_equal(value, np.where(holds, 3 * x, 5 * x)[:, 0])
+    np.testing.assert_array_equal(slope, np.where(holds, 3.0, 5.0))
+    made = program(f"where({condition}, 3*x, 5*x)")
+    (shown,) = made.readable_gradients[made.loss.prediction]
+    assert isinstance(shown, Const) is not bool(where_it_holds), formula(shown)

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Const, Expr, Input, walk
+from lossdsl.ir.op import Kind
 from lossdsl.ir.prediction_view import PredictionView
+from lossdsl.ir.ranges import ranges
 from lossdsl.ir.text import decimal, formula
 from lossdsl.ir.verdict import OPEN, Number, Verdict
 from lossdsl.oracle.no_numbers import questions
@@ -19,6 +21,7 @@ from lossdsl.prove.rational_field import TooLarge
 from lossdsl.refute import counterexamples
 from lossdsl.refute.grid_search import GridSearch
 from lossdsl.source import Span
+from lossdsl.transform.kept import Numbers
 
 UNDEFINED = Const(float("nan"))
 
@@ -243,6 +246,7 @@ def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]
     """The pieces that no admissible input selects."""
     loss, met = views[0].loss, _outcomes(views, cells)
     whole = {view.source.get(node, node) for view in views for node in walk(view.expr)}
+    numbers = Numbers(ranges(loss))
     for node in walk(loss.value):
         if not (isinstance(node, Call) and node.op.name == "where" and node in whole and len(met.get(node, ())) == 1):
             continue
@@ -250,10 +254,19 @@ def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]
         piece = node.args[2 if holds else 1]
         if _asks_for_no_number(node.args[0]) or _is_undefined(piece):  # as the missing `else` of `cases`, not missed
             continue
+        if holds and not all(numbers[side] for side in _compared(node.args[0])):
+            continue  # where `t/t == 1` has no value, it does not hold
         outcome = "always holds" if holds else "never holds"
         text = f"`{formula(node.args[0], loss.names)}` {outcome}"
         span = loss.spans.get(piece) or loss.spans.get(node.args[0]) or loss.spans.get(node)
         yield Piece("unreachable", text, Verdict("proved", "pieces"), {}, span, piece)
+
+
+def _compared(condition: Expr) -> Iterator[Expr]:
+    """The numbers that a condition compares."""
+    return (
+        side for test in walk(condition) for side in test.children if test.kind is Kind.BOOL and side.kind is Kind.REAL
+    )
 
 
 def _asks_for_no_number(condition: Expr) -> bool:

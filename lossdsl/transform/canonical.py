@@ -38,20 +38,21 @@ from lossdsl.transform.factors import (
     value_of,
     with_powers,
 )
+from lossdsl.transform.kept import Numbers, decisive
 
 SHORT, WIDEST = 8, 24
 """The largest product, or sum, that is taken apart, or looked into, where it is part of another."""
 _UNIT = Fraction(1)
 
 
-def canonical(roots: Iterable[Expr]) -> tuple[Expr, ...]:
-    """The roots with every sum and product in normal form."""
-    return Canonical()(tuple(roots))
+def canonical(roots: Iterable[Expr], known: Ranges | None = None) -> tuple[Expr, ...]:
+    """The roots with every sum and product in normal form; in conditions as far as `known` allows it."""
+    return Canonical(numbers=Numbers(known or Ranges()))(tuple(roots))
 
 
-def settled_products(roots: Iterable[Expr]) -> tuple[Expr, ...]:
+def settled_products(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots in normal form where factors cancel or constants meet; their order elsewhere, which counts, is kept."""
-    return Canonical(sparing=True)(tuple(roots))
+    return Canonical(numbers=Numbers(known), sparing=True)(tuple(roots))
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Canonical:
 
     named: Collection[Expr] = ()
     sparing: bool = False
+    numbers: Numbers = field(default_factory=Numbers)
+    """What is known of parts of conditions."""
+    decides: bool = False
+    """Whether what is looked at is part of a condition, where a nan counts: see `kept`."""
     closed: set[Expr] = field(default_factory=set)
     """What is used twice."""
     products: dict[Expr, Product] = field(default_factory=dict)
@@ -95,8 +100,10 @@ class Canonical:
 
     def __call__(self, roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
         users = _users(roots)
+        conditions = decisive(*roots)
         done: dict[Expr, Expr] = {}
         for node in walk(*roots):
+            self.decides = node in conditions
             new = b.rebuild(node, tuple(done[child] for child in node.children))
             if node in self.named or not _is_inside(node, users[node]):
                 changed = new if new in self.named else self.visited(new)
@@ -130,22 +137,33 @@ class Canonical:
     def _product(self, node: Expr) -> Expr:
         sign, constants, factors = self.gathered(node)
         units = [(self.units.get(base, (base, 1))[0], power) for base, power in factors]
-        left = settled(units, Family(lambda part, _: self.bases_of(part), self.factors_of, shared_by_quotient))
+        left = settled(units, Family(lambda part, _: self.bases_of(part), self.factors_of, self._shared))
         inner = [(b.const(self.units[base][1]), power) for base, power in factors if base in self.units]
         scale = value_of([*constants, *inner])
         if self.sparing and left is None and len(constants) + len(inner) < 2:
             self._note(positive(node), Product(1, abs(value_of(constants)), tuple(factors)))
             return node
         if len(constants) + len(inner) > (left is None) and is_normal(scale):
-            factors = with_powers(units if left is None else left)
+            factors = self._with_powers(units if left is None else left)
             is_divided = not is_single(scale) and is_single(1 / scale) and any(power > 0 for _, power in factors)
             return self.placed(node, Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided))
         if left is not None and not inner:
             factors = left
         scale, rest = value_of(constants[:1]), constants[1:]
-        factors = [*with_powers(factors), *rest]
+        factors = [*self._with_powers(factors), *rest]
         is_divided = any(power < 0 for _, power in constants[:1]) and any(power > 0 for _, power in factors)
         return self.placed(node, Product(sign if scale > 0 else -sign, abs(scale), tuple(factors), is_divided))
+
+    def may_go(self, base: Expr, *, divides: bool = True) -> bool:
+        """Whether a part may cancel, as a divisor or as a term: whatever it is, but for conditions."""
+        return not self.decides or (self.numbers[base] and (not divides or self.numbers.ranges[base].is_nonzero))
+
+    def _shared(self, base: Expr, counts: list[Count], is_open: bool) -> Count:
+        found = shared_by_quotient(base, counts, is_open)
+        return found if found and self.may_go(base) else 0
+
+    def _with_powers(self, factors: list[Part]) -> list[Part]:
+        return with_powers(factors) if all(self.may_go(_base(part)) for part, _ in factors) else factors
 
     def placed(self, node: Expr, found: Product) -> Expr:
         """A product as an expression; if one factor is 1 or 0 by a condition, as a choice between the rest and 0."""
@@ -236,7 +254,7 @@ class Canonical:
             is_mixed = all(count > 0 for _, count in below) and any(not part.axes & node.over for part, _ in below)
             factors += below if is_mixed else [(base, power)]
         outside = [(base, power) for base, power in factors if not base.axes & node.over]
-        if known.sign == known.scale == 1 and not outside:
+        if (known.sign == known.scale == 1 and not outside) or not all(self.may_go(base) for base, _ in outside):
             return node
         inside = self.written(Product(1, _UNIT, tuple(part for part in factors if part not in outside)))
         if not node.over <= inside.axes:
@@ -253,7 +271,8 @@ class Canonical:
             condition, *pieces = choice
             return simpler_choice(b.where(condition, *map(self.visited, pieces)))
         left, right = node.children
-        if name_of(left) == name_of(right) == "div" and left.children[1] is right.children[1]:
+        is_fraction = name_of(left) == name_of(right) == "div" and left.children[1] is right.children[1]
+        if is_fraction and self.may_go(left.children[1]):
             above = self.visited(b.call(name_of(node), left.children[0], right.children[0]))
             return self.visited(b.div(above, left.children[1]))
         one, other = positive(left), positive(right)
@@ -275,9 +294,9 @@ class Canonical:
             else:
                 unit, count = self._unit_of(positive(part))
                 terms.append((unit, count * scale if positive(part) is part else -count * scale))
-        left_over = settled(terms, Family(self._opened_terms, self._opened_sum, _added_and_taken))
+        left_over = settled(terms, Family(self._opened_terms, self._opened_sum, self._added_and_taken))
         if left_over is not None:
-            left_over = netted(left_over, {unit for unit, _ in left_over})
+            left_over = netted(left_over, {unit for unit, _ in left_over if self.may_go(unit, divides=False)})
             result = self.written_sum(left_over)
             if len(left_over) < 3 or not _is_worse(node, result):
                 return result
@@ -301,6 +320,16 @@ class Canonical:
 
     def _opened_sum(self, part: Expr) -> Parts:
         return self.sums.get(part, ((part, 1),))
+
+    def _added_and_taken(self, base: Expr, counts: list[Count], is_open: bool) -> Count:
+        """How much of a term is both added and taken away: all of it, or all parts of the sum are open.
+
+        Constants are added if float32 has their sum, so that nothing is rounded.
+        """
+        if base is b.ONE:
+            return total(map(size, counts)) if is_single(Fraction(total(counts))) else 0
+        found = shared_by_quotient(base, counts, is_open)
+        return found if found and (is_open or not total(counts)) and self.may_go(base, divides=False) else 0
 
     def written_sum(self, terms: list[Part]) -> Expr:
         """Terms added in their order, one that is not negative first, with a coefficient that all have outside."""
@@ -358,6 +387,10 @@ def _is_inside(node: Expr, users: list[Expr | None]) -> bool:
     return name in _PRODUCTS and above in _PRODUCTS
 
 
+def _base(factor: Expr) -> Expr:
+    return factor.children[0] if name_of(factor) in ("pow", "sqrt") else factor
+
+
 def _opened_all(
     part: Expr, parts: Parts, contents: Callable[[Expr, Count], Mapping[Expr, Count]]
 ) -> Mapping[Expr, Count]:
@@ -368,17 +401,6 @@ def _opened_all(
             found[inner] = found.get(inner, 0) + count * each
     is_small = len(found) <= WIDEST and all(size(count) <= LARGEST_POWER for count in found.values())
     return found if is_small else {part: 1}
-
-
-def _added_and_taken(base: Expr, counts: list[Count], is_open: bool) -> Count:
-    """How much of a term is both added and taken away: all of it, or all parts of the sum are open.
-
-    Constants are added if float32 has their sum, so that nothing is rounded.
-    """
-    if base is b.ONE:
-        return total(map(size, counts)) if is_single(Fraction(total(counts))) else 0
-    found = shared_by_quotient(base, counts, is_open)
-    return found if is_open or not total(counts) else 0
 
 
 def _is_worse(before: Expr, after: Expr) -> bool:

@@ -62,7 +62,7 @@ AS_WRITTEN = tuple(one for one in STABILIZE if one.name != "descent")
 
 LINK = (
     Pass("probabilities", "softmax has the slope of its logarithm", lambda exprs, known: linked(exprs)),
-    Pass("canonical", "one normal form of sums and products", lambda exprs, known: canonical(exprs)),
+    Pass("canonical", "one normal form of sums and products", lambda exprs, known: canonical(exprs, known)),
 )
 """What the compiled gradient is taken from."""
 
@@ -70,15 +70,15 @@ LOWER = (
     Pass("complements", "1 - F without the subtraction", lambda exprs, known: complemented(exprs, known)),
     Pass("lowered", "functions of whole axes as sums, shifts and guards", lambda exprs, known: lowered(exprs)),
     Pass("late", "rules whose left side has the simpler slope",
-         lambda exprs, known: canonical(stable(exprs, known, late=True))),
+         lambda exprs, known: canonical(stable(exprs, known, late=True), known)),
 )  # fmt: skip
 """Of values and gradients alike, after differentiation."""
 
 COMPUTE = (
     Pass("order", "small factors first, and once",
-         lambda exprs, known: small_first(doubled(stable(canonical(exprs), known, late=True)), known)),
+         lambda exprs, known: small_first(doubled(stable(canonical(exprs, known), known, late=True)), known)),
     Pass("settled", "products without factors that cancel or constants that meet",
-         lambda exprs, known: settled_products(exprs)),
+         lambda exprs, known: settled_products(exprs, known)),
     Pass("steps", "what two neighbours have in common, once", lambda exprs, known: grouped_steps(exprs)),
     Pass("choices", "choices that are shared, or between two lines",
          lambda exprs, known: affine_choices(shared_choices(exprs))),

@@ -22,6 +22,7 @@ from lossdsl.transform.canonical import Canonical
 from lossdsl.transform.choices import SEED, Steepness, deselects, is_plain_factor, is_tame
 from lossdsl.transform.factors import factored, merged, scaled_product
 from lossdsl.transform.guard import somewhere
+from lossdsl.transform.kept import decisive
 
 _MANY = 16
 """So many small factors a formula that is written by hand does not have."""
@@ -46,7 +47,12 @@ def small_first(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     above = users(*roots)
     splits: dict[Expr, Split] = {}
     done: dict[Expr, Expr] = {}
+    conditions = decisive(*roots)
     for node in walk(*roots):
+        if node in conditions:
+            done[node] = b.rebuild(node, tuple(done[child] for child in node.children))
+            splits[node] = Split(1, (), (), done[node])
+            continue
         split = _split(node, splits, done, known)
         done[node] = _joined(split.sign, split.above, split.below, split.core)
         if len(above[node]) > 1:  # what is used twice is computed once, and so stays whole

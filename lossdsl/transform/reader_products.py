@@ -28,6 +28,8 @@ class Fractions(ReaderSums):
 
     def gathered(self, node: Expr) -> tuple[int, list[Part], list[Part]]:
         sign, constants, parts = super().gathered(node)
+        if self.decides:
+            return sign, constants, parts
         factors: dict[Expr, Count] = {}
         for part, power in ((_unguarded(part) if power < 0 else part, power) for part, power in parts):
             unit, scale = self.units.get(part, (part, 1))

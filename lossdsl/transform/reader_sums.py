@@ -20,6 +20,8 @@ class ReaderSums(Canonical):
     def _sum(self, node: Expr) -> Expr:
         """A sum with each term once, and with the factors that all of them have outside."""
         result = super()._sum(node)
+        if self.decides:
+            return result
         terms = () if result in self.named else self.sums.get(result, ())
         if len(terms) < 2:
             return result

@@ -21,6 +21,7 @@ from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.text import formula
 from lossdsl.ir.traversal import users, valued
 from lossdsl.oracle.rational import MEANINGS, proposed
+from lossdsl.transform.kept import decisive
 
 MAX_OPERATIONS = 24
 """The largest rational function that is given to sympy."""
@@ -59,7 +60,7 @@ def simplified(roots: Iterable[Expr], known: Ranges) -> tuple[tuple[Expr, ...], 
     roots = tuple(roots)
     if not all(map(is_elementwise, roots)):
         return roots, []
-    inner = _interior(roots)
+    inner = _interior(roots) | decisive(*roots)
     done: dict[Expr, Expr] = {}
     proposals: list[Proposal] = []
     for node in walk(*roots):
