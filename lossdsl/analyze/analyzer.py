@@ -18,10 +18,10 @@ from lossdsl.pipeline import Program
 from lossdsl.prove.assumptions import slope
 from lossdsl.prove.boundedness import is_gentle
 from lossdsl.prove.claims import CLAIMS, MAX_PROOF, Proof, TargetCase
-from lossdsl.prove.domain_edges import domain_edges
+from lossdsl.prove.domain_edges import domain_edges, tensor_edges
 from lossdsl.prove.rational_field import TooLarge
 from lossdsl.prove.silent_labels import silent_labels
-from lossdsl.refute import counterexamples, domain_errors, poles, tensor_search
+from lossdsl.refute import counterexamples, domain_errors, poles, tensor_poles, tensor_search
 from lossdsl.refute.agreement import (
     Reward,
     falls_without_end,
@@ -149,7 +149,10 @@ class Analyzer:
         if self.is_large:
             return ()
         if self.search is None:
-            return tuple(over_tensors(self.program))
+            met = tuple(over_tensors(self.program))
+            told = {escape.node for escape in met}
+            more = tensor_poles.escapes(self.program, self.tensor_gaps)
+            return (*met, *(escape for escape in more if escape.node not in told))
         is_safe = all(case.properties.total for case in self.cases)
         found = [] if is_safe else list(domain_errors.in_value(self.search))
         told = {escape.node for escape in found}
@@ -181,6 +184,16 @@ class Analyzer:
     def far_gaps(self) -> tuple[poles.Pole, ...]:
         """The same for parameters far from their defaults."""
         return tuple(poles.poles(self.far_search, self.levels)) if self.far_search is not None else ()
+
+    @cached_property
+    def tensor_gaps(self) -> tuple[tensor_poles.TensorPole, ...]:
+        """The same of a loss over whole tensors."""
+        loss = self.program.loss
+        if self.search is not None or self.is_large or not loss.prediction.is_real:
+            return ()
+        edges = tensor_edges(loss.result, loss.prediction.nodes, self.program.known)
+        levels = [tensor_poles.TensorLevel(edge.node, edge.factor) for edge in edges]
+        return tuple(tensor_poles.tensor_poles(self.program, levels))
 
     @cached_property
     def is_large(self) -> bool:
@@ -359,6 +372,8 @@ class Analyzer:
     def _refuted(self, name: str, *, far: bool) -> Verdict:
         """A refutation, or what was tried where points may tell, for parameters near the defaults or far from them."""
         search = self.far_search if far else self.search
+        if search is None and name in ("continuous", "smooth"):
+            return (None if far else tensor_poles.gap(self.program, self.tensor_gaps)) or OPEN
         if search is None or name in INVARIANCES:
             return tensor_search.refuted(self.program, name, far=far)
         if name in ("continuous", "smooth"):

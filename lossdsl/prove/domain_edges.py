@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from lossdsl.ir import build as b
 from lossdsl.ir.expr import Call, Expr, walk
 from lossdsl.ir.prediction_view import PredictionView
+from lossdsl.ir.ranges import Ranges
 from lossdsl.ir.traits import Trait
 from lossdsl.prove.assumptions import Assumptions, gaps
 from lossdsl.prove.rational_field import TooLarge, atoms_in, factored
@@ -38,6 +39,17 @@ def domain_edges(view: PredictionView, assumptions: Assumptions) -> Iterator[Dom
         for factor in _factors(level, assumptions.forms):
             if b.depends(factor, (leaf,)):
                 yield DomainEdge(node, factor, _vertex(factor, leaf, assumptions.forms))
+
+
+def tensor_edges(root: Expr, leaves: Collection[Expr], known: Ranges) -> Iterator[DomainEdge]:
+    """The same of a loss over whole tensors, whose prediction are some leaves."""
+    forms = NormalForms()
+    nodes = [node for node in walk(root) if isinstance(node, Call) and b.depends(node, leaves)]
+    levels = [(node, level) for node in nodes for level in _levels(node) if not known[level].is_nonzero]
+    for node, level in levels:
+        for factor in _factors(level, forms):
+            if b.depends(factor, leaves):
+                yield DomainEdge(node, factor)
 
 
 def _levels(node: Call) -> list[Expr]:

@@ -109,10 +109,10 @@ def _zero(
 
 def _at(search: GridSearch, factor: Expr, setting: Setting, x: Any) -> Any | None:
     """A factor at a number of many digits."""
-    return search.numbers(factor, setting, [_exact(x)])[0]
+    return search.numbers(factor, setting, [exact(x)])[0]
 
 
-def _exact(value: Any) -> Fraction:
+def exact(value: Any) -> Fraction:
     """A number of mpmath's as the fraction that it is."""
     sign, mantissa, exponent, _ = value._mpf_
     return Fraction(-mantissa if sign else mantissa) * (

@@ -112,13 +112,13 @@ def agreeing(loss: Loss, point: Point) -> Point | None:
     for t, x in zip(target.nodes, loss.prediction.nodes, strict=True):
         if point.values[t].shape != point.values[x].shape:
             return None
-        if target.domains != loss.prediction.domains and not _fits(loss.prediction, x, point.values[t]):
+        if target.domains != loss.prediction.domains and not fits(loss.prediction, x, point.values[t]):
             return None
         moved[x] = point.values[t]
     return _moved(point, moved) if holds(loss, {**point.values, **moved}) else None
 
 
-def _fits(spec: InputSpec, node: Expr, array: Array) -> bool:
+def fits(spec: InputSpec, node: Expr, array: Array) -> bool:
     """Whether numbers may stand in a node of an input."""
     return _is_of(spec.part(node).domain, array)
 
