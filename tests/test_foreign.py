@@ -74,3 +74,11 @@ def test_letters_that_look_alike_are_of_other_scripts():
     for number, latin in _ALIKE.items():
         assert scripts(chr(number)) != ("Latin",)
         assert as_latin(chr(number)) == chr(latin) if isinstance(latin, int) else latin
+
+
+@pytest.mark.parametrize("text, sign", [("x.^2", "^"), ("t .* x", "*"), ("(t - x) ./ t", "/")])
+def test_operators_with_a_point_are_told_without_it(text, sign):
+    with pytest.raises(lossdsl.LossSyntaxError) as caught:
+        lossdsl.compile(text)
+    assert f"`.{sign}` is no operator" in caught.value.message
+    assert f"write `{sign}`" in caught.value.hint

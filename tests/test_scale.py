@@ -243,3 +243,9 @@ def test_a_sum_is_combined_node_by_node() -> None:
     for _ in range(3000):
         chain = b.sub(b.div(b.add(chain, x), b.TWO), b.const(3))
     assert combination(chain)[y] == Fraction(1, 2**3000)
+
+
+def test_a_chain_of_comparisons_along_a_slice_is_read_without_recursion():
+    """Each link meets the slice; that the lengths agree is asked of each once."""
+    links = " == ".join(["x"] * 2000)
+    assert lossdsl.compile(f"u = t[:-1]\nwhere(u == {links}, 1, x)") is not None

@@ -11,23 +11,32 @@ from lossdsl.ir import build as b
 from lossdsl.ir.axes import Axis, last_of
 from lossdsl.ir.expr import Call, Expr
 from lossdsl.ir.meets import Home, called, home_of, never_agree
+from lossdsl.ir.traversal import within
 from lossdsl.source import Span
 
 
 def agreed(expr: Expr, span: Span) -> Expr:
     """An expression whose parts meet along one last axis. Raises LossTypeError where they cannot."""
-    if sum(axis.is_last for axis in expr.axes) < 2:
-        return expr
-    return b.rebuild(expr, tuple(together([agreed(child, span) for child in expr.children], span)))
+    done: dict[Expr, Expr] = {}
+    known: dict[Expr, dict[Axis, Home]] = {}
+    for node in within(expr, _has_several):  # a chain of comparisons may be thousands long
+        parts = [done[child] for child in node.children] if _has_several(node) else []
+        done[node] = b.rebuild(node, tuple(together(parts, span, known))) if parts else node
+    return done[expr]
 
 
-def together(exprs: list[Expr], span: Span) -> list[Expr]:
+def _has_several(node: Expr) -> bool:
+    return sum(axis.is_last for axis in node.axes) > 1
+
+
+def together(exprs: list[Expr], span: Span, known: dict[Expr, dict[Axis, Home]] | None = None) -> list[Expr]:
     """Expressions along one last axis. Raises LossTypeError where some can never have the same length."""
     lasts = {axis for expr in exprs for axis in expr.axes if axis.is_last}
     if len(lasts) < 2:
         return exprs
     one = min(lasts, key=lambda axis: (axis.is_whole, axis.size is None, axis.size or axis.cut))
-    homes = [home_of(expr, axis) for expr in exprs if (axis := last_of(expr.axes)) == one]
+    known = {} if known is None else known
+    homes = [home_of(expr, axis, known) for expr in exprs if (axis := last_of(expr.axes)) == one]
     return [_as(expr, one, homes, span) for expr in exprs]
 
 
@@ -46,8 +55,12 @@ def _as(expr: Expr, one: Axis, homes: list[Home | None], span: Span) -> Expr:
 
 def _recast(expr: Expr, old: Axis, new: Axis) -> Expr:
     """An expression with one axis called another: what counts positions counts those of the new one."""
-    if old not in expr.axes:
-        return expr
-    if isinstance(expr, Call):
-        return b.rebuild(expr, tuple(_recast(child, old, new) for child in expr.children))
-    return b.renamed(expr, old, new)
+    done: dict[Expr, Expr] = {}
+    for node in within(expr, lambda node: isinstance(node, Call) and old in node.axes):
+        if old not in node.axes:
+            done[node] = node
+        elif isinstance(node, Call):
+            done[node] = b.rebuild(node, tuple(done[child] for child in node.children))
+        else:
+            done[node] = b.renamed(node, old, new)
+    return done[expr]

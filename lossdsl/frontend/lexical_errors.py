@@ -21,6 +21,9 @@ def explain_character(source: Source, at: int) -> LossSyntaxError:
     rest = text[at : end_of_line(text, at)]
     if is_allow(text, at):
         return explain_allow(source, at, at + max(1, len(rest.split("#")[0].rstrip())))
+    if (dotted := re.match(r"\.([*/^+-])", rest)) is not None:
+        plain = f"write `{dotted[1]}`: operators go element by element anyway"
+        return LossSyntaxError(f"`{dotted[0]}` is no operator", Span(source, at, at + 2), plain)
     if char == "." and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]"):
         return _dotted(source, at)
     if char == "\\" and (command := re.match(r"\\([A-Za-z]+|.?)", rest)):

@@ -196,7 +196,7 @@ NOTATIONS = (
         r"['′](?![^'′\n]*['′])",
         "remove it: there are no transposes and derivatives, and a name has letters, digits and `_`",
     ),
-    Notation(r"(?:^|[^\w)\]])", r"\.(?![\d.])", "a number has digits, as in `0.5`"),
+    Notation(r"(?:^|[^\w)\]])", r"\.(?![\d.*/^+-])", "a number has digits, as in `0.5`"),
 )
 """In the order in which they are tried."""
 

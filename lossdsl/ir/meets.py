@@ -22,6 +22,7 @@ from lossdsl.ir.expr import (
     Unslice,
     walk,
 )
+from lossdsl.ir.traversal import unknown
 
 Place = tuple[str, Axis]
 """An input or parameter by name, and one of its axes."""
@@ -139,9 +140,12 @@ def _last_read(index: Expr) -> int | None:
     return found.largest(frozenset(found.scales))
 
 
-def home_of(expr: Expr, axis: Axis) -> Home | None:
-    """The tensor that gives an axis of an expression its length."""
-    return _walked(expr, _Groups(), {})[expr].get(axis)
+def home_of(expr: Expr, axis: Axis, known: dict[Expr, dict[Axis, Home]] | None = None) -> Home | None:
+    """The tensor that gives an axis of an expression its length; `known` keeps those of its parts."""
+    homes = {} if known is None else known
+    for node in unknown(expr, homes):
+        homes[node] = _homes(node, homes, _Groups(), {})
+    return homes[expr].get(axis)
 
 
 def _walked(value: Expr, groups: _Groups, measured: Mapping[Axis, str]) -> dict[Expr, dict[Axis, Home]]:
