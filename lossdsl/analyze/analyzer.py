@@ -141,6 +141,8 @@ class Analyzer:
             for case in self.cases
         ):
             return Verdict("proved", "polynomials")
+        if self.tensor_gaps:
+            return tensor_poles.gap(self.program, self.tensor_gaps) or OPEN
         return Verdict("tested", "search", self.search.tried) if self.search is not None else OPEN
 
     @cached_property
@@ -149,10 +151,7 @@ class Analyzer:
         if self.is_large:
             return ()
         if self.search is None:
-            met = tuple(over_tensors(self.program))
-            told = {escape.node for escape in met}
-            more = tensor_poles.escapes(self.program, self.tensor_gaps)
-            return (*met, *(escape for escape in more if escape.node not in told))
+            return tuple(over_tensors(self.program))
         is_safe = all(case.properties.total for case in self.cases)
         found = [] if is_safe else list(domain_errors.in_value(self.search))
         told = {escape.node for escape in found}

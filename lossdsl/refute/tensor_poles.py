@@ -20,7 +20,6 @@ from lossdsl.oracle.number_systems import mp_numbers
 from lossdsl.oracle.orders import holds
 from lossdsl.oracle.points import Point, points
 from lossdsl.pipeline import Program
-from lossdsl.refute.domain_errors import DomainError, escape
 from lossdsl.refute.poles import exact
 from lossdsl.refute.tensor_search import MAX_NODES, finite_values, fits
 from lossdsl.refute.tensor_search import at as point_at
@@ -93,12 +92,6 @@ def gap(program: Program, found: Sequence[TensorPole]) -> Verdict | None:
         detail = "next to it there is no finite value, though there is one on either side"
         return Verdict("refuted", "search", at=at, beside=tuple(ends), detail=detail)
     return None
-
-
-def escapes(program: Program, found: Sequence[TensorPole]) -> Iterator[DomainError]:
-    """One escape for each operation with a pole."""
-    for pole in found:
-        yield escape("value", program.loss, pole.node, "unbounded", point_at(program.loss, pole.at))
 
 
 def _ways(program: Program) -> Iterator[_Way]:
