@@ -21,7 +21,7 @@ from lossdsl.prove.rational_field import TooLarge
 from lossdsl.refute import counterexamples
 from lossdsl.refute.grid_search import GridSearch
 from lossdsl.source import Span
-from lossdsl.transform.kept import Numbers
+from lossdsl.transform.kept import Finiteness
 
 UNDEFINED = Const(float("nan"))
 
@@ -246,7 +246,7 @@ def unreachable(views: Sequence[PredictionView], cells: Sequence[Sequence[Cell]]
     """The pieces that no admissible input selects."""
     loss, met = views[0].loss, _outcomes(views, cells)
     whole = {view.source.get(node, node) for view in views for node in walk(view.expr)}
-    numbers = Numbers(ranges(loss))
+    numbers = Finiteness(ranges(loss))
     for node in walk(loss.value):
         if not (isinstance(node, Call) and node.op.name == "where" and node in whole and len(met.get(node, ())) == 1):
             continue

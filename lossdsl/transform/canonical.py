@@ -38,7 +38,7 @@ from lossdsl.transform.factors import (
     value_of,
     with_powers,
 )
-from lossdsl.transform.kept import Numbers, decisive
+from lossdsl.transform.kept import Finiteness, decisive
 
 SHORT, WIDEST = 8, 24
 """The largest product, or sum, that is taken apart, or looked into, where it is part of another."""
@@ -47,12 +47,12 @@ _UNIT = Fraction(1)
 
 def canonical(roots: Iterable[Expr], known: Ranges | None = None) -> tuple[Expr, ...]:
     """The roots with every sum and product in normal form; in conditions as far as `known` allows it."""
-    return Canonical(numbers=Numbers(known or Ranges()))(tuple(roots))
+    return Canonical(numbers=Finiteness(known or Ranges()))(tuple(roots))
 
 
 def settled_products(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots in normal form where factors cancel or constants meet; their order elsewhere, which counts, is kept."""
-    return Canonical(numbers=Numbers(known), sparing=True)(tuple(roots))
+    return Canonical(numbers=Finiteness(known), sparing=True)(tuple(roots))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Canonical:
 
     named: Collection[Expr] = ()
     sparing: bool = False
-    numbers: Numbers = field(default_factory=Numbers)
+    numbers: Finiteness = field(default_factory=Finiteness)
     """What is known of parts of conditions."""
     decides: bool = False
     """Whether what is looked at is part of a condition, where a nan counts: see `kept`."""

@@ -19,7 +19,7 @@ _FINITE = ("sum", "mean", "prod", "norm", "count")
 
 
 @dataclass
-class Numbers(Interpretation[bool]):
+class Finiteness(Interpretation[bool]):
     """Whether an expression is a number, neither nan nor infinite, for all that its inputs can be."""
 
     ranges: Ranges = field(default_factory=Ranges)
