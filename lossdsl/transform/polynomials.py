@@ -328,6 +328,8 @@ def _formed(atoms: Atoms, polynomial: Polynomial, *, may_cancel: bool = False) -
     """The form, whose sum is positive; with `may_cancel`, one in which it need not be counts as well."""
     if not polynomial:
         return None
+    if len(atoms.own) > 1 and all(atoms.are_shares) and max(map(sum, polynomial)) == 1:
+        return _linear(atoms, polynomial)
     common: list[tuple[int, int]] = []
     for place, is_share in enumerate(atoms.are_shares):
         own = min(powers[place] for powers in polynomial)
@@ -342,6 +344,22 @@ def _formed(atoms: Atoms, polynomial: Polynomial, *, may_cancel: bool = False) -
         if len(signs) == 1 or may_cancel:
             sign = -1 if signs == {False} else 1
             return Form(atoms, sign, tuple(common), tuple((sign * weight, powers) for weight, powers in terms))
+    return None
+
+
+def _linear(atoms: Atoms, polynomial: Polynomial) -> Form | None:
+    """A sum of multiples, by what each has or lacks: `p + q - 2` is -((1 - p) + (1 - q)); None if it is never 0."""
+    weights = [polynomial.get(_with((0,) * len(atoms.own), place, 1), Fraction(0)) for place in range(len(atoms.own))]
+    constant = polynomial.get((0,) * len(atoms.own), Fraction(0))
+    for sign in (1, -1):
+        if constant + sum(weight for weight in weights if weight * sign < 0) == 0:
+            none: Pairs = ((0, 0),) * len(weights)
+            terms = [
+                (abs(weight), (*none[:place], (1, 0) if weight * sign > 0 else (0, 1), *none[place + 1 :]))
+                for place, weight in enumerate(weights)
+                if weight
+            ]
+            return Form(atoms, sign, none, tuple(terms))
     return None
 
 
