@@ -89,7 +89,7 @@ class Form:
 def form(expr: Expr, domain: LogDomain, least: int = 2) -> Form | None:
     """A sum that subtracts as a form that does not, if it vanishes at an end; None for any other.
 
-    `least` is the power that one of the probabilities has: 1 where products of different ones are enough, 0 for any.
+    `least` is 2 for a power of one probability, 1 where products of different ones count as well, 0 for any.
     """
     read = _read(expr, domain, least) if _subtracts(expr, domain) else None
     found = None if read is None else _formed(*read)
@@ -143,7 +143,10 @@ def scaled(domain: LogDomain, expr: Expr, least: int = 2) -> Scaled | None:
 def _near_one(expr: Expr, domain: LogDomain, atoms: Atoms, polynomial: Polynomial) -> tuple[Expr, Expr] | None:
     """Where a polynomial is near 1, and its logarithm there, by its distance from 1 and the slopes of that."""
     apart = _plus(polynomial, _one(atoms), -1)
-    distance = _formed(atoms, apart) or _formed(atoms, apart, may_cancel=True)
+    distance = _formed(atoms, apart)
+    if distance is None:  # near an end that is a factor, what cancels elsewhere does not
+        distance = _formed(atoms, apart, may_cancel=True)
+        distance = distance if distance is not None and any(map(any, distance.common)) else None
     if distance is None or not distance.vanishes:
         return None
     total = distance.value()
@@ -164,6 +167,7 @@ def _slope(atoms: Atoms, polynomial: Polynomial, place: int) -> Expr:
         if powers[place]
     }
     found = _formed(atoms, derived, may_cancel=True)
+    assert found is not None or not derived
     return b.ZERO if found is None else found.value()
 
 
@@ -279,7 +283,7 @@ def _read(expr: Expr, domain: LogDomain, least: int) -> tuple[Atoms, Polynomial]
     atoms = tuple(reader.atoms)
     if found is None or max(map(max, filter(None, found)), default=0) < least:
         return None
-    if least and max(map(sum, found)) < 2:
+    if (least and max(map(sum, found)) < 2) or (least == 2 and len(atoms) > 1):
         return None
     if not any(map(domain.is_made_of_exponentials, atoms)) or any(map(_is_long, atoms)):
         return None
@@ -328,8 +332,10 @@ def _formed(atoms: Atoms, polynomial: Polynomial, *, may_cancel: bool = False) -
     """The form, whose sum is positive; with `may_cancel`, one in which it need not be counts as well."""
     if not polynomial:
         return None
-    if len(atoms.own) > 1 and all(atoms.are_shares) and max(map(sum, polynomial)) == 1:
-        return _linear(atoms, polynomial)
+    is_linear = len(atoms.own) > 1 and all(atoms.are_shares) and max(map(sum, polynomial)) == 1
+    linear = _linear(atoms, polynomial) if is_linear else None
+    if linear is not None:
+        return linear
     common: list[tuple[int, int]] = []
     for place, is_share in enumerate(atoms.are_shares):
         own = min(powers[place] for powers in polynomial)
