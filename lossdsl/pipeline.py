@@ -35,7 +35,7 @@ from lossdsl.targets import code, differentiates, own_emitter, twin_code
 from lossdsl.targets.layout import is_flexible
 from lossdsl.targets.some_samples import Rows, by_rows
 from lossdsl.transform.by_value import by_value
-from lossdsl.transform.canonical import canonical
+from lossdsl.transform.canonical import cancels_in_conditions, canonical
 from lossdsl.transform.fewer_passes import affine_choices, signs_in_divisors
 from lossdsl.transform.gradient import DIRECTION, gradient, is_by_sample, seed_for, without_slope
 from lossdsl.transform.guard import believing, guarded
@@ -142,7 +142,9 @@ class Program:
     @cached_property
     def known(self) -> Ranges:
         """What is known of the values of expressions."""
-        return ranges(self.loss)
+        known = ranges(self.loss)
+        known.keeps_conditions = cancels_in_conditions(self.loss.result, known)
+        return known
 
     @cached_property
     def stable(self) -> Expr:

@@ -23,6 +23,8 @@ class Ranges(Interpretation[Bounds]):
     facts: Mapping[Expr, Bounds] = field(default_factory=dict)
     units: frozenset[Expr] = frozenset()
     """The inputs whose elements sum to 1."""
+    keeps_conditions: bool = False
+    """Whether the loss has a condition in which something would cancel that may have no value."""
 
     def top(self, node: Expr) -> Bounds:
         return REALS

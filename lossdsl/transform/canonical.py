@@ -47,12 +47,20 @@ _UNIT = Fraction(1)
 
 def canonical(roots: Iterable[Expr], known: Ranges | None = None) -> tuple[Expr, ...]:
     """The roots with every sum and product in normal form; in conditions as far as `known` allows it."""
-    return Canonical(numbers=Finiteness(known or Ranges()))(tuple(roots))
+    known = known or Ranges()
+    return Canonical(numbers=Finiteness(known), keeps=known.keeps_conditions)(tuple(roots))
+
+
+def cancels_in_conditions(root: Expr, known: Ranges) -> bool:
+    """Whether the normal form of a condition lacks something that may have no value, as that of `t/t == 1` does."""
+    if not any(node.kind is Kind.BOOL for node in walk(root)):
+        return False
+    return Canonical(numbers=Finiteness(known), keeps=True)((root,)) != Canonical()((root,))
 
 
 def settled_products(roots: Iterable[Expr], known: Ranges) -> tuple[Expr, ...]:
     """The roots in normal form where factors cancel or constants meet; their order elsewhere, which counts, is kept."""
-    return Canonical(numbers=Finiteness(known), sparing=True)(tuple(roots))
+    return Canonical(numbers=Finiteness(known), keeps=known.keeps_conditions, sparing=True)(tuple(roots))
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class Canonical:
     sparing: bool = False
     numbers: Finiteness = field(default_factory=Finiteness)
     """What is known of parts of conditions."""
+    keeps: bool = False
+    """Whether conditions are kept, as far as something may have no value."""
     decides: bool = False
     """Whether what is looked at is part of a condition, where a nan counts: see `kept`."""
     closed: set[Expr] = field(default_factory=set)
@@ -100,7 +110,7 @@ class Canonical:
 
     def __call__(self, roots: tuple[Expr, ...]) -> tuple[Expr, ...]:
         users = _users(roots)
-        conditions = decisive(*roots)
+        conditions = decisive(*roots) if self.keeps else set()
         done: dict[Expr, Expr] = {}
         for node in walk(*roots):
             self.decides = node in conditions

@@ -47,7 +47,7 @@ def small_first(roots: tuple[Expr, ...], known: Ranges) -> tuple[Expr, ...]:
     above = users(*roots)
     splits: dict[Expr, Split] = {}
     done: dict[Expr, Expr] = {}
-    conditions = decisive(*roots)
+    conditions = decisive(*roots) if known.keeps_conditions else set()
     for node in walk(*roots):
         if node in conditions:
             done[node] = b.rebuild(node, tuple(done[child] for child in node.children))

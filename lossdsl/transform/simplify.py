@@ -60,7 +60,7 @@ def simplified(roots: Iterable[Expr], known: Ranges) -> tuple[tuple[Expr, ...], 
     roots = tuple(roots)
     if not all(map(is_elementwise, roots)):
         return roots, []
-    inner = _interior(roots) | decisive(*roots)
+    inner = _interior(roots) | (decisive(*roots) if known.keeps_conditions else set())
     done: dict[Expr, Expr] = {}
     proposals: list[Proposal] = []
     for node in walk(*roots):
