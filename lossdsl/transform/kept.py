@@ -6,6 +6,7 @@ it is known to be a number other than 0, and a term only if it is known to be a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from lossdsl.ir import build as b
@@ -13,9 +14,6 @@ from lossdsl.ir.abstract import Interpretation
 from lossdsl.ir.expr import Call, Const, Expr, Gather, Input, Length, Param, Position, Reduce, Rename, Slice, walk
 from lossdsl.ir.op import Kind
 from lossdsl.ir.ranges import Ranges
-
-_FINITE = ("sum", "mean", "prod", "norm", "count")
-"""Aggregates that are finite wherever their elements are, of which there may be none."""
 
 
 @dataclass
@@ -33,7 +31,7 @@ class Finiteness(Interpretation[bool]):
             case Call():
                 return all(below) and self._has_value(node)
             case Reduce(op):
-                return all(below) and op.name in _FINITE
+                return all(below) and op.empty is not None and math.isfinite(op.empty)  # there may be no elements
             case Rename() | Slice() | Gather():
                 return all(below)
         return False
