@@ -459,6 +459,9 @@ def not_shown(loss: RandomLoss, claim: str, verdict: Verdict) -> str:
         case "convex":
             share = _share(*(_numbers(one["x"]) for one in (verdict.at, *verdict.beside)))
             good = any(row[0] > row[1] + share * (row[2] - row[1]) for row in rows)
+        case _ if any(len(row) > 1 for row in _numbers(verdict.at["t"])):
+            # of rows a pole alone is shown: to 15 digits where it is, and from a small step on either side
+            good = any(not M.isfinite(one) or abs(one) > max(map(abs, beside)) + 3 for one, *beside in rows)
         case _:
             t, x = _numbers(verdict.at["t"])[0], _numbers(verdict.at["x"])[0][0]
             line = Line(loss, t, _given(loss, verdict.at), [M.zero], [M.one], -HUGE, HUGE)

@@ -533,7 +533,7 @@ def test_values_for_given_numbers(capsys, arguments, value):
     "arguments, said",
     [
         (["huber", "t=0"], "without x"), (["huber", "t=0", "y=3"], "has no input `y`"),
-        (["huber", "t=0", "x=[1, 2]"], "do not agree"), (["huber", "t=0", "x=a"], "holds text"),
+        (["huber", "t=0", "x=[1, 2]"], "do not agree"), (["huber", "t=0", "x=a"], "is no number"),
         (["huber", "t=0", "delta=3"], "`--param delta=3`"), (["huber", "3"], "INPUT=VALUE"),
         (["huber", "t=0", "x=1e999"], "too large"), (["huber", "t=0", "x=[[1], 2]"], "differ in length"),
     ],

@@ -149,6 +149,22 @@ def test_the_logarithm_of_a_sum_of_a_thousand_terms() -> None:
     assert parts(of) < 60 * 1000
 
 
+TOWERS = {
+    "squares": (40, "{0}^2 + 1"),
+    "few squares": (10, "{0}^2 + 1"),
+    "sizes": (10, "abs({0})^2 - 2"),
+    "smaller ones": (30, "min({0}^2, 4) - {0}"),
+    "cubes": (40, "{0}^3 + 1"),
+}
+
+
+@pytest.mark.parametrize(("steps", "step"), TOWERS.values(), ids=TOWERS)
+def test_a_tower_is_checked(steps: int, step: str) -> None:
+    """Its degree, or the number of its choices, doubles at each step: what proves and refutes stops early."""
+    report = lossdsl.check(definitions(steps, step))
+    assert report.ok and any("tested at" in line for line in report.passed), report
+
+
 def test_numbers_whose_factors_nobody_finds_are_symbols_to_sympy() -> None:
     """Of a quotient in which one stands, sympy would factor the numerator: that of 1e300 - 1 takes for ever."""
     x, huge = Input("x", frozenset()), b.const(10**300 - 1)

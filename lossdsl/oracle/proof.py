@@ -44,6 +44,8 @@ MAX_CONDITIONS = 4
 """How many conditions may be open in a difference, and how many different ones may be asked to begin with."""
 MAX_TERMS = 600
 """The largest difference, in sympy's operations, for which a proof is tried."""
+MAX_PAIRS = 30_000
+"""How many pairs of terms are multiplied for a product of polynomials: for a chain of ten squares, 10^9."""
 
 
 class Derivative:
@@ -206,7 +208,7 @@ class _Quotients:
     def _product(self, factors: list[_Quotient]) -> _Quotient:
         top, below = self.ring.one, dict[Any, int]()
         for one, divisors in factors:
-            top *= one
+            top = _times(top, one)
             for divisor, power in divisors.items():
                 below[divisor] = below.get(divisor, 0) + power
         return top, below
@@ -219,20 +221,34 @@ class _Quotients:
         total = self.ring.zero
         for top, divisors in terms:
             for divisor, power in below.items():
-                top *= divisor ** (power - divisors.get(divisor, 0))
+                top = _times(top, _raised(divisor, power - divisors.get(divisor, 0)))
             total += top
         return total, below
 
     def _power(self, base: _Quotient, exponent: int) -> _Quotient | None:
         top, below = base
         if exponent >= 0:
-            return top**exponent, {divisor: power * exponent for divisor, power in below.items()}
+            return _raised(top, exponent), {divisor: power * exponent for divisor, power in below.items()}
         if not top:
             return None
         turned = self.ring.one / top.LC
         for divisor, power in below.items():
-            turned *= divisor**power
-        return turned**-exponent, {top.monic(): -exponent}
+            turned = _times(turned, _raised(divisor, power))
+        return _raised(turned, -exponent), {top.monic(): -exponent}
+
+
+def _times(one: Any, other: Any) -> Any:
+    """The product of two polynomials; raises Beyond for more than anybody waits for."""
+    if len(one) * len(other) > MAX_PAIRS:
+        raise Beyond("a product of polynomials this large")
+    return one * other
+
+
+def _raised(base: Any, exponent: int) -> Any:
+    found = base.ring.one
+    for _ in range(exponent):
+        found = _times(found, base)
+    return found
 
 
 def _is_arithmetic(expr: Any) -> bool:

@@ -30,8 +30,12 @@ MAX_GROUP = 4
 """The most factors over the same inputs that are compared with one another."""
 MAX_CHOICES = 8
 """The most choices of a difference, by `max`, `min` and `abs`, that are resolved one after another."""
+WORK = 1_000
+"""How much of the effort it takes to look at one choice."""
 EFFORT = 100_000
 """How many numbers the simplex method may touch for one sum or quotient."""
+SUMS = 10
+"""For how many of those that take all of it there is time in one loss."""
 NO, NOT_NEGATIVE, ABOVE = 0, 1, 2
 
 
@@ -43,14 +47,21 @@ class OrderedProducts:
     conditions: list[Expr]
     _signs: dict[Expr, int] = field(default_factory=dict)
     _effort: Effort = field(default_factory=Effort)
+    _whole: Effort = field(default_factory=lambda: Effort(SUMS * EFFORT))
 
     def bounds(self, node: Call) -> Bounds:
         """The bounds of a sum or quotient, wherever it has a value."""
+        given = min(EFFORT, self._whole.left)
+        self._effort = Effort(given)
+        found = self._bounds(node) if given > 0 else REALS
+        self._whole.left -= given - self._effort.left
+        return found
+
+    def _bounds(self, node: Call) -> Bounds:
         every = list(walk(node))
         is_ordered = any(isinstance(part, Input) for one in self.conditions for part in walk(one))
         if len(every) > MAX_SIZE or not (is_ordered or any(map(_is_choice, every))):
             return REALS
-        self._effort = Effort(EFFORT)
         if node.op.name != "div":
             sign = self.sign(node)
             return Bounds(Fraction(0), INF, sign == ABOVE) if sign else REALS
@@ -89,7 +100,8 @@ class OrderedProducts:
         found = next(_choices(expr), None)
         if found is None:
             return self._plain(expr, conditions)
-        if not left:
+        self._effort.left -= WORK
+        if not left or self._effort.left < 0:
             return NO
         node, slope = found
         one, other = node.args if node.op.name != "abs" else (node.args[0], b.neg(node.args[0]))

@@ -16,6 +16,9 @@ MAX_POWER = 12
 MAX_DEGREE = 120
 """Of a tower of squares the degree doubles with each, and nobody factors a polynomial of degree 2^26."""
 
+MAX_BITS = 20_000
+"""Of a number that is squared its digits double as well."""
+
 
 class TooLarge(Exception):
     """A normal form would be larger than is allowed."""
@@ -66,6 +69,12 @@ class RationalFunction:
     @property
     def key(self) -> tuple[str, str]:
         return str(self.top), str(self.bottom)
+
+
+def _bits(polynomial: Any) -> int:
+    """How long the first coefficient is."""
+    first = rational(polynomial.leading_coefficient())
+    return first.numerator.bit_length() + first.denominator.bit_length()
 
 
 def atoms_in(polynomial: Any) -> list[int]:
@@ -143,7 +152,7 @@ class RationalField:
             return self.number(0)
         if bottom.is_zero() or len(top) > MAX_TERMS or len(bottom) > MAX_TERMS:
             raise TooLarge
-        if max(top.total_degree(), bottom.total_degree()) > MAX_DEGREE:
+        if max(top.total_degree(), bottom.total_degree()) > MAX_DEGREE or max(map(_bits, (top, bottom))) > MAX_BITS:
             raise TooLarge
         if not bottom.is_constant():
             common = top.gcd(bottom)
