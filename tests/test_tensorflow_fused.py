@@ -146,3 +146,12 @@ def test_one_loss_takes_tensors_of_any_rank_and_length(everything_is_large: None
                 found = alone(lambda t, x, own=own, call=call: call([t, x], own), label, tf.constant(prediction), 1.0)
                 for one, other in zip(found, spec.numpy.value_and_grad(target, prediction), strict=True):
                     np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("body", ["max[last](x - t)", "min[last](abs(x - t))", "logsumexp(x) - mean(t)", "norm(x - t)"])
+@pytest.mark.parametrize("is_graph", [False, True])
+def test_what_is_fused_hides_no_nan(body: str, is_graph: bool, everything_is_large: None) -> None:
+    """XLA takes the largest of nan and 1 for 1."""
+    loss = lossdsl.compile(f"loss f(t, x)\n{body}")
+    t, x = tf.zeros((4, 8)), tf.constant(np.where(np.eye(4, 8) > 0, np.nan, 1.0), tf.float32)
+    assert np.isnan((tf.function(loss) if is_graph else loss)(t, x))

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from lossdsl.errors import LossConfigError
 from lossdsl.ir.axes import BATCH, NONE, SAMPLE, SPACE
-from lossdsl.ir.expr import Call, walk
+from lossdsl.ir.expr import Call, Reduce, walk
 from lossdsl.ir.mixing import is_separable
 from lossdsl.pipeline import Program
 from lossdsl.runtime.execute import functions
@@ -113,6 +113,12 @@ class Code:
         return self.around(made["value_and_slope"])
 
     @cached_property
+    def is_fusible(self) -> bool:
+        """Whether XLA hides no nan: to it, the largest and the smallest of several elements are never nan."""
+        nodes = walk(self.program.loss.result)
+        return not any(isinstance(node, Reduce) and node.op.name in ("max", "min") for node in nodes)
+
+    @cached_property
     def is_light(self) -> bool:
         """Whether the derivative in the prediction is arithmetic, which costs no more than to keep and read it."""
         nodes = walk(*self.program.gradients[self.program.loss.prediction])
@@ -190,7 +196,7 @@ def _tensorflow(spec: LoadedLoss, is_whole: bool = False) -> Kernel:
         settings = code.settings(
             parameters, lambda each: each if tf.is_tensor(each) else tf.constant(each, prediction.dtype)
         )
-        large = is_large(prediction)
+        large = is_large(prediction) and code.is_fusible
         if large and id(code) not in for_large:
             for_large[id(code)] = code.within(fused)
         return carried(for_large[id(code)] if large else code, [*inputs, *settings], large)
