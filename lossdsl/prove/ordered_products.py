@@ -30,7 +30,7 @@ MAX_GROUP = 4
 """The most factors over the same inputs that are compared with one another."""
 MAX_CHOICES = 8
 """The most choices of a difference, by `max`, `min` and `abs`, that are resolved one after another."""
-WORK = 1_000
+WORK = 100
 """How much of the effort it takes to look at one choice."""
 EFFORT = 100_000
 """How many numbers the simplex method may touch for one sum or quotient."""
