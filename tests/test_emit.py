@@ -23,8 +23,9 @@ from shipped import THOROUGH
 import lossdsl
 from lossdsl.cli import main
 from lossdsl.errors import LossNameError, LossSyntaxError, LossTypeError
+from lossdsl.ir.op import TARGETS
 from lossdsl.ir.ops import OPS
-from lossdsl.targets import LIBRARIES, source_layout, target_module
+from lossdsl.targets import LIBRARIES, differentiates, source_layout, target_module
 
 FORMULA = "where(abs(t-x) < d, 0.5*(t-x)^2, d*(abs(t-x) - 0.5*d))"
 
@@ -294,3 +295,8 @@ def test_what_a_called_loss_requires_is_said_in_the_words_of_the_caller(capsys, 
     text = emitted(capsys, str(file))
     assert text.count('ValueError("mine requires width > 0")') == 1
     assert text.count('ValueError("mine requires 2*width > 0")') == 1
+
+
+def test_which_targets_differentiate():
+    """The others have the gradient as a function of its own; in these, `require` is not asked of what is traced."""
+    assert [target for target in TARGETS if differentiates(target)] == ["tensorflow", "jax", "torch", "keras"]

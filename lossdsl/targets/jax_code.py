@@ -14,6 +14,7 @@ _NAMES = {"np": "jnp", "special": "jsp"}
 
 
 class JaxPrinter(NumpyPrinter):
+    differentiates = True
     target = "jax"
     keeps_dimensions = False  # value and slope have in common what both spell alike
     fuses = True
