@@ -240,12 +240,11 @@ class _Reader:
             case "expm1", (a,):
                 inner = self.read(b.call("exp", a))
                 return None if inner is None else _plus(inner, {(): Fraction(1)}, -1)
-            case "exp", (a,) if (parts := combination(a)) and len(parts) == 1:
-                ((base, weight),) = parts.items()
-                least = self.powers.get(base, weight)
-                count = weight / least
-                if count in _COUNTS:
-                    return fold(_times, [self._atom(b.call("exp", b.mul(b.const(least), base)))] * int(count))
+            case "exp", (a,):
+                unit, weight = _multiple(a)
+                least = self.powers.get(unit) if unit is not None else None
+                if unit is not None and least is not None and weight / least in _COUNTS:
+                    return fold(_times, [self._atom(b.call("exp", b.mul(b.const(least), unit)))] * int(weight / least))
             case (("tanh" | "erf"), (a,)):  # an odd function, as 2*F - 1 of the distribution function F
                 factor = b.TWO if expr.op.name == "tanh" else b.call("sqrt", b.TWO)
                 (share,) = canonical((b.mul(factor, a),))
@@ -262,10 +261,16 @@ def _exponentials(expr: Expr) -> dict[Expr, Fraction]:
     found: dict[Expr, Fraction] = {}
     for node, _ in zip(walk(expr), range(_NODES), strict=False):
         is_exponential = isinstance(node, Call) and node.op.name in ("exp", "expm1")
-        parts = combination(node.children[0]) if is_exponential else {}
-        for part, weight in parts.items() if len(parts) == 1 else ():
-            found[part] = _common(found.get(part, weight), weight)
+        base, weight = _multiple(node.children[0]) if is_exponential else (None, Fraction(0))
+        if base is not None:
+            found[base] = _common(found.get(base, weight), weight)
     return found
+
+
+def _multiple(power: Expr) -> tuple[Expr | None, Fraction]:
+    """A multiple of something as that and a number other than 0; None for a sum of several, and for nothing."""
+    parts = [(part, weight) for part, weight in combination(power).items() if weight]
+    return parts[0] if len(parts) == 1 else (None, Fraction(0))
 
 
 def _common(one: Fraction, other: Fraction) -> Fraction:
