@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce as fold
 from itertools import product
-from math import comb, gcd
+from math import gcd
 from typing import TYPE_CHECKING
 
 from lossdsl.ir import build as b
 from lossdsl.ir.bounds import UNIT
 from lossdsl.ir.expr import Call, Expr, walk
+from lossdsl.transform.bernstein import HIGHEST, Polynomial, bernstein, by_rest, lines, plus, times, with_power
 from lossdsl.transform.canonical import canonical
 from lossdsl.transform.logit_shift import combination
 from lossdsl.transform.scaled import NEAR, Scaled
@@ -26,14 +27,11 @@ from lossdsl.transform.sums import FEW, summands
 if TYPE_CHECKING:
     from lossdsl.transform.log_domain import LogDomain
 
-Powers = tuple[int, ...]
-"""The power of each atom, in the order of the atoms."""
-Polynomial = dict[Powers, Fraction]
 Pairs = tuple[tuple[int, int], ...]
 """The powers of each atom and of its rest."""
 
-_ATOMS, _DEGREE, _TERMS, _NODES = 3, 8, 32, 64
-"""What is read as a polynomial: how many probabilities, which degree, how many terms, and how many operations."""
+_ATOMS, _NODES = 3, 64
+"""What is read as a polynomial: how many probabilities, and how many operations."""
 _DEEP = 12
 """How deep its operations are nested."""
 _LONG = 24
@@ -104,7 +102,7 @@ def rest_of(share: Expr, domain: LogDomain) -> Expr | None:
     if read is None:
         return None
     atoms, polynomial = read
-    found = _formed(atoms, _plus(_one(atoms), polynomial, -1))
+    found = _formed(atoms, plus(_one(atoms), polynomial, -1))
     return found.value() if found is not None and found.vanishes else None
 
 
@@ -142,7 +140,7 @@ def scaled(domain: LogDomain, expr: Expr, least: int = 2) -> Scaled | None:
 
 def _near_one(expr: Expr, domain: LogDomain, atoms: Atoms, polynomial: Polynomial) -> tuple[Expr, Expr] | None:
     """Where a polynomial is near 1, and its logarithm there, by its distance from 1 and the slopes of that."""
-    apart = _plus(polynomial, _one(atoms), -1)
+    apart = plus(polynomial, _one(atoms), -1)
     distance = _formed(atoms, apart)
     if distance is None:  # near an end that is a factor, what cancels elsewhere does not
         distance = _formed(atoms, apart, may_cancel=True)
@@ -162,7 +160,7 @@ def _near_one(expr: Expr, domain: LogDomain, atoms: Atoms, polynomial: Polynomia
 def _slope(atoms: Atoms, polynomial: Polynomial, place: int) -> Expr:
     """The derivative in one of the atoms; its sign may change between the ends."""
     derived = {
-        _with(powers, place, powers[place] - 1): weight * powers[place]
+        with_power(powers, place, powers[place] - 1): weight * powers[place]
         for powers, weight in polynomial.items()
         if powers[place]
     }
@@ -229,31 +227,31 @@ class _Reader:
                     part = self.read(arg)
                     if part is None:
                         return None
-                    total = _plus(total, part, sign)
+                    total = plus(total, part, sign)
                 return total
             case "mul", (one, other):
-                return _times(self.read(one), self.read(other))
+                return times(self.read(one), self.read(other))
             case "div", (above, below) if by := b.exact(below):
-                return _times(self.read(above), {(): 1 / by})
+                return times(self.read(above), {(): 1 / by})
             case "pow", (base, exponent) if (count := b.exact(exponent)) in _COUNTS:
-                return fold(_times, [self.read(base)] * int(count or 0))
+                return fold(times, [self.read(base)] * int(count or 0))
             case "expm1", (a,):
                 inner = self.read(b.call("exp", a))
-                return None if inner is None else _plus(inner, {(): Fraction(1)}, -1)
+                return None if inner is None else plus(inner, {(): Fraction(1)}, -1)
             case "exp", (a,):
                 unit, weight = _multiple(a)
                 least = self.powers.get(unit) if unit is not None else None
                 if unit is not None and least is not None and weight / least in _COUNTS:
-                    return fold(_times, [self._atom(b.call("exp", b.mul(b.const(least), unit)))] * int(weight / least))
+                    return fold(times, [self._atom(b.call("exp", b.mul(b.const(least), unit)))] * int(weight / least))
             case (("tanh" | "erf"), (a,)):  # an odd function, as 2*F - 1 of the distribution function F
                 factor = b.TWO if expr.op.name == "tanh" else b.call("sqrt", b.TWO)
                 (share,) = canonical((b.mul(factor, a),))
                 inner = self.read(b.call("sigmoid" if expr.op.name == "tanh" else "norm_cdf", share))
-                return None if inner is None else _plus(_plus(inner, inner, 1), {(): Fraction(1)}, -1)
+                return None if inner is None else plus(plus(inner, inner, 1), {(): Fraction(1)}, -1)
         return None
 
 
-_COUNTS = frozenset(map(Fraction, range(2, _DEGREE + 1)))
+_COUNTS = frozenset(map(Fraction, range(2, HIGHEST + 1)))
 
 
 def _exponentials(expr: Expr) -> dict[Expr, Fraction]:
@@ -310,26 +308,6 @@ def _one(atoms: Atoms) -> Polynomial:
     return {(0,) * len(atoms.own): Fraction(1)}
 
 
-def _plus(one: Polynomial, other: Polynomial, sign: int) -> Polynomial:
-    found = dict(one)
-    for powers, weight in other.items():
-        found[powers] = found.get(powers, Fraction(0)) + sign * weight
-    return {powers: weight for powers, weight in found.items() if weight}
-
-
-def _times(one: Polynomial | None, other: Polynomial | None) -> Polynomial | None:
-    if one is None or other is None:
-        return None
-    found: Polynomial = {}
-    for (first, weight), (second, by) in product(one.items(), other.items()):
-        long, short = (first, second) if len(first) >= len(second) else (second, first)
-        powers = tuple(count + (short[place] if place < len(short) else 0) for place, count in enumerate(long))
-        found[powers] = found.get(powers, Fraction(0)) + weight * by
-    if len(found) > _TERMS or any(sum(powers) > _DEGREE for powers in found):
-        return None
-    return {powers: weight for powers, weight in found.items() if weight}
-
-
 # --- the form -------------------------------------------------------------------------------------------------------
 
 
@@ -344,10 +322,10 @@ def _formed(atoms: Atoms, polynomial: Polynomial, *, may_cancel: bool = False) -
     common: list[tuple[int, int]] = []
     for place, is_share in enumerate(atoms.are_shares):
         own = min(powers[place] for powers in polynomial)
-        polynomial = {_with(powers, place, powers[place] - own): weight for powers, weight in polynomial.items()}
+        polynomial = {with_power(powers, place, powers[place] - own): weight for powers, weight in polynomial.items()}
         other = 0
-        while is_share and all(sum(line.values()) == 0 for line in _lines(polynomial, place).values()):
-            polynomial, other = _by_rest(polynomial, place), other + 1
+        while is_share and all(sum(line.values()) == 0 for line in lines(polynomial, place).values()):
+            polynomial, other = by_rest(polynomial, place), other + 1
         common.append((own, other))
     for more in range(_ELEVATED):
         terms = _terms(atoms, polynomial, more)
@@ -360,7 +338,9 @@ def _formed(atoms: Atoms, polynomial: Polynomial, *, may_cancel: bool = False) -
 
 def _linear(atoms: Atoms, polynomial: Polynomial) -> Form | None:
     """A sum of multiples, by what each has or lacks: `p + q - 2` is -((1 - p) + (1 - q)); None if it is never 0."""
-    weights = [polynomial.get(_with((0,) * len(atoms.own), place, 1), Fraction(0)) for place in range(len(atoms.own))]
+    weights = [
+        polynomial.get(with_power((0,) * len(atoms.own), place, 1), Fraction(0)) for place in range(len(atoms.own))
+    ]
     constant = polynomial.get((0,) * len(atoms.own), Fraction(0))
     for sign in (1, -1):
         if constant + sum(weight for weight in weights if weight * sign < 0) == 0:
@@ -380,44 +360,9 @@ def _terms(atoms: Atoms, polynomial: Polynomial, more: int) -> list[tuple[Fracti
     for place, is_share in enumerate(atoms.are_shares):
         degree = max(powers[place] for powers in polynomial)
         tops.append(degree + more if is_share and degree else degree)
-        polynomial = _bernstein(polynomial, place, tops[place]) if is_share else polynomial
+        polynomial = bernstein(polynomial, place, tops[place]) if is_share else polynomial
     kinds = list(zip(tops, atoms.are_shares, strict=True))
     return [
         (weight, tuple((own, top - own if is_share else 0) for own, (top, is_share) in zip(powers, kinds, strict=True)))
         for powers, weight in sorted(polynomial.items(), reverse=True)
     ]
-
-
-def _with(powers: Powers, place: int, count: int) -> Powers:
-    return (*powers[:place], count, *powers[place + 1 :])
-
-
-def _lines(polynomial: Polynomial, place: int) -> dict[Powers, dict[int, Fraction]]:
-    """The coefficients along one atom, for each power of the others."""
-    found: dict[Powers, dict[int, Fraction]] = {}
-    for powers, weight in polynomial.items():
-        found.setdefault(_with(powers, place, 0), {})[powers[place]] = weight
-    return found
-
-
-def _by_rest(polynomial: Polynomial, place: int) -> Polynomial:
-    """A polynomial that vanishes where an atom is 1, divided by the rest of that."""
-    found: Polynomial = {}
-    for key, line in _lines(polynomial, place).items():
-        total = Fraction(0)
-        for count in range(max(line)):
-            total += line.get(count, Fraction(0))
-            if total:
-                found[_with(key, place, count)] = total
-    return found
-
-
-def _bernstein(polynomial: Polynomial, place: int, top: int) -> Polynomial:
-    """The coefficients of p^i*(1 - p)^(top - i), with the binomials."""
-    found: Polynomial = {}
-    for key, line in _lines(polynomial, place).items():
-        for count in range(top + 1):
-            parts = [weight * comb(top - own, count - own) for own, weight in line.items() if own <= count]
-            if total := sum(parts, Fraction(0)):
-                found[_with(key, place, count)] = total
-    return found
