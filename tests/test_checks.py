@@ -644,3 +644,13 @@ def test_a_plain_sum_of_squares_of_pairs_is_compiled():
 def test_a_position_in_what_a_slice_left_empty_ends_in_a_report(name):
     """Batches of one element are tried, too; there the twin has a LossError."""
     assert "unbounded-below" in [one.id for one in lossdsl.check(f"loss m(t: binary, x)\n{name}(t[1:]) + x").findings]
+
+
+@pytest.mark.parametrize(
+    "body", ["w = x - 1\nw[1]*(ceil(w) + t[:-1])", "sum(x*t[:-1])*x[0]", "cumsum(x)[1]*sum(x*t[2:])"]
+)
+def test_inputs_of_different_lengths_are_checked(body):
+    """The slope of an element that is read counts the positions of the prediction, which is shorter than the target."""
+    report = lossdsl.check(f"loss f(t, x)\n{body}")
+    assert report.ok, report.findings
+    assert any("gradient" in line and "x" in line for line in report.passed)

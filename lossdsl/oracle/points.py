@@ -14,7 +14,7 @@ import numpy as np
 from lossdsl.errors import LossShapeError
 from lossdsl.ir.axes import DOMAINS, LAST, ROWS, last_of, ordered
 from lossdsl.ir.bounds import Bounds
-from lossdsl.ir.expr import Const, Expr, Gather, Input, Position, Slice, walk
+from lossdsl.ir.expr import Const, Expr, Gather, Input, Slice, walk
 from lossdsl.ir.inputs import InputSpec
 from lossdsl.ir.loss import Loss, ParameterSpec
 from lossdsl.ir.meets import Home, called, length_of, meetings
@@ -106,11 +106,12 @@ def _fitting(loss: Loss, wanted: int) -> tuple[int, dict[str, int]]:
     for last in lengths:
         if not any(_odd_pair(group, last) for group in groups):
             return last, {}
-    counts = any(isinstance(node, Position) and node.axis.home == LAST for node in walk(loss.result))
+    counted = _own(measured.get(LAST, ""))
+    inputs = [node for spec in loss.inputs for node in spec.nodes if LAST in node.axes]
     for last in lengths:
         own = _own_lengths(groups, last)
-        if own is not None and not (counts and own.get(_own(measured.get(LAST, "")), last) != last):
-            return last, own
+        if own is not None:  # positions are counted as far as what measures the axis goes, in slopes as well
+            return own.get(counted, last), {**{_own(node.name): last for node in inputs}, **own}
     pair = next(filter(None, (_odd_pair(group, wanted) for group in groups)))
     names = {node.name: spec.name for spec in loss.inputs for node in spec.nodes}
     left, right = (called(part, names.get(part[0], part[0])) for part in pair)
